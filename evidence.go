@@ -1,0 +1,180 @@
+package verdict
+
+import "time"
+
+// SubjectKind says what a statement is about.
+type SubjectKind string
+
+// The kinds of subject.
+const (
+	SubjectChange     SubjectKind = "change"     // a git commit
+	SubjectTree       SubjectKind = "tree"       // an uncommitted tree: the digest of the manifest that was read
+	SubjectPlan       SubjectKind = "plan"       // sha256 of an infrastructure plan
+	SubjectArtifact   SubjectKind = "artifact"   // a digest
+	SubjectDeployment SubjectKind = "deployment" // an artifact in an environment
+	SubjectResource   SubjectKind = "resource"   // a cloud key
+	SubjectIdentity   SubjectKind = "identity"   // a person, key or workload
+	SubjectLog        SubjectKind = "log"        // a transparency log, for receipts and epochs
+)
+
+// Subject is what a statement or decision is about. Subjects join by digest, never by
+// name. A resource or identity has the sha256 of its canonical key as digest.
+type Subject struct {
+	Kind   SubjectKind `json:"kind"`
+	Name   string      `json:"name"`
+	Digest Digest      `json:"digest"`
+	// Also holds further digests of the same thing, sorted: a change has its gitTree
+	// here, so that the trail survives a squash.
+	Also []Digest `json:"also,omitempty"`
+}
+
+// Kind is a kind of evidence: what happened, independent of the tool that saw it.
+type Kind string
+
+// The kinds. The predicate type of each is in package evidence.
+const (
+	KindSBOM            Kind = "sbom"
+	KindProvenance      Kind = "provenance"
+	KindTestResult      Kind = "test-result" // a check ran; its name is Report.Check
+	KindVulnerabilities Kind = "vulnerabilities"
+	KindVEX             Kind = "vex"
+	KindVSA             Kind = "vsa"
+	KindOwnership       Kind = "ownership"
+	KindChangeReview    Kind = "change-review"
+	KindIgnore          Kind = "ignore"
+	KindDecision        Kind = "decision"
+	KindApproval        Kind = "approval"
+	KindException       Kind = "exception"
+	KindBreakGlass      Kind = "break-glass"
+	KindDeployment      Kind = "deployment"
+	KindOutcome         Kind = "outcome"
+	KindObservation     Kind = "observation"
+	KindIntent          Kind = "intent"
+	KindFinding         Kind = "finding"
+	KindProposal        Kind = "proposal"
+	KindPolicyRelease   Kind = "policy-release"
+	KindMapRelease      Kind = "map-release"
+	KindModeChange      Kind = "mode-change"
+	KindRoleChange      Kind = "role-change"
+	KindKey             Kind = "key"
+	KindIngestion       Kind = "ingestion"
+	KindReceipt         Kind = "receipt"
+	KindEpoch           Kind = "epoch"
+	KindAdmission       Kind = "admission"
+	KindAccessReview    Kind = "access-review"
+	KindTombstone       Kind = "tombstone"
+	KindHold            Kind = "hold"
+	KindControlResult   Kind = "control-result"
+	KindOther           Kind = "other" // a predicate type that Verdict has no word for
+)
+
+// Context is what every statement of ours says about its origin, under one URI-named
+// field of the predicate.
+type Context struct {
+	Service     string `json:"service"`
+	Team        string `json:"team"`
+	Environment string `json:"environment"` // empty in code, ci and artifact
+	Point       string `json:"point"`
+	Run         string `json:"run"`   // the pipeline run, if any
+	Actor       string `json:"actor"` // an opaque id; names live in the erasable directory
+	// At is when the producer says that it happened, UTC, microseconds.
+	At        time.Time `json:"at"`
+	Retention string    `json:"retention"` // a class: log, release, change, ops, personal
+	// Nonce is 16 random bytes, so that a leaf whose body was pruned confirms nothing.
+	Nonce []byte `json:"nonce"`
+}
+
+// Ref names one piece of evidence in the ledger.
+type Ref struct {
+	Kind     Kind      `json:"kind"`
+	Digest   Digest    `json:"digest"` // sha256 of the signed payload
+	Index    int64     `json:"index"`  // position in the log, from 0
+	At       time.Time `json:"at"`
+	Producer string    `json:"producer"` // key id or certificate identity
+}
+
+// Report is what a check looked at, what it found, and what it did not look at. It
+// travels in the predicate of the check's evidence.
+type Report struct {
+	Check    string    `json:"check"` // "secrets", "vulnerabilities"
+	Tool     Tool      `json:"tool"`
+	Database *Database `json:"database,omitempty"` // nil for a check that needs none
+	Scope    Scope     `json:"scope"`
+	// Complete is false when something that should have been read was not. An
+	// incomplete report without hits is not a clean one.
+	Complete   bool         `json:"complete"`
+	NotChecked []NotChecked `json:"not_checked"`
+	Hits       []Hit        `json:"hits"`
+	// Ignored counts hits that a protected ignore file states to be false positives.
+	Ignored int64 `json:"ignored"`
+}
+
+// Tool names what ran.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Rules   Digest `json:"rules,omitempty"` // digest of the rule set, if it has one
+}
+
+// Database names the data that a check rested on.
+type Database struct {
+	Name    string    `json:"name"`
+	Digest  Digest    `json:"digest"`
+	At      time.Time `json:"at"` // when the data was published or last confirmed
+	Entries int64     `json:"entries"`
+	// Ecosystems that the data covers, sorted.
+	Ecosystems []string `json:"ecosystems"`
+}
+
+// Scope is what a check read.
+type Scope struct {
+	Path       string `json:"path"`  // relative to the repository's root; "." for all of it
+	Files      int64  `json:"files"` // files read
+	Bytes      int64  `json:"bytes"`
+	Inputs     int64  `json:"inputs"`     // files that mattered: lockfiles, for a vulnerability match
+	Components int64  `json:"components"` // components judged
+}
+
+// NotChecked is one thing that a check did not look at, and why. Blocks is true when
+// the check is incomplete because of it; a file that is ignored by design blocks nothing.
+type NotChecked struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+	Blocks bool   `json:"blocks"`
+}
+
+// Hit is one thing that a check found. It never holds a secret.
+type Hit struct {
+	// Key is stable across runs and unique within the report: what an ignore or an
+	// exception names.
+	Key           string         `json:"key"`
+	Detector      string         `json:"detector"` // the tool's rule, or the advisory's id
+	Message       string         `json:"message"`
+	Severity      Severity       `json:"severity"`
+	Path          string         `json:"path"`
+	Line          int64          `json:"line"` // from 1; 0 when unknown
+	Fix           string         `json:"fix"`
+	Vulnerability *Vulnerability `json:"vulnerability,omitempty"`
+}
+
+// Component is one package in one version. The ecosystem is OSV's word: Go, npm, PyPI,
+// crates.io, Maven.
+type Component struct {
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	PURL      string `json:"purl"` // canonical package URL
+}
+
+// Vulnerability is one advisory that applies to one component.
+type Vulnerability struct {
+	ID        string    `json:"id"`
+	Aliases   []string  `json:"aliases"` // sorted, without ID
+	Component Component `json:"component"`
+	Fixed     string    `json:"fixed"`     // lowest version above ours that is not affected; empty when there is none
+	Exploited bool      `json:"exploited"` // in CISA's known exploited vulnerabilities catalogue
+	EPSS      int64     `json:"epss"`      // parts per million, -1 when unknown
+	Malicious bool      `json:"malicious"`
+	Direct    bool      `json:"direct"`
+	Path      []string  `json:"path"` // from the root to the component, where the lockfile tells
+}
