@@ -81,6 +81,7 @@ type Fault struct {
 	Code   string `json:"code"` // "rule.silent", "check.incomplete", "evidence.unreadable" …
 	What   string `json:"what"`
 	Remedy string `json:"remedy"`
+	Rule   string `json:"rule"` // the rule that it concerns, if one
 }
 
 // Decision is the answer of one decision point about one subject, with everything that
@@ -125,4 +126,29 @@ type Digests struct {
 	Facts        Digest `json:"facts"`
 	Capabilities Digest `json:"capabilities"`
 	Result       Digest `json:"result"`
+}
+
+// Exit is the exit code that enforces the decision: 0 allowed, 3 blocked, 5 needs
+// approval, 1 could not decide. Where a real failure stands beside an error, 3 wins.
+func (d Decision) Exit() int {
+	switch d.Enforced {
+	case Allow:
+		return 0
+	case Review:
+		return CodeReview.Exit()
+	}
+	if d.Outcome == Undecided && !d.denied() {
+		return CodeInternal.Exit()
+	}
+	return CodeRefused.Exit()
+}
+
+// denied reports whether a rule that denies failed and counts.
+func (d Decision) denied() bool {
+	for _, r := range d.Reasons {
+		if r.Standing == Counts && r.Effect.Outcome() == Deny {
+			return true
+		}
+	}
+	return false
 }
