@@ -2,6 +2,11 @@ module verdict
 
 go 1.26.3
 
+tool (
+	golang.org/x/vuln/cmd/govulncheck
+	honnef.co/go/tools/cmd/staticcheck
+)
+
 require (
 	filippo.io/torchwood v0.9.0
 	github.com/BobuSumisu/aho-corasick v1.0.3
