@@ -1,0 +1,213 @@
+package evidence
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"verdict"
+)
+
+const keyRemedy = "use an ECDSA P-256 key in PEM, as `verdict keys create` and `openssl ecparam -name prime256v1 -genkey` make it"
+
+// KeyFile is a signing key that lives in a file: ECDSA P-256, PKCS#8 in PEM, readable
+// by its owner alone. It is a Signer, safe for use by several goroutines.
+type KeyFile struct {
+	path string
+	id   string
+	key  *ecdsa.PrivateKey
+}
+
+// CreateKey makes a new key and writes it to path, at once or not at all. A file that
+// is there already is never overwritten: an *verdict.Error with CodeConflict.
+func CreateKey(path string) (*KeyFile, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("create key %s: %w", path, err)
+	}
+	if err := writeKey(path, key); err != nil {
+		return nil, err
+	}
+	return &KeyFile{path: path, id: KeyID(&key.PublicKey), key: key}, nil
+}
+
+// OpenKey reads a key that CreateKey or another tool wrote. A file that others may read
+// is refused. Its errors are *verdict.Error.
+func OpenKey(path string) (*KeyFile, error) {
+	parsed, err := readKey(path)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, invalid("the key in "+path+" is not an ECDSA P-256 key", keyRemedy, nil)
+	}
+	return &KeyFile{path: path, id: KeyID(&key.PublicKey), key: key}, nil
+}
+
+// Path is the file that the key lives in.
+func (k *KeyFile) Path() string { return k.path }
+
+// KeyID implements Signer.
+func (k *KeyFile) KeyID() string { return k.id }
+
+// Public implements Signer.
+func (k *KeyFile) Public() *ecdsa.PublicKey { return &k.key.PublicKey }
+
+// PublicPEM is the public key as others need it.
+func (k *KeyFile) PublicPEM() string { return PublicPEM(k.Public()) }
+
+// Sign implements Signer.
+func (k *KeyFile) Sign(_ context.Context, digest []byte) ([]byte, error) {
+	return ecdsa.SignASN1(rand.Reader, k.key, digest)
+}
+
+// PublicPEM writes a P-256 public key as SubjectPublicKeyInfo in PEM. It is empty for a
+// key on another curve.
+func PublicPEM(pub *ecdsa.PublicKey) string {
+	spki, err := appendSPKI(nil, pub)
+	if err != nil {
+		return ""
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
+}
+
+// ParsePublicPEM reads a P-256 public key in PEM. Its errors are *verdict.Error with
+// CodeInvalid.
+func ParsePublicPEM(b []byte) (*ecdsa.PublicKey, error) {
+	block, _ := pem.Decode(b)
+	if len(b) > maxKeyFile || block == nil || block.Type != "PUBLIC KEY" {
+		return nil, invalid("this is not a public key in PEM", keyRemedy, nil)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, invalid("the public key cannot be read", keyRemedy, err)
+	}
+	pub, ok := parsed.(*ecdsa.PublicKey)
+	if !ok || pub.Curve != elliptic.P256() {
+		return nil, invalid("the public key is not an ECDSA P-256 key", keyRemedy, nil)
+	}
+	return pub, nil
+}
+
+// writeKey writes a private key to a file that must not exist yet. The key is complete
+// and synced before the file has its name.
+func writeKey(path string, key crypto.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encode key %s: %w", path, err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return unwritable(path, err)
+	}
+	f, err := os.CreateTemp(dir, ".key-*") // mode 0600
+	if err != nil {
+		return unwritable(path, err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return unwritable(path, err)
+	}
+	// A link, unlike a rename, never replaces what is there.
+	if err := os.Link(f.Name(), path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return &verdict.Error{
+				Code: verdict.CodeConflict, What: "there is a key already in " + path,
+				Remedy: "use it, or replace it and keep the old one: verdict keys rotate",
+			}
+		}
+		return unwritable(path, err)
+	}
+	return syncFolder(dir)
+}
+
+func unwritable(path string, err error) error {
+	return &verdict.Error{
+		Code: verdict.CodeUnavailable, What: "the key file " + path + " cannot be written",
+		Remedy: "make its folder writable for you, or choose another one with --key", Err: err,
+	}
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// readKey reads a private key from a regular file that only its owner may read. It is
+// opened once and judged by what was opened, so that nobody can swap it in between.
+func readKey(path string) (crypto.PrivateKey, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a FIFO would wait for ever
+		return nil, invalid(path+" is not a regular file", keyRemedy, nil)
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &verdict.Error{
+			Code: verdict.CodeNotFound, What: "there is no key in " + path,
+			Remedy: "make one: verdict keys create", Err: err,
+		}
+	}
+	if err != nil {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the key in " + path + " cannot be opened",
+			Remedy: "run as the user that owns the file", Err: err,
+		}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", path, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && ownerOnly {
+		return nil, &verdict.Error{
+			Code: verdict.CodeRefused, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, mode),
+			Remedy: "chmod 600 " + path + ", and replace the key if somebody may have copied it: verdict keys rotate",
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", path, err)
+	}
+	return parsePrivate(path, b)
+}
+
+// parsePrivate reads PKCS#8, and the older form that openssl writes for elliptic curves.
+func parsePrivate(path string, b []byte) (crypto.PrivateKey, error) {
+	for len(b) <= maxKeyFile {
+		block, rest := pem.Decode(b)
+		if block == nil {
+			break
+		}
+		var key crypto.PrivateKey
+		var err error
+		switch block.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(block.Bytes)
+		default: // openssl puts the curve's parameters first
+			b = rest
+			continue
+		}
+		if err != nil {
+			return nil, invalid("the key in "+path+" cannot be read", keyRemedy, err)
+		}
+		return key, nil
+	}
+	return nil, invalid(path+" holds no private key in PEM", keyRemedy, nil)
+}
