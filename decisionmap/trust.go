@@ -1,0 +1,76 @@
+package decisionmap
+
+import "slices"
+
+// LocalKey is the name under which trust lists the key that a program made for itself
+// on its first use, before anybody enrolled it. The built-in map lets it state what
+// `verdict ci` sees; another map that wants it has to name it.
+const LocalKey = "local"
+
+// All in a list of services, environments or kinds stands for every one of them.
+const All = "*"
+
+// Trust gives a signer the right to state kinds of evidence about services in
+// environments. Exactly one of Key, Identity and Workload is set; the latter two come
+// with their Issuer.
+type Trust struct {
+	Name string `json:"name,omitempty"`
+	// Key is the id or the name of an enrolled key, or LocalKey.
+	Key string `json:"key,omitempty"`
+	// Identity is the subject alternative name of a certificate. A * stands for one
+	// part of it: any run of characters without / @ : # or white space.
+	Identity string `json:"identity,omitempty"`
+	// Workload is the subject of a workload token, with * as in Identity.
+	Workload string `json:"workload,omitempty"`
+	Issuer   string `json:"issuer,omitempty"`
+
+	Kinds    []string `json:"kinds"`
+	Services []string `json:"services"`
+	// Environments that it may speak about; none: only evidence that is bound to no
+	// environment, as in the layers code, ci and artifact.
+	Environments []string `json:"environments"`
+}
+
+// Signer is who signed a statement, after the signature was verified.
+type Signer struct {
+	Key      string // key id
+	KeyName  string // the name under which the key is enrolled; LocalKey for the first-use key
+	Identity string // certificate identity
+	Workload string // workload token subject
+	Issuer   string // of the identity or the workload
+}
+
+// Trusts reports whether the signer may state this kind of evidence about this service
+// in this environment; the environment is empty for evidence that is bound to none. A
+// statement without that right counts as absent.
+func (m *Map) Trusts(s Signer, kind, service, environment string) bool {
+	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
+		return t.signedBy(s) && t.covers(kind, service, environment)
+	})
+}
+
+func (t Trust) signedBy(s Signer) bool {
+	switch {
+	case t.Key != "":
+		return t.Key == s.Key || t.Key == s.KeyName
+	case t.Identity != "":
+		return t.Issuer != "" && t.Issuer == s.Issuer && matchParts(t.Identity, s.Identity)
+	case t.Workload != "":
+		return t.Issuer != "" && t.Issuer == s.Issuer && matchParts(t.Workload, s.Workload)
+	}
+	return false
+}
+
+func (t Trust) covers(kind, service, environment string) bool {
+	if !listed(t.Kinds, kind) || !listed(t.Services, service) {
+		return false
+	}
+	if environment == "" {
+		return len(t.Environments) == 0 || slices.Contains(t.Environments, All)
+	}
+	return listed(t.Environments, environment)
+}
+
+func listed(list []string, word string) bool {
+	return slices.Contains(list, All) || slices.Contains(list, word)
+}
