@@ -1,0 +1,234 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"verdict/report"
+)
+
+// topic is a page of help that belongs to no single command.
+type topic struct{ name, short, text string }
+
+// topics are also pages of the reference and of the manual.
+var topics = []topic{
+	{"exit-codes", "What the exit code of a command means", `0    allowed, or done
+1    could not decide: an outage, a missing or stale input, bad data, a defect; pipelines stay closed
+2    the command was written wrong; nothing was done
+3    blocked; or a proof was checked and does not hold
+4    not signed in, or not permitted
+5    a person has to approve
+130  interrupted
+
+The codes cannot be configured. --report-only turns 3 and 5 into 0 and says so; 1 stays 1. Where a real failure stands beside something that could not be decided, 3 wins over 1.`},
+	{"configuration", "Flags, variables and the configuration file", `Every flag is also a variable and a key of the configuration file. A flag counts before a variable, a variable before the file, the file before the default. verdict config explain prints each value and where it is from.
+
+--report-only          VERDICT_REPORT_ONLY      report_only
+log verify --full      VERDICT_LOG_VERIFY_FULL  commands.log.verify.full
+
+The file is $XDG_CONFIG_HOME/verdict/config.yaml, or what --config or VERDICT_CONFIG names:
+
+    data: /srv/verdict
+    output: [text, sarif=verdict.sarif]
+    database: file:/run/secrets/verdict-database
+
+An empty value is an error wherever it stands, and so is an unknown key. A secret is a reference, file:PATH or env:NAME, never the secret itself. A toggle is written --offline, --offline=true or --offline=false.`},
+	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly.
+
+text         for people; the default
+json         documented schemas; errors too (code, what, remedy)
+sarif        SARIF 2.1.0, for code scanning
+junit        JUnit XML, for test reports
+markdown     for summaries and comments, at most 900 KB
+codequality  GitLab's code quality report
+
+GitHub Actions and Azure Pipelines are recognised: the summary page, annotations for the worst ten findings and the step's outputs are written without being asked for. On GitLab add -o codequality=FILE or -o junit=FILE and name the file under artifacts: reports.
+
+Colour is for terminals; NO_COLOR, CLICOLOR_FORCE and TERM=dumb are honoured. Text from what was scanned is made harmless in every format: a control character is shown as an escape such as \x1b.`},
+}
+
+// helpCommand is `verdict help`, which unlike the library's ends with 2 for a name that
+// does not exist.
+func helpCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND|TOPIC]", Short: "Explain a command or a topic", Args: cobra.ArbitraryArgs,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return helpNames(c.Root(), args), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			s := lookAt(a.stdout, a.env)
+			at := c.Root()
+			for i, w := range args {
+				if t := slices.IndexFunc(topics, func(t topic) bool { return t.name == w }); i == 0 && len(args) == 1 && t >= 0 {
+					_, err := fmt.Fprint(a.stdout, topicText(topics[t], s))
+					return err
+				}
+				next := slices.IndexFunc(at.Commands(), func(c *cobra.Command) bool { return c.Name() == w })
+				if next < 0 {
+					return usage("verdict --help", fmt.Sprintf("there is no help for %q", strings.Join(args, " ")), meant(w, helpNames(c.Root(), args[:i]), "verdict help ", "verdict --help lists commands and topics"))
+				}
+				at = at.Commands()[next]
+			}
+			_, err := fmt.Fprint(a.stdout, helpText(at, s))
+			return err
+		},
+	}
+}
+
+func helpNames(root *cobra.Command, under []string) []string {
+	var out []string
+	at := root
+	for _, w := range under {
+		for _, c := range at.Commands() {
+			if c.Name() == w {
+				at = c
+			}
+		}
+	}
+	for _, c := range at.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	if len(under) == 0 {
+		for _, t := range topics {
+			out = append(out, t.name)
+		}
+	}
+	return out
+}
+
+// useLine is the command as it is typed.
+func useLine(c *cobra.Command) string {
+	line := c.CommandPath()
+	if _, args, ok := strings.Cut(c.Use, " "); ok {
+		line += " " + args
+	} else if c.HasAvailableSubCommands() {
+		line += " COMMAND"
+	}
+	return line + " [FLAGS]"
+}
+
+// helpText is the help of one command.
+func helpText(c *cobra.Command, s screen) string {
+	var b strings.Builder
+	style := report.Style{Colour: s.colour, Width: s.width}
+	head := func(t string) { fmt.Fprintf(&b, "\n%s\n", style.Strong(t)) }
+	fmt.Fprintf(&b, "%s\n", report.Wrap(c.Short+".", s.width, ""))
+	if c.Long != "" {
+		fmt.Fprintf(&b, "\n%s\n", report.Wrap(c.Long, s.width, ""))
+	}
+	head("Usage")
+	fmt.Fprintf(&b, "  %s\n", useLine(c))
+	if c.HasAvailableSubCommands() {
+		head("Commands")
+		var rows [][]string
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() || sub.Name() == "help" {
+				rows = append(rows, []string{sub.Name(), sub.Short})
+			}
+		}
+		b.WriteString(report.Table(rows, s.width, "  "))
+	}
+	if c.Example != "" {
+		head("Examples")
+		for line := range strings.Lines(c.Example) {
+			fmt.Fprintf(&b, "  %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+	if !c.HasParent() {
+		head("Topics")
+		var rows [][]string
+		for _, t := range topics {
+			rows = append(rows, []string{"help " + t.name, t.short})
+		}
+		b.WriteString(report.Table(rows, s.width, "  "))
+	}
+	if rows := flagRows(c.LocalNonPersistentFlags()); len(rows) > 0 && c.HasParent() {
+		head("Flags")
+		b.WriteString(report.Table(rows, s.width, "  "))
+	}
+	shared := c.InheritedFlags()
+	if !c.HasParent() {
+		shared = c.PersistentFlags()
+	}
+	if rows := flagRows(shared); len(rows) > 0 && !c.HasAvailableSubCommands() || !c.HasParent() {
+		head("Flags of every command")
+		b.WriteString(report.Table(rows, s.width, "  "))
+	}
+	return b.String()
+}
+
+func flagRows(set *pflag.FlagSet) [][]string {
+	var rows [][]string
+	set.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Name != "help" && f.Name != "version" {
+			rows = append(rows, []string{flagForm(f), flagHelp(f)})
+		}
+	})
+	return rows
+}
+
+// flagForm is the flag as it is typed: "-o, --output FORMAT[=FILE]".
+func flagForm(f *pflag.Flag) string {
+	form := "--" + f.Name
+	if f.Shorthand != "" {
+		form = "-" + f.Shorthand + ", " + form
+	}
+	if f.NoOptDefVal == "" {
+		form += " " + f.Value.Type()
+	}
+	return form
+}
+
+// flagHelp is what the flag does, with a default that is not simply off or nothing.
+func flagHelp(f *pflag.Flag) string {
+	if f.DefValue == "" || f.DefValue == "false" {
+		return f.Usage
+	}
+	return f.Usage + " (default " + f.DefValue + ")"
+}
+
+func topicText(t topic, s screen) string {
+	var b strings.Builder
+	style := report.Style{Colour: s.colour, Width: s.width}
+	fmt.Fprintf(&b, "%s\n\n", style.Strong(t.short))
+	for para := range strings.SplitSeq(t.text, "\n\n") {
+		b.WriteString(topicParagraph(para, s.width) + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// topicParagraph wraps prose, aligns lines of two or more columns (which are two spaces
+// apart), and leaves indented lines as they are.
+func topicParagraph(para string, width int) string {
+	if strings.HasPrefix(para, "    ") {
+		return para + "\n"
+	}
+	if rows := columns(para); rows != nil {
+		return report.Table(rows, width, "  ")
+	}
+	return report.Wrap(para, width, "") + "\n"
+}
+
+// columns reads lines whose cells are two spaces apart; nil when a line is prose.
+func columns(para string) [][]string {
+	var rows [][]string
+	for line := range strings.SplitSeq(para, "\n") {
+		var row []string
+		for cell := range strings.SplitSeq(line, "  ") {
+			if cell = strings.TrimSpace(cell); cell != "" {
+				row = append(row, cell)
+			}
+		}
+		if len(row) < 2 {
+			return nil
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

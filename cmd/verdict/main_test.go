@@ -1,0 +1,62 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the expected output of tests instead of comparing it")
+
+// The scripts run the real main in a process of this test binary.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"verdict": main})
+}
+
+// Each command and journey has a script: what a person types, what they see, and the
+// exit code on which their pipeline rests. `code N COMMAND…` runs a command that must
+// end with exit code N.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			// The machine's own settings must not decide a test.
+			kept := e.Vars[:0]
+			for _, kv := range e.Vars {
+				if !strings.HasPrefix(kv, "VERDICT_") {
+					kept = append(kept, kv)
+				}
+			}
+			e.Vars = append(kept, "HOME="+e.WorkDir+"/home", "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "CI=", "GITHUB_ACTIONS=", "TF_BUILD=", "GITLAB_CI=", "NO_COLOR=", "CLICOLOR_FORCE=")
+			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": expectCode},
+	})
+}
+
+// expectCode runs a command and holds its exit code. Its output is compared with stdout
+// and stderr like that of exec.
+func expectCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND [ARG…]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		_, number, ok := strings.Cut(err.Error(), "exit status ")
+		if !ok {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = number
+	}
+	if got != args[0] {
+		ts.Fatalf("%s ended with exit code %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}

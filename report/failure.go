@@ -1,0 +1,54 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"verdict"
+)
+
+// Failure is an error of the command line as it is printed: what happened, the next
+// command or edit, and where to look. It is the document verdict.error/v1.
+type Failure struct {
+	Code   verdict.Code
+	What   string
+	Remedy string
+	See    string // a command, or a file with its line; may be empty
+	Exit   int
+}
+
+// failureDocument is the JSON form of a Failure.
+type failureDocument struct {
+	Schema string       `json:"schema"`
+	Code   verdict.Code `json:"code"`
+	What   string       `json:"what"`
+	Remedy string       `json:"remedy"`
+	See    string       `json:"see"`
+	Exit   int          `json:"exit"`
+}
+
+// WriteFailure writes a failure in a format of Write, so that a reader of any format
+// learns that there is no answer. An unknown format is an error.
+func WriteFailure(w io.Writer, format string, f Failure, s Style) error {
+	switch format {
+	case "text":
+		return writeText(w, failureText(f, s))
+	case "json":
+		return writeJSON(w, failureDocument{"verdict.error/v1", f.Code, f.What, f.Remedy, f.See, f.Exit})
+	}
+	return unknownFormat(format)
+}
+
+func failureText(f Failure, s Style) string {
+	var b strings.Builder
+	line := func(lead, code, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%s%s\n", s.paint(code, lead), strings.TrimPrefix(Wrap(Neutral(text), s.width()-len(lead), strings.Repeat(" ", len(lead))), strings.Repeat(" ", len(lead))))
+		}
+	}
+	line("verdict: ", bad, f.What)
+	line("  fix: ", strong, f.Remedy)
+	line("  see: ", dim, f.See)
+	return b.String()
+}

@@ -1,0 +1,97 @@
+// Package report renders decisions, their explanations and their trails: for people as
+// text and Markdown, for machines as JSON, SARIF, JUnit and code quality, for pipelines
+// as annotations, summaries and outputs.
+//
+// Two rules hold for every format. What is unknown, missing or incomplete never looks
+// like what is fine. And text that comes from what was scanned is made harmless: no
+// control character, no command of a pipeline, no markup of the format gets through.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"verdict"
+)
+
+// Formats lists what Write can write.
+var Formats = []string{"text", "json", "sarif", "junit", "markdown", "codequality"}
+
+func unknownFormat(format string) error {
+	return &verdict.Error{
+		Code: verdict.CodeUsage, What: fmt.Sprintf("there is no format %q", format),
+		Remedy: "choose one of " + strings.Join(Formats, ", "),
+	}
+}
+
+func writeText(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// writeJSON writes v indented. What a terminal or pipeline would act on is escaped as
+// JSON allows, so that the value is unchanged for who decodes it.
+func writeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(quietJSON(b.Bytes()))
+	return err
+}
+
+// quietJSON escapes, in valid JSON, the runes that act and the "##[" of pipelines. All
+// of them can only stand inside strings.
+func quietJSON(in []byte) []byte {
+	out := make([]byte, 0, len(in)+64)
+	for i := 0; i < len(in); {
+		r, n := utf8.DecodeRune(in[i:])
+		switch {
+		case r == '#' && opensCommand(string(in[i:min(i+64, len(in))])):
+			out = append(out, `\u0023`...)
+		case r >= 0x10000 && acts(r):
+			hi, lo := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		case r >= 0x7f && acts(r):
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			out = append(out, in[i:i+n]...)
+		}
+		i += n
+	}
+	return out
+}
+
+// Lines gives a writer that makes every line neutral on its way to w: for logs, whose
+// words we do not write. Its Write is safe for concurrent use, and expects whole lines.
+func Lines(w io.Writer) io.Writer { return &lines{w: w} }
+
+type lines struct {
+	mu sync.Mutex // guards w
+	w  io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	for line := range strings.Lines(string(p)) {
+		body, newline := strings.CutSuffix(line, "\n")
+		b.WriteString(strings.ReplaceAll(Neutral(strings.ReplaceAll(body, "\t", "    ")), "\t", "    "))
+		if newline {
+			b.WriteByte('\n')
+		}
+	}
+	if _, err := io.WriteString(l.w, b.String()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
