@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"time"
+
+	"verdict"
+)
+
+// Example is a complete document for a layer in which every fact is verified and nothing
+// is wrong: the base that cases change, and a start for whoever builds one.
+func Example(l verdict.Layer) *Input {
+	const at = Time("2026-01-01T12:00:00Z")
+	known := verdict.StateVerified
+	digest := func(c string) verdict.Digest { return sha256Digest([]byte(c)) }
+	commit := verdict.NewDigest("gitCommit", "8f14e45fceea167a5a36dedd4bea2543d1c9e0aa")
+	check := Check{State: known, At: at, By: "verdict", Complete: true, Inputs: 12}
+	in := &Input{
+		Decision: Decision{ID: "example", Point: "example", At: at, Trigger: "verdict policy test", Actor: "p-ana"},
+		Subject:  Subject{Kind: verdict.SubjectChange, Name: "shop/cart", Digest: commit, Version: "1.4.0"},
+		Service:  Service{State: known, Name: "cart", Team: "checkout", Owner: "p-ana", Repo: "shop/cart", Tier: "1"},
+		Artifact: Artifact{
+			State: known, BuiltAt: at,
+			Signature:  Signature{State: known, By: "builder", Issuer: "https://issuer.example"},
+			Provenance: Provenance{State: known, Builder: "builder", BuildType: "make", Source: "shop/cart", Commit: commit, SLSA: 3},
+			SBOM:       SBOM{State: known, Digest: digest("sbom"), Format: "cyclonedx", Components: 40, Complete: true},
+		},
+		Vulnerabilities: Vulnerabilities{
+			State: known, MatchedAt: at, By: "verdict", Complete: true, Inputs: 2, Components: 40,
+			Database: Database{State: known, Name: "osv", Digest: digest("osv"), At: at, Entries: 1000},
+		},
+		Checks: map[string]Check{"secrets": check, "vulnerabilities": check, "dependencies": check, "iac": check},
+		Change: Change{State: known, Author: "p-ana", Committer: "p-ana", Owners: []string{"checkout"}, Reviewers: []string{"p-ben"}, Lines: 12, Files: []string{"cart.go"}},
+		Plan:   Plan{State: known, Digest: digest("plan"), Tool: "terraform"},
+		Evidence: []Evidence{
+			{Kind: verdict.KindTestResult, Digest: digest("secrets"), Index: 1, At: at, Producer: "verdict"},
+			{Kind: verdict.KindVulnerabilities, Digest: digest("vulnerabilities"), Index: 2, At: at, Producer: "verdict"},
+		},
+		Environment: &Environment{
+			State: known, Name: "production", Tier: "production", Cloud: "azure", Exposure: "public", Data: "personal",
+			BlastRadius: "region", Rollback: "tested", MinSLSA: 2, PromoteFrom: "staging", SoakSeconds: int64(time.Hour / time.Second), Hours: "always",
+		},
+		Promotions: &Promotions{State: known, List: []Promotion{{Decision: "d-1", Environment: "staging", Digest: digest("artifact"), At: at}}},
+		Rollback:   &Rollback{State: known, PreviousDigest: digest("previous"), TestedAt: at},
+		Runtime:    &Runtime{State: known},
+		Requester:  &Requester{State: known, Person: "p-ana", Kind: "person", Teams: []string{"checkout"}},
+	}
+	in = in.ForLayer(l)
+	in.Normalize()
+	return in
+}

@@ -1,0 +1,283 @@
+package policy
+
+import (
+	"time"
+
+	"verdict"
+)
+
+// InputSchema is the word in Input.Schema.
+const InputSchema = "verdict.input/v1"
+
+// Input is the closed document that rules read: verdict.input/v1. Every member is
+// always there, because in Rego a member that is not makes a rule say nothing. Only the
+// five pointer groups can be absent as a whole: code, ci and artifact points answer
+// what holds wherever the artifact runs later, so for them these groups do not exist.
+//
+// Decision and Subject are the question; each group of facts has a State that says how
+// well it is known, and an empty list in a group that is not known means nothing.
+// There are integers only, no null, and every list that has no order of its own is
+// sorted (see Normalize).
+type Input struct {
+	Schema   string   `json:"schema"`
+	Decision Decision `json:"decision"`
+	Subject  Subject  `json:"subject"`
+	Service  Service  `json:"service"`
+
+	Artifact        Artifact         `json:"artifact"`
+	Vulnerabilities Vulnerabilities  `json:"vulnerabilities"`
+	Checks          map[string]Check `json:"checks"` // by Report.Check: "secrets", "iac" …
+	Change          Change           `json:"change"`
+	Plan            Plan             `json:"plan"`
+	Evidence        []Evidence       `json:"evidence"` // every statement the facts rest on
+
+	Environment *Environment `json:"environment,omitempty"`
+	Promotions  *Promotions  `json:"promotions,omitempty"`
+	Rollback    *Rollback    `json:"rollback,omitempty"`
+	Runtime     *Runtime     `json:"runtime,omitempty"`
+	Requester   *Requester   `json:"requester,omitempty"`
+}
+
+// Time is a moment in RFC 3339, UTC, microseconds; "" when there is none.
+type Time string
+
+// TimeOf writes t; the zero time is "".
+func TimeOf(t time.Time) Time {
+	if t.IsZero() {
+		return ""
+	}
+	return Time(t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano))
+}
+
+// Decision is the decision point that asks, and when.
+type Decision struct {
+	ID      string        `json:"id"`
+	Point   string        `json:"point"`
+	Layer   verdict.Layer `json:"layer"`
+	At      Time          `json:"at"`
+	Trigger string        `json:"trigger"`
+	Actor   string        `json:"actor"`
+}
+
+// Subject is what the question is about.
+type Subject struct {
+	Kind    verdict.SubjectKind `json:"kind"`
+	Name    string              `json:"name"`
+	Digest  verdict.Digest      `json:"digest"`
+	Version string              `json:"version"`
+}
+
+// Service is what the map declares of the subject's service.
+type Service struct {
+	State verdict.State `json:"state"`
+	Name  string        `json:"name"`
+	Team  string        `json:"team"`
+	Owner string        `json:"owner"`
+	Repo  string        `json:"repo"`
+	Tier  string        `json:"tier"`
+}
+
+// Artifact is what is known of a digest.
+type Artifact struct {
+	State      verdict.State `json:"state"`
+	Signature  Signature     `json:"signature"`
+	Provenance Provenance    `json:"provenance"`
+	SBOM       SBOM          `json:"sbom"`
+	BuiltAt    Time          `json:"built_at"`
+}
+
+// Signature says who signed the artifact.
+type Signature struct {
+	State  verdict.State `json:"state"`
+	By     string        `json:"by"`
+	Issuer string        `json:"issuer"`
+}
+
+// Provenance says who built the artifact from what.
+type Provenance struct {
+	State     verdict.State  `json:"state"`
+	Builder   string         `json:"builder"`
+	BuildType string         `json:"build_type"`
+	Source    string         `json:"source"` // repository
+	Commit    verdict.Digest `json:"commit"`
+	SLSA      int64          `json:"slsa"` // build level, 0 to 3
+}
+
+// SBOM says what is in the artifact.
+type SBOM struct {
+	State      verdict.State  `json:"state"`
+	Digest     verdict.Digest `json:"digest"`
+	Format     string         `json:"format"`
+	Components int64          `json:"components"`
+	Complete   bool           `json:"complete"`
+}
+
+// Vulnerabilities are the advisories that apply to the subject's components.
+type Vulnerabilities struct {
+	State     verdict.State `json:"state"`
+	MatchedAt Time          `json:"matched_at"`
+	By        string        `json:"by"`
+	// Complete is false when a component, a lockfile or an ecosystem was not judged.
+	// Incomplete and without findings is not clean.
+	Complete   bool      `json:"complete"`
+	Inputs     int64     `json:"inputs"`     // lockfiles or SBOMs that were read
+	Components int64     `json:"components"` // components judged
+	Database   Database  `json:"database"`
+	Findings   []Finding `json:"findings"`
+}
+
+// Database names the data that was matched against.
+type Database struct {
+	State   verdict.State  `json:"state"`
+	Name    string         `json:"name"`
+	Digest  verdict.Digest `json:"digest"`
+	At      Time           `json:"at"`
+	Entries int64          `json:"entries"`
+}
+
+// Finding is one advisory that applies to one component.
+type Finding struct {
+	Key        string           `json:"key"` // what an exception names
+	ID         string           `json:"id"`
+	Aliases    []string         `json:"aliases"`
+	Ecosystem  string           `json:"ecosystem"`
+	Name       string           `json:"name"`
+	Version    string           `json:"version"`
+	PURL       string           `json:"purl"`
+	Fixed      string           `json:"fixed"` // "" when no version is known to be good
+	Severity   verdict.Severity `json:"severity"`
+	EPSS       int64            `json:"epss"` // parts per million, -1 when unknown
+	Exploited  bool             `json:"exploited"`
+	Malicious  bool             `json:"malicious"`
+	Direct     bool             `json:"direct"`
+	Path       []string         `json:"path" order:"kept"` // from the root to the component
+	SourcePath string           `json:"source_path"`       // the file that names the component
+	Line       int64            `json:"line"`
+	Evidence   verdict.Digest   `json:"evidence"`
+}
+
+// Check is what one check found.
+type Check struct {
+	State    verdict.State `json:"state"`
+	At       Time          `json:"at"`
+	By       string        `json:"by"`
+	Complete bool          `json:"complete"` // false: something that should have been read was not
+	Inputs   int64         `json:"inputs"`   // files that mattered
+	Ignored  int64         `json:"ignored"`  // stated to be false positives in a protected file
+	Failed   []Hit         `json:"failed"`
+}
+
+// Hit is one thing that a check found.
+type Hit struct {
+	Key      string           `json:"key"` // what an exception names
+	Detector string           `json:"detector"`
+	Message  string           `json:"message"`
+	Severity verdict.Severity `json:"severity"`
+	Path     string           `json:"path"`
+	Line     int64            `json:"line"`
+	Fix      string           `json:"fix"`
+	Evidence verdict.Digest   `json:"evidence"`
+}
+
+// Change is the commit or pull request behind the subject.
+type Change struct {
+	State      verdict.State `json:"state"`
+	Author     string        `json:"author"` // a person's id
+	Committer  string        `json:"committer"`
+	Owners     []string      `json:"owners"` // of the files it touches
+	Reviewers  []string      `json:"reviewers"`
+	Lines      int64         `json:"lines"`
+	Files      []string      `json:"files"`
+	IaCTouched bool          `json:"iac_touched"`
+}
+
+// Plan is an infrastructure plan.
+type Plan struct {
+	State     verdict.State     `json:"state"`
+	Digest    verdict.Digest    `json:"digest"`
+	Tool      string            `json:"tool"`
+	Create    int64             `json:"create"`
+	Update    int64             `json:"update"`
+	Replace   int64             `json:"replace"`
+	Delete    int64             `json:"delete"`
+	Resources []PlannedResource `json:"resources"`
+}
+
+// PlannedResource is what a plan does to one resource.
+type PlannedResource struct {
+	Address  string   `json:"address"`
+	Type     string   `json:"type"`
+	Provider string   `json:"provider"`
+	Actions  []string `json:"actions"`
+}
+
+// Evidence names one statement.
+type Evidence struct {
+	Kind     verdict.Kind   `json:"kind"`
+	Digest   verdict.Digest `json:"digest"`
+	Index    int64          `json:"index"`
+	At       Time           `json:"at"`
+	Producer string         `json:"producer"`
+}
+
+// Environment is where the artifact would run: what the map declares.
+type Environment struct {
+	State       verdict.State `json:"state"`
+	Name        string        `json:"name"`
+	Tier        string        `json:"tier"`
+	Cloud       string        `json:"cloud"`
+	Exposure    string        `json:"exposure"`
+	Data        string        `json:"data"`
+	BlastRadius string        `json:"blast_radius"`
+	Rollback    string        `json:"rollback"`
+	MinSLSA     int64         `json:"min_slsa"`
+	PromoteFrom string        `json:"promote_from"`
+	SoakSeconds int64         `json:"soak_seconds"`
+	Freezes     []Freeze      `json:"freezes"`
+	Hours       string        `json:"hours"`
+}
+
+// Freeze is a time in which nothing is deployed.
+type Freeze struct {
+	From   Time   `json:"from"`
+	To     Time   `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// Promotions are the allow decisions of deploy points about this digest.
+type Promotions struct {
+	State verdict.State `json:"state"`
+	List  []Promotion   `json:"list"`
+}
+
+// Promotion let the digest into one environment.
+type Promotion struct {
+	Decision    string         `json:"decision"`
+	Environment string         `json:"environment"`
+	Digest      verdict.Digest `json:"digest"`
+	At          Time           `json:"at"`
+	Expires     Time           `json:"expires"`
+}
+
+// Rollback is the way back in the environment.
+type Rollback struct {
+	State          verdict.State  `json:"state"`
+	PreviousDigest verdict.Digest `json:"previous_digest"`
+	TestedAt       Time           `json:"tested_at"`
+}
+
+// Runtime is what observation has open against the service in the environment.
+type Runtime struct {
+	State        verdict.State `json:"state"`
+	OpenDrift    int64         `json:"open_drift"`
+	OpenExposure int64         `json:"open_exposure"`
+	OpenMisuse   int64         `json:"open_misuse"`
+}
+
+// Requester is who asks for the deployment.
+type Requester struct {
+	State  verdict.State `json:"state"`
+	Person string        `json:"person"`
+	Kind   string        `json:"kind"` // "person" or "workload"
+	Teams  []string      `json:"teams"`
+}

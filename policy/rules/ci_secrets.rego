@@ -1,0 +1,43 @@
+# METADATA
+# title: No leaked secret
+# description: A secret in the source is known to everybody who can read the source.
+# custom:
+#   id: ci.secrets.none
+#   effect: deny
+#   severity: critical
+#   evidence: [secrets]
+#   remediation: >-
+#     Revoke the secret where it was issued, then take it out of the source and read it
+#     from a vault. A false positive is stated in the ignore file, with reason, owner and expiry.
+#   owner: security
+package verdict.rules.ci.secrets
+
+import data.verdict.lib
+
+secrets := input.checks.secrets
+
+# A leak that was found counts, however little else is known of the check.
+check := {
+	"status": "fail",
+	"message": sprintf("%d leaked secrets in the source", [count(secrets.failed)]),
+	"observed": {"leaked": count(secrets.failed), "ignored": secrets.ignored},
+	"expected": {"leaked": 0},
+	"items": lib.items(secrets.failed),
+} if {
+	count(secrets.failed) > 0
+}
+
+check := {
+	"status": "pass",
+	"message": sprintf("no secret found in %d files", [secrets.inputs]),
+	"observed": {"leaked": 0, "ignored": secrets.ignored},
+	"expected": {"leaked": 0},
+} if {
+	count(secrets.failed) == 0
+	lib.known(secrets)
+}
+
+check := lib.not_judged("secrets", secrets) if {
+	count(secrets.failed) == 0
+	not lib.known(secrets)
+}
