@@ -1,0 +1,71 @@
+# Verdict: build, show, test. `make help` lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.release=$(VERSION)
+
+# Two packages at a time: several of them start PostgreSQL or link large programs.
+GOTEST     := go test -p 2 -timeout 15m
+FUZZTIME   ?= 10s
+BENCHTIME  ?= 2s
+
+# Test data that is not part of the project; tests skip where it is missing.
+ifeq ($(origin VERDICT_CORPORA),undefined)
+VERDICT_CORPORA := $(wildcard $(abspath ../shared/corpora))
+endif
+export VERDICT_CORPORA
+
+# Every fuzz target of the project, one line each; a law compares the list with the code.
+FUZZ = \
+
+.PHONY: help build demo test parts lint bench fuzz test-peers clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/verdict, stripped and without cgo
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/verdict ./cmd/verdict
+
+demo: build ## the whole journey on an example organisation, offline
+	sh examples/acme/demo.sh bin/verdict
+
+test: build parts ## every test; installs PostgreSQL from Debian when root
+	@if [ -n "$(VERDICT_CORPORA)" ] && [ -d "$(VERDICT_CORPORA)" ]; then echo "corpora: $(VERDICT_CORPORA)"; \
+	elif [ "$$CI" = true ]; then \
+		echo "corpora: none at '$(VERDICT_CORPORA)'" >&2; \
+		echo "  fix: set VERDICT_CORPORA to the folder that holds them, or unset CI to skip the tests that use them" >&2; exit 1; \
+	else echo "corpora: none; the tests that use them are skipped (set VERDICT_CORPORA)"; fi
+	VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) ./...
+
+parts:
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "installing the Debian package postgresql"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql; \
+	else echo "missing: PostgreSQL. Its tests are skipped."; echo "  fix: apt-get install postgresql"; fi
+
+lint: ## gofmt, vet, staticcheck, govulncheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then \
+		echo "gofmt changes these files:"; echo "$$unformatted"; echo "  fix: gofmt -w FILE"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	@if out=$$(go tool govulncheck -scan module 2>&1); [ $$? -eq 0 ] || [ $$? -eq 3 ]; then \
+		echo go tool govulncheck ./...; go tool govulncheck ./...; \
+	else echo "govulncheck was NOT run, its database cannot be reached:"; echo "  $$out" | tail -n 1; fi
+
+bench: build ## the figures of speed and memory, with machine and load
+	go run ./bench -verdict bin/verdict -benchtime $(BENCHTIME)
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@for target in $(FUZZ); do \
+		echo "fuzz $$target for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%%:*}" || exit 1; \
+	done
+
+test-peers: build ## the binary against cosign and other public tools (builds them once)
+	cd test/peers && VERDICT_BIN=$(CURDIR)/bin/verdict go test -count=1 -timeout 30m -v ./...
+
+clean: ## remove what build made
+	rm -rf bin
