@@ -58,8 +58,8 @@ func ParseBundle(b []byte) (*Bundle, error) {
 	x := &Bundle{json: b}
 	var mediaType string
 	var envelope, material []byte
-	err := members(b, func(name string, v []byte) error {
-		switch name {
+	err := members(b, func(name, v []byte) error {
+		switch string(name) {
 		case "mediaType":
 			mediaType, _ = asText(v)
 		case "dsseEnvelope":
@@ -118,8 +118,8 @@ func paeHead(dst []byte, size int) []byte {
 func (b *Bundle) readEnvelope(envelope []byte) error {
 	signatures := 0
 	var payloadType string
-	err := members(envelope, func(name string, v []byte) (err error) {
-		switch name {
+	err := members(envelope, func(name, v []byte) (err error) {
+		switch string(name) {
 		case "payload":
 			b.payload, err = decoded(name, v)
 		case "payloadType":
@@ -129,8 +129,8 @@ func (b *Bundle) readEnvelope(envelope []byte) error {
 				if signatures++; signatures > 1 {
 					return nil
 				}
-				return members(v, func(name string, v []byte) (err error) {
-					if name == "sig" {
+				return members(v, func(name, v []byte) (err error) {
+					if string(name) == "sig" {
 						b.signature, err = decoded(name, v)
 					}
 					return err
@@ -157,20 +157,20 @@ func (b *Bundle) readEnvelope(envelope []byte) error {
 
 func (b *Bundle) readMaterial(material []byte) error {
 	keys, certificates := 0, 0
-	err := members(material, func(name string, v []byte) error {
-		switch name {
+	err := members(material, func(name, v []byte) error {
+		switch string(name) {
 		case "publicKey":
 			keys++
-			return members(v, func(name string, v []byte) error {
-				if name == "hint" {
+			return members(v, func(name, v []byte) error {
+				if string(name) == "hint" {
 					b.hint, _ = asText(v)
 				}
 				return nil
 			})
 		case "certificate":
 			certificates++
-			return members(v, func(name string, v []byte) (err error) {
-				if name == "rawBytes" {
+			return members(v, func(name, v []byte) (err error) {
+				if string(name) == "rawBytes" {
 					b.cert, err = decoded(name, v)
 				}
 				return err
@@ -199,7 +199,7 @@ func (b *Bundle) readMaterial(material []byte) error {
 }
 
 // decoded reads base64 as protobuf's JSON form allows it: either alphabet, padded or not.
-func decoded(name string, value []byte) ([]byte, error) {
+func decoded(name, value []byte) ([]byte, error) {
 	if len(value) < 2 || value[0] != '"' {
 		return nil, fmt.Errorf("%s is not a string", name)
 	}

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,15 +30,15 @@ func valid(data []byte) error {
 	return s.document(func() error { return s.value() })
 }
 
-// members calls f with each name and value of the object that data consists of. The
-// whole document is checked on the way; f may stop it with an error.
-func members(data []byte, f func(name string, value []byte) error) error {
+// members calls f with each name, without quotes, and value of the object that data
+// consists of. The whole document is checked on the way; f may stop it with an error.
+func members(data []byte, f func(name, value []byte) error) error {
 	s := scanner{data: data}
 	return s.document(func() error {
 		if s.pos >= len(data) || data[s.pos] != '{' {
 			return errors.New("not an object")
 		}
-		return s.object(func(name, value []byte) error { return f(unquoted(name), value) })
+		return s.object(f)
 	})
 }
 
@@ -111,7 +112,7 @@ func (s *scanner) word(w string) error {
 	return nil
 }
 
-func (s *scanner) open() error {
+func (s *scanner) begin() error {
 	s.depth++
 	if s.depth > MaxDepth {
 		return errDeep
@@ -140,7 +141,7 @@ func (s *scanner) next(end byte) (bool, error) {
 }
 
 func (s *scanner) object(f func(name, value []byte) error) error {
-	if err := s.open(); err != nil {
+	if err := s.begin(); err != nil {
 		return err
 	}
 	if s.pos < len(s.data) && s.data[s.pos] == '}' {
@@ -166,7 +167,7 @@ func (s *scanner) object(f func(name, value []byte) error) error {
 		}
 		if f != nil {
 			s.at = begin
-			if err := f(name, s.data[start:s.pos]); err != nil {
+			if err := f(plain(name), s.data[start:s.pos]); err != nil {
 				return err
 			}
 		}
@@ -231,7 +232,7 @@ func (s *scanner) twice(name []byte) error {
 }
 
 func (s *scanner) array(f func(value []byte) error) error {
-	if err := s.open(); err != nil {
+	if err := s.begin(); err != nil {
 		return err
 	}
 	if s.pos < len(s.data) && s.data[s.pos] == ']' {
@@ -258,6 +259,12 @@ func (s *scanner) array(f func(value []byte) error) error {
 func (s *scanner) text() error {
 	i := s.pos + 1
 	for i < len(s.data) {
+		for i+8 <= len(s.data) && ordinary(binary.LittleEndian.Uint64(s.data[i:])) {
+			i += 8
+		}
+		if i == len(s.data) {
+			break
+		}
 		switch c := s.data[i]; {
 		case c == '"':
 			s.pos = i + 1
@@ -278,6 +285,14 @@ func (s *scanner) text() error {
 	}
 	s.pos = len(s.data)
 	return s.wrong("string without end")
+}
+
+// ordinary reports whether none of eight bytes is a quote, a backslash or a control
+// character. A byte above 0x7f may count as not ordinary; it is then looked at alone.
+func ordinary(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^ones*'"', x^ones*'\\'
+	return ((x-ones*0x20)|(quote-ones)|(slash-ones)|x)&tops == 0
 }
 
 // escape is the length of the escape sequence that b starts with, 0 when it is none.
@@ -362,15 +377,18 @@ func (s *scanner) number() error {
 }
 
 // unquoted is the text of a string that the scanner accepted.
-func unquoted(quoted []byte) string {
+func unquoted(quoted []byte) string { return string(plain(quoted)) }
+
+// plain is unquoted without a copy where nothing is escaped.
+func plain(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1])
+		return quoted[1 : len(quoted)-1]
 	}
 	var s string
 	if json.Unmarshal(quoted, &s) != nil {
-		return "" // not reached: the scanner has accepted the string
+		return nil // not reached: the scanner has accepted the string
 	}
-	return s
+	return []byte(s)
 }
 
 // asText reads a value that has to be a string.

@@ -107,9 +107,9 @@ func predicateBytes(predicate any) ([]byte, error) {
 // byte alone, so that Body gives back what the producer handed in.
 func withContext(body []byte, c verdict.Context) ([]byte, error) {
 	empty := true
-	err := members(body, func(name string, _ []byte) error {
+	err := members(body, func(name, _ []byte) error {
 		empty = false
-		if name == ContextField {
+		if string(name) == ContextField {
 			return invalid("the predicate has a context already", "leave "+ContextField+" out of the predicate: Verdict writes it", nil)
 		}
 		return nil
@@ -131,16 +131,16 @@ func withContext(body []byte, c verdict.Context) ([]byte, error) {
 }
 
 // ParseStatement reads the payload of an envelope: in-toto Statement v1 or v0.1. Unknown
-// fields are ignored. Its errors are *verdict.Error with CodeInvalid or CodeLimit.
+// fields are ignored. The statement keeps payload: the caller must not change it. Its errors are *verdict.Error with CodeInvalid or CodeLimit.
 func ParseStatement(payload []byte) (*Statement, error) {
 	if len(payload) > MaxStatement {
 		return nil, tooLarge(len(payload))
 	}
 	s := new(Statement)
-	err := members(payload, func(name string, value []byte) error {
+	err := members(payload, func(name, value []byte) error {
 		var ok bool
 		var err error
-		switch name {
+		switch string(name) {
 		case "_type":
 			if s.Version, ok = asText(value); !ok {
 				err = errors.New("_type is not a string")
@@ -153,7 +153,7 @@ func ParseStatement(payload []byte) (*Statement, error) {
 			s.Subjects, err = parseSubjects(value)
 		case "predicate":
 			if string(value) != "null" {
-				s.Predicate = slices.Clone(value)
+				s.Predicate = value
 			}
 		}
 		return err
@@ -227,8 +227,8 @@ func (s *Statement) Context() (verdict.Context, bool) {
 
 // field gives one member of the predicate.
 func (s *Statement) field(name string) (value json.RawMessage, ok bool) {
-	_ = members(s.Predicate, func(n string, v []byte) error {
-		if n == name {
+	_ = members(s.Predicate, func(n, v []byte) error {
+		if string(n) == name {
 			value, ok = v, true
 		}
 		return nil
@@ -248,9 +248,9 @@ func (s *Statement) Body() json.RawMessage {
 	}
 	_ = sc.object(func(name, _ []byte) error {
 		switch {
-		case unquoted(name) == ContextField && end < 0:
+		case string(name) == ContextField && end < 0:
 			from, to = sc.at, sc.pos
-		case unquoted(name) == ContextField:
+		case string(name) == ContextField:
 			from, to = end+bytes.IndexByte(p[end:], ','), sc.pos
 		case from >= 0 && end < 0: // the context came first: its comma goes too
 			to = sc.at
@@ -291,6 +291,9 @@ func (s *Statement) Encode() ([]byte, error) {
 	if len(out) > MaxStatement {
 		return nil, tooLarge(len(out))
 	}
+	if err := valid(out); err != nil { // what is signed can be read back
+		return nil, jsonProblem("statement", statementRemedy, err)
+	}
 	return out, nil
 }
 
@@ -301,19 +304,10 @@ func (s *Statement) Encode() ([]byte, error) {
 // run, service or environment makes another piece of evidence: it would otherwise be
 // swallowed, and be missing where somebody looks for it.
 func (s *Statement) Identity(producer string) verdict.Digest {
-	c, known := s.Context()
-	body := s.Predicate
-	out := make([]byte, 0, 512+192*len(s.Subjects))
+	out := make([]byte, 0, len(s.Predicate)+512+192*len(s.Subjects))
 	out = append(appendQuoted(append(out, `{"producer":`...), producer), `,"type":`...)
-	out = append(appendQuoted(out, s.PredicateType), `,"context":`...)
-	if known {
-		c.At, c.Nonce = time.Time{}, nil
-		encoded, _ := json.Marshal(c) // strings only: cannot fail
-		out = append(out, encoded...)
-		body = s.Body()
-	}
-	out = appendSubjects(append(out, `,"subject":`...), s.Subjects)
-	out = append(append(out, `,"predicate":`...), canonical(body)...)
-	sum := sha256.Sum256(out)
+	out = append(appendQuoted(out, s.PredicateType), `,"subject":`...)
+	out = append(appendSubjects(out, s.Subjects), `,"predicate":`...)
+	sum := sha256.Sum256(append(canonical(out, s.Predicate), '}'))
 	return hexDigest("sha256", sum[:])
 }

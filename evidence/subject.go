@@ -35,6 +35,7 @@ func derived(first verdict.Digest, also []verdict.Digest) verdict.SubjectKind {
 // inOrder gives the subject the form in which it will be read back: a kind, the
 // preferred digest first, the others sorted.
 func inOrder(x verdict.Subject) verdict.Subject {
+	x.Name = strings.ToValidUTF8(x.Name, "\uFFFD") // a file name may be any bytes
 	all := append([]verdict.Digest{x.Digest}, x.Also...)
 	if x.Kind == "" {
 		x.Kind = derived(x.Digest, x.Also)
@@ -124,8 +125,8 @@ func parseSubject(value []byte, i int) (x verdict.Subject, err error) {
 	var kind, uri string
 	all := make([]verdict.Digest, 0, 2)
 	weak := ""
-	err = members(value, func(name string, v []byte) error {
-		switch name {
+	err = members(value, func(name, v []byte) error {
+		switch string(name) {
 		case "name":
 			x.Name, _ = asText(v)
 		case "uri":
@@ -161,8 +162,8 @@ func parseSubject(value []byte, i int) (x verdict.Subject, err error) {
 
 // annotated reads the kind of subject out of a resource descriptor's annotations.
 func annotated(value []byte) (kind string) {
-	_ = members(value, func(name string, v []byte) error {
-		if name == "kind" {
+	_ = members(value, func(name, v []byte) error {
+		if string(name) == "kind" {
 			kind, _ = asText(v)
 		}
 		return nil
@@ -175,7 +176,7 @@ func annotated(value []byte) (kind string) {
 // hide what the producer meant.
 func parseDigests(value []byte, i int) (all []verdict.Digest, weak string, err error) {
 	n := 0
-	err = members(value, func(algorithm string, v []byte) error {
+	err = members(value, func(name, v []byte) error {
 		if n++; n > MaxDigests {
 			return tooManyDigests(i)
 		}
@@ -183,6 +184,7 @@ func parseDigests(value []byte, i int) (all []verdict.Digest, weak string, err e
 		if !ok {
 			return errors.New("a digest is not a string")
 		}
+		algorithm := string(name)
 		if !slices.Contains(preference, algorithm) {
 			if len(algorithm) < 32 && len(weak) < 64 {
 				weak = strings.TrimPrefix(weak+", "+algorithm, ", ")
