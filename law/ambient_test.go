@@ -21,18 +21,26 @@ var ambient = map[string]map[string]bool{ // package → names; an empty set mea
 // the caller left it empty.
 var asDefault = map[string]bool{"time.Now": true, "crypto/rand.Reader": true}
 
-// ambientPlaces are exceptions, "file: name" each with why.
-var ambientPlaces = map[string]string{}
+// ownChance are the calls that take the system's chance and no other: a key or a
+// signature from a source that somebody can predict is no key.
+var ownChance = map[string]bool{"GenerateKey": true, "SignASN1": true, "GenerateKeyPair": true}
+
+// ambientPlaces are exceptions, "file: name", each with why.
+var ambientPlaces = map[string]string{
+	"blob/dir/dir.go: crypto/rand.Read": "the name of a temporary file, which nobody reads",
+	"git/command.go: os.Environ":        "git needs the user's PATH, HOME and proxies; what could change an answer is taken out",
+}
 
 var ambientLaw = law{
 	name: "environment, clock, chance and logger are handed in",
 	check: func(tr *tree) []breach {
 		var out []breach
+		used := map[string]bool{}
 		for _, s := range tr.product() {
 			if r, _ := room(s.dir); r == "cmd/verdict" {
 				continue
 			}
-			defaults := defaultValues(s)
+			defaults := givenPlainly(s)
 			ast.Inspect(s.ast, func(n ast.Node) bool {
 				sel, ok := n.(*ast.SelectorExpr)
 				if !ok {
@@ -40,7 +48,11 @@ var ambientLaw = law{
 				}
 				pkg := ambientPackage(s, sel)
 				name := pkg + "." + sel.Sel.Name
-				if pkg == "" || asDefault[name] && defaults[sel] || ambientPlaces[s.path+": "+name] != "" {
+				if pkg == "" || asDefault[name] && defaults[sel] {
+					return true
+				}
+				if place := s.path + ": " + name; ambientPlaces[place] != "" {
+					used[place] = true
 					return true
 				}
 				out = append(out, breach{s.path, tr.line(sel), "uses " + name,
@@ -48,9 +60,15 @@ var ambientLaw = law{
 				return true
 			})
 		}
+		for place := range ambientPlaces {
+			if _, there := tr.texts["law/ambient_test.go"]; there && !used[place] {
+				out = append(out, breach{"law/ambient_test.go", 0, "the exception " + place + " is not needed", "take it out"})
+			}
+		}
 		return out
 	},
 	broken: []example{
+		{"an exception that nobody needs", "-- law/ambient_test.go --\npackage law\n", "is not needed"},
 		{"the environment", "-- git/a.go --\npackage git\nimport \"os\"\nvar x = os.Getenv(\"HOME\")\n", "uses os.Getenv"},
 		{"the clock", "-- ledger/a.go --\npackage ledger\nimport \"time\"\nfunc f() { _ = time.Now() }\n", "uses time.Now"},
 		{"the clock under another name", "-- ledger/a.go --\npackage ledger\nimport clock \"time\"\nfunc f() { _ = clock.Since(x) }\n", "uses time.Since"},
@@ -71,6 +89,7 @@ func f(o O, l *slog.Logger) {
 		o.Now = time.Now
 	}
 	_ = O{Rand: rand.Reader}
+	_, _ = ecdsa.GenerateKey(curve, rand.Reader)
 	_ = os.Remove("x")
 	l.Info("x")
 	time.Sleep(1)
@@ -109,8 +128,9 @@ func ambientPackage(s *source, sel *ast.SelectorExpr) string {
 	return ""
 }
 
-// defaultValues finds the expressions that are assigned or put into a field as they are.
-func defaultValues(s *source) map[ast.Expr]bool {
+// givenPlainly finds the expressions that are assigned or put into a field as they are,
+// and those that make a key or a signature.
+func givenPlainly(s *source) map[ast.Expr]bool {
 	out := map[ast.Expr]bool{}
 	ast.Inspect(s.ast, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -120,6 +140,12 @@ func defaultValues(s *source) map[ast.Expr]bool {
 			}
 		case *ast.KeyValueExpr:
 			out[n.Value] = true
+		case *ast.CallExpr:
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok && ownChance[sel.Sel.Name] {
+				for _, e := range n.Args {
+					out[e] = true
+				}
+			}
 		}
 		return true
 	})

@@ -3,6 +3,9 @@ package law
 import (
 	"go/ast"
 	"go/token"
+	"slices"
+	"strings"
+	"unicode"
 )
 
 var exportedDocsLaw = law{
@@ -61,6 +64,11 @@ type Reader interface {
 	Close()
 }
 
+// Walker walks. Next is the next step.
+type Walker interface {
+	Next() bool
+}
+
 type inner struct{}
 
 func (inner) Read() {}
@@ -68,8 +76,8 @@ func (inner) Read() {}
 }
 
 // undocumented lists the exported declarations of a file that have no comment. A group
-// of constants or variables may share one; the methods of an interface may have theirs
-// at the end of the line.
+// of constants or variables may share one; a method of an interface may have its own at
+// the end of the line, or be spoken of by name in the interface's.
 func undocumented(tr *tree, s *source) []breach {
 	var out []breach
 	need := func(id *ast.Ident, docs ...*ast.CommentGroup) {
@@ -97,7 +105,9 @@ func undocumented(tr *tree, s *source) []breach {
 					if i, ok := spec.Type.(*ast.InterfaceType); ok && spec.Name.IsExported() {
 						for _, m := range i.Methods.List {
 							for _, name := range m.Names {
-								need(name, m.Doc, m.Comment)
+								if doc := loneDoc(d); doc == nil || !names(doc.Text(), name.Name) {
+									need(name, m.Doc, m.Comment)
+								}
 							}
 						}
 					}
@@ -132,4 +142,9 @@ func receiverExported(t ast.Expr) bool {
 		return t.IsExported()
 	}
 	return false
+}
+
+// names reports whether a comment speaks of a name.
+func names(comment, name string) bool {
+	return slices.Contains(strings.FieldsFunc(comment, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), name)
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func runBlocks(dir string, blocks []block) (output string, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home+"/data", "XDG_STATE_HOME="+home+"/state",
+	cmd.Env = append(withoutSettings(os.Environ()), "HOME="+home, "XDG_DATA_HOME="+home+"/data", "XDG_STATE_HOME="+home+"/state",
 		"XDG_CONFIG_HOME="+home+"/config", "XDG_CACHE_HOME="+home+"/cache", "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Reader", "GIT_AUTHOR_EMAIL=reader@example.org",
 		"GIT_COMMITTER_NAME=Reader", "GIT_COMMITTER_EMAIL=reader@example.org", "CI=", "GITHUB_ACTIONS=", "TF_BUILD=", "GITLAB_CI=")
@@ -148,4 +149,9 @@ func runBlocks(dir string, blocks []block) (output string, err error) {
 		at = marks[len(marks)-1][1]
 	}
 	return string(out), fmt.Errorf("README.md, block at %s: %w", at, err)
+}
+
+// withoutSettings leaves out what configures Verdict: a reader starts without.
+func withoutSettings(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "VERDICT_") })
 }
