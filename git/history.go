@@ -1,0 +1,152 @@
+package git
+
+import (
+	"context"
+	"strings"
+
+	"verdict"
+)
+
+// Base is where a change left another branch.
+type Base struct {
+	// ID is the merge base, as gitCommit:…; empty when Known is false or the histories
+	// have nothing in common.
+	ID verdict.Digest
+	// Known is false when the clone is too shallow to tell. Then nothing may be
+	// concluded from the empty ID.
+	Known bool
+	// Against is the ref that was compared with.
+	Against string
+}
+
+// MergeBase finds where HEAD left branch. A plain name means the remote's branch where
+// there is one: a local copy is the author's own to move. An empty name means
+// DefaultBranch.
+func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
+	if branch == "" {
+		var err error
+		if branch, err = r.DefaultBranch(ctx); err != nil {
+			return Base{}, err
+		}
+	}
+	if err := checkRevision(branch); err != nil {
+		return Base{}, err
+	}
+	found, err := r.first(ctx, []string{"refs/remotes/origin/" + branch, branch})
+	if err != nil {
+		return Base{}, err
+	}
+	if found.name == "" {
+		if r.Shallow { // it was not fetched: that is no answer
+			return Base{Against: branch}, nil
+		}
+		return Base{}, r.noRevision(branch)
+	}
+	ended := 0
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"merge-base", "HEAD", found.id}, ok1: true, ended: &ended})
+	if err != nil {
+		return Base{}, err
+	}
+	b := Base{Against: found.name, Known: true}
+	if ended == 1 {
+		b.Known = !r.Shallow
+		return b, nil
+	}
+	b.ID, err = verdict.ParseDigest("gitCommit:" + strings.TrimSpace(string(out)))
+	return b, err
+}
+
+// DefaultBranch is the branch that changes go to, as the remote says, or else main or
+// master where one exists: "main", not "origin/main". The error holds ErrNotFound when
+// none does.
+func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
+	const remote = "refs/remotes/origin/"
+	ended := 0
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"symbolic-ref", "-q", remote + "HEAD"}, ok1: true, ended: &ended})
+	if err != nil {
+		return "", err
+	}
+	if name, ok := strings.CutPrefix(strings.TrimSpace(string(out)), remote); ok && ended == 0 && checkRevision(name) == nil {
+		return name, nil
+	}
+	found, err := r.first(ctx, []string{remote + "main", remote + "master", "refs/heads/main", "refs/heads/master"})
+	if err != nil {
+		return "", err
+	}
+	if found.name == "" {
+		return "", &verdict.Error{
+			Code: verdict.CodeNotFound, What: "it cannot be told which branch is the default one of " + quote(r.Root),
+			Remedy: "name the branch that the change goes to, or run git remote set-head origin --auto", Err: ErrNotFound,
+		}
+	}
+	return found.name[strings.LastIndex(found.name, "/")+1:], nil
+}
+
+// Branch is the branch that HEAD is on; empty when HEAD is detached.
+func (r *Repo) Branch(ctx context.Context) (string, error) {
+	ended := 0
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"symbolic-ref", "-q", "--short", "HEAD"}, ok1: true, ended: &ended})
+	return strings.TrimSpace(string(out)), err
+}
+
+// named is a revision that exists.
+type named struct{ name, id string }
+
+// first gives the first of names that is a commit; the zero value when none is.
+func (r *Repo) first(ctx context.Context, names []string) (named, error) {
+	ask := strings.Join(names, "^{commit}\n") + "^{commit}\n"
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"cat-file", "--batch-check"}, stdin: ask})
+	if err != nil {
+		return named{}, err
+	}
+	answers := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	if len(answers) != len(names) {
+		return named{}, unreadable(r.Root, "cat-file gave "+quote(string(out)))
+	}
+	for i, a := range answers {
+		if f := strings.Fields(a); len(f) == 3 && f[1] == "commit" {
+			return named{name: names[i], id: f[0]}, nil
+		}
+	}
+	return named{}, nil
+}
+
+// Change is one path that differs between two revisions.
+type Change struct {
+	Path   string // relative to Root, raw bytes
+	Status string // "A" added, "M" modified, "D" deleted, "T" another type of file
+}
+
+// Changed lists the paths that differ between the trees of two revisions, sorted, with
+// a renamed file as one deleted and one added.
+func (r *Repo) Changed(ctx context.Context, from, to string) ([]Change, error) {
+	for _, rev := range []string{from, to} {
+		if err := checkRevision(rev); err != nil {
+			return nil, err
+		}
+	}
+	out, err := r.git.run(ctx, r.Root, call{args: []string{
+		"diff-tree", "-r", "-z", "--name-status", "--no-renames", "--no-ext-diff", "--no-textconv", "--end-of-options", from, to, "--",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	f := fields(out)
+	if len(f)%2 != 0 {
+		return nil, unreadable(r.Root, "diff-tree ends early")
+	}
+	changes := make([]Change, 0, len(f)/2)
+	for i := 0; i < len(f); i += 2 {
+		changes = append(changes, Change{Status: f[i], Path: f[i+1]})
+	}
+	return changes, nil
+}
+
+// fields splits output in which each field ends with NUL.
+func fields(out []byte) []string {
+	s := strings.TrimSuffix(string(out), "\x00")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\x00")
+}
