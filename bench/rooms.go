@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// room is one part of the house that is measured.
+type room struct {
+	name    string
+	measure func(ctx context.Context, w io.Writer, o options, f figures) error
+}
+
+func inRoom(dir string) room {
+	return room{dir, func(ctx context.Context, w io.Writer, o options, f figures) error {
+		return benchmarks(ctx, w, o, f, dir, ".")
+	}}
+}
+
+var rooms = []room{inRoom("ledger"), inRoom("policy"), inRoom("decide"), inRoom("advisory"), inRoom("ci"), {"binary", binary}}
+
+// promises are the figures to reach, row by row.
+var promises = []promise{
+	{what: "verdict version", figure: "binary version ms", scale: 1, unit: "ms", most: 50},
+	{what: "verdict ci, 100 files, warm index", figure: "binary ci ms", scale: 1, unit: "ms", most: 400},
+	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 70},
+}
+
+const (
+	startRuns = 21 // odd, for a median that is one of them
+	treeFiles = 100
+)
+
+// binary measures the program as a user starts it: the median of many runs.
+func binary(ctx context.Context, w io.Writer, o options, f figures) error {
+	program, err := o.absolute()
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	f.set("binary", "size", "bytes", float64(info.Size()))
+	fmt.Fprintf(w, "size: %.1f MB\n", float64(info.Size())/1e6)
+
+	home, err := os.MkdirTemp("", "verdict-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	h := homeOf{program, home}
+	if err := h.median(ctx, w, f, "version", "version"); err != nil {
+		return err
+	}
+	if err := h.repository(ctx); err != nil {
+		return err
+	}
+	if _, err := h.command(ctx, program, "advisories", "import", advisories(home)); err != nil {
+		return err
+	}
+	return h.median(ctx, w, f, "ci", "ci", filepath.Join(home, "tree"))
+}
+
+// homeOf is a user with an empty home.
+type homeOf struct{ program, dir string }
+
+func (h homeOf) command(ctx context.Context, name string, args ...string) (time.Duration, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = h.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=b", "GIT_AUTHOR_EMAIL=b@example.org", "GIT_COMMITTER_NAME=b", "GIT_COMMITTER_EMAIL=b@example.org"}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("%s %v: %w\n%s", filepath.Base(name), args, err, said.String())
+	}
+	return time.Since(began), nil
+}
+
+func (h homeOf) median(ctx context.Context, w io.Writer, f figures, name string, args ...string) error {
+	var took []time.Duration
+	for range startRuns {
+		d, err := h.command(ctx, h.program, args...)
+		if err != nil {
+			return err
+		}
+		took = append(took, d)
+	}
+	slices.Sort(took)
+	p50 := took[len(took)/2]
+	f.set("binary", name, "ms", float64(p50)/1e6)
+	fmt.Fprintf(w, "verdict %s: p50 %v, least %v, most %v of %d runs\n", name, p50.Round(time.Microsecond*100), took[0].Round(time.Microsecond*100), took[len(took)-1].Round(time.Microsecond*100), startRuns)
+	return nil
+}
+
+// repository makes a committed tree of treeFiles files: sources, and one lockfile.
+func (h homeOf) repository(ctx context.Context) error {
+	tree := filepath.Join(h.dir, "tree")
+	for i := range treeFiles - 2 {
+		if err := put(filepath.Join(tree, fmt.Sprintf("p%d", i%10), fmt.Sprintf("f%d.go", i)), source(i)); err != nil {
+			return err
+		}
+	}
+	if err := put(filepath.Join(tree, "go.mod"), "module example.org/tree\n\ngo 1.26\n\nrequire golang.org/x/text v0.43.0\n"); err != nil {
+		return err
+	}
+	if err := put(filepath.Join(tree, "go.sum"), "golang.org/x/text v0.43.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main", tree}, {"-C", tree, "add", "."}, {"-C", tree, "commit", "-q", "-m", "tree"}} {
+		if _, err := h.command(ctx, "git", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func source(i int) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// Package p%d is a part of a tree that is measured.\npackage p%d\n", i%10, i%10)
+	for j := range 60 {
+		fmt.Fprintf(&b, "\n// F%d_%d adds what it is given to a constant.\nfunc F%d_%d(x int) int { return x + %d }\n", i, j, i, j, i*j)
+	}
+	return b.String()
+}
+
+func put(path, text string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
+
+// advisories are the largest set of facts at hand: the corpus, or the example's.
+func advisories(home string) string {
+	if dir := os.Getenv("VERDICT_CORPORA"); dir != "" {
+		if p := filepath.Join(dir, "osv", "go-vulndb-osv.tar.gz"); exists(p) {
+			return p
+		}
+	}
+	p, err := filepath.Abs(filepath.Join("examples", "acme", "advisories"))
+	if err != nil {
+		return home
+	}
+	return p
+}
+
+func exists(p string) bool { _, err := os.Stat(p); return err == nil }
