@@ -20,7 +20,7 @@ export VERDICT_CORPORA
 # Every fuzz target of the project, one line each; a law compares the list with the code.
 FUZZ = \
 
-.PHONY: help build demo test parts lint bench fuzz test-peers clean
+.PHONY: help build demo test test-long parts lint bench fuzz test-peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,12 @@ test: build parts ## every test; installs PostgreSQL from Debian when root
 		echo "  fix: set VERDICT_CORPORA to the folder that holds them, or unset CI to skip the tests that use them" >&2; exit 1; \
 	else echo "corpora: none; the tests that use them are skipped (set VERDICT_CORPORA)"; fi
 	VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) ./...
+
+test-long: build parts ## test and test-peers; fails when a single test is skipped
+	@echo "$(GOTEST) -count=1 -v ./..."; VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) -count=1 -v ./... >bin/test.log 2>&1; status=$$?; \
+	grep -E '^(ok|FAIL|---|panic)|^ *--- (FAIL|SKIP)' bin/test.log; \
+	if grep -E -A1 '^ *--- SKIP' bin/test.log; then echo "tests were skipped, see above and bin/test.log"; exit 1; fi; exit $$status
+	$(MAKE) --no-print-directory test-peers
 
 parts:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then :; \
@@ -65,7 +71,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	done
 
 test-peers: build ## the binary against cosign and other public tools (builds them once)
-	cd test/peers && VERDICT_BIN=$(CURDIR)/bin/verdict go test -count=1 -timeout 30m -v ./...
+	$(MAKE) --no-print-directory -C test/peers VERDICT_BIN=$(CURDIR)/bin/verdict
 
 clean: ## remove what build made
 	rm -rf bin
