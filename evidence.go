@@ -171,6 +171,8 @@ type Vulnerability struct {
 	ID        string    `json:"id"`
 	Aliases   []string  `json:"aliases"` // sorted, without ID
 	Component Component `json:"component"`
+	Summary   string    `json:"summary"`   // one line of the advisory, shortened; never trusted text
+	Severity  Severity  `json:"severity"`  // the worst that an advisory of the group states; unknown when none does
 	Fixed     string    `json:"fixed"`     // lowest version above ours that is not affected; empty when there is none
 	Exploited bool      `json:"exploited"` // in CISA's known exploited vulnerabilities catalogue
 	EPSS      int64     `json:"epss"`      // parts per million, -1 when unknown
