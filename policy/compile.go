@@ -23,6 +23,8 @@ type CompileOptions struct {
 	// Inspect compiles for the map's lint: rules that no point may use are read and
 	// described instead of refused, and the bundle evaluates nothing.
 	Inspect bool
+	// recorded lets files stand where the built-in rules stood: see Restore.
+	recorded bool
 }
 
 // compilation is one bundle on its way. Problems are collected, so that the author sees
@@ -105,7 +107,7 @@ func (c *compilation) collect(files map[string]string) error {
 		switch {
 		case len(files) > maxFiles || len(text) > maxFileBytes || total > maxBytes:
 			return tooMuch(name)
-		case !cleanPath(name) || strings.HasPrefix(name, builtinPrefix):
+		case !cleanPath(name) || strings.HasPrefix(name, builtinPrefix) && !c.recorded:
 			c.problem(fmt.Sprintf("%q", name), "is no path for a rule", "use a plain relative path that does not start with "+builtinPrefix)
 		case !isRule(name) && !isTest(name) && !isCases(name):
 			c.problem(name, "is neither rules, tests nor cases", "rules end in .rego, their tests in _test.rego, cases in .cases.yaml")

@@ -110,6 +110,7 @@ type run struct {
 	cache   topdown.VirtualCache
 	indexed bool
 	trace   io.Writer
+	watch   topdown.QueryTracer // sees what runs, for coverage
 }
 
 func (b *Bundle) newRun(ctx context.Context, input *ast.Term, l verdict.Layer, at time.Time) *run {
@@ -147,7 +148,7 @@ func (r *run) one(ctx context.Context, x *rule) (res *Result, fault *verdict.Fau
 	}()
 	if !r.layer.SeesEnvironment() && len(x.hidden) > 0 {
 		e := hiddenRead(x, r.layer)
-		return nil, &verdict.Fault{Code: FaultLayer, What: e.What, Remedy: e.Remedy}
+		return nil, &verdict.Fault{Code: FaultLayer, Rule: x.ID, What: e.What, Remedy: e.Remedy}
 	}
 	v, err := r.eval(ctx, x)
 	if err != nil {
@@ -168,6 +169,9 @@ func (r *run) eval(ctx context.Context, x *rule) (ast.Value, error) {
 		WithInput(r.input).WithTime(r.at).WithCancel(r.cancel).WithVirtualCache(r.cache).
 		WithStrictBuiltinErrors(true).WithIndexing(r.indexed).WithStore(noData{}).WithSeed(noSeed{}).
 		WithMetrics(metrics.NoOp())
+	if r.watch != nil {
+		q = q.WithQueryTracer(r.watch)
+	}
 	var steps *tracer
 	if r.trace != nil {
 		steps = &tracer{}
@@ -202,7 +206,7 @@ func (r *run) faultOfError(ctx context.Context, x *rule, err error) *verdict.Fau
 }
 
 func faultOf(x *rule, code, what, remedy string) *verdict.Fault {
-	return &verdict.Fault{Code: code, What: clip("rule "+x.ID+" at "+x.at+": "+what, maxText), Remedy: remedy}
+	return &verdict.Fault{Code: code, Rule: x.ID, What: clip("rule "+x.ID+" at "+x.at+": "+what, maxText), Remedy: remedy}
 }
 
 // noData is the store beneath the rules: there is no data beside them.

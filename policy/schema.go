@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -149,4 +150,62 @@ func engineSchema(modules map[string]*ast.Module) (*ast.SchemaSet, error) {
 	set := ast.NewSchemaSet()
 	set.Put(ast.SchemaRootRef, raw)
 	return set, nil
+}
+
+// Validate holds a document against the words and members of verdict.input/v1: the
+// states, layers and severities are closed lists, times and digests have one form.
+func Validate(canonical []byte) error {
+	in, err := ParseInput(canonical)
+	if err != nil {
+		return err
+	}
+	return validate(reflect.ValueOf(*in), "input")
+}
+
+var compiledPatterns = func() map[reflect.Type]*regexp.Regexp {
+	out := map[reflect.Type]*regexp.Regexp{}
+	for t, p := range patterns {
+		out[t] = regexp.MustCompile(p)
+	}
+	return out
+}()
+
+func validate(v reflect.Value, at string) error {
+	switch v.Kind() {
+	case reflect.Struct:
+		for f := range fieldsOf(v.Type()) {
+			if err := validate(v.Field(f.index), at+"."+f.name); err != nil {
+				return err
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return validate(v.Elem(), at)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := validate(v.Index(i), fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if err := validate(it.Value(), at+"."+it.Key().String()); err != nil {
+				return err
+			}
+		}
+	case reflect.String:
+		s, w, p := v.String(), words[v.Type()], compiledPatterns[v.Type()]
+		if w != nil && !slices.Contains(w, s) {
+			return invalidWord(at, s, "one of "+strings.Join(w, ", "))
+		}
+		if p != nil && !p.MatchString(s) {
+			return invalidWord(at, s, "text of the form "+p.String())
+		}
+	}
+	return nil
+}
+
+func invalidWord(at, got, want string) error {
+	return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("%s is %q", at, clip(got, 80)), Remedy: "give " + want}
 }

@@ -19,7 +19,7 @@ secrets := input.checks.secrets
 # A leak that was found counts, however little else is known of the check.
 check := {
 	"status": "fail",
-	"message": sprintf("%d leaked secrets in the source", [count(secrets.failed)]),
+	"message": sprintf("%s in the source", [lib.counted(count(secrets.failed), "leaked secret", "leaked secrets")]),
 	"observed": {"leaked": count(secrets.failed), "ignored": secrets.ignored},
 	"expected": {"leaked": 0},
 	"items": lib.items(secrets.failed),
@@ -29,7 +29,7 @@ check := {
 
 check := {
 	"status": "pass",
-	"message": sprintf("no secret found in %d files", [secrets.inputs]),
+	"message": sprintf("no secret found in %s", [lib.counted(secrets.inputs, "file", "files")]),
 	"observed": {"leaked": 0, "ignored": secrets.ignored},
 	"expected": {"leaked": 0},
 } if {

@@ -39,3 +39,8 @@ not_judged(name, group) := {
 } if {
 	completeness := {true: "complete", false: "incomplete"}[group.complete]
 }
+
+# counted: "1 leaked secret", "2 leaked secrets".
+counted(1, one, _) := sprintf("1 %s", [one])
+
+counted(n, _, many) := sprintf("%d %s", [n, many]) if n != 1
