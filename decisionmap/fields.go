@@ -127,7 +127,7 @@ func (r *reader) environment(n *yaml.Node, at, _ string, e *Environment) {
 		}
 		r.freezes(&e.Freezes, zone)(freezes, frozenAt)
 	}
-	if e.Tier == "" {
+	if e.Tier == "" && n.Kind == yaml.MappingNode {
 		r.fail(n, at+" does not say its tier", "add `tier:` with one of "+strings.Join(tiers, ", "))
 	}
 }
@@ -335,7 +335,6 @@ func (r *reader) trust(into *[]Trust) field {
 		for i, item := range n.Content {
 			var t Trust
 			at := fmt.Sprintf("%s[%d]", at, i)
-			r.said(item, at)
 			r.object(item, at, example, map[string]field{
 				"name": r.text(&t.Name, "build"), "key": r.text(&t.Key, "build-key"),
 				"identity": r.text(&t.Identity, "https://github.com/acme/*/.github/workflows/release.yml@refs/heads/main"),
@@ -415,7 +414,6 @@ func (r *reader) breakGlass(into **BreakGlass) field {
 			"review_within": r.duration(&b.ReviewWithin, "24h"),
 			"notify":        r.words(&b.Notify, "security"),
 		})
-		r.said(n, at)
 		*into = &b
 	}
 }

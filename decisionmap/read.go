@@ -144,6 +144,9 @@ func (r *reader) pairs(n *yaml.Node, path, example string, each func(key, value 
 
 // object reads a mapping whose keys are known.
 func (r *reader) object(n *yaml.Node, path, example string, keys map[string]field) {
+	if path != "" {
+		r.said(n, path)
+	}
 	r.pairs(n, path, example, func(key, value *yaml.Node) {
 		read, ok := keys[key.Value]
 		if !ok {

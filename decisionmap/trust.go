@@ -26,8 +26,8 @@ type Trust struct {
 
 	Kinds    []string `json:"kinds"`
 	Services []string `json:"services"`
-	// Environments that it may speak about; none: only evidence that is bound to no
-	// environment, as in the layers code, ci and artifact.
+	// Environments that it may speak about; none: only evidence that is the same in
+	// every environment, such as a check, an SBOM or a review.
 	Environments []string `json:"environments"`
 }
 
@@ -41,10 +41,16 @@ type Signer struct {
 }
 
 // Trusts reports whether the signer may state this kind of evidence about this service
-// in this environment; the environment is empty for evidence that is bound to none. A
-// statement without that right counts as absent.
+// in this environment, which is empty in the layers code, ci and artifact. A statement
+// without that right counts as absent.
 func (m *Map) Trusts(s Signer, kind, service, environment string) bool {
-	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
+	return m.Rank(s, kind, service, environment) >= 0
+}
+
+// Rank is the place of the first entry of trust that gives the right that Trusts asks
+// for, or -1. The order of the entries is the order of strength.
+func (m *Map) Rank(s Signer, kind, service, environment string) int {
+	return slices.IndexFunc(m.Trust, func(t Trust) bool {
 		return t.signedBy(s) && t.covers(kind, service, environment)
 	})
 }
@@ -65,8 +71,11 @@ func (t Trust) covers(kind, service, environment string) bool {
 	if !listed(t.Kinds, kind) || !listed(t.Services, service) {
 		return false
 	}
-	if environment == "" {
-		return len(t.Environments) == 0 || slices.Contains(t.Environments, All)
+	switch {
+	case len(t.Environments) == 0: // an SBOM is the same SBOM in every environment
+		return environment == "" || !boundToPlace(kind)
+	case environment == "":
+		return slices.Contains(t.Environments, All)
 	}
 	return listed(t.Environments, environment)
 }

@@ -1,0 +1,137 @@
+package decisionmap
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+)
+
+func selectorsExist(l *linter) { // VD-P01
+	for _, p := range l.Points {
+		if len(p.Policy) == 0 {
+			l.found("points."+p.ID, p.ID+" names no policy, so that nothing decides", "add `policy:` with a selector of rules")
+			continue
+		}
+		if l.notBuilt(p) {
+			continue
+		}
+		for _, s := range p.Policy {
+			if _, ok := l.source.Select(s); !ok {
+				l.found(at(p, "policy"), fmt.Sprintf("%s selects %q, which names no rule of the bundle%s", p.ID, clip(s), did(nearest(s, planned))), "run `verdict policy test` for the rules that there are, and name one of them")
+			}
+		}
+	}
+}
+
+// plainSelector is a selector without what may be left out: data., the prefix of the
+// built-in rules, and a last .*.
+func plainSelector(s string) string {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "data."), ".*")
+	return strings.TrimPrefix(s, "verdict.rules.")
+}
+
+func isPlanned(selector string) bool {
+	return slices.ContainsFunc(planned, func(p string) bool { return plainSelector(p) == plainSelector(selector) })
+}
+
+var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
+
+func bundlePinned(l *linter) { // VD-P02
+	p := l.Policies
+	if p.Bundle == BuiltinBundle {
+		return
+	}
+	var why []string
+	if !pinned.MatchString(p.Bundle) {
+		why = append(why, "is not pinned by a digest")
+	}
+	if p.Verify.Key == "" && (p.Verify.Issuer == "" || p.Verify.Subject == "") {
+		why = append(why, "names no signer")
+	}
+	if len(why) > 0 {
+		l.found("policies", fmt.Sprintf("the bundle %q %s", clip(p.Bundle), strings.Join(why, " and ")), "end it in @sha256:… and add `verify: {issuer: …, subject: …}` or `verify: {key: …}`")
+	}
+}
+
+// unsigned is what a decision takes from the map and from the request itself.
+var unsigned = []string{"environment", "request"}
+
+func producersTrusted(l *linter) { // VD-T01
+	told := map[string]bool{}
+	for _, p := range l.Points {
+		if !acts(p) {
+			continue
+		}
+		for _, n := range p.Needs {
+			if slices.Contains(unsigned, n.Kind) || told[n.Kind] {
+				continue
+			}
+			if where := l.untrusted(p, n.Kind); where != "" {
+				told[n.Kind] = true
+				l.found(at(p, "needs"), fmt.Sprintf("%s needs %s, and nobody is trusted to state it %s", p.ID, n.Kind, where), "add the signer under `trust:` with this kind, service and environment")
+			}
+		}
+	}
+}
+
+// untrusted names the first service and environment for which no entry of trust covers
+// the kind.
+func (l *linter) untrusted(p Point, kind string) string {
+	var granting []Trust
+	for _, t := range l.Trust {
+		if listed(t.Kinds, kind) {
+			granting = append(granting, t)
+		}
+	}
+	if len(granting) == 0 {
+		return "at all"
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Services)) {
+		environments := []string{""}
+		if p.Layer.SeesEnvironment() {
+			environments = l.Services[name].Environments
+		}
+		for _, e := range environments {
+			if !slices.ContainsFunc(granting, func(t Trust) bool { return t.covers(kind, name, e) }) {
+				return "of " + name + cmp.Or(strings.TrimSuffix(" in "+e, " in "), "")
+			}
+		}
+	}
+	return ""
+}
+
+func builtinsAllowed(l *linter) { // VD-P03
+	seen := map[string]bool{}
+	for _, p := range l.Points {
+		for _, r := range l.rules[p.ID] {
+			if bad := l.source.Forbidden(r.ID); len(bad) > 0 && !seen[r.ID] {
+				seen[r.ID] = true
+				l.found(at(p, "policy"), fmt.Sprintf("the rule %s of %s calls %s", r.ID, p.ID, strings.Join(bad, ", ")), "take the call out: a rule decides from its input alone")
+			}
+		}
+	}
+}
+
+func warnsForLong(l *linter) { // VD-P04
+	for _, p := range l.Points {
+		if p.Mode == verdict.ModeWarn && p.EnforceFrom.IsZero() && p.Layer != verdict.LayerRuntime && p.Layer != verdict.LayerCI {
+			switch {
+			case p.Since.IsZero():
+				l.found(at(p, "mode"), p.ID+" warns, and nothing says since when or until when", "add `enforce_from:` with the day from which it blocks, or `since:`")
+			case l.opts.Now.Sub(p.Since) > time.Duration(ninetyDays):
+				l.found(at(p, "since"), fmt.Sprintf("%s warns since %s", p.ID, p.Since.Format(time.DateOnly)), "add `enforce_from:` with the day from which it blocks, or let it observe")
+			}
+		}
+		for _, r := range l.rules[p.ID] {
+			if p.EnforceFrom.IsZero() && !l.opts.Now.IsZero() && r.EffectiveOn.Sub(l.opts.Now) > time.Duration(ninetyDays) {
+				l.found(at(p, "policy"), fmt.Sprintf("the rule %s of %s is announced until %s", r.ID, p.ID, r.EffectiveOn.Format(time.DateOnly)), "bring effective_on within 90 days, or say `enforce_from:` at the point")
+			}
+		}
+	}
+}
