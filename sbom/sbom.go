@@ -1,0 +1,119 @@
+// Package sbom holds what is known about components: how they are named across
+// ecosystems and tools. Names are package URLs, canonical as package-url/purl-spec
+// (ECMA-427) has them.
+package sbom
+
+import (
+	"fmt"
+	"strings"
+
+	"verdict"
+)
+
+// form is how the names of an ecosystem split into namespace and name of a purl.
+type form int
+
+const (
+	plain    form = iota // all of it is the name
+	lastPart             // namespace is everything before the last slash
+	group                // Maven's group:artifact
+)
+
+// kinds joins the ecosystems of OSV to the types of purls. Distributions are not here:
+// their purls need a release, which is no part of a name.
+var kinds = []struct {
+	ecosystem, purl string
+	form            form
+}{
+	{"Go", "golang", lastPart},
+	{"npm", "npm", lastPart},
+	{"PyPI", "pypi", plain},
+	{"crates.io", "cargo", plain},
+	{"Maven", "maven", group},
+	{"NuGet", "nuget", plain},
+	{"RubyGems", "gem", plain},
+	{"Packagist", "composer", lastPart},
+	{"Hex", "hex", lastPart},
+	{"Pub", "pub", plain},
+	{"Hackage", "hackage", plain},
+	{"CRAN", "cran", plain},
+	{"ConanCenter", "conan", plain},
+	{"SwiftURL", "swift", lastPart},
+	{"GitHub Actions", "github", lastPart},
+	{"Julia", "julia", plain},
+}
+
+// PURL is the canonical package URL of a package in an ecosystem of OSV. The version may
+// be empty. A Go module's version carries its v, also when it is given without one; the
+// standard library and the toolchain carry none. An ecosystem without a purl type, or a
+// name that its type does not allow, is an *verdict.Error with CodeInvalid.
+func PURL(ecosystem, name, version string) (string, error) {
+	for _, k := range kinds {
+		if k.ecosystem != ecosystem {
+			continue
+		}
+		p := PackageURL{Type: k.purl, Name: name, Version: version}
+		sep := map[form]string{lastPart: "/", group: ":"}[k.form]
+		if i := strings.LastIndex(name, sep); sep != "" && i >= 0 {
+			p.Namespace, p.Name = name[:i], name[i+1:]
+		}
+		if k.form == group && (p.Namespace == "" || strings.Contains(p.Namespace, ":")) {
+			return "", invalid(name, "a Maven package is named group:artifact", nil)
+		}
+		if ecosystem == "Go" {
+			p.Version = goVersion(name, version)
+		}
+		p, err := p.canonical()
+		if err != nil {
+			return "", invalid(ecosystem+" package "+name, "it has no package URL", err)
+		}
+		return p.String(), nil
+	}
+	return "", &verdict.Error{
+		Code: verdict.CodeInvalid, What: fmt.Sprintf("ecosystem %q has no type of package URL", ecosystem),
+		Remedy: "write the ecosystem as OSV does: Go, npm, PyPI, crates.io, Maven …",
+	}
+}
+
+// NewComponent names one package in one version, with its purl.
+func NewComponent(ecosystem, name, version string) (verdict.Component, error) {
+	p, err := PURL(ecosystem, name, version)
+	if err != nil {
+		return verdict.Component{}, err
+	}
+	return verdict.Component{Ecosystem: ecosystem, Name: name, Version: version, PURL: p}, nil
+}
+
+// Component is the package that p names, in OSV's words. It reports false for a type
+// that stands for no ecosystem of packages. Where the type folds case (Go), the name is
+// the folded one.
+func (p PackageURL) Component() (verdict.Component, bool) {
+	for _, k := range kinds {
+		if k.purl != p.Type {
+			continue
+		}
+		name := p.Name
+		if p.Namespace != "" {
+			name = p.Namespace + map[form]string{plain: "/", lastPart: "/", group: ":"}[k.form] + name
+		}
+		return verdict.Component{Ecosystem: k.ecosystem, Name: name, Version: p.Version, PURL: p.String()}, true
+	}
+	return verdict.Component{}, false
+}
+
+func goVersion(name, version string) string {
+	if name == "stdlib" || name == "toolchain" {
+		return strings.TrimPrefix(strings.TrimPrefix(version, "go"), "v")
+	}
+	if version != "" && version[0] >= '0' && version[0] <= '9' {
+		return "v" + version
+	}
+	return version
+}
+
+func invalid(what, why string, err error) error {
+	return &verdict.Error{
+		Code: verdict.CodeInvalid, What: fmt.Sprintf("%q cannot be used: %s", what, why),
+		Remedy: "write it as pkg:type/namespace/name@version, with special characters percent-encoded", Err: err,
+	}
+}
