@@ -31,7 +31,6 @@ type Bundle struct {
 	hint      string
 	cert      []byte // DER of the leaf certificate, when signed with one
 	entries   int    // log entries inside
-	stamps    bool   // RFC 3161 time stamps inside
 	digest    [sha256.Size]byte
 	pae       [sha256.Size]byte
 }
@@ -58,7 +57,7 @@ func ParseBundle(b []byte) (*Bundle, error) {
 	x := &Bundle{json: b}
 	var mediaType string
 	var envelope, material []byte
-	err := members(b, func(name, v []byte) error {
+	err := present(b, func(name, v []byte) error {
 		switch string(name) {
 		case "mediaType":
 			mediaType, _ = asText(v)
@@ -118,7 +117,7 @@ func paeHead(dst []byte, size int) []byte {
 func (b *Bundle) readEnvelope(envelope []byte) error {
 	signatures := 0
 	var payloadType string
-	err := members(envelope, func(name, v []byte) (err error) {
+	err := present(envelope, func(name, v []byte) (err error) {
 		switch string(name) {
 		case "payload":
 			b.payload, err = decoded(name, v)
@@ -157,7 +156,7 @@ func (b *Bundle) readEnvelope(envelope []byte) error {
 
 func (b *Bundle) readMaterial(material []byte) error {
 	keys, certificates := 0, 0
-	err := members(material, func(name, v []byte) error {
+	err := present(material, func(name, v []byte) error {
 		switch string(name) {
 		case "publicKey":
 			keys++
@@ -184,8 +183,6 @@ func (b *Bundle) readMaterial(material []byte) error {
 				}
 				return nil
 			})
-		case "timestampVerificationData":
-			b.stamps = true
 		}
 		return nil
 	})
@@ -196,6 +193,17 @@ func (b *Bundle) readMaterial(material []byte) error {
 		return invalid("the bundle does not name exactly one key or certificate that it is signed with", bundleRemedy, nil)
 	}
 	return nil
+}
+
+// present is members without those whose value is null, which protobuf's JSON form
+// writes for a field that is not set.
+func present(data []byte, f func(name, value []byte) error) error {
+	return members(data, func(name, value []byte) error {
+		if string(value) == "null" {
+			return nil
+		}
+		return f(name, value)
+	})
 }
 
 // decoded reads base64 as protobuf's JSON form allows it: either alphabet, padded or not.

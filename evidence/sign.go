@@ -14,6 +14,7 @@ import (
 type Signer interface {
 	// KeyID is KeyID(Public()).
 	KeyID() string
+	// Public is the public half, to check what Sign gave.
 	Public() *ecdsa.PublicKey
 	// Sign signs a sha256 digest and gives the signature in ASN.1 DER.
 	Sign(ctx context.Context, digest []byte) (der []byte, err error)
@@ -96,6 +97,7 @@ func ParseProducer(s string) Producer {
 // Verifier decides whether the signature of a bundle holds and who made it. Its errors
 // are *verdict.Error: CodeRefused when it was checked and does not hold.
 type Verifier interface {
+	// Verify gives the producer, or the zero Producer and why it is none.
 	Verify(ctx context.Context, b *Bundle) (Producer, error)
 }
 
@@ -129,7 +131,7 @@ func (v keyVerifier) Verify(_ context.Context, b *Bundle) (Producer, error) {
 	ids := v.ids
 	if _, known := v.byID[b.hint]; known {
 		ids = []string{b.hint}
-	} else if isKeyID(b.hint) {
+	} else if IsKeyID(b.hint) {
 		return Producer{}, refused("the bundle is signed with key "+b.hint+", which is none of those given",
 			"give the public key of the producer that you expect, or enroll the key: verdict people enroll", nil)
 	}
@@ -142,8 +144,8 @@ func (v keyVerifier) Verify(_ context.Context, b *Bundle) (Producer, error) {
 		"get the bundle again from its producer, and check which key the producer signs with", nil)
 }
 
-// isKeyID reports whether s has the form of a key id.
-func isKeyID(s string) bool {
+// IsKeyID reports whether s has the form of a KeyID.
+func IsKeyID(s string) bool {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	return err == nil && len(b) == sha256.Size
 }
