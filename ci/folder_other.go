@@ -1,0 +1,5 @@
+//go:build !unix
+
+package ci
+
+const unblocked = 0

@@ -1,0 +1,87 @@
+package ci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"verdict/git"
+)
+
+// list gives every path to read.
+func (w *walk) list(ctx context.Context) ([]item, error) {
+	if w.Repo != nil {
+		return w.listed(ctx)
+	}
+	var items []item
+	err := w.found(ctx, w.top, "", 0, &items)
+	return items, err
+}
+
+// listed is what git sees.
+func (w *walk) listed(ctx context.Context) ([]item, error) {
+	entries, err := w.Repo.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]item, 0, len(entries))
+	for _, e := range entries {
+		it := item{path: strings.TrimSuffix(e.Path, "/"), mode: e.Mode, id: e.ID}
+		switch {
+		case e.Mode == git.ModeSubmodule:
+			it.gone = "it is a submodule, a repository of its own: run verdict ci in it"
+		case it.path != e.Path:
+			it.gone = "it is another repository inside this one, and not part of it: run verdict ci in it"
+		case e.Skipped:
+			it.gone, it.blocks = "a sparse checkout leaves it out: git sparse-checkout disable", true
+		}
+		items = append(items, it)
+	}
+	return items, nil
+}
+
+// found lists a plain folder. What cannot be listed is told and blocks.
+func (w *walk) found(ctx context.Context, d *folder, prefix string, depth int, items *[]item) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("list %q: %w", prefix, err)
+	}
+	var below []string
+	err := d.names(func(e fs.DirEntry) error {
+		switch name := prefix + e.Name(); {
+		case e.Name() == ".git":
+		case e.IsDir():
+			below = append(below, e.Name())
+		case len(*items) > w.MaxFiles:
+			return tooMany(w.top.root.Name(), w.MaxFiles)
+		default:
+			*items = append(*items, item{path: name})
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if len(*items) > w.MaxFiles {
+			return err
+		}
+		w.skip(Skip{File: File{Path: strings.TrimSuffix(prefix, "/")}, Reason: reason("the folder cannot be listed", err), Blocks: true})
+	}
+	for _, name := range below {
+		path := prefix + name
+		if depth >= w.MaxDepth || len(path) > maxPath {
+			w.skip(Skip{File: File{Path: path}, Reason: fmt.Sprintf("the folder lies more than %d deep, or its path is too long", w.MaxDepth), Blocks: true})
+			continue
+		}
+		sub, err := d.sub(name)
+		if err != nil {
+			w.skip(unopened(item{path: path}, err))
+			continue
+		}
+		err = w.found(ctx, sub, path+"/", depth+1, items)
+		sub.close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
