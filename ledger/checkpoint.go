@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/store"
+)
+
+// DefaultOriginSuffix is the end of the name of a log that nobody named. It is a
+// reserved name: whoever publishes checkpoints sets it to a name of their own first, or
+// gives each log its origin. An origin never changes afterwards.
+const DefaultOriginSuffix = ".log.verdict.example"
+
+// DefaultOrigin names a log after its key.
+func DefaultOrigin(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:5]) + DefaultOriginSuffix
+}
+
+// Checkpoint is a signed statement of the log: so many leaves, this root.
+type Checkpoint struct {
+	Origin   string    `json:"origin"`
+	Size     int64     `json:"size"` // leaves of the open epoch
+	Root     tlog.Hash `json:"root"`
+	Position Position  `json:"position"` // entries of all epochs up to here
+	Note     string    `json:"note"`     // the signed note (C2SP tlog-checkpoint)
+}
+
+// tree is the checkpoint in the words of tlog.
+func (c Checkpoint) tree() tlog.Tree { return tlog.Tree{N: c.Size, Hash: c.Root} }
+
+func firstHead(o Options) (store.Head, error) {
+	origin := o.Origin
+	if origin == "" {
+		origin = DefaultOrigin(o.LogKey.Public())
+	}
+	return newHead(o, 1, origin, 0, "")
+}
+
+// newHead is the head of an epoch without entries.
+func newHead(o Options, epoch int64, origin string, base int64, previous string) (store.Head, error) {
+	if !plainHost(origin) {
+		return store.Head{}, &verdict.Error{
+			Code: verdict.CodeInvalid, What: fmt.Sprintf("%q cannot name a log", origin),
+			Remedy: "set ledger.origin to a host name of yours in lower case: letters, digits, dots and hyphens",
+		}
+	}
+	key, err := evidence.VerifierKey(origin, o.LogKey.Public())
+	if err != nil {
+		return store.Head{}, err
+	}
+	root, err := tlog.TreeHash(0, nil)
+	if err != nil {
+		return store.Head{}, err
+	}
+	now := micros(o.Now())
+	return store.Head{Epoch: epoch, Origin: origin, Key: key, Base: base, Root: root[:], Opened: now, Latest: now, Previous: previous}, nil
+}
+
+// plainHost reports whether an origin can stand in a trusted root, in a note and as the
+// name of a file.
+func plainHost(s string) bool {
+	return s != "" && len(s) <= 253 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" && s[0] != '.' && s[0] != '-'
+}
+
+// checkpointKeys gives the two halves of the key of the open epoch.
+func checkpointKeys(k LogKey, head store.Head) (note.Signer, note.Verifier, error) {
+	vkey, err := evidence.VerifierKey(head.Origin, k.Public())
+	if err != nil {
+		return nil, nil, err
+	}
+	if vkey != head.Key {
+		return nil, nil, &verdict.Error{
+			Code: verdict.CodeConflict, What: fmt.Sprintf("the log key given is not the one that signs the checkpoints of %s", head.Origin),
+			Remedy: "put back the key file that belongs to this data directory; if it is lost, begin a new origin with verdict log epoch",
+		}
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verifier key %s: %w", vkey, err)
+	}
+	signer, err := k.Signer(head.Origin)
+	if err != nil {
+		return nil, nil, fmt.Errorf("signer of %s: %w", head.Origin, err)
+	}
+	return signer, verifier, nil
+}
+
+// sign makes the checkpoint of a head that is committed. Ed25519 gives the same bytes
+// for the same head each time.
+func (l *Ledger) sign(h store.Head) (Checkpoint, error) {
+	c := Checkpoint{Origin: h.Origin, Size: h.Size, Root: tlog.Hash(h.Root), Position: Position(h.Base + h.Size)}
+	signed, err := note.Sign(&note.Note{Text: checkpointText(c.Origin, c.tree())}, l.signer)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("sign checkpoint %d of %s: %w", h.Size, h.Origin, err)
+	}
+	c.Note = string(signed)
+	return c, nil
+}
+
+func checkpointText(origin string, t tlog.Tree) string {
+	return origin + "\n" + strconv.FormatInt(t.N, 10) + "\n" + t.Hash.String() + "\n"
+}
+
+// maxNote bounds a checkpoint with the signatures under it.
+const maxNote = 64 << 10
+
+// parseCheckpoint checks the signature of a checkpoint and reads it.
+func parseCheckpoint(signed string, origin string, v note.Verifier) (tlog.Tree, error) {
+	if len(signed) > maxNote {
+		return tlog.Tree{}, fmt.Errorf("a checkpoint of %d bytes", len(signed))
+	}
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) < 4 || lines[0] != origin {
+		return tlog.Tree{}, fmt.Errorf("the checkpoint is not one of %s", origin)
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
+		return tlog.Tree{}, fmt.Errorf("checkpoint size %q", lines[1])
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint root: %w", err)
+	}
+	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// Checkpoint gives the latest checkpoint. It is signed only when the database agrees
+// with what this process and its anchor have seen before.
+func (l *Ledger) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	if l.refusal != nil {
+		return Checkpoint{}, l.refusal
+	}
+	var c Checkpoint
+	err := l.store.View(ctx, func(v *store.View) error {
+		head, err := l.look(ctx, v)
+		if err != nil {
+			return err
+		}
+		c, err = l.sign(head)
+		return err
+	})
+	return c, err
+}
+
+// look reads the head and holds it against what is trusted.
+func (l *Ledger) look(ctx context.Context, v *store.View) (store.Head, error) {
+	head, _, err := v.Head(ctx)
+	if err != nil {
+		return head, err
+	}
+	return head, l.trust(ctx, v, head)
+}
+
+// trust accepts a head that continues the trusted one. Whatever another process
+// appended is compared with the anchor here, and so is a database that was set back
+// while this process ran.
+func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head) error {
+	if l.refusal != nil { // an inspection looks at what there is
+		return nil
+	}
+	l.mu.Lock()
+	known := l.trusted
+	l.mu.Unlock()
+	if sameHead(known, head) {
+		return nil
+	}
+	if known.Epoch != head.Epoch {
+		return epochEnded(known, head)
+	}
+	if err := l.agree(ctx, v, head); err != nil {
+		return err
+	}
+	if err := continues(ctx, v, head, tlog.Tree{N: known.Size, Hash: tlog.Hash(known.Root)}, "this process"); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.trusted.Epoch == head.Epoch && l.trusted.Size < head.Size {
+		l.trusted = head
+	}
+	return nil
+}
+
+func sameHead(a, b store.Head) bool {
+	return a.Epoch == b.Epoch && a.Size == b.Size && string(a.Root) == string(b.Root)
+}

@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/store"
+)
+
+// prepared is a statement that is ready for the appender: everything that costs time and
+// does not depend on its position was done by the caller's goroutine.
+type prepared struct {
+	*projection
+	leaf    tlog.Hash
+	bundle  *store.ForeignBundle
+	event   *keyEvent
+	signer  *ecdsa.PublicKey // that the signature was verified with
+	foreign []byte           // the foreign bundle, as it came
+}
+
+// prepare verifies a bundle against the enrolled keys and computes leaf, body and rows.
+func (l *Ledger) prepare(ctx context.Context, b *evidence.Bundle) (*prepared, error) {
+	s, err := b.Statement()
+	if err != nil {
+		return nil, err
+	}
+	if s.Kind() == verdict.KindIngestion {
+		return nil, &verdict.Error{
+			Code: verdict.CodeInvalid, What: "an ingestion was given without the foreign evidence that it vouches for",
+			Remedy: "give the foreign bundle itself: verdict attest or verdict sync writes the ingestion",
+		}
+	}
+	var event *keyEvent
+	if s.Kind() == verdict.KindKey {
+		event = &keyEvent{}
+		if err := s.Decode(event); err != nil {
+			return nil, invalidStatement(s.Kind(), err)
+		}
+	}
+	signer, err := l.signerOf(ctx, b, event)
+	if err != nil {
+		return nil, err
+	}
+	return l.prepareStatement(ctx, b, s, signer, event)
+}
+
+// prepareStatement does what prepare does once the key is known.
+func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *evidence.Statement, signer *ecdsa.PublicKey, event *keyEvent) (*prepared, error) {
+	x := &prepared{signer: signer, event: event}
+	if _, err := evidence.KeyVerifier(x.signer).Verify(ctx, b); err != nil {
+		return nil, err
+	}
+	leaf, err := evidence.Hashedrekord(b, x.signer)
+	if err != nil {
+		return nil, err
+	}
+	x.leaf = tlog.RecordHash(leaf)
+	if x.projection, err = project(s, sha256.Sum256(b.Payload()), evidence.KeyID(x.signer)); err != nil {
+		return nil, invalidStatement(s.Kind(), err)
+	}
+	x.entry.Signature, x.entry.Size = b.Signature(), int64(len(b.Payload()))
+	if x.entry.Payload, err = l.keep(ctx, b.Payload()); err != nil {
+		return nil, fmt.Errorf("body of %s: %w", s.Kind(), err)
+	}
+	return x, nil
+}
+
+func invalidStatement(k verdict.Kind, err error) error {
+	return &verdict.Error{
+		Code: verdict.CodeInvalid, What: fmt.Sprintf("a statement of kind %s cannot be recorded", k),
+		Remedy: "give it the fields that its kind demands and sign it again", Err: err,
+	}
+}
+
+// signerOf finds the key that a bundle must be signed with. The appender looks again,
+// when the position is known. The first key of a ledger enrolls itself.
+func (l *Ledger) signerOf(ctx context.Context, b *evidence.Bundle, event *keyEvent) (*ecdsa.PublicKey, error) {
+	if b.Hint() == "" {
+		return nil, &verdict.Error{
+			Code: verdict.CodeRefused, What: "the bundle is signed with a certificate, not with an enrolled key",
+			Remedy: "record it as evidence of somebody else: verdict attest --certificate-identity … --certificate-oidc-issuer … --trusted-root …",
+		}
+	}
+	keys, position := l.keyring()
+	if keys.empty() && event != nil && event.Action == "enroll" && event.Key == b.Hint() {
+		return evidence.ParsePublicPEM([]byte(event.PEM))
+	}
+	key, err := keys.valid(b.Hint(), position)
+	if err == nil {
+		return key, nil
+	}
+	// Another process may have enrolled it since.
+	if keys, position, err = l.refreshKeys(ctx); err != nil {
+		return nil, err
+	}
+	return keys.valid(b.Hint(), position)
+}
+
+// keyring gives the keys as this process knows them and the next position.
+func (l *Ledger) keyring() (*keyring, int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.keys, l.trusted.Base + l.trusted.Size
+}
+
+// refreshKeys takes up the key events that other processes recorded.
+func (l *Ledger) refreshKeys(ctx context.Context) (keys *keyring, position int64, err error) {
+	err = l.store.View(ctx, func(v *store.View) error {
+		head, err := l.look(ctx, v)
+		if err != nil {
+			return err
+		}
+		known, _ := l.keyring()
+		keys, err = l.keysSince(ctx, v, known)
+		position = head.Base + head.Size
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.keys.next < keys.next {
+		l.keys = keys
+	}
+	return keys, position, nil
+}

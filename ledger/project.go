@@ -1,0 +1,198 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/store"
+)
+
+// Rows that answer questions are a pure function of the statements, in their order:
+// nothing else may be in them, so that anybody can compute them again. Only the time at
+// which an entry was recorded comes from outside; receipts bound it.
+
+// projection is what one statement puts into the index, before it has a position.
+type projection struct {
+	entry     store.Entry // its columns, without position, signature and body
+	foreign   *Ingestion
+	subjects  []store.Subject
+	decision  *store.Decision
+	registers []store.Register
+}
+
+// project computes the rows of a logged statement that signer signed.
+func project(s *evidence.Statement, digest [32]byte, signer string) (*projection, error) {
+	subjects, err := json.Marshal(s.Subjects)
+	if err != nil {
+		return nil, fmt.Errorf("subjects: %w", err)
+	}
+	c, _ := s.Context() // a statement without one answers no question about services
+	p := &projection{entry: store.Entry{
+		ToSeq: store.Open, Kind: string(s.Kind()), PredicateType: s.PredicateType, Producer: signer, Signer: signer,
+		Service: c.Service, Team: c.Team, Environment: c.Environment, Point: c.Point, Run: c.Run, Actor: c.Actor, Said: said(c.At), Retention: c.Retention,
+		Subjects: string(subjects), Digest: digest[:],
+	}}
+	identity := s.Identity(signer)
+	if s.Kind() == verdict.KindIngestion {
+		if identity, err = p.ingest(s); err != nil {
+			return nil, err
+		}
+	}
+	if p.entry.Identity, err = hexOf(identity); err != nil {
+		return nil, err
+	}
+	p.about(s.Subjects)
+	if p.foreign != nil { // a claim: it decides, registers and releases nothing
+		return p, nil
+	}
+	switch k := s.Kind(); {
+	case k == verdict.KindDecision:
+		p.decision, err = projectDecision(s)
+	case registerKinds[k] != nil:
+		var r store.Register
+		if r, err = registerKinds[k](s); err == nil {
+			r.Kind, r.To = string(k), store.Open
+			p.registers = append(p.registers, r)
+		}
+	}
+	return p, err
+}
+
+func said(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return micros(t)
+}
+
+// ingest takes over what an ingestion says about the foreign statement.
+func (p *projection) ingest(s *evidence.Statement) (verdict.Digest, error) {
+	var in Ingestion
+	if err := s.Decode(&in); err != nil {
+		return "", fmt.Errorf("ingestion: %w", err)
+	}
+	if err := in.check(); err != nil {
+		return "", err
+	}
+	payload, err := hexOf(in.Payload)
+	if err != nil {
+		return "", err
+	}
+	p.foreign, p.entry.Digest = &in, payload
+	p.entry.Kind, p.entry.PredicateType = string(evidence.KindOf(in.PredicateType)), in.PredicateType
+	p.entry.Producer = in.Producer.String()
+	p.entry.ForeignDigest, p.entry.ForeignOrigin, p.entry.ForeignSeq = string(in.Bundle), in.Origin, in.Index
+	return in.Identity, nil
+}
+
+// about adds one row for each digest that a subject has.
+func (p *projection) about(subjects []verdict.Subject) {
+	seen := make(map[verdict.Digest]bool, len(subjects))
+	add := func(d verdict.Digest) {
+		if d != "" && !seen[d] {
+			seen[d] = true
+			p.subjects = append(p.subjects, store.Subject{Digest: string(d), To: store.Open, Kind: p.entry.Kind})
+		}
+	}
+	for _, s := range subjects {
+		add(s.Digest)
+		for _, d := range s.Also {
+			add(d)
+		}
+	}
+}
+
+// at gives the rows their position and time.
+func (p *projection) at(seq, at int64) {
+	p.entry.Seq, p.entry.At = seq, at
+	for i := range p.subjects {
+		p.subjects[i].From = seq
+	}
+	if p.decision != nil {
+		p.decision.From = seq
+	}
+	for i := range p.registers {
+		p.registers[i].From = seq
+	}
+}
+
+func projectDecision(s *evidence.Statement) (*store.Decision, error) {
+	var d struct {
+		ID          string          `json:"id"`
+		Point       string          `json:"point"`
+		Subject     verdict.Subject `json:"subject"`
+		Service     string          `json:"service"`
+		Environment string          `json:"environment"`
+		Mode        string          `json:"mode"`
+		Outcome     string          `json:"outcome"`
+		Enforced    string          `json:"enforced"`
+		At          time.Time       `json:"at"`
+		Expires     time.Time       `json:"expires"`
+	}
+	if err := s.Decode(&d); err != nil {
+		return nil, fmt.Errorf("decision: %w", err)
+	}
+	if d.ID == "" || len(d.ID) > maxID || strings.Trim(d.ID, idAlphabet) != "" || d.Point == "" || d.Subject.Digest == "" {
+		return nil, errors.New("a decision needs an id of letters, digits, dots and hyphens, a point, and a subject with a digest")
+	}
+	return &store.Decision{
+		To: store.Open, ID: d.ID, Point: d.Point, Subject: string(d.Subject.Digest), Name: d.Subject.Name, Service: d.Service, Environment: d.Environment,
+		Mode: d.Mode, Outcome: d.Outcome, Enforced: d.Enforced, At: said(d.At), Expires: said(d.Expires),
+	}, nil
+}
+
+// maxID bounds what a statement may use as an id.
+const maxID = 200
+
+// registerKinds says for each kind that stands until it is replaced under which id it
+// stands, and what it is about.
+var registerKinds = map[verdict.Kind]func(*evidence.Statement) (store.Register, error){
+	verdict.KindPolicyRelease: single,
+	verdict.KindMapRelease:    single,
+	verdict.KindReceipt:       single,
+	verdict.KindEpoch:         single,
+	verdict.KindException:     named,
+	verdict.KindApproval:      named,
+	verdict.KindBreakGlass:    named,
+	verdict.KindHold:          named,
+	verdict.KindModeChange:    named,
+	verdict.KindRoleChange:    named,
+	verdict.KindKey:           named,
+}
+
+// single is for a kind of which one statement holds at a time.
+func single(*evidence.Statement) (store.Register, error) { return store.Register{}, nil }
+
+// named is for a kind whose statements have an id each.
+func named(s *evidence.Statement) (store.Register, error) {
+	var x struct {
+		ID       string `json:"id"`
+		Key      string `json:"key"`
+		Point    string `json:"point"`
+		Decision string `json:"decision"`
+		Service  string `json:"service"`
+		Person   string `json:"person"`
+	}
+	if err := s.Decode(&x); err != nil {
+		return store.Register{}, fmt.Errorf("%s: %w", s.Kind(), err)
+	}
+	r := store.Register{ID: first(x.ID, x.Key, x.Point, x.Person), About: first(x.Decision, x.Service, x.Person, x.Point)}
+	if r.ID == "" || len(r.ID) > maxID || len(r.About) > maxID {
+		return store.Register{}, fmt.Errorf("%s: it has no id of at most %d bytes", s.Kind(), maxID)
+	}
+	return r, nil
+}
+
+func first(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}

@@ -1,0 +1,72 @@
+package store
+
+import "context"
+
+// Job is one piece of background work. It is done when its row is gone.
+type Job struct {
+	ID, Kind, Doc string
+	Due           int64
+	Owner         string
+	Lease         int64
+	Attempts      int64
+	Fault         string // why the last attempt ended
+}
+
+const (
+	// Index: primary key of job.
+	addJobStatement = `INSERT INTO job (id, kind, doc, due, owner, lease, attempts, fault) VALUES ($1, $2, $3, $4, '', 0, 0, '') ON CONFLICT (id) DO NOTHING`
+
+	// Index: job_due, then the primary key. The compare and swap is the lease in the
+	// outer condition: of two that chose the same row, the second one updates nothing.
+	claimJobStatement = `UPDATE job SET owner = $1, lease = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM job WHERE kind = $3 AND due <= $4 AND lease <= $4 ORDER BY due, id LIMIT 1) AND lease <= $4 RETURNING id, kind, doc, due, owner, lease, attempts, fault`
+
+	// Index: primary key of job.
+	doneJobStatement = `DELETE FROM job WHERE id = $1 AND owner = $2 RETURNING id`
+
+	// Index: primary key of job.
+	againJobStatement = `UPDATE job SET owner = '', lease = 0, due = $1, fault = $2 WHERE id = $3 AND owner = $4 RETURNING id`
+)
+
+// AddJob adds work that is to be done from due on. Adding an id twice is no error.
+func (s *Store) AddJob(ctx context.Context, j Job) error {
+	return s.engine.Write(ctx, func(Reader) ([]Statement, error) {
+		return []Statement{{SQL: addJobStatement, Args: []any{j.ID, j.Kind, j.Doc, j.Due}}}, nil
+	})
+}
+
+// ClaimJob takes the oldest work of a kind that is due and that nobody has, until lease.
+// Who does not finish by then has lost it. The clock is the caller's.
+func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int64) (Job, bool, error) {
+	var j Job
+	found := false
+	err := s.engine.Write(ctx, func(Reader) ([]Statement, error) {
+		return []Statement{{SQL: claimJobStatement, Args: []any{owner, lease, kind, now}, Each: func(r Row) error {
+			found = true
+			return r.Scan(&j.ID, &j.Kind, &j.Doc, &j.Due, &j.Owner, &j.Lease, &j.Attempts, &j.Fault)
+		}}}, nil
+	})
+	if err != nil {
+		return Job{}, false, err
+	}
+	return j, found, nil
+}
+
+// FinishJob removes work that owner did. It reports false when the work is no longer
+// his: somebody else may have done it too.
+func (s *Store) FinishJob(ctx context.Context, id, owner string) (bool, error) {
+	return s.changeJob(ctx, doneJobStatement, id, owner)
+}
+
+// RepeatJob gives work back, to be done again from due on. It reports false when the
+// work is no longer owner's.
+func (s *Store) RepeatJob(ctx context.Context, id, owner string, due int64, fault string) (bool, error) {
+	return s.changeJob(ctx, againJobStatement, due, fault, id, owner)
+}
+
+func (s *Store) changeJob(ctx context.Context, sql string, args ...any) (bool, error) {
+	changed := false
+	err := s.engine.Write(ctx, func(Reader) ([]Statement, error) {
+		return []Statement{{SQL: sql, Args: args, Each: func(Row) error { changed = true; return nil }}}, nil
+	})
+	return changed && err == nil, err
+}

@@ -1,0 +1,251 @@
+// Package postgres is the engine of store for several processes on one PostgreSQL, 14 or
+// later. Any of them writes, under a lock that ends with its transaction.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"verdict"
+	"verdict/store"
+)
+
+const (
+	// lockStatement serialises writers of one schema; the number is ours alone.
+	lockStatement = `SELECT pg_advisory_xact_lock(1448235076, hashtext(current_schema()))`
+
+	migrateLockStatement   = `SELECT pg_advisory_lock(1448235077, hashtext(current_schema()))`
+	migrateUnlockStatement = `SELECT pg_advisory_unlock(1448235077, hashtext(current_schema()))`
+
+	// domainStatement lets both engines share one text: bytes are called blob.
+	domainStatement = `CREATE DOMAIN blob AS bytea`
+	hasDomain       = `SELECT 1 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typname = 'blob' AND n.nspname = current_schema()`
+
+	beginRead  = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+	beginWrite = `BEGIN ISOLATION LEVEL READ COMMITTED`
+)
+
+// Engine is one database or schema of a PostgreSQL. It is a store.Engine.
+type Engine struct {
+	pool *pgxpool.Pool
+}
+
+// Open connects to the database that dsn names, a URL or key=value words as in libpq.
+func Open(ctx context.Context, dsn string) (*Engine, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUsage, What: "the address of the PostgreSQL database cannot be read",
+			Remedy: "write it as postgres://user@host:5432/database?sslmode=verify-full", Err: err,
+		}
+	}
+	for name, value := range map[string]string{
+		"synchronous_commit":                  "on",
+		"idle_in_transaction_session_timeout": "30000", // a process that hangs must not keep the lock
+		"lock_timeout":                        "30000",
+		"application_name":                    "verdict",
+	} {
+		if _, set := c.ConnConfig.RuntimeParams[name]; !set {
+			c.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	c.AfterConnect = learnBlob
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, explain(err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, explain(err)
+	}
+	return &Engine{pool: pool}, nil
+}
+
+// learnBlob teaches a connection the domain, once it exists.
+func learnBlob(ctx context.Context, c *pgx.Conn) error {
+	t, err := c.LoadType(ctx, "blob")
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "42704" { // undefined_object: not migrated yet
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("type blob: %w", err)
+	}
+	c.TypeMap().RegisterType(t)
+	return nil
+}
+
+// Name is "postgres".
+func (e *Engine) Name() string { return "postgres" }
+
+// Migrate brings the schema to what this version needs.
+func (e *Engine) Migrate(ctx context.Context) error {
+	c, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	defer c.Release()
+	if _, err := c.Exec(ctx, migrateLockStatement); err != nil {
+		return explain(err)
+	}
+	defer c.Exec(context.WithoutCancel(ctx), migrateUnlockStatement)
+	var one int
+	if err := c.QueryRow(ctx, hasDomain).Scan(&one); errors.Is(err, pgx.ErrNoRows) {
+		_, err = c.Exec(ctx, domainStatement)
+		if err != nil {
+			return explain(err)
+		}
+	} else if err != nil {
+		return explain(err)
+	}
+	db := stdlib.OpenDBFromPool(e.pool)
+	defer db.Close()
+	if err := store.Migrate(ctx, goose.DialectPostgres, db); err != nil {
+		return explain(err)
+	}
+	e.pool.Reset() // connections from before do not know the domain
+	return nil
+}
+
+// Close waits until all connections were given back.
+func (e *Engine) Close() error { e.pool.Close(); return nil }
+
+// Read calls read with a snapshot.
+func (e *Engine) Read(ctx context.Context, read func(store.Reader) error) error {
+	return e.transaction(ctx, []store.Statement{{SQL: beginRead}}, func(t *transaction) error {
+		return read(t)
+	})
+}
+
+// Write is the only writer while it runs. The lock and the first statements of plan go
+// in one round trip, what plan returns and the commit in another.
+func (e *Engine) Write(ctx context.Context, plan func(store.Reader) ([]store.Statement, error)) error {
+	return e.transaction(ctx, []store.Statement{{SQL: beginWrite}, {SQL: lockStatement}}, func(t *transaction) error {
+		statements, err := plan(t)
+		if err != nil || len(statements) == 0 {
+			return err
+		}
+		return t.commit(ctx, statements)
+	})
+}
+
+// transaction hands one connection to body and ends whatever is open on it afterwards.
+func (e *Engine) transaction(ctx context.Context, begin []store.Statement, body func(*transaction) error) error {
+	c, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	defer c.Release()
+	t := &transaction{conn: c.Conn(), begin: begin}
+	err = body(t)
+	// A broken or half-read connection is destroyed when it is released.
+	if c.Conn().PgConn().TxStatus() != 'I' && !c.Conn().IsClosed() {
+		if _, end := c.Exec(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
+			c.Conn().Close(context.WithoutCancel(ctx))
+		}
+	}
+	return explain(err)
+}
+
+// transaction is one transaction on one connection.
+type transaction struct {
+	conn  *pgx.Conn
+	begin []store.Statement // to go in front of the first statements
+}
+
+// Run sends the statements in one round trip.
+func (t *transaction) Run(ctx context.Context, statements ...store.Statement) error {
+	_, err := t.send(ctx, statements)
+	return err
+}
+
+// send sends what is to go in front and the statements, and gives the tag of the last.
+func (t *transaction) send(ctx context.Context, statements []store.Statement) (string, error) {
+	all := statements
+	if len(t.begin) > 0 {
+		all = append(t.begin, statements...)
+		t.begin = nil
+	}
+	b := &pgx.Batch{}
+	for _, s := range all {
+		b.Queue(s.SQL, s.Args...)
+	}
+	results := t.conn.SendBatch(ctx, b)
+	tag := ""
+	for _, s := range all {
+		rows, err := results.Query()
+		if err == nil {
+			for s.Each != nil && err == nil && rows.Next() {
+				err = s.Each(rows)
+			}
+			rows.Close()
+			if err == nil {
+				err = rows.Err()
+			}
+			tag = rows.CommandTag().String()
+		}
+		if err != nil {
+			results.Close()
+			return "", err
+		}
+	}
+	return tag, results.Close()
+}
+
+// commit runs the last statements and commits. A caller that leaves must not tear this
+// apart, so the context's end does not count here.
+func (t *transaction) commit(ctx context.Context, statements []store.Statement) error {
+	ctx = context.WithoutCancel(ctx)
+	tag, err := t.send(ctx, append(statements, store.Statement{SQL: "COMMIT"}))
+	if err == nil && tag != "COMMIT" {
+		return fmt.Errorf("the database answered %q to a commit", tag)
+	}
+	var refused *pgconn.PgError
+	if err != nil && (!errors.As(err, &refused) || refused.Severity != "ERROR" || refused.Code == "08007") {
+		return fmt.Errorf("%w: %w", store.ErrAmbiguous, err)
+	}
+	return err
+}
+
+// explain gives an error of PostgreSQL the words and the remedy for a person, or the
+// error that callers of a store.Engine tell apart.
+func explain(err error) error {
+	var refused *pgconn.PgError
+	var connect *pgconn.ConnectError
+	var known *verdict.Error
+	problem := func(c verdict.Code, what, remedy string) error {
+		return &verdict.Error{Code: c, What: what, Remedy: remedy, Err: err}
+	}
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.As(err, &connect):
+		return problem(verdict.CodeUnavailable, "PostgreSQL cannot be reached",
+			"check that it runs and that address, user and password are right, then run the command again")
+	case !errors.As(err, &refused):
+		return err
+	case strings.HasPrefix(refused.Code, "23"):
+		return fmt.Errorf("%w: %w", store.ErrFence, err)
+	case strings.HasPrefix(refused.Code, "53"):
+		return problem(verdict.CodeUnavailable, "PostgreSQL has no space, memory or connections left",
+			"free what its message names and run the command again; nothing that was acknowledged is lost")
+	case refused.Code == "55P03" || refused.Code == "57014":
+		return problem(verdict.CodeConflict, "another process has kept the database locked for too long",
+			"look in pg_stat_activity for a transaction of verdict that hangs, end it, and run the command again")
+	case refused.Code == "42501":
+		return problem(verdict.CodeForbidden, "PostgreSQL does not let this user do that",
+			"grant the user of verdict CREATE and USAGE on the schema and all rights on the tables in it")
+	case refused.Severity == "FATAL" || refused.Severity == "PANIC":
+		return problem(verdict.CodeUnavailable, "PostgreSQL ended the connection",
+			"wait until it is up again and run the command again; nothing that was acknowledged is lost")
+	}
+	return err
+}

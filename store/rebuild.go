@@ -1,0 +1,85 @@
+package store
+
+import "context"
+
+// Projections are compared with what the bodies say, in whatever order the engine finds
+// quickest: nothing here sorts a table.
+
+const (
+	// Index: none, the whole table.
+	allSubjectsStatement  = `SELECT digest, from_seq, to_seq, kind FROM subject`
+	allDecisionsStatement = `SELECT ` + decisionColumns + ` FROM decision`
+	allRegistersStatement = `SELECT kind, id, from_seq, to_seq, about FROM register`
+	allForeignStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle`
+
+	// Index: none, the whole table; for a range in which something does not match.
+	subjectsBetweenStatement  = `SELECT digest, from_seq, to_seq, kind FROM subject WHERE from_seq >= $1 AND from_seq < $2`
+	decisionsBetweenStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq >= $1 AND from_seq < $2`
+	registersBetweenStatement = `SELECT kind, id, from_seq, to_seq, about FROM register WHERE from_seq >= $1 AND from_seq < $2`
+	foreignBetweenStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle WHERE from_seq >= $1 AND from_seq < $2`
+)
+
+// Projections receives rows of projections. A nil func skips its table.
+type Projections struct {
+	Subject  func(Subject) error
+	Decision func(Decision) error
+	Register func(Register) error
+	Foreign  func(ForeignBundle) error // without its data
+}
+
+// EachProjection reads the projections whole, one table after the other.
+func (v *View) EachProjection(ctx context.Context, p Projections) error {
+	return v.r.Run(ctx, p.statements(nil, allSubjectsStatement, allDecisionsStatement, allRegistersStatement, allForeignStatement)...)
+}
+
+// EachProjectionBetween reads the rows of the projections that come from entries
+// [from, to).
+func (v *View) EachProjectionBetween(ctx context.Context, from, to int64, p Projections) error {
+	return v.r.Run(ctx, p.statements([]any{from, to}, subjectsBetweenStatement, decisionsBetweenStatement, registersBetweenStatement, foreignBetweenStatement)...)
+}
+
+func (p Projections) statements(args []any, subject, decision, register, foreign string) []Statement {
+	var out []Statement
+	if p.Subject != nil {
+		out = append(out, Statement{SQL: subject, Args: args, Each: func(r Row) error {
+			x, err := readSubject(r)
+			if err != nil {
+				return err
+			}
+			return p.Subject(x)
+		}})
+	}
+	if p.Decision != nil {
+		out = append(out, Statement{SQL: decision, Args: args, Each: func(r Row) error {
+			x, err := readDecision(r)
+			if err != nil {
+				return err
+			}
+			return p.Decision(x)
+		}})
+	}
+	if p.Register != nil {
+		out = append(out, Statement{SQL: register, Args: args, Each: func(r Row) error {
+			x, err := readRegister(r)
+			if err != nil {
+				return err
+			}
+			return p.Register(x)
+		}})
+	}
+	if p.Foreign != nil {
+		out = append(out, Statement{SQL: foreign, Args: args, Each: func(r Row) error {
+			var x ForeignBundle
+			if err := r.Scan(&x.From, &x.To, &x.Size); err != nil {
+				return err
+			}
+			return p.Foreign(x)
+		}})
+	}
+	return out
+}
+
+func readSubject(r Row) (s Subject, err error) {
+	err = r.Scan(&s.Digest, &s.From, &s.To, &s.Kind)
+	return s, err
+}
