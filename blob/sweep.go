@@ -32,7 +32,9 @@ type Sweeper struct {
 // Marks keeps the marks between two sweeps. They are a hint about time only: lost
 // marks delay a removal and never cause one.
 type Marks interface {
+	// LoadMarks gives the marks that were saved last; none is no error.
 	LoadMarks(ctx context.Context) (map[verdict.Digest]time.Time, error)
+	// SaveMarks replaces all marks.
 	SaveMarks(ctx context.Context, marks map[verdict.Digest]time.Time) error
 }
 
