@@ -36,6 +36,20 @@ func WriteFailure(w io.Writer, format string, f Failure, s Style) error {
 		return writeText(w, failureText(f, s))
 	case "json":
 		return writeJSON(w, failureDocument{"verdict.error/v1", f.Code, f.What, f.Remedy, f.See, f.Exit})
+	case "sarif":
+		return writeJSON(w, sarifFailure(f))
+	case "junit":
+		one := junitSuites{Name: "verdict"}
+		one.add(junitSuite{Name: "verdict", Cases: []junitCase{{Name: string(f.Code), Class: "verdict", Error: &junitFault{Message: Neutral(f.What), Type: string(f.Code), Text: Neutral("fix: " + f.Remedy)}}}})
+		return writeXML(w, one)
+	case "markdown":
+		head := "❓ Verdict: no answer"
+		if f.Code == verdict.CodeRefused {
+			head = "❌ Verdict: it does not hold"
+		}
+		return writeText(w, fmt.Sprintf("## %s\n\n%s\n\n**Fix:** %s\n", head, markdownText(f.What), markdownText(f.Remedy)))
+	case "codequality":
+		return writeJSON(w, []issue{remark("blocker", string(f.Code), f.What+" Fix: "+f.Remedy, "")})
 	}
 	return unknownFormat(format)
 }

@@ -87,21 +87,6 @@ func Cut(s string, width int) string {
 	return b.String() + "…"
 }
 
-// cutMiddle shortens s like Cut, keeping both ends: of a path the file name matters most.
-func cutMiddle(s string, width int) string {
-	if columnsOf(s) <= width || width < 8 {
-		return Cut(s, width)
-	}
-	r := []rune(s)
-	tail := len(r)
-	for n := 0; tail > 0; tail-- {
-		if n += runeColumns(r[tail-1]); n > (width-1)*2/3 {
-			break
-		}
-	}
-	return Cut(string(r[:tail]), width-columnsOf(string(r[tail:]))) + string(r[tail:])
-}
-
 // Wrap breaks s into lines of at most width columns, each after indent, keeping the
 // paragraphs that s has. A word that is longer than a line stands alone: breaking it
 // would make a path or a command useless. There is no newline at the end.
@@ -126,15 +111,22 @@ func Wrap(s string, width int, indent string) string {
 	return strings.Join(out, "\n")
 }
 
-// hang wraps s behind a lead that only the first line has.
+// hang wraps s behind a lead that only the first line has. A lead that takes most of
+// the line does not push all of s to the right.
 func hang(lead, s string, width int) string {
-	pad := strings.Repeat(" ", columnsOf(lead))
-	return lead + strings.TrimPrefix(Wrap(s, width, pad), pad)
+	n := columnsOf(lead)
+	if n <= width*2/3 {
+		pad := strings.Repeat(" ", n)
+		return lead + strings.TrimPrefix(Wrap(s, width, pad), pad)
+	}
+	if n+columnsOf(s) <= width {
+		return lead + s
+	}
+	return strings.TrimRight(lead, " ") + "\n" + Wrap(s, width, strings.Repeat(" ", 8))
 }
 
 // Table aligns rows in columns two spaces apart, each line after indent. The last column
-// wraps within width; the others keep their form. A last column that would have less
-// than 20 columns stands on lines of its own below.
+// wraps within width; the others keep their form.
 func Table(rows [][]string, width int, indent string) string {
 	var widths []int
 	for _, r := range rows {
@@ -157,12 +149,7 @@ func Table(rows [][]string, width int, indent string) string {
 		if len(r) > 0 {
 			last = r[len(r)-1]
 		}
-		switch {
-		case columnsOf(lead)+min(columnsOf(last), 20) > width && len(r) > 1:
-			b.WriteString(strings.TrimRight(lead, " ") + "\n" + Wrap(last, width, indent+"    ") + "\n")
-		default:
-			b.WriteString(strings.TrimRight(hang(lead, last, width), " ") + "\n")
-		}
+		b.WriteString(strings.TrimRight(hang(lead, last, width), " ") + "\n")
 	}
 	return b.String()
 }

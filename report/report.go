@@ -14,10 +14,98 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"verdict"
 )
+
+// Run is what one command found out: its decisions and what they rest on.
+type Run struct {
+	Command   string    // as it can be typed again, for hints: "verdict ci ."
+	Version   string    // of Verdict
+	At        time.Time // when; ages are counted to it
+	Decisions []verdict.Decision
+	Reports   []verdict.Report
+	// NotBuilt lists points that were not asked because no rule for them exists yet.
+	NotBuilt []string
+	// ReportOnly says that the process ends with 0 although the answer is 3 or 5.
+	ReportOnly bool
+	// Notes are further facts that a reader must not miss: which map judged, what was
+	// not recorded.
+	Notes []string
+	Style Style // for text
+}
+
+// Exit is the exit code that the decisions ask for, whatever ReportOnly makes of it. A
+// real failure (3) wins over what could not be decided (1), and both over a wish for
+// approval (5). A run without a decision decided nothing, which is 1.
+func (r Run) Exit() int {
+	if len(r.Decisions) == 0 {
+		return verdict.CodeInternal.Exit()
+	}
+	seen := map[int]bool{}
+	for _, d := range r.Decisions {
+		seen[d.Exit()] = true
+	}
+	for _, code := range []int{verdict.CodeRefused.Exit(), verdict.CodeInternal.Exit(), verdict.CodeReview.Exit()} {
+		if seen[code] {
+			return code
+		}
+	}
+	return 0
+}
+
+// Outcome joins the outcomes of the decisions, and Enforced what was enforced of them.
+// Without a decision both are Undecided.
+func (r Run) Outcome() verdict.Outcome {
+	return r.join(func(d verdict.Decision) verdict.Outcome { return d.Outcome })
+}
+
+// Enforced joins what the modes let through.
+func (r Run) Enforced() verdict.Outcome {
+	return r.join(func(d verdict.Decision) verdict.Outcome { return d.Enforced })
+}
+
+func (r Run) join(of func(verdict.Decision) verdict.Outcome) verdict.Outcome {
+	if len(r.Decisions) == 0 {
+		return verdict.Undecided
+	}
+	out := verdict.Allow
+	for _, d := range r.Decisions {
+		out = out.Join(of(d))
+	}
+	return out
+}
+
+// complete reports whether every check read everything that it should have.
+func (r Run) complete() bool {
+	for _, p := range r.Reports {
+		if !p.Complete {
+			return false
+		}
+	}
+	return len(r.Decisions) > 0
+}
+
+// Write renders a run in one of Formats.
+func Write(w io.Writer, format string, r Run) error {
+	switch format {
+	case "text":
+		return writeText(w, runText(r))
+	case "json":
+		return writeJSON(w, runDocument(r))
+	case "sarif":
+		return writeJSON(w, sarifOf(r))
+	case "junit":
+		return writeJUnit(w, r)
+	case "markdown":
+		return writeText(w, markdown(r, MarkdownLimit))
+	case "codequality":
+		return writeJSON(w, codeQuality(r))
+	}
+	return unknownFormat(format)
+}
 
 // Formats lists what Write can write.
 var Formats = []string{"text", "json", "sarif", "junit", "markdown", "codequality"}

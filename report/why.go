@@ -1,0 +1,269 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"verdict"
+)
+
+// Explanation answers why: what was decided about what was asked, and what that rests
+// on. It is the document verdict.why/v1.
+type Explanation struct {
+	Schema   string    `json:"schema"`
+	Asked    string    `json:"asked"`    // what the person named
+	Position int64     `json:"position"` // the log's size that the answer is of
+	At       time.Time `json:"at"`       // when it was asked; ages are counted to it
+	// Cases holds one decision each, the newest first. Empty: nothing was decided, which
+	// is not the same as allowed.
+	Cases []Case   `json:"cases"`
+	Notes []string `json:"notes"` // further facts that a reader must not miss
+}
+
+// Case is one decision with everything that explains it.
+type Case struct {
+	Decision verdict.Decision `json:"decision"`
+	Recorded verdict.Ref      `json:"recorded"` // where the decision itself is; Index -1 when it is not recorded
+	Evidence []Evidence       `json:"evidence"`
+	Reports  []verdict.Report `json:"reports"` // what the checks behind it read
+	// Replaced names the newer decision of the same point about the same subject; empty
+	// when this one stands.
+	Replaced string `json:"replaced"`
+}
+
+// Evidence is one statement that a decision rests on.
+type Evidence struct {
+	verdict.Ref
+	State   verdict.State   `json:"state"`   // how it counted; empty is unknown
+	Context verdict.Context `json:"context"` // what it says about its origin
+	Summary string          `json:"summary"` // one line: the tool and what it covered
+	Foreign bool            `json:"foreign"` // signed by others, recorded through an ingestion statement
+	Pruned  bool            `json:"pruned"`  // the body is gone at the end of its retention; the leaf stays
+}
+
+// Why writes the explanation as text or json: what was decided, why, on which evidence,
+// what would make it pass, who owns it, and how to check it.
+func Why(w io.Writer, format string, x Explanation, s Style) error {
+	x.Schema = "verdict.why/v1"
+	switch format {
+	case "text":
+		return writeText(w, whyText(x, s))
+	case "json":
+		return writeJSON(w, full(x))
+	}
+	return unknownFormat(format)
+}
+
+func whyText(x Explanation, s Style) string {
+	p := &page{Style: s}
+	if len(x.Cases) == 0 {
+		p.line(hang(p.paint(care, "? NOT DECIDED")+"  ", "No decision about "+cmp.Or(word(x.Asked), "this")+fmt.Sprintf(" is among the first %s of the log.", count(x.Position, "entry", "entries")), p.width()))
+		p.under("  ", "That is not a yes: nothing was asked, or it was recorded elsewhere.")
+	}
+	for _, n := range x.Notes {
+		p.under("! ", fit(n, 1000))
+	}
+	for i := range x.Cases {
+		if i > 0 {
+			p.gap()
+			p.line(p.paint(dim, strings.Repeat("─", min(p.width(), 80))))
+		}
+		x.whyCase(p, &x.Cases[i])
+	}
+	return p.String()
+}
+
+func (x Explanation) whyCase(p *page, c *Case) {
+	d := &c.Decision
+	run := Run{Decisions: []verdict.Decision{*d}, Reports: c.Reports, At: x.At, Style: p.Style}
+	d = &run.Decisions[0]
+	a := answerOf(*d, run.nothing(*d))
+	p.gap()
+	p.line(hang(p.paint(a.code, a.mark+" "+strings.ToUpper(a.words[:1])+a.words[1:])+"  ", subjectText(d.Subject), p.width()))
+	if c.Replaced != "" {
+		p.under("  ", "Replaced by the newer decision "+shortID(c.Replaced)+".")
+	}
+	x.whyDecided(p, d, c)
+	whyReasons(p, run, d)
+	x.whyEvidence(p, c)
+	run.textChecked(p)
+	whyPass(p, run, d)
+	whyOwners(p, d)
+	whyCheck(p, d, c)
+}
+
+// whyDecided is the question, the time, and by what it was judged.
+func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
+	p.gap()
+	rows := [][]string{{"question", fit(d.Question, 300)}, {"point", join(name(d.Point), parens(join(word(string(d.Layer)), "layer,", "mode", word(string(d.Mode)))))}}
+	if d.Service != "" {
+		rows = append(rows, []string{"service", join(word(d.Service), parens(word(d.Team)))})
+	}
+	if d.Environment != "" {
+		rows = append(rows, []string{"environment", word(d.Environment)})
+	}
+	recorded := "not recorded"
+	if c.Recorded.Index >= 0 && c.Recorded.Digest != "" {
+		recorded = "entry " + number(c.Recorded.Index)
+	}
+	rows = append(rows,
+		[]string{"when", join(when(d.At), parens(age(d.At, x.At)))},
+		[]string{"asked by", join(cmp.Or(word(d.Trigger), "an unnamed trigger"), parens(word(d.Actor)))},
+		[]string{"decision", join(word(d.ID)+",", recorded)},
+		[]string{"judged by", fmt.Sprintf("map %s, policy %s, %s", short(d.Digests.Map), short(d.Digests.Policy), cmp.Or(word(d.Engine), "an unnamed engine"))},
+	)
+	if !d.Expires.IsZero() {
+		word := "holds until "
+		if !x.At.IsZero() && !x.At.Before(d.Expires) {
+			word = "expired at "
+		}
+		rows = append(rows, []string{"validity", word + when(d.Expires)})
+	}
+	p.table(rows, "  ")
+}
+
+// short is a digest for a person, and says when there is none.
+func short(d verdict.Digest) string { return cmp.Or(word(d.Short()), "unknown") }
+
+func whyReasons(p *page, r Run, d *verdict.Decision) {
+	p.heading("Why")
+	if len(d.Reasons)+len(d.Errors) == 0 && d.Outcome == verdict.Allow {
+		switch {
+		case len(d.Passed) == 0:
+			p.line("  No rule failed, and none passed either.")
+		default:
+			p.under("  ", fmt.Sprintf("All %s that apply passed.", count(len(d.Passed), "rule", "rules")))
+		}
+	}
+	show := shown(r.findings(), true)
+	for j := range d.Reasons {
+		if j > 0 {
+			p.gap()
+		}
+		textReason(p, d, &d.Reasons[j], show[&d.Reasons[j]])
+	}
+	for i, f := range r.faults() {
+		if i > 0 || len(d.Reasons) > 0 {
+			p.gap()
+		}
+		textFault(p, f.Fault)
+	}
+	if len(d.Reasons)+len(d.Errors) > 0 {
+		p.gap()
+	}
+	ruleList(p, "passed", d.Passed)
+	ruleList(p, "does not apply", d.Skipped)
+}
+
+func ruleList(p *page, lead string, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = word(id)
+	}
+	p.under("  "+lead+": ", strings.Join(words, ", "))
+}
+
+func (x Explanation) whyEvidence(p *page, c *Case) {
+	p.heading("Evidence")
+	if len(c.Evidence) == 0 {
+		p.line("  none: the decision rests on no recorded statement")
+		return
+	}
+	for _, e := range c.Evidence {
+		mark, code := "✓", good
+		if e.State != verdict.StateVerified {
+			mark, code = "?", care
+		}
+		where := "not recorded"
+		if e.Index >= 0 {
+			where = "entry " + number(e.Index)
+		}
+		parts := []string{where, cmp.Or(word(string(e.State)), "state unknown"), cmp.Or(age(e.At, x.At), "age unknown")}
+		if e.Foreign {
+			parts = append(parts, "foreign")
+		}
+		if e.Pruned {
+			parts = append(parts, "body pruned at the end of its retention")
+		}
+		p.line(hang("  "+p.paint(code, mark)+" ", name(string(e.Kind))+"  "+strings.Join(parts, ", "), p.width()))
+		p.under("    ", fit(e.Summary, 300))
+		p.under("    by ", cmp.Or(fit(e.Producer, 300), "an unknown producer"))
+	}
+}
+
+// whyPass names the concrete thing that is missing for each reason that counts.
+func whyPass(p *page, r Run, d *verdict.Decision) {
+	if d.Outcome == verdict.Allow {
+		return
+	}
+	p.heading("What would make it pass")
+	n := 0
+	step := func(s string) {
+		n++
+		p.under(fmt.Sprintf("  %d. ", n), s)
+	}
+	for _, f := range r.faults() {
+		step(fit(f.Remedy, 600))
+	}
+	for _, reason := range d.Reasons {
+		if reason.Standing == verdict.Accepted || reason.Standing == verdict.Approved || reason.Standing == verdict.Announced || reason.Effect == verdict.EffectNote {
+			continue
+		}
+		todo := fit(cmp.Or(reason.Remediation, "The rule gives no remediation; ask its owner."), 600)
+		if k := len(reason.Items); k > 0 {
+			todo += fmt.Sprintf(" (%s of %s)", count(k, "finding", "findings"), word(reason.Rule))
+		} else {
+			todo += " (" + word(reason.Rule) + ")"
+		}
+		step(todo)
+	}
+	if n == 0 {
+		p.line("  nothing is named: the decision lacks its reasons")
+	}
+}
+
+func whyOwners(p *page, d *verdict.Decision) {
+	p.heading("Who")
+	rows, seen := [][]string{}, map[string]bool{}
+	if d.Team != "" || d.Service != "" {
+		rows = append(rows, []string{cmp.Or(word(d.Team), "team unknown"), "owns " + cmp.Or(word(d.Service), "the subject")})
+	}
+	for _, r := range d.Reasons {
+		if key := r.Owner + "\x00" + r.Rule; !seen[key] {
+			seen[key] = true
+			rows = append(rows, []string{cmp.Or(word(r.Owner), "nobody named"), "owns the rule " + word(r.Rule)})
+		}
+	}
+	if len(rows) == 0 {
+		rows = append(rows, []string{"nobody named", "the decision names no team and no failing rule"})
+	}
+	p.table(rows, "  ")
+}
+
+// whyCheck lists the commands with which anyone can check the answer without trusting it.
+func whyCheck(p *page, d *verdict.Decision, c *Case) {
+	p.heading("Check it yourself")
+	rows := [][]string{}
+	if d.ID != "" {
+		rows = append(rows, []string{"verdict policy replay " + shortID(d.ID), "decide again from the same input"})
+	}
+	if c.Recorded.Index >= 0 && c.Recorded.Digest != "" {
+		rows = append(rows, []string{fmt.Sprintf("verdict log proof %d", c.Recorded.Index), "that the decision is in the log"})
+	}
+	for _, e := range c.Evidence {
+		if e.Index >= 0 {
+			rows = append(rows, []string{fmt.Sprintf("verdict log proof %d", e.Index), "that this " + name(string(e.Kind)) + " is in the log"})
+		}
+		if len(rows) > 6 {
+			break
+		}
+	}
+	rows = append(rows, []string{"verdict log verify", "that the log was never rewritten"}, []string{"verdict trail " + cmp.Or(word(d.Subject.Digest.Short()), "REF"), "what came before and after"})
+	p.table(rows, "  ")
+}
