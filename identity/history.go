@@ -25,7 +25,7 @@ type KeyAction string
 
 // The actions.
 const (
-	Enrol  KeyAction = "enrol"  // the key counts from here
+	Enrol  KeyAction = "enroll" // the key counts from here
 	Rotate KeyAction = "rotate" // the key takes the place of Replaces, which ends here
 	Revoke KeyAction = "revoke" // the key ends here, and never comes back
 )
@@ -151,7 +151,7 @@ func (h *History) check(index int64, e KeyEvent) (*EnrolledKey, error) {
 	case Revoke:
 		ended = e.Key
 	default:
-		return nil, invalid(fmt.Sprintf("%q is not something that happens to a key", e.Action), "use enrol, rotate or revoke")
+		return nil, invalid(fmt.Sprintf("%q is not something that happens to a key", e.Action), "use enroll, rotate or revoke")
 	}
 	if e.Action != Revoke {
 		if id, err := keyID(e.PublicPEM); err != nil {

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/git"
+	"verdict/ledger"
+)
+
+// judgedBy is the map that a change is judged by, and where it came from.
+type judgedBy struct {
+	Map  *decisionmap.Map
+	From string // for people: "verdict.yaml at 1a2b3c4d5e6f", "the built-in map"
+	Base string // the revision that the repository's files are read from; empty: none
+	// Unknown says why the base could not be told, which is not the same as none.
+	Unknown string
+}
+
+// judgeBy finds the map for the tree of a repository: the released organisation map, if
+// there is one, tightened by the repository's file as it stood before the change. A
+// change is never judged by its own map.
+func (w *workspace) judgeBy(ctx context.Context, repo *git.Repo, base string) (judgedBy, error) {
+	released, err := w.releasedMap(ctx)
+	if err != nil {
+		return judgedBy{}, err
+	}
+	j := judgedBy{From: "the built-in map"}
+	if released != nil {
+		j.From = "the released organisation map"
+	}
+	var own *decisionmap.Map
+	if repo != nil {
+		if j.Base, j.Unknown, err = baseOf(ctx, repo, base); err != nil {
+			return judgedBy{}, err
+		}
+		if own, err = mapAt(ctx, repo, j.Base); err != nil {
+			return judgedBy{}, err
+		}
+	}
+	if own != nil {
+		at := decisionmap.FileName + " at " + short(j.Base)
+		if released != nil {
+			at = j.From + " with " + at
+		}
+		j.From = at
+	}
+	j.Map, err = decisionmap.Resolve(released, own)
+	return j, err
+}
+
+func short(rev string) string {
+	if d, err := verdict.ParseDigest(rev); err == nil {
+		return d.Short()
+	}
+	return rev
+}
+
+// baseOf is the revision before the change: where the branch left the default branch,
+// or the first parent when the change is on the default branch itself. It is empty
+// before the first commit and for it.
+func baseOf(ctx context.Context, repo *git.Repo, against string) (base, unknown string, err error) {
+	head, err := repo.Head(ctx)
+	if errors.Is(err, git.ErrUnborn) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	b, err := repo.MergeBase(ctx, against)
+	if against == "" && errors.Is(err, git.ErrNotFound) {
+		b, err = git.Base{Known: true}, nil // no default branch: nothing came before it
+	}
+	switch {
+	case err != nil:
+		return "", "", err
+	case !b.Known:
+		return "", "the clone is too shallow to tell where the change left " + b.Against, nil
+	case b.ID != "" && b.ID != head.ID:
+		return b.ID.Hex(), "", nil
+	case len(head.Parents) > 0:
+		return head.Parents[0].Hex(), "", nil
+	}
+	return "", "", nil
+}
+
+// mapAt reads the repository's map as it stood at a revision; nil when it had none.
+func mapAt(ctx context.Context, repo *git.Repo, rev string) (*decisionmap.Map, error) {
+	content, err := fileAt(ctx, repo, rev, decisionmap.FileName)
+	if err != nil || content == nil {
+		return nil, err
+	}
+	return decisionmap.Load(fmt.Sprintf("%s at %s", decisionmap.FileName, short(rev)), content)
+}
+
+// fileAt reads a file of the repository's root at a revision; nil when it was not there.
+func fileAt(ctx context.Context, repo *git.Repo, rev, name string) ([]byte, error) {
+	if rev == "" {
+		return nil, nil
+	}
+	content, err := repo.ReadFile(ctx, rev, path.Clean(name))
+	if errors.Is(err, git.ErrNotFound) {
+		return nil, nil
+	}
+	return content, err
+}
+
+// mapRelease is the predicate of map-release: the organisation map that holds from here
+// on.
+type mapRelease struct {
+	Map       verdict.Digest `json:"map"`       // digest of the map with its defaults
+	Source    verdict.Digest `json:"source"`    // blob of the file as it was released
+	Reviewers []string       `json:"reviewers"` // persons, at least two once two are enrolled
+}
+
+// releasedMap is the organisation map that was released last; nil when none was.
+func (w *workspace) releasedMap(ctx context.Context) (*decisionmap.Map, error) {
+	entry, found, err := w.ledger.Release(ctx, verdict.KindMapRelease, ledger.Now)
+	if err != nil || !found {
+		return nil, err
+	}
+	var release mapRelease
+	if err := w.decode(ctx, entry.Index, &release); err != nil {
+		return nil, fmt.Errorf("released map in entry %d: %w", entry.Index, err)
+	}
+	source, err := w.ledger.Blob(ctx, release.Source)
+	if err != nil {
+		return nil, fmt.Errorf("released map in entry %d: %w", entry.Index, err)
+	}
+	return decisionmap.Load(fmt.Sprintf("the map released in entry %d", entry.Index), source)
+}

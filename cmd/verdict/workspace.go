@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"verdict"
+	"verdict/blob/dir"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/policy"
+	"verdict/store"
+	"verdict/store/postgres"
+	"verdict/store/sqlite"
+)
+
+// workspace is the local installation at work: ledger, keys and policy, wired together.
+// One goroutine uses it.
+type workspace struct {
+	app    *app
+	dir    string
+	ledger *ledger.Ledger
+	signer *evidence.KeyFile // signs what this command records
+	ring   identity.Ring[*evidence.KeyFile]
+	policy *policy.Bundle // nil until rules asks for it
+}
+
+// The names inside the data directory.
+const (
+	ledgerFile   = "ledger.db"
+	blobFolder   = "blobs"
+	keyFolder    = "keys"
+	logKeyFile   = "log.key"
+	advisoryFile = "advisories.idx"
+	anchorFolder = "verdict/anchor" // below the state directory
+)
+
+// open opens the workspace, and makes it on its first use.
+func (a *app) open(ctx context.Context) (*workspace, error) { return a.openAs(ctx, false) }
+
+// openExisting opens a workspace to read it. One that was never used is an error: an
+// empty answer would look like a clean one.
+func (a *app) openExisting(ctx context.Context) (*workspace, error) {
+	folder, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if a.config.Database == "" {
+		if _, err := os.Stat(filepath.Join(folder, ledgerFile)); errors.Is(err, fs.ErrNotExist) {
+			return nil, &verdict.Error{
+				Code: verdict.CodeNotFound, What: "there is no ledger in " + folder,
+				Remedy: "run `verdict ci` in a repository first, or name the directory of another ledger with --data DIR",
+			}
+		}
+	}
+	return a.openAs(ctx, false)
+}
+
+// openAs opens the workspace. With inspect, a database that its anchor refuses can be
+// read, verified and given a new epoch.
+func (a *app) openAs(ctx context.Context, inspect bool) (*workspace, error) {
+	if a.config.Server != "" {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
+			Remedy: "leave --server and VERDICT_SERVER out to decide on the local ledger",
+		}
+	}
+	folder, err := a.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{app: a, dir: folder, ring: identity.Ring[*evidence.KeyFile]{
+		Dir: filepath.Join(folder, keyFolder), Create: evidence.CreateKey, Open: evidence.OpenKey,
+	}}
+	if err := os.MkdirAll(w.ring.Dir, 0o700); err != nil {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the data directory " + folder + " cannot be made",
+			Remedy: "make room for it, or name another with --data DIR", Err: err,
+		}
+	}
+	if w.signer, err = w.signingKey(); err != nil {
+		return nil, err
+	}
+	if w.ledger, err = w.openLedger(ctx, inspect); err != nil {
+		return nil, err
+	}
+	if inspect {
+		return w, nil
+	}
+	if err := w.firstUse(ctx); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// signingKey is the key that --as names, else the machine's own, made on first use.
+func (w *workspace) signingKey() (*evidence.KeyFile, error) {
+	if as := w.app.config.As; as != "" {
+		return w.ring.Select(as)
+	}
+	key, made, err := w.ring.Local()
+	if made {
+		w.app.log.Info("made a signing key for this machine", "path", key.Path())
+	}
+	return key, err
+}
+
+func (w *workspace) openLedger(ctx context.Context, inspect bool) (*ledger.Ledger, error) {
+	a := w.app
+	state := a.env.stateDir()
+	if state == "" {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUsage, What: "there is no place for the ledger's anchor: neither HOME nor XDG_STATE_HOME is set",
+			Remedy: "set XDG_STATE_HOME to a folder outside the data directory",
+		}
+	}
+	blobs, err := dir.Open(filepath.Join(w.dir, blobFolder), dir.Options{Now: a.now})
+	if err != nil {
+		return nil, err
+	}
+	logKey, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	db, err := w.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, ledger.Options{
+		Store: db, Blobs: blobs, LogKey: logKey, Signer: w.signer, AnchorDir: filepath.Join(state, anchorFolder), Inspect: inspect,
+		Now: a.now, Rand: a.rand, Logger: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return l, nil
+}
+
+// openStore opens PostgreSQL where the configuration refers to one, else the SQLite file
+// in the data directory.
+func (w *workspace) openStore(ctx context.Context) (*store.Store, error) {
+	var engine store.Engine
+	if ref := w.app.config.Database; ref != "" {
+		url, err := ref.reveal(w.app.env)
+		if err != nil {
+			return nil, err
+		}
+		if engine, err = postgres.Open(ctx, url); err != nil {
+			return nil, err
+		}
+	} else {
+		var err error
+		if engine, err = sqlite.Open(ctx, filepath.Join(w.dir, ledgerFile), sqlite.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	db, err := store.New(ctx, engine)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return db, nil
+}
+
+// openLogKey opens the key that signs checkpoints, and makes it where there is none.
+func openLogKey(path string) (*evidence.LogKey, error) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return evidence.OpenLogKey(path)
+	}
+	key, err := evidence.CreateLogKey(path)
+	var e *verdict.Error
+	if errors.As(err, &e) && e.Code == verdict.CodeConflict { // another process was faster
+		return evidence.OpenLogKey(path)
+	}
+	return key, err
+}
+
+// firstUse enrols the machine's own key in a ledger that knows no key, and records which
+// policy bundle this program carries whenever it is another one.
+func (w *workspace) firstUse(ctx context.Context) error {
+	keys, err := w.ledger.Standing(ctx, verdict.KindKey, "", ledger.Now)
+	if err != nil {
+		return err
+	}
+	if len(keys) > 0 {
+		return nil
+	}
+	event, err := identity.NewEnrolment(decisionmap.LocalKey, w.signer.PublicPEM())
+	if err != nil {
+		return err
+	}
+	_, err = w.state(ctx, verdict.KindKey, keySubject(event.Key, decisionmap.LocalKey), event, verdict.Context{Retention: "log"})
+	if err != nil {
+		return fmt.Errorf("enroll this machine's key: %w", err)
+	}
+	return nil
+}
+
+func keySubject(id, name string) verdict.Subject {
+	return verdict.Subject{Kind: verdict.SubjectIdentity, Name: name, Digest: sha256Digest([]byte("key:" + id))}
+}
+
+// state signs a statement of ours and records it. Time and actor are filled in.
+func (w *workspace) state(ctx context.Context, kind verdict.Kind, about verdict.Subject, predicate any, c verdict.Context) (ledger.Entry, error) {
+	c.At, c.Actor = w.now(), w.actor()
+	s, err := evidence.New(kind, []verdict.Subject{about}, predicate, c, w.app.rand)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	b, err := evidence.Sign(ctx, s, w.signer)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return w.ledger.Append(ctx, b)
+}
+
+func (w *workspace) now() time.Time { return w.app.now().UTC().Truncate(time.Microsecond) }
+
+// actor is the opaque id of who acts: the signing key's.
+func (w *workspace) actor() string { return "key:" + w.signer.KeyID() }
+
+// rules is the policy bundle that decides. The first decision with another bundle than
+// the last one records its release.
+func (w *workspace) rules(ctx context.Context) (*policy.Bundle, error) {
+	if w.policy != nil {
+		return w.policy, nil
+	}
+	b, err := policy.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.releasePolicy(ctx, b); err != nil {
+		return nil, err
+	}
+	w.policy = b
+	return b, nil
+}
+
+// policyRelease is the predicate of policy-release: which rules decide from here on.
+type policyRelease struct {
+	Bundle  verdict.Digest `json:"bundle"`
+	Engine  string         `json:"engine"`
+	Version string         `json:"version"` // of the program that carries it
+	Rules   int            `json:"rules"`
+}
+
+func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle) error {
+	last, found, err := w.ledger.Release(ctx, verdict.KindPolicyRelease, ledger.Now)
+	if err != nil {
+		return err
+	}
+	if found && len(last.Subjects) > 0 && last.Subjects[0].Digest == b.Digest() {
+		return nil
+	}
+	subject := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "policy bundle", Digest: b.Digest()}
+	release := policyRelease{Bundle: b.Digest(), Engine: b.Engine(), Version: version(), Rules: len(b.Rules())}
+	if _, err := w.state(ctx, verdict.KindPolicyRelease, subject, release, verdict.Context{Retention: "release"}); err != nil {
+		return fmt.Errorf("record the policy bundle: %w", err)
+	}
+	return nil
+}
+
+// engine decides by a map.
+func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Engine, error) {
+	rules, err := w.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := w.keyNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &decide.Engine{
+		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: func(id string) string { return names[id] },
+		Now: w.app.now, Rand: w.app.rand,
+	}, nil
+}
+
+// keyHistory folds the key events that stand in the ledger at a position.
+func (w *workspace) keyHistory(ctx context.Context, at ledger.Position) (*identity.History, error) {
+	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindKey, At: at})
+	if err != nil {
+		return nil, err
+	}
+	h := &identity.History{}
+	for i := len(entries) - 1; i >= 0; i-- { // oldest first
+		e := entries[i]
+		if e.Foreign {
+			continue
+		}
+		var event identity.KeyEvent
+		if err := w.decode(ctx, e.Index, &event); err != nil {
+			return nil, err
+		}
+		if err := h.Apply(e.Index, e.At, event); err != nil {
+			return nil, fmt.Errorf("key event in entry %d: %w", e.Index, err)
+		}
+	}
+	return h, nil
+}
+
+// keyNames gives for each enrolled key id the person it is enrolled for.
+func (w *workspace) keyNames(ctx context.Context) (map[string]string, error) {
+	h, err := w.keyHistory(ctx, ledger.Now)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, k := range h.Keys() {
+		names[k.ID] = k.Person
+	}
+	return names, nil
+}
+
+// decode reads the predicate of an entry.
+func (w *workspace) decode(ctx context.Context, index int64, into any) error {
+	b, err := w.ledger.Bundle(ctx, index)
+	if err != nil {
+		return err
+	}
+	s, err := b.Statement()
+	if err != nil {
+		return err
+	}
+	return s.Decode(into)
+}
+
+// position is where --at points.
+func (w *workspace) position(ctx context.Context) (ledger.Position, error) {
+	at := w.app.config.At
+	switch {
+	case !at.Set:
+		return ledger.Now, nil
+	case at.Time.IsZero():
+		return ledger.Position(at.Size), nil
+	}
+	return w.ledger.PositionAt(ctx, at.Time)
+}
+
+func (w *workspace) close() error { return w.ledger.Close() }

@@ -1,0 +1,45 @@
+package decide
+
+import (
+	"sort"
+
+	"verdict"
+)
+
+// Stated is one statement about a subject, with what the map says of its signer.
+type Stated struct {
+	Ref verdict.Ref
+	// Rank is the place of the trust entry that lets the producer state this kind, from
+	// 0 for the strongest; Untrusted when no entry does.
+	Rank int
+	// Fails is true when the statement speaks against its subject: hits, or an
+	// incomplete check.
+	Fails  bool
+	Report *verdict.Report // nil for kinds without one
+	// Unreadable says why the body could not be read: pruned, or damaged.
+	Unreadable string
+}
+
+// Untrusted is the rank of a producer without the right to state the kind.
+const Untrusted = -1
+
+// choose gives the statement that counts, of several of one kind about one subject, and
+// those that were left aside because their signer has no right to them.
+//
+// An authorised producer counts; of theirs the latest position in the ledger; but a
+// newer pass replaces a fail only when it comes from the same or a stronger producer,
+// so that nobody can wash a fail away with a second, more lenient tool.
+func choose(all []Stated) (counts *Stated, aside []Stated) {
+	all = append([]Stated{}, all...)
+	sort.Slice(all, func(i, j int) bool { return all[i].Ref.Index < all[j].Ref.Index })
+	for i := range all {
+		s := &all[i]
+		switch {
+		case s.Rank == Untrusted:
+			aside = append(aside, *s)
+		case counts == nil, s.Fails, s.Unreadable != "", !counts.Fails, s.Rank <= counts.Rank:
+			counts = s
+		}
+	}
+	return counts, aside
+}

@@ -1,0 +1,45 @@
+package decide
+
+import (
+	"testing"
+
+	"verdict"
+)
+
+func TestWhichStatementCounts(t *testing.T) {
+	s := func(index int64, rank int, fails bool) Stated {
+		return Stated{Ref: verdict.Ref{Index: index}, Rank: rank, Fails: fails}
+	}
+	for name, tc := range map[string]struct {
+		all   []Stated
+		want  int64 // -1: none
+		aside int
+	}{
+		"nothing was stated": {nil, -1, 0},
+		"a statement without the right to it counts as absent":      {[]Stated{s(1, Untrusted, false)}, -1, 1},
+		"the latest of one producer counts":                         {[]Stated{s(1, 0, false), s(5, 0, false)}, 5, 0},
+		"the order in which they are handed in does not matter":     {[]Stated{s(5, 0, false), s(1, 0, true)}, 5, 0},
+		"a newer fail replaces a pass, even from a weaker producer": {[]Stated{s(1, 0, false), s(5, 3, true)}, 5, 0},
+		"a newer pass of a weaker producer does not wash a fail":    {[]Stated{s(1, 0, true), s(5, 1, false)}, 1, 0},
+		"a newer pass of the same producer does":                    {[]Stated{s(1, 1, true), s(5, 1, false)}, 5, 0},
+		"a newer pass of a stronger producer does":                  {[]Stated{s(1, 1, true), s(5, 0, false)}, 5, 0},
+		"nor does a chain of weaker passes":                         {[]Stated{s(1, 0, true), s(5, 1, false), s(6, 2, false)}, 1, 0},
+		"an untrusted pass after a fail changes nothing":            {[]Stated{s(1, 0, true), s(5, Untrusted, false)}, 1, 1},
+		"an untrusted fail after a pass changes nothing":            {[]Stated{s(1, 0, false), s(5, Untrusted, true)}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, aside := choose(tc.all)
+			index := int64(-1)
+			if got != nil {
+				index = got.Ref.Index
+			}
+			if index != tc.want || len(aside) != tc.aside {
+				t.Fatalf("statement %d counts with %d aside, want %d with %d", index, len(aside), tc.want, tc.aside)
+			}
+		})
+	}
+	unreadable := []Stated{s(1, 0, false), {Ref: verdict.Ref{Index: 2}, Rank: 0, Unreadable: "pruned"}}
+	if got, _ := choose(unreadable); got.Ref.Index != 2 {
+		t.Fatal("a newer statement whose body is gone was passed over for an older pass")
+	}
+}

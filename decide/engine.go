@@ -1,0 +1,215 @@
+// Package decide takes decisions: a point of the map, a subject and the evidence about
+// it become an outcome with every reason, and the decision becomes evidence itself.
+//
+// The work has four parts. Gathering chooses, for each need of the point, the statement
+// that counts, and builds the closed input document. The policy evaluates it. Conclude,
+// which is pure, turns the results into an outcome. Recording signs the decision
+// together with all that it rested on, so that Replay gives the same result digest
+// years later, without the sources of the facts.
+package decide
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/policy"
+)
+
+// Ledger is what the engine needs of the ledger.
+type Ledger interface {
+	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	Bundle(ctx context.Context, index int64) (*evidence.Bundle, error)
+	Append(ctx context.Context, b *evidence.Bundle) (ledger.Entry, error)
+	Decision(ctx context.Context, id string, at ledger.Position) (ledger.Entry, *verdict.Decision, error)
+	PutBlob(ctx context.Context, content []byte) (verdict.Digest, error)
+	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
+}
+
+// Engine decides by one map and one policy bundle, both fixed at its making. It is safe
+// for concurrent use when its parts are.
+type Engine struct {
+	Ledger Ledger
+	Map    *decisionmap.Map
+	Policy *policy.Bundle
+	Signer evidence.Signer
+	// KeyName gives the name under which a key id is enrolled, "" for an unknown key:
+	// the map's trust may name keys by it.
+	KeyName func(keyID string) string
+	Now     func() time.Time
+	Rand    io.Reader
+}
+
+// Request is one question to one point.
+type Request struct {
+	Point       string
+	Subject     verdict.Subject
+	Service     string
+	Team        string
+	Environment string // empty in code, ci and artifact
+	Trigger     string // the command or event that asks
+	Actor       string
+	Run         string
+}
+
+// Decide answers the request and appends the answer. A deny is a value; an error means
+// that no decision could be taken or kept, and then nothing is allowed.
+func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledger.Entry, error) {
+	point, rules, err := e.point(r.Point)
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, err
+	}
+	now := e.Now().UTC().Truncate(time.Microsecond)
+	id, err := newID(e.Rand)
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, err
+	}
+	g, err := e.gather(ctx, r, point, now)
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, err
+	}
+	g.input.Decision = policy.Decision{
+		ID: id, Point: point.ID, Layer: point.Layer, At: policy.TimeOf(now), Trigger: r.Trigger, Actor: r.Actor,
+	}
+	g.input.Normalize()
+	basis := Basis{Schema: BasisSchema, Case: g.caseOf(r, point, rules, now, point.ModeAt(now)), Partial: point.AllowPartial}
+	basis.Case.Policy = e.Policy.Digest()
+	if basis.Input, err = g.input.Canonical(); err != nil {
+		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("input of %s: %w", point.ID, err)
+	}
+	ev, err := e.Policy.Evaluate(ctx, policy.Query{Rules: basis.Case.Rules, Input: g.input, At: now})
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("evaluate %s: %w", point.ID, err)
+	}
+	d := e.decision(id, r, point, Conclude(basis.Case, *ev), basis, g)
+	entry, err := e.record(ctx, r, point, &d, basis)
+	return d, entry, err
+}
+
+// point finds the point and its rules; a point without rules cannot decide.
+func (e *Engine) point(id string) (decisionmap.Point, []verdict.Rule, error) {
+	point, ok := e.Map.Point(id)
+	if !ok {
+		return point, nil, &verdict.Error{
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("the map has no point %q", id),
+			Remedy: "run `verdict map show` for the points that it has",
+		}
+	}
+	var rules []verdict.Rule
+	for _, selector := range point.Policy {
+		found, _ := e.Policy.Select(selector)
+		rules = append(rules, found...)
+	}
+	if len(rules) == 0 {
+		return point, nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("point %s has no rules in this policy bundle: %s", id, strings.Join(point.Policy, ", ")),
+			Remedy: "run `verdict map lint`: a point is decided once its rules exist",
+		}
+	}
+	slices.SortFunc(rules, func(a, b verdict.Rule) int { return strings.Compare(a.ID, b.ID) })
+	return point, slices.CompactFunc(rules, func(a, b verdict.Rule) bool { return a.ID == b.ID }), nil
+}
+
+// decision puts the parts together.
+func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, g *gathered) verdict.Decision {
+	return verdict.Decision{
+		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
+		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor,
+		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
+		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires,
+		Digests: verdict.Digests{
+			Map: e.Map.Digest(), Point: p.Digest(), Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,
+			Capabilities: e.Policy.Capabilities(), Result: resultDigest(o),
+		},
+		Engine: e.Policy.Engine(), Evidence: g.refs,
+	}
+}
+
+// record keeps the bundle and the map as blobs, signs the decision with its basis, and
+// appends it.
+func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *verdict.Decision, b Basis) (ledger.Entry, error) {
+	var err error
+	if b.Blobs.Policy, err = e.Ledger.PutBlob(ctx, encodeBundle(e.Policy)); err != nil {
+		return ledger.Entry{}, fmt.Errorf("keep policy of decision %s: %w", d.ID, err)
+	}
+	chart, err := e.Map.Canonical()
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	if b.Blobs.Map, err = e.Ledger.PutBlob(ctx, chart); err != nil {
+		return ledger.Entry{}, fmt.Errorf("keep map of decision %s: %w", d.ID, err)
+	}
+	s, err := evidence.New(verdict.KindDecision, []verdict.Subject{d.Subject}, recorded{Decision: *d, Basis: b}, verdict.Context{
+		Service: d.Service, Team: d.Team, Environment: d.Environment, Point: d.Point, Run: r.Run, Actor: d.Actor, At: d.At,
+		Retention: retention(p),
+	}, e.Rand)
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("state decision %s: %w", d.ID, err)
+	}
+	bundle, err := evidence.Sign(ctx, s, e.Signer)
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("sign decision %s: %w", d.ID, err)
+	}
+	entry, err := e.Ledger.Append(ctx, bundle)
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("record decision %s: %w", d.ID, err)
+	}
+	return entry, nil
+}
+
+func retention(p decisionmap.Point) string {
+	if p.Layer == verdict.LayerDeploy || p.Layer == verdict.LayerArtifact {
+		return "release"
+	}
+	return "change"
+}
+
+// idAlphabet has no letters that are read as one another.
+const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// newID makes a decision's id: "d-" and 80 random bits, of which any unique beginning
+// is enough on the command line.
+func newID(random io.Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("draw a decision id: %w", err)
+	}
+	for i := range b {
+		b[i] = idAlphabet[b[i]&31]
+	}
+	return "d-" + string(b[:]), nil
+}
+
+// recorded is the predicate of decision/v1: the decision's own fields, and the basis
+// beside them.
+type recorded struct {
+	verdict.Decision
+	Basis Basis `json:"basis"`
+}
+
+// BasisSchema is the word in Basis.Schema.
+const BasisSchema = "verdict.basis/v1"
+
+// Basis is everything that a decision was computed from, apart from the policy bundle
+// and the map, which are blobs.
+type Basis struct {
+	Schema  string          `json:"schema"`
+	Case    Case            `json:"case"`
+	Partial bool            `json:"allow_partial"`
+	Input   json.RawMessage `json:"input"` // canonical verdict.input/v1
+	Blobs   Blobs           `json:"blobs"`
+}
+
+// Blobs names the large parts of the basis.
+type Blobs struct {
+	Policy verdict.Digest `json:"policy"`
+	Map    verdict.Digest `json:"map"`
+}

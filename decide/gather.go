@@ -1,0 +1,342 @@
+package decide
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/policy"
+)
+
+// gathered is what is known of a subject before the rules see it.
+type gathered struct {
+	input  *policy.Input
+	facts  []Fact
+	refs   []verdict.Ref // statements that the input was built from, by index
+	faults []verdict.Fault
+}
+
+// perNeed bounds how many statements of one kind about one subject are weighed.
+const perNeed = 1000
+
+// gather builds the closed input of one point: its needs and nothing else, so that a
+// point cannot rest on evidence that the map does not show.
+func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, now time.Time) (*gathered, error) {
+	g := &gathered{input: &policy.Input{Checks: map[string]policy.Check{}}, refs: []verdict.Ref{}, faults: []verdict.Fault{}}
+	g.input = g.input.ForLayer(p.Layer)
+	g.input.Subject = policy.Subject{Kind: r.Subject.Kind, Name: r.Subject.Name, Digest: r.Subject.Digest}
+	g.input.Service = e.service(r)
+	for _, need := range p.Needs {
+		if err := e.gatherNeed(ctx, r, p, need, now, g); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(g.refs, func(a, b verdict.Ref) int { return int(a.Index - b.Index) })
+	for _, ref := range g.refs {
+		g.input.Evidence = append(g.input.Evidence, policy.Evidence{
+			Kind: ref.Kind, Digest: ref.Digest, Index: ref.Index, At: policy.TimeOf(ref.At), Producer: ref.Producer,
+		})
+	}
+	return g, nil
+}
+
+func (e *Engine) service(r Request) policy.Service {
+	s, ok := e.Map.Services[r.Service]
+	if !ok {
+		return policy.Service{State: verdict.StateMissing, Name: r.Service, Team: r.Team}
+	}
+	return policy.Service{State: verdict.StateVerified, Name: r.Service, Team: s.Team, Owner: s.Owner, Repo: s.Repo, Tier: s.Tier}
+}
+
+// gatherNeed finds the statement that counts for one need, judges how well the fact is
+// known, and writes it into the input.
+func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, now time.Time, g *gathered) error {
+	all, err := e.statements(ctx, r, need.Kind)
+	if err != nil {
+		return err
+	}
+	counts, aside := choose(all)
+	f := Fact{
+		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
+	}
+	f.Own = p.Layer == verdict.LayerCI && f.Producer == ownSource
+	judge(&f, counts, aside, e.maxAge(need, counts), now)
+	if counts != nil {
+		f.Evidence = &counts.Ref
+		g.refs = append(g.refs, counts.Ref)
+	}
+	g.facts = append(g.facts, f)
+	if kind, check, _ := e.Map.Evidence(need.Kind); kind == verdict.KindTestResult || check != "" {
+		g.fill(f, counts)
+	}
+	return nil
+}
+
+// ownSource is the source in the map that stands for Verdict's own checks, and
+// advisorySource the one for the data that vulnerabilities are matched against.
+const (
+	ownSource      = "verdict"
+	advisorySource = "advisories"
+)
+
+// producer names the source that should yield a need: the primary one, else the first
+// by name; "" when the map knows none.
+func producer(m *decisionmap.Map, need string) string {
+	first := ""
+	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
+		s := m.Sources[name]
+		if !slices.Contains(s.Kinds, need) {
+			continue
+		}
+		if s.Primary {
+			return name
+		}
+		if first == "" {
+			first = name
+		}
+	}
+	return first
+}
+
+// maxAge is the age beyond which a need is stale. A report that rests on a database is
+// as old as the database.
+func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
+	age := e.Map.MaxAge(need)
+	if age == 0 && s != nil && s.Report != nil && s.Report.Database != nil {
+		age = e.Map.Sources[advisorySource].MaxAge
+	}
+	return time.Duration(age)
+}
+
+// statements lists what was said about the subject for a need: a check's reports, the
+// decisions of an earlier point, or statements of a kind.
+func (e *Engine) statements(ctx context.Context, r Request, need string) ([]Stated, error) {
+	kind, check, point := e.Map.Evidence(need)
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: kind, Point: point, At: ledger.Now, Limit: perNeed})
+	if err != nil {
+		return nil, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
+	}
+	var out []Stated
+	for _, entry := range entries {
+		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry, need, r)}
+		if kind == verdict.KindDecision && entry.Foreign {
+			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
+		}
+		bundle, err := e.Ledger.Bundle(ctx, entry.Index)
+		if err != nil {
+			s.Unreadable = err.Error()
+			out = append(out, s)
+			continue
+		}
+		if s.read(bundle, check, point) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// read takes what the statement says of its subject. It is false for a statement of the
+// kind that speaks about another check.
+func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
+	statement, err := b.Statement()
+	if err != nil {
+		s.Unreadable = err.Error()
+		return true
+	}
+	if point != "" {
+		var d recorded
+		if err := statement.Decode(&d); err != nil {
+			s.Unreadable = err.Error()
+		}
+		s.Fails = d.Outcome != verdict.Allow
+		return true
+	}
+	report, ok := evidence.ReportOf(statement)
+	if check != "" && (!ok || report.Check != check) {
+		return false
+	}
+	if ok {
+		s.Report, s.Fails = report, len(report.Hits) > 0 || !report.Complete
+	}
+	return true
+}
+
+// rank is the place of the first trust entry that lets the producer state the need
+// about the service that is decided on: what service the statement names for itself
+// gives no right.
+func (e *Engine) rank(entry ledger.Entry, need string, r Request) int {
+	p := evidence.ParseProducer(entry.Producer)
+	s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
+	if e.KeyName != nil && p.Key != "" {
+		s.KeyName = e.KeyName(p.Key)
+	}
+	if rank := e.Map.Rank(s, need, r.Service, r.Environment); rank >= 0 {
+		return rank
+	}
+	return Untrusted
+}
+
+// judge says how well a fact is known, and what would make it known.
+func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Time) {
+	f.Remedy = remedyFor(*f)
+	switch {
+	case s == nil && len(aside) > 0:
+		f.State = verdict.StateMissing
+		f.Why = fmt.Sprintf("stated only by %s, which the map does not trust with it", aside[len(aside)-1].Ref.Producer)
+		f.Remedy = "have a trusted producer state it, or add the signer to `trust:` in the map"
+	case s == nil:
+		f.State, f.Why = verdict.StateMissing, "nobody has stated it for this subject"
+	case s.Unreadable != "":
+		f.State, f.Why = verdict.StateUnknown, "the statement cannot be read: "+s.Unreadable
+	case s.Report != nil && !s.Report.Complete:
+		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
+	case maxAge > 0 && age(s, now) > maxAge:
+		f.State = verdict.StateStale
+		f.Why = fmt.Sprintf("its data is from %s, older than %s allows", dataTime(s).Format(time.DateOnly), days(maxAge))
+		if s.Report != nil && s.Report.Database != nil {
+			f.Remedy = "run `verdict advisories update`, then `verdict ci` again"
+		}
+	default:
+		f.State = verdict.StateVerified
+	}
+}
+
+// dataTime is the moment that freshness rests on: that of the database behind a check,
+// else that of the statement.
+func dataTime(s *Stated) time.Time {
+	if s.Report != nil && s.Report.Database != nil {
+		return s.Report.Database.At
+	}
+	return s.Ref.At
+}
+
+func age(s *Stated, now time.Time) time.Duration { return now.Sub(dataTime(s)) }
+
+func days(d time.Duration) string {
+	if d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("max_age %dd", d/(24*time.Hour))
+	}
+	return "max_age " + d.String()
+}
+
+// unchecked names the first thing that kept a check from being complete.
+func unchecked(r *verdict.Report) string {
+	for i, n := range r.NotChecked {
+		if !n.Blocks {
+			continue
+		}
+		rest := 0
+		for _, m := range r.NotChecked[i+1:] {
+			if m.Blocks {
+				rest++
+			}
+		}
+		out := n.Reason
+		if n.Path != "" && n.Path != "." {
+			out = n.Path + ": " + n.Reason
+		}
+		if rest > 0 {
+			out += fmt.Sprintf(" (and %d more)", rest)
+		}
+		return out
+	}
+	return "the check did not finish"
+}
+
+func remedyIncomplete(r *verdict.Report) string {
+	if r.Check == "vulnerabilities" && r.Database == nil {
+		return "run `verdict advisories update`, or `verdict advisories import DIR` with OSV records, then `verdict ci` again"
+	}
+	return "mend what could not be checked (`verdict ci -o json` lists all of it under not_checked), then run `verdict ci` again"
+}
+
+func remedyFor(f Fact) string {
+	if f.Own {
+		return "run `verdict ci` on this subject"
+	}
+	if f.Producer == "" {
+		return fmt.Sprintf("record it: `verdict attest %s --subject SUBJECT FILE`", f.Need)
+	}
+	return fmt.Sprintf("have %s state it, or record it: `verdict attest %s --subject SUBJECT FILE`", f.Producer, f.Need)
+}
+
+// fill writes a check into the group of the input that it belongs to.
+func (g *gathered) fill(f Fact, s *Stated) {
+	if f.Need == string(verdict.KindVulnerabilities) {
+		g.input.Vulnerabilities = vulnerabilities(f, s)
+		return
+	}
+	g.input.Checks[f.Need] = check(f, s)
+}
+
+func check(f Fact, s *Stated) policy.Check {
+	c := policy.Check{State: f.State, Failed: []policy.Hit{}}
+	if s == nil || s.Report == nil {
+		return c
+	}
+	c.At, c.By, c.Complete = policy.TimeOf(s.Ref.At), s.Ref.Producer, s.Report.Complete
+	c.Inputs, c.Ignored = s.Report.Scope.Inputs, s.Report.Ignored
+	for _, h := range s.Report.Hits {
+		c.Failed = append(c.Failed, policy.Hit{
+			Key: h.Key, Detector: h.Detector, Message: h.Message, Severity: h.Severity, Path: h.Path, Line: h.Line, Fix: h.Fix,
+			Evidence: s.Ref.Digest,
+		})
+	}
+	return c
+}
+
+func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
+	v := policy.Vulnerabilities{State: f.State, Database: policy.Database{State: verdict.StateMissing}, Findings: []policy.Finding{}}
+	if s == nil || s.Report == nil {
+		return v
+	}
+	v.MatchedAt, v.By, v.Complete = policy.TimeOf(s.Ref.At), s.Ref.Producer, s.Report.Complete
+	v.Inputs, v.Components = s.Report.Scope.Inputs, s.Report.Scope.Components
+	if d := s.Report.Database; d != nil {
+		v.Database = policy.Database{State: f.State, Name: d.Name, Digest: d.Digest, At: policy.TimeOf(d.At), Entries: d.Entries}
+	}
+	for _, h := range s.Report.Hits {
+		if h.Vulnerability == nil {
+			continue
+		}
+		x := h.Vulnerability
+		v.Findings = append(v.Findings, policy.Finding{
+			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
+			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Severity: h.Severity, EPSS: x.EPSS,
+			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
+			SourcePath: h.Path, Line: h.Line, Evidence: s.Ref.Digest,
+		})
+	}
+	return v
+}
+
+// caseOf is what the conclusion depends on besides the rules' results.
+func (g *gathered) caseOf(r Request, p decisionmap.Point, rules []verdict.Rule, now time.Time, mode verdict.Mode) Case {
+	c := Case{
+		Point: p.ID, Layer: p.Layer, Mode: mode, Subject: r.Subject, Service: r.Service, Environment: r.Environment, At: now,
+		Rules: []string{}, Facts: g.facts, Faults: g.faults, Exceptions: []verdict.Exception{}, Approvals: []verdict.Approval{},
+		BreakGlasses: []verdict.BreakGlass{}, Approvers: 1, NotApprovers: []string{}, Refs: map[string]verdict.Ref{},
+	}
+	for _, rule := range rules {
+		c.Rules = append(c.Rules, rule.ID)
+		if rule.Partial && mode == verdict.ModeBlock && !p.AllowPartial {
+			c.Faults = append(c.Faults, verdict.Fault{
+				Code: "rule.partial", Rule: rule.ID, What: "rule " + rule.ID + " cannot be told from a rule that says nothing",
+				Remedy: "write it with a check that reports pass, fail or skip, or say allow_partial: true at " + p.ID,
+			})
+		}
+	}
+	for _, ref := range g.refs {
+		c.Refs[string(ref.Digest)] = ref
+	}
+	if p.Review != nil {
+		c.Approvers = int(p.Review.Count)
+	}
+	return c
+}
