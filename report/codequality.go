@@ -42,7 +42,7 @@ func codeQuality(r Run) []issue {
 		if f.weight != stops {
 			severity = "major"
 		}
-		out = append(out, remark(severity, f.Code, fmt.Sprintf("%s could not decide: %s Fix: %s", cmp.Or(f.decision.Point, "Verdict"), f.What, f.Remedy), ""))
+		out = append(out, remark(severity, f.Code, advice(cmp.Or(f.decision.Point, "Verdict")+" could not decide: "+f.What, f.Remedy), ""))
 	}
 	for _, c := range r.Reports {
 		if !c.Complete && len(blocking(c)) == 0 {

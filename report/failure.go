@@ -49,7 +49,7 @@ func WriteFailure(w io.Writer, format string, f Failure, s Style) error {
 		}
 		return writeText(w, fmt.Sprintf("## %s\n\n%s\n\n**Fix:** %s\n", head, markdownText(f.What), markdownText(f.Remedy)))
 	case "codequality":
-		return writeJSON(w, []issue{remark("blocker", string(f.Code), f.What+" Fix: "+f.Remedy, "")})
+		return writeJSON(w, []issue{remark("blocker", string(f.Code), advice(f.What, f.Remedy), "")})
 	}
 	return unknownFormat(format)
 }

@@ -64,14 +64,10 @@ type annotation struct {
 func (r Run) annotations() []annotation {
 	var out []annotation
 	for _, f := range r.faults() {
-		out = append(out, annotation{level: levelWord(f.weight), title: "Verdict: " + f.decision.Point + " could not decide", text: f.What + " Fix: " + f.Remedy})
+		out = append(out, annotation{level: levelWord(f.weight), title: "Verdict: " + f.decision.Point + " could not decide", text: advice(f.What, f.Remedy)})
 	}
 	for _, f := range r.findings() {
-		text := f.message()
-		if f.fix() != "" {
-			text += " Fix: " + f.fix()
-		}
-		out = append(out, annotation{levelWord(f.weight), f.item.Path, f.item.Line, "Verdict: " + f.reason.Rule, text})
+		out = append(out, annotation{levelWord(f.weight), f.item.Path, f.item.Line, "Verdict: " + f.reason.Rule, advice(f.message(), f.fix())})
 	}
 	for _, c := range r.Reports {
 		if !c.Complete {

@@ -150,7 +150,7 @@ func sarifOf(r Run) sarifLog {
 		} else {
 			level = "warning"
 		}
-		run.note(level, sarifID(f.Code), fmt.Sprintf("%s could not decide: %s Fix: %s", cmp.Or(f.decision.Point, "Verdict"), f.What, f.Remedy))
+		run.note(level, sarifID(f.Code), advice(cmp.Or(f.decision.Point, "Verdict")+" could not decide: "+f.What, f.Remedy))
 	}
 	r.sarifChecks(&run)
 	return sarifLog{sarifSchema, "2.1.0", []sarifRun{run}}
@@ -227,12 +227,8 @@ func sarifResultOf(id string, index int, f finding) sarifResult {
 	case level == "error":
 		level = "warning"
 	}
-	text := f.message()
-	if f.fix() != "" {
-		text += " Fix: " + f.fix()
-	}
 	out := sarifResult{
-		RuleID: id, RuleIndex: index, Kind: "fail", Level: level, Message: sarifText{Text: sarifPlain(text)},
+		RuleID: id, RuleIndex: index, Kind: "fail", Level: level, Message: sarifText{Text: sarifPlain(advice(f.message(), f.fix()))},
 		Fingerprints: map[string]string{"verdictKey/v1": fingerprint(f)},
 		Properties: map[string]any{
 			"verdict/point": word(f.decision.Point), "verdict/decision": word(f.decision.ID), "verdict/mode": string(f.decision.Mode),
@@ -309,6 +305,6 @@ func sarifScore(s verdict.Severity) string {
 func sarifFailure(f Failure) sarifLog {
 	run := newSarifRun("")
 	run.Invocations[0].Successful, run.Invocations[0].ExitCode = false, f.Exit
-	run.note("error", sarifID(string(f.Code)), f.What+" Fix: "+f.Remedy)
+	run.note("error", sarifID(string(f.Code)), advice(f.What, f.Remedy))
 	return sarifLog{sarifSchema, "2.1.0", []sarifRun{run}}
 }

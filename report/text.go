@@ -145,6 +145,7 @@ func (r Run) textPoint(p *page, d *verdict.Decision, show map[*verdict.Reason][]
 	for j := range d.Reasons {
 		p.gap()
 		hidden += textReason(p, d, &d.Reasons[j], show[&d.Reasons[j]])
+		textRemedy(p, d, &d.Reasons[j])
 	}
 	for _, f := range r.faults() {
 		if f.decision == d {
@@ -155,6 +156,7 @@ func (r Run) textPoint(p *page, d *verdict.Decision, show map[*verdict.Reason][]
 	return hidden
 }
 
+// textReason says what a rule found. It returns how many findings it did not show.
 func textReason(p *page, d *verdict.Decision, r *verdict.Reason, show []finding) int {
 	mark, code := "✗", bad
 	if weightOf(d, r) != stops {
@@ -175,14 +177,20 @@ func textReason(p *page, d *verdict.Decision, r *verdict.Reason, show []finding)
 	if hidden > 0 {
 		p.line(fmt.Sprintf("    … and %s", count(hidden, "more like these", "more like these")))
 	}
-	if weightOf(d, r) == notes {
-		return hidden // nobody has to act on it
+	if weightOf(d, r) != notes {
+		p.under("    ", expectation(r))
 	}
-	p.under("    ", expectation(r))
+	return hidden
+}
+
+// textRemedy says what to do about a reason, and whom to ask.
+func textRemedy(p *page, d *verdict.Decision, r *verdict.Reason) {
+	if weightOf(d, r) == notes {
+		return // nobody has to act on it
+	}
 	p.under("    "+p.paint(strong, "fix:")+" ", fit(r.Remediation, 600))
 	p.under("    owner: ", word(r.Owner))
 	p.under("    see: ", word(r.Link))
-	return hidden
 }
 
 func textItem(p *page, f finding, r *verdict.Reason) {

@@ -72,19 +72,25 @@ func trailText(nodes []TrailNode, unknown int, s Style) string {
 		p.line("  That is not a yes: it may have been recorded elsewhere, or never.")
 		return p.String()
 	}
-	titles := map[Side]string{Before: "What led to it", Asked: "Asked", After: "What came of it"}
-	last := Side("")
-	for _, n := range nodes {
-		if n.Side != last {
-			p.heading(cmp.Or(titles[n.Side], word(string(n.Side))))
-			last = n.Side
+	for _, part := range []struct {
+		side  Side
+		title string
+	}{{Before, "What led to it"}, {Asked, "Asked"}, {After, "What came of it"}} {
+		p.heading(part.title)
+		empty := true
+		for _, n := range nodes {
+			if n.Side == part.side {
+				trailLine(p, n)
+				empty = false
+			}
 		}
-		trailLine(p, n)
-	}
-	for _, side := range []Side{Before, After} {
-		if !has(nodes, side) {
-			p.heading(titles[side])
+		if empty {
 			p.line("  nothing is recorded")
+		}
+	}
+	for _, n := range nodes {
+		if n.Side != Before && n.Side != Asked && n.Side != After {
+			trailLine(p, n) // told, though nobody knows where it belongs
 		}
 	}
 	if unknown > 0 {
@@ -92,15 +98,6 @@ func trailText(nodes []TrailNode, unknown int, s Style) string {
 		p.under(p.paint(care, "?")+" ", count(unknown, "link is", "links are")+" expected and unknown: the chain is not proved without them.")
 	}
 	return p.String()
-}
-
-func has(nodes []TrailNode, side Side) bool {
-	for _, n := range nodes {
-		if n.Side == side {
-			return true
-		}
-	}
-	return false
 }
 
 // trailLine is one node: its mark, what it is, and under it when, by whom and where it
@@ -122,14 +119,17 @@ func trailLine(p *page, n TrailNode) {
 		return
 	}
 	a := trailAnswer(n)
-	what := cmp.Or(fit(n.Summary, 300), word(string(n.Recorded.Kind)))
-	if what == "" {
-		what = subjectText(n.Subject)
+	what := fit(n.Summary, 300)
+	if what == "" && n.Outcome == "" {
+		what = word(string(n.Recorded.Kind))
+	}
+	if what == "" && n.Outcome == "" {
+		layer, what = "", subjectText(n.Subject)
 	}
 	p.line(hang(indent+p.paint(a.code, a.mark)+" ", layer+join(name(n.Point), a.words, what), p.width()))
 	where := []string{}
 	if n.Recorded.Index >= 0 && n.Recorded.Digest != "" {
-		where = append(where, when(n.Recorded.At), "entry "+number(n.Recorded.Index))
+		where = append(where, when(n.Recorded.At), entry(n.Recorded.Index))
 	} else if n.Side != Asked {
 		where = append(where, "not recorded")
 	}

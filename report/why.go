@@ -81,6 +81,9 @@ func (x Explanation) whyCase(p *page, c *Case) {
 	run := Run{Decisions: []verdict.Decision{*d}, Reports: c.Reports, At: x.At, Style: p.Style}
 	d = &run.Decisions[0]
 	a := answerOf(*d, run.nothing(*d))
+	if x.expired(d) {
+		a = answer{"!", a.words + ", but expired", care}
+	}
 	p.gap()
 	p.line(hang(p.paint(a.code, a.mark+" "+strings.ToUpper(a.words[:1])+a.words[1:])+"  ", subjectText(d.Subject), p.width()))
 	if c.Replaced != "" {
@@ -95,6 +98,11 @@ func (x Explanation) whyCase(p *page, c *Case) {
 	whyCheck(p, d, c)
 }
 
+// expired reports whether a decision no longer holds when it is asked about.
+func (x Explanation) expired(d *verdict.Decision) bool {
+	return !d.Expires.IsZero() && !x.At.IsZero() && !x.At.Before(d.Expires)
+}
+
 // whyDecided is the question, the time, and by what it was judged.
 func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
 	p.gap()
@@ -107,7 +115,7 @@ func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
 	}
 	recorded := "not recorded"
 	if c.Recorded.Index >= 0 && c.Recorded.Digest != "" {
-		recorded = "entry " + number(c.Recorded.Index)
+		recorded = entry(c.Recorded.Index)
 	}
 	rows = append(rows,
 		[]string{"when", join(when(d.At), parens(age(d.At, x.At)))},
@@ -117,13 +125,16 @@ func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
 	)
 	if !d.Expires.IsZero() {
 		word := "holds until "
-		if !x.At.IsZero() && !x.At.Before(d.Expires) {
+		if x.expired(d) {
 			word = "expired at "
 		}
 		rows = append(rows, []string{"validity", word + when(d.Expires)})
 	}
 	p.table(rows, "  ")
 }
+
+// entry is a position of the log as commands take it: without commas.
+func entry(index int64) string { return fmt.Sprintf("entry %d", index) }
 
 // short is a digest for a person, and says when there is none.
 func short(d verdict.Digest) string { return cmp.Or(word(d.Short()), "unknown") }
@@ -151,7 +162,7 @@ func whyReasons(p *page, r Run, d *verdict.Decision) {
 		}
 		textFault(p, f.Fault)
 	}
-	if len(d.Reasons)+len(d.Errors) > 0 {
+	if len(d.Reasons)+len(d.Errors) > 0 && len(d.Passed)+len(d.Skipped) > 0 {
 		p.gap()
 	}
 	ruleList(p, "passed", d.Passed)
@@ -182,7 +193,7 @@ func (x Explanation) whyEvidence(p *page, c *Case) {
 		}
 		where := "not recorded"
 		if e.Index >= 0 {
-			where = "entry " + number(e.Index)
+			where = entry(e.Index)
 		}
 		parts := []string{where, cmp.Or(word(string(e.State)), "state unknown"), cmp.Or(age(e.At, x.At), "age unknown")}
 		if e.Foreign {
@@ -191,7 +202,7 @@ func (x Explanation) whyEvidence(p *page, c *Case) {
 		if e.Pruned {
 			parts = append(parts, "body pruned at the end of its retention")
 		}
-		p.line(hang("  "+p.paint(code, mark)+" ", name(string(e.Kind))+"  "+strings.Join(parts, ", "), p.width()))
+		p.line(hang("  "+p.paint(code, mark)+" ", name(string(e.Kind))+": "+strings.Join(parts, ", "), p.width()))
 		p.under("    ", fit(e.Summary, 300))
 		p.under("    by ", cmp.Or(fit(e.Producer, 300), "an unknown producer"))
 	}

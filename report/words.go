@@ -169,6 +169,17 @@ func join(words ...string) string {
 // name is a foreign identifier as a label: short enough for a column.
 func name(s string) string { return Cut(fit(s, 60), 40) }
 
+// advice is what is wrong and what to do, as two sentences of one line.
+func advice(what, fix string) string {
+	if fix == "" {
+		return what
+	}
+	if what != "" && !strings.ContainsAny(what[len(what)-1:], ".!?:;") {
+		what += "."
+	}
+	return what + " Fix: " + fix
+}
+
 // shortID is enough of a decision's id to find it again.
 func shortID(id string) string {
 	if id == "" {

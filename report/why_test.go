@@ -1,0 +1,126 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+)
+
+func ref(kind verdict.Kind, index int64, ago time.Duration) verdict.Ref {
+	return verdict.Ref{Kind: kind, Digest: digest("7"), Index: index, At: noon.Add(-ago), Producer: "key mF3b1Z"}
+}
+
+func explanation(d verdict.Decision, reports ...verdict.Report) Explanation {
+	return Explanation{
+		Asked: "3f2a3f2a", Position: 4120, At: noon,
+		Cases: []Case{{
+			Decision: d, Recorded: ref(verdict.KindDecision, 4119, time.Minute), Reports: reports,
+			Evidence: []Evidence{
+				{Ref: ref(verdict.KindTestResult, 4117, 2*time.Minute), State: verdict.StateVerified, Summary: "gitleaks 8.30.1 over 874 files"},
+				{Ref: ref(verdict.KindVulnerabilities, 4118, 30*24*time.Hour), State: verdict.StateStale, Summary: "matched with OSV of 2026-04-04", Foreign: true},
+				{Ref: verdict.Ref{Kind: verdict.KindSBOM, Index: -1}, State: verdict.StateMissing, Pruned: true},
+			},
+		}},
+	}
+}
+
+func explanations() map[string]Explanation {
+	all := cases()
+	replaced := explanation(all["blocked"].Decisions[0], all["blocked"].Reports[0])
+	replaced.Cases[0].Replaced, replaced.Cases[0].Evidence = "9999999999999999", nil
+	replaced.Cases[0].Recorded = verdict.Ref{Index: -1}
+	replaced.Notes = []string{"The log was read as of entry 4120."}
+	late := all["mixed"].Decisions[2]
+	late.Expires = noon.Add(-time.Hour)
+	return map[string]Explanation{
+		"allowed":   explanation(all["allowed"].Decisions[0], all["allowed"].Reports[0]),
+		"blocked":   explanation(all["blocked"].Decisions[0], all["blocked"].Reports[0]),
+		"undecided": explanation(all["undecided"].Decisions[1], all["undecided"].Reports[1]),
+		"warn":      explanation(all["warn"].Decisions[0]),
+		"review":    explanation(late),
+		"replaced":  replaced,
+		"nothing":   {Asked: "deadbeef", Position: 4120, At: noon},
+		"hostile":   outlandish(explanation(all["mixed"].Decisions[1], all["mixed"].Reports...)),
+	}
+}
+
+// A person asks why and gets, in this order, what was decided, why, on what, what would
+// make it pass, whose it is, and how to check it.
+func TestWhyAnswersInOrder(t *testing.T) {
+	for name, x := range explanations() {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []string{"text", "json"} {
+				var b strings.Builder
+				if err := Why(&b, format, x, Style{}); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, "why-"+name+"."+format, b.String())
+				if why := acting(b.String()); why != "" {
+					t.Errorf("%s holds %s", format, why)
+				}
+			}
+		})
+	}
+	var b strings.Builder
+	if err := Why(&b, "text", explanations()["blocked"], Style{}); err != nil {
+		t.Fatal(err)
+	}
+	last := -1
+	for _, part := range []string{"Denied", "question", "\nWhy\n", "\nEvidence\n", "\nWhat was checked\n", "\nWhat would make it pass\n", "\nWho\n", "\nCheck it yourself\n", "verdict policy replay", "verdict log proof 4119"} {
+		i := strings.Index(b.String(), part)
+		if i <= last {
+			t.Errorf("%q is at %d, after %d was due", part, i, last)
+		}
+		last = i
+	}
+	if err := Why(&b, "sarif", Explanation{}, Style{}); err == nil {
+		t.Error("an explanation was written as sarif")
+	}
+}
+
+func trails() map[string][]TrailNode {
+	commit := change()
+	artifact := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "registry.example/payments-api", Digest: digest("9")}
+	whole := []TrailNode{
+		{Side: Before, Layer: verdict.LayerCode, Subject: commit, Recorded: verdict.Ref{Index: -1}, Summary: "review", Unknown: "nobody stated who reviewed this commit"},
+		{Side: Before, Layer: verdict.LayerCI, Subject: commit, Recorded: ref(verdict.KindTestResult, 4117, time.Hour), Summary: "secrets checked by gitleaks 8.30.1"},
+		{Side: Before, Depth: 1, Layer: verdict.LayerCI, Subject: commit, Recorded: ref(verdict.KindDecision, 4118, time.Hour), Point: "ci.secrets", ID: "1111111111111111", Outcome: verdict.Deny, Enforced: verdict.Allow, Actor: "person-1"},
+		{Side: Asked, Layer: verdict.LayerArtifact, Subject: artifact, Recorded: verdict.Ref{Index: -1}},
+		{Side: After, Layer: verdict.LayerDeploy, Subject: artifact, Recorded: ref(verdict.KindDecision, 4200, time.Minute), Point: "deploy.gate", ID: "2222222222222222", Outcome: verdict.Deny, Enforced: verdict.Deny},
+		{Side: After, Depth: 1, Layer: verdict.LayerDeploy, Subject: artifact, Recorded: ref(verdict.KindDecision, 4201, time.Minute), Point: "deploy.gate", ID: "3333333333333333", Outcome: verdict.Undecided, Enforced: verdict.Deny},
+		{Side: After, Depth: 1, Layer: verdict.LayerDeploy, Subject: artifact, Recorded: ref(verdict.KindDecision, 4202, time.Minute), Point: "deploy.gate", ID: "4444444444444444", Outcome: verdict.Allow, Enforced: verdict.Allow},
+	}
+	return map[string][]TrailNode{"whole": whole, "nothing": nil, "alone": whole[3:4], "hostile": outlandish(whole)}
+}
+
+// A trail says aloud which links it lacks: a gap that is left out looks like a proof.
+func TestTrailTellsBothDirectionsAndItsGaps(t *testing.T) {
+	for name, nodes := range trails() {
+		t.Run(name, func(t *testing.T) {
+			for _, format := range []string{"text", "json"} {
+				var b strings.Builder
+				if err := Trail(&b, format, nodes, Style{}); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, "trail-"+name+"."+format, b.String())
+				if why := acting(b.String()); why != "" {
+					t.Errorf("%s holds %s", format, why)
+				}
+			}
+		})
+	}
+	var b strings.Builder
+	if err := Trail(&b, "json", trails()["whole"], Style{}); err != nil {
+		t.Fatal(err)
+	}
+	var doc trailDocument
+	if err := json.Unmarshal([]byte(b.String()), &doc); err != nil || doc.Unknown != 1 || len(doc.Nodes) != 7 {
+		t.Errorf("the document has %d nodes, %d unknown, error %v", len(doc.Nodes), doc.Unknown, err)
+	}
+	if err := Trail(&b, "junit", nil, Style{}); err == nil {
+		t.Error("a trail was written as junit")
+	}
+}
