@@ -262,12 +262,13 @@ func fingerprint(f finding) string {
 }
 
 // pathURI is a path of the tree as a relative reference: every byte that is not
-// unreserved is encoded, so that a name can neither name a scheme nor leave the line.
+// unreserved is encoded, and so is a slash at the start: a name can neither name a scheme
+// nor a host.
 func pathURI(path string) string {
 	var b strings.Builder
 	for i := range len(path) {
 		c := path[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 || c == '/' && i > 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
