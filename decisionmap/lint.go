@@ -259,8 +259,9 @@ func WriteProblems(w io.Writer, problems []Problem, notBuilt []string) error {
 		}
 		fmt.Fprintf(&b, "%s %s %s\n  %s\n  fix: %s\n", word, p.ID, place, oneLine(p.What), oneLine(p.Remedy))
 	}
-	for _, id := range notBuilt {
-		fmt.Fprintf(&b, "not built yet: %s has no rules in this bundle and decides nothing\n", oneLine(id))
+	if len(notBuilt) > 0 {
+		fmt.Fprintf(&b, "not built yet: %s without rules in this bundle, which decide nothing:\n", counted(len(notBuilt), "point"))
+		textNotes(&b, notBuilt)
 	}
 	fmt.Fprintf(&b, "%s, %s\n", counted(errors, "error"), counted(len(problems)-errors, "warning"))
 	_, err := io.WriteString(w, b.String())
