@@ -20,10 +20,12 @@ import (
 // app is one run of the command line: what the process was given, and the settings that
 // hold for the command. One goroutine uses it.
 type app struct {
+	table          []command
 	env            environment
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
+	pinned         bool // now stands still: see pinClock
 	rand           io.Reader
 
 	config   config
@@ -85,7 +87,7 @@ func newRoot(a *app, configFile *string) *cobra.Command {
 	root := command{
 		use:   "verdict",
 		short: "Take security decisions at fixed points, keep the evidence, explain them later",
-		long:  rootHelp, sub: commands(),
+		long:  rootHelp, sub: a.table,
 	}.cobra(a)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -121,6 +123,9 @@ func (a *app) prepare(cmd *cobra.Command, c command, must map[string]bool, args 
 		if must[s.flag.Name] && s.source == "default" {
 			return usage(cmd.CommandPath()+" --help", fmt.Sprintf("%s needs --%s", cmd.CommandPath(), s.flag.Name), fmt.Sprintf("add --%s %s", s.flag.Name, s.flag.Value.Type()))
 		}
+	}
+	if err := a.pinClock(); err != nil && !c.plain {
+		return err
 	}
 	if a.config.Verbose {
 		a.log = slog.New(slog.NewTextHandler(report.Lines(a.stderr), &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -179,12 +184,16 @@ func (a *app) outputs() []output {
 
 // write renders every output that was asked for: files whole or not at all, then
 // standard output.
-func (a *app) write(render func(w io.Writer, format string) error) error {
+func (a *app) write(render func(w io.Writer, format string, s report.Style) error) error {
 	outs := a.outputs()
 	var front bytes.Buffer
 	for _, o := range outs {
 		var b bytes.Buffer
-		if err := render(&b, o.Format); err != nil {
+		style := report.Style{}
+		if o.File == "" {
+			style = a.style()
+		}
+		if err := render(&b, o.Format, style); err != nil {
 			return fmt.Errorf("write %s: %w", o.Format, err)
 		}
 		if o.File == "" {
@@ -238,13 +247,35 @@ func (a *app) frontFormat(args []string) string {
 	return "text"
 }
 
-// enforce ends a deciding command with its exit code. --report-only turns blocked and
-// needs-approval into 0 and says so; could-not-decide stays.
+// conclude ends a deciding command: it writes what was found, tells the pipeline that
+// runs us, and gives the exit code. A pipeline that could not be told is said aloud and
+// changes no answer.
+func (a *app) conclude(r report.Run) error {
+	r.Version, r.ReportOnly = version(), a.config.ReportOnly
+	if r.At.IsZero() {
+		r.At = a.now()
+	}
+	err := a.write(func(w io.Writer, format string, s report.Style) error {
+		r.Style = s
+		return report.Write(w, format, r)
+	})
+	if err != nil {
+		return err
+	}
+	pipeline := report.Detect(a.env.get)
+	if err := pipeline.Publish(a.stderr, r, a.rand); err != nil {
+		fmt.Fprintf(a.stderr, "verdict: %s was not told: %s\n", pipeline.Name, report.Neutral(err.Error()))
+	}
+	return a.enforce(r.Exit())
+}
+
+// enforce gives a decision's exit code. --report-only turns blocked and needs-approval
+// into 0 and says so; could-not-decide stays.
 func (a *app) enforce(code int) error {
 	if !a.config.ReportOnly || (code != verdict.CodeRefused.Exit() && code != verdict.CodeReview.Exit()) {
 		return exit(code)
 	}
-	fmt.Fprintf(a.stderr, "verdict: REPORT ONLY: the answer was exit code %d, and --report-only made it 0; the recorded outcome stands\n", code)
+	fmt.Fprintf(a.stderr, "verdict: REPORT ONLY: the answer is exit code %d, and --report-only makes it 0; the recorded outcome stands\n", code)
 	return nil
 }
 

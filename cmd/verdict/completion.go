@@ -29,7 +29,7 @@ verdict completion powershell | Out-String | Invoke-Expression`,
 		},
 		setup: runs(func(_ context.Context, a *app, args []string) error {
 			var file string
-			root := newRoot(&app{env: a.env, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}, &file)
+			root := newRoot(&app{table: a.table, env: a.env, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}, &file)
 			var b bytes.Buffer
 			if err := completionScript(root, args[0], &b); err != nil {
 				return err

@@ -48,7 +48,7 @@ func explainConfig(_ context.Context, a *app, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return a.write(func(w io.Writer, format string) error {
+	return a.write(func(w io.Writer, format string, s report.Style) error {
 		if format == "json" {
 			return json.NewEncoder(w).Encode(x)
 		}
@@ -57,14 +57,14 @@ func explainConfig(_ context.Context, a *app, _ []string) error {
 			file = "none"
 		}
 		rows := [][]string{{"setting", "value", "from"}}
-		for _, s := range x.Settings {
-			v := s.Value
+		for _, e := range x.Settings {
+			v := e.Value
 			if v == "" {
 				v = "-"
 			}
-			rows = append(rows, []string{s.Key, report.Neutral(v), report.Neutral(s.Source)})
+			rows = append(rows, []string{e.Key, report.Neutral(v), report.Neutral(e.Source)})
 		}
-		out := "Configuration file: " + report.Neutral(file) + "\n\n" + report.Table(rows, a.style().Width, "")
+		out := "Configuration file: " + report.Neutral(file) + "\n\n" + report.Table(rows, max(s.Width, 80), "")
 		for _, f := range x.Foreign {
 			out += "\n" + report.Neutral(f) + " is set and is no setting of Verdict."
 		}
@@ -80,7 +80,7 @@ func explainConfig(_ context.Context, a *app, _ []string) error {
 // already, flags included.
 func (a *app) explain() (explanation, error) {
 	var file string
-	other := &app{env: a.env, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}
+	other := &app{table: a.table, env: a.env, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}
 	all := allSettings(newRoot(other, &file))
 	mine := map[string]setting{}
 	for _, s := range a.settings {

@@ -30,6 +30,7 @@ func process() int {
 // out. Tests call it with parts of their own.
 func run(ctx context.Context, env []string, stdin io.Reader, stdout, stderr io.Writer, args []string) int {
 	a := &app{
+		table:  commands(),
 		env:    newEnvironment(env),
 		stdin:  stdin,
 		stdout: stdout,

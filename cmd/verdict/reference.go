@@ -22,7 +22,7 @@ func referenceCommand() command {
 		args: between(1, 2), plain: true, hidden: true,
 		setup: runs(func(_ context.Context, a *app, args []string) error {
 			var file string
-			root := newRoot(&app{env: environment{}, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}, &file)
+			root := newRoot(&app{table: a.table, env: environment{}, stdin: a.stdin, stdout: a.stdout, stderr: a.stderr}, &file)
 			switch {
 			case args[0] == "markdown" && len(args) == 1:
 				_, err := fmt.Fprint(a.stdout, markdownReference(root))

@@ -7,6 +7,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+
+	"verdict/report"
 )
 
 // release is set by the build: -ldflags "-X main.release=1.2.3".
@@ -59,7 +61,7 @@ func versionCommand() command {
 		formats: []string{"text", "json"}, plain: true,
 		setup: runs(func(_ context.Context, a *app, _ []string) error {
 			b := thisBuild()
-			return a.write(func(w io.Writer, format string) error {
+			return a.write(func(w io.Writer, format string, _ report.Style) error {
 				if format == "json" {
 					return json.NewEncoder(w).Encode(b)
 				}
