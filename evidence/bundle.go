@@ -215,7 +215,7 @@ func decoded(name, value []byte) ([]byte, error) {
 	if bytes.IndexByte(text, '\\') >= 0 { // "\/" is legal, if odd
 		text = []byte(unquoted(value))
 	}
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)+3)) // enough without padding, too
 	if n, err := base64.StdEncoding.Strict().Decode(out, text); err == nil {
 		return out[:n], nil
 	}
