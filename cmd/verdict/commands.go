@@ -9,6 +9,8 @@ func init() { cobra.EnableCommandSorting = false }
 // a function that gives its entry in a file of its own, and name it here.
 func commands() []command {
 	return []command{
+		whyCommand(),
+		trailCommand(),
 		configCommand(),
 		versionCommand(),
 		completionCommand(),

@@ -80,11 +80,15 @@ func (a *app) openAs(ctx context.Context, inspect bool) (*workspace, error) {
 	w := &workspace{app: a, dir: folder, ring: identity.Ring[*evidence.KeyFile]{
 		Dir: filepath.Join(folder, keyFolder), Create: evidence.CreateKey, Open: evidence.OpenKey,
 	}}
+	_, missing := os.Stat(w.ring.Dir)
 	if err := os.MkdirAll(w.ring.Dir, 0o700); err != nil {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "the data directory " + folder + " cannot be made",
 			Remedy: "make room for it, or name another with --data DIR", Err: err,
 		}
+	}
+	if err := a.checkClock(folder, errors.Is(missing, fs.ErrNotExist)); err != nil {
+		return nil, err
 	}
 	if w.signer, err = w.signingKey(); err != nil {
 		return nil, err

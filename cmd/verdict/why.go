@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+func whyCommand() command {
+	return command{
+		use: "why REF", short: "Explain a decision, or what was decided about a commit or digest",
+		long: "REF is a decision's id (any beginning that is unique), a digest, a commit, or a name that git knows here, such as HEAD. " +
+			"The answer comes from what was recorded; nothing is scanned again.",
+		example: "verdict why HEAD\nverdict why d-4k7m\nverdict why d-4k7m -o json",
+		args:    exactly(1), formats: []string{"text", "json"}, reads: true,
+		setup: runs(why),
+	}
+}
+
+func why(ctx context.Context, a *app, args []string) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	x, err := w.explanation(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	if err := a.write(func(out io.Writer, format string, s report.Style) error { return report.Why(out, format, x, s) }); err != nil {
+		return err
+	}
+	if len(x.Cases) == 0 {
+		return exit(verdict.CodeNotFound.Exit())
+	}
+	return nil
+}
+
+// explanation gathers what was decided about a REF and what it rests on.
+func (w *workspace) explanation(ctx context.Context, ref string) (report.Explanation, error) {
+	x := report.Explanation{Asked: ref, At: w.now()}
+	at, err := w.position(ctx)
+	if err != nil {
+		return x, err
+	}
+	if x.Position, err = w.size(ctx, at); err != nil {
+		return x, err
+	}
+	n, err := w.resolve(ctx, ref)
+	if err != nil {
+		return x, err
+	}
+	rows, older, err := w.decisionsOf(ctx, n, at)
+	if err != nil {
+		return x, err
+	}
+	for _, r := range rows {
+		c, err := w.explain(ctx, r, at)
+		if err != nil {
+			return x, err
+		}
+		x.Cases = append(x.Cases, c)
+	}
+	if older > 0 {
+		x.Notes = append(x.Notes, fmt.Sprintf("%d older decisions were replaced by these; `verdict trail %s` lists them", older, ref))
+	}
+	return x, nil
+}
+
+// size is the number of entries that a position sees.
+func (w *workspace) size(ctx context.Context, at ledger.Position) (int64, error) {
+	if at != ledger.Now {
+		return int64(at), nil
+	}
+	c, err := w.ledger.Checkpoint(ctx)
+	return int64(c.Position), err
+}
+
+// explain gathers one decision's evidence.
+func (w *workspace) explain(ctx context.Context, r ledger.DecisionRow, at ledger.Position) (report.Case, error) {
+	entry, d, err := w.ledger.Decision(ctx, r.ID, at)
+	if err != nil {
+		return report.Case{}, err
+	}
+	c := report.Case{Decision: *d, Recorded: entry.Ref()}
+	if r.Replaced >= 0 {
+		newer, err := w.ledger.Entry(ctx, r.Replaced)
+		if err != nil {
+			return c, err
+		}
+		if c.Replaced, err = w.decisionIn(ctx, newer.Index); err != nil {
+			return c, err
+		}
+	}
+	for _, ref := range d.Evidence {
+		e, read, err := w.evidenceOf(ctx, ref)
+		if err != nil {
+			return c, err
+		}
+		e.State = stateOf(*d, e)
+		c.Evidence = append(c.Evidence, e)
+		if read != nil {
+			c.Reports = append(c.Reports, *read)
+		}
+	}
+	return c, nil
+}
+
+// decisionIn is the id of the decision that an entry records.
+func (w *workspace) decisionIn(ctx context.Context, index int64) (string, error) {
+	var d verdict.Decision
+	err := w.decode(ctx, index, &d)
+	return d.ID, err
+}
+
+// evidenceOf describes one statement that a decision rests on. A body that is gone or
+// unreadable is said, and never left out.
+func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evidence, *verdict.Report, error) {
+	e := report.Evidence{Ref: ref, State: verdict.StateUnknown}
+	entry, err := w.ledger.Entry(ctx, ref.Index)
+	if err != nil {
+		return e, nil, err
+	}
+	e.Context, e.Foreign, e.Pruned = entry.Context, entry.Foreign, entry.Pruned
+	if entry.Pruned {
+		e.Summary = "its body was deleted at the end of its retention"
+		return e, nil, nil
+	}
+	b, err := w.ledger.Bundle(ctx, ref.Index)
+	if err != nil {
+		e.Summary = "its body cannot be read: " + err.Error()
+		return e, nil, nil
+	}
+	s, err := b.Statement()
+	if err != nil {
+		e.Summary = "its statement cannot be read: " + err.Error()
+		return e, nil, nil
+	}
+	r, ok := evidence.ReportOf(s)
+	if !ok {
+		e.State = verdict.StateVerified
+		return e, nil, nil
+	}
+	e.State = verdict.StateVerified
+	e.Summary = fmt.Sprintf("%s %s checked %s: %d files, %d found", r.Tool.Name, r.Tool.Version, r.Check, r.Scope.Files, len(r.Hits))
+	return e, r, nil
+}
+
+// stateOf says how a statement counted: a fault of the decision about its check is
+// stronger than that the statement itself is sound.
+func stateOf(d verdict.Decision, e report.Evidence) verdict.State {
+	if e.State != verdict.StateVerified {
+		return e.State
+	}
+	for _, s := range []verdict.State{verdict.StateFailed, verdict.StateStale, verdict.StateUnknown} {
+		if slices.ContainsFunc(d.Errors, func(f verdict.Fault) bool { return f.Code == "check."+string(s) }) {
+			return s
+		}
+	}
+	return e.State
+}

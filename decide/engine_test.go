@@ -1,0 +1,293 @@
+package decide_test
+
+import (
+	"context"
+	"crypto/rand"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/blob/dir"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/policy"
+	"verdict/store"
+	"verdict/store/sqlite"
+)
+
+// house is a real ledger on SQLite with one enrolled key, and an engine on the built-in
+// map and rules.
+type house struct {
+	t      testing.TB
+	ctx    context.Context
+	ledger *ledger.Ledger
+	keys   map[string]*evidence.KeyFile
+	engine *decide.Engine
+	now    time.Time
+}
+
+func newHouse(t testing.TB, mapYAML string) *house {
+	t.Helper()
+	ctx := context.Background()
+	h := &house{t: t, ctx: ctx, keys: map[string]*evidence.KeyFile{}, now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
+	folder := t.TempDir()
+	engine, err := sqlite.Open(ctx, filepath.Join(folder, "ledger.db"), sqlite.Options{})
+	must(t, err)
+	db, err := store.New(ctx, engine)
+	must(t, err)
+	blobs, err := dir.Open(filepath.Join(folder, "blobs"), dir.Options{})
+	must(t, err)
+	logKey, err := evidence.CreateLogKey(filepath.Join(folder, "log.key"))
+	must(t, err)
+	h.ledger, err = ledger.Open(ctx, ledger.Options{
+		Store: db, Blobs: blobs, LogKey: logKey, AnchorDir: filepath.Join(folder, "anchor"), Now: func() time.Time { return h.now },
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, h.ledger.Close()) })
+	h.enroll("local")
+	m := decisionmap.Builtin()
+	if mapYAML != "" {
+		m, err = decisionmap.Load("verdict.yaml", []byte(mapYAML))
+		must(t, err)
+	}
+	rules, err := policy.Builtin()
+	must(t, err)
+	h.engine = &decide.Engine{
+		Ledger: h.ledger, Map: m, Policy: rules, Signer: h.keys["local"], Now: func() time.Time { return h.now }, Rand: rand.Reader,
+		KeyName: func(id string) string {
+			for name, k := range h.keys {
+				if k.KeyID() == id {
+					return name
+				}
+			}
+			return ""
+		},
+	}
+	return h
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// enroll makes a key and enrols it; the first one enrols itself.
+func (h *house) enroll(name string) {
+	h.t.Helper()
+	key, err := evidence.CreateKey(filepath.Join(h.t.TempDir(), name+".pem"))
+	must(h.t, err)
+	h.keys[name] = key
+	event, err := identity.NewEnrolment(name, key.PublicPEM())
+	must(h.t, err)
+	subject := verdict.Subject{Kind: verdict.SubjectIdentity, Name: name, Digest: verdict.NewDigest("sha256", strings.Repeat("0", 64))}
+	s, err := evidence.New(verdict.KindKey, []verdict.Subject{subject}, event, verdict.Context{At: h.now}, rand.Reader)
+	must(h.t, err)
+	h.append("local", s)
+}
+
+func (h *house) append(signer string, s *evidence.Statement) ledger.Entry {
+	h.t.Helper()
+	b, err := evidence.Sign(h.ctx, s, h.keys[signer])
+	must(h.t, err)
+	e, err := h.ledger.Append(h.ctx, b)
+	must(h.t, err)
+	return e
+}
+
+var commit = verdict.Subject{Kind: verdict.SubjectChange, Name: "payments", Digest: verdict.NewDigest("gitCommit", strings.Repeat("a", 40))}
+
+// report states a check of the commit.
+func (h *house) report(signer string, r verdict.Report) ledger.Entry {
+	h.t.Helper()
+	if r.Tool.Name == "" {
+		r.Tool = verdict.Tool{Name: "verdict", Version: "test"}
+	}
+	s, err := evidence.NewCheck(r, []verdict.Subject{commit}, h.now, h.now, verdict.Context{At: h.now}, rand.Reader)
+	must(h.t, err)
+	return h.append(signer, s)
+}
+
+func (h *house) decide(point string) verdict.Decision {
+	h.t.Helper()
+	d, _, err := h.engine.Decide(h.ctx, decide.Request{Point: point, Subject: commit, Trigger: "test", Actor: "key:test"})
+	must(h.t, err)
+	return d
+}
+
+func clean(check string) verdict.Report {
+	return verdict.Report{Check: check, Complete: true, NotChecked: []verdict.NotChecked{}, Hits: []verdict.Hit{}, Scope: verdict.Scope{Path: ".", Files: 4}}
+}
+
+func leaked() verdict.Report {
+	r := clean("secrets")
+	r.Hits = []verdict.Hit{{Key: "k1", Detector: "acme-key", Message: "an Acme key", Severity: verdict.SeverityHigh, Path: "config.yaml", Line: 3, Fix: "revoke it"}}
+	return r
+}
+
+func (h *house) vulnerable(fixed string, dataAge time.Duration) verdict.Report {
+	r := clean("vulnerabilities")
+	r.Scope.Inputs, r.Scope.Components = 1, 1
+	r.Database = &verdict.Database{Name: "advisories", Digest: "sha256:db", At: h.now.Add(-dataAge), Entries: 1, Ecosystems: []string{"npm"}}
+	c := verdict.Component{Ecosystem: "npm", Name: "lodash", Version: "4.17.20", PURL: "pkg:npm/lodash@4.17.20"}
+	r.Hits = []verdict.Hit{{
+		Key: "CVE-1 pkg:npm/lodash@4.17.20", Detector: "CVE-1", Message: "lodash", Severity: verdict.SeverityHigh, Path: "package-lock.json",
+		Vulnerability: &verdict.Vulnerability{ID: "CVE-1", Aliases: []string{}, Component: c, Fixed: fixed, EPSS: -1, Path: []string{}},
+	}}
+	return r
+}
+
+func TestCIPointsDecideFromEvidence(t *testing.T) {
+	for name, tc := range map[string]struct {
+		point   string
+		state   func(h *house)
+		outcome verdict.Outcome
+		exit    int
+		rule    string // a failing rule that must be there
+		fault   string // a fault that must be there
+	}{
+		"a clean commit is allowed":                {"ci.secrets", func(h *house) { h.report("local", clean("secrets")) }, verdict.Allow, 0, "", ""},
+		"a leaked secret blocks":                   {"ci.secrets", func(h *house) { h.report("local", leaked()) }, verdict.Deny, 3, "ci.secrets", ""},
+		"a check that never ran is no pass":        {"ci.secrets", func(*house) {}, verdict.Undecided, 1, "", "check.missing"},
+		"a report of another check is no pass":     {"ci.secrets", func(h *house) { h.report("local", clean("vulnerabilities")) }, verdict.Undecided, 1, "", "check.missing"},
+		"a fixable vulnerability blocks":           {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", time.Hour)) }, verdict.Deny, 3, "ci.vulnerabilities", ""},
+		"one without a fix goes on to the gate":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", time.Hour)) }, verdict.Allow, 0, "", ""},
+		"stale data cannot decide":                 {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", 8*24*time.Hour)) }, verdict.Undecided, 1, "", "check.stale"},
+		"a real failure beside stale data wins":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", 8*24*time.Hour)) }, verdict.Undecided, 3, "ci.vulnerabilities", "check.stale"},
+		"a key without the right counts as absent": {"ci.secrets", func(h *house) { h.enroll("mallory"); h.report("mallory", clean("secrets")) }, verdict.Undecided, 1, "", "check.missing"},
+		"and cannot wash away what a trusted one saw": {"ci.secrets", func(h *house) {
+			h.report("local", leaked())
+			h.enroll("mallory")
+			h.report("mallory", clean("secrets"))
+		}, verdict.Deny, 3, "ci.secrets", ""},
+		"an incomplete check without hits is no pass": {"ci.secrets", func(h *house) {
+			r := clean("secrets")
+			r.Complete, r.NotChecked = false, []verdict.NotChecked{{Path: "big.bin", Reason: "permission denied", Blocks: true}}
+			h.report("local", r)
+		}, verdict.Undecided, 1, "", "check.failed"},
+		"an incomplete check with a hit blocks": {"ci.secrets", func(h *house) {
+			r := leaked()
+			r.Complete, r.NotChecked = false, []verdict.NotChecked{{Path: "big.bin", Reason: "permission denied", Blocks: true}}
+			h.report("local", r)
+		}, verdict.Undecided, 3, "ci.secrets", "check.failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, "")
+			tc.state(h)
+			d := h.decide(tc.point)
+			if d.Outcome != tc.outcome || d.Exit() != tc.exit {
+				t.Errorf("outcome %s with exit %d, want %s with %d\n%+v", d.Outcome, d.Exit(), tc.outcome, tc.exit, d)
+			}
+			if tc.rule != "" && !slices.ContainsFunc(d.Reasons, func(r verdict.Reason) bool { return strings.HasPrefix(r.Rule, tc.rule) }) {
+				t.Errorf("no reason of %s in %+v", tc.rule, d.Reasons)
+			}
+			if tc.fault != "" && !slices.ContainsFunc(d.Errors, func(f verdict.Fault) bool { return f.Code == tc.fault && f.Remedy != "" }) {
+				t.Errorf("no fault %s in %+v", tc.fault, d.Errors)
+			}
+			again := h.replay(d.ID)
+			if !again.Same || again.Result != d.Digests.Result {
+				t.Errorf("replay differs: %s", again.Difference)
+			}
+		})
+	}
+}
+
+func (h *house) replay(id string) *decide.Replayed {
+	h.t.Helper()
+	r := &decide.Replayer{Ledger: h.ledger}
+	out, err := r.Replay(h.ctx, id, ledger.Now)
+	must(h.t, err)
+	return out
+}
+
+// forged is a decision as its own engine would never have recorded it, signed with an
+// enrolled key. Whoever relies on replay loses this case when it goes unseen.
+func TestReplayFindsADecisionThatDoesNotFollowFromItsBasis(t *testing.T) {
+	for name, forge := range map[string]func(d map[string]any){
+		"an outcome that was turned":     func(d map[string]any) { d["outcome"], d["enforced"] = "allow", "allow" },
+		"a reason that was left out":     func(d map[string]any) { d["reasons"] = []any{} },
+		"a rule that is said to pass":    func(d map[string]any) { d["passed"] = []any{"ci.secrets.none"} },
+		"an input that was cleaned":      func(d map[string]any) { cleanInput(d) },
+		"a mode that was said otherwise": func(d map[string]any) { d["mode"] = "observe" },
+		"another policy digest": func(d map[string]any) {
+			d["digests"].(map[string]any)["policy"] = "sha256:" + strings.Repeat("1", 64)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, "")
+			h.report("local", leaked())
+			d := h.decide("ci.secrets")
+			entry, _, err := h.ledger.Decision(h.ctx, d.ID, ledger.Now)
+			must(t, err)
+			bundle, err := h.ledger.Bundle(h.ctx, entry.Index)
+			must(t, err)
+			original, err := bundle.Statement()
+			must(t, err)
+			var predicate map[string]any
+			must(t, original.Decode(&predicate))
+			predicate["id"] = "d-forged"
+			forge(predicate)
+			s, err := evidence.New(verdict.KindDecision, original.Subjects, predicate, verdict.Context{At: h.now, Point: d.Point}, rand.Reader)
+			must(t, err)
+			h.append("local", s)
+			if out := h.replay("d-forged"); out.Same || out.Difference == "" {
+				t.Fatalf("the forged decision replays as the same: %+v", out)
+			}
+		})
+	}
+}
+
+func cleanInput(d map[string]any) {
+	input := d["basis"].(map[string]any)["input"].(map[string]any)
+	input["checks"].(map[string]any)["secrets"].(map[string]any)["failed"] = []any{}
+}
+
+func TestAModeBelowBlockRecordsTheOutcomeAndLetsItThrough(t *testing.T) {
+	h := newHouse(t, "schema: verdict/v1\npoints:\n  - {id: ci.secrets, mode: observe}\n")
+	h.report("local", leaked())
+	d := h.decide("ci.secrets")
+	if d.Outcome != verdict.Deny || d.Enforced != verdict.Allow || d.Exit() != 0 {
+		t.Fatalf("outcome %s, enforced %s, exit %d", d.Outcome, d.Enforced, d.Exit())
+	}
+}
+
+func TestAPointWithoutRulesCannotDecide(t *testing.T) {
+	h := newHouse(t, "")
+	_, _, err := h.engine.Decide(h.ctx, decide.Request{Point: "ci.iac", Subject: commit})
+	if e := verdict.AsError(err); err == nil || e.Code != verdict.CodeUnavailable || e.Remedy == "" {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAnUncommittedTreeNeverSatisfiesACommit(t *testing.T) {
+	h := newHouse(t, "")
+	tree := verdict.Subject{Kind: verdict.SubjectTree, Name: "payments (uncommitted)", Digest: verdict.NewDigest("sha256", strings.Repeat("b", 64))}
+	s, err := evidence.NewCheck(clean("secrets"), []verdict.Subject{tree}, h.now, h.now, verdict.Context{At: h.now}, rand.Reader)
+	must(t, err)
+	h.append("local", s)
+	if d := h.decide("ci.secrets"); d.Outcome != verdict.Undecided {
+		t.Fatalf("the check of an uncommitted tree decided a commit: %s", d.Outcome)
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	h := newHouse(b, "")
+	h.report("local", leaked())
+	d := h.decide("ci.secrets")
+	r := &decide.Replayer{Ledger: h.ledger}
+	b.ReportAllocs()
+	for b.Loop() {
+		out, err := r.Replay(h.ctx, d.ID, ledger.Now)
+		if err != nil || !out.Same {
+			b.Fatalf("replay: %v %+v", err, out)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
+}
