@@ -168,7 +168,7 @@ func (r *run) eval(ctx context.Context, x *rule) (ast.Value, error) {
 	q := topdown.NewQuery(x.query).WithCompiler(r.compiler).WithQueryCompiler(x.compiler).
 		WithInput(r.input).WithTime(r.at).WithCancel(r.cancel).WithVirtualCache(r.cache).
 		WithStrictBuiltinErrors(true).WithIndexing(r.indexed).WithStore(noData{}).WithSeed(noSeed{}).
-		WithMetrics(metrics.NoOp())
+		WithMetrics(metrics.NoOp()).WithBaseCache(noData{})
 	if r.watch != nil {
 		q = q.WithQueryTracer(r.watch)
 	}
@@ -215,6 +215,12 @@ type noData struct{ storage.Store }
 func (noData) Read(_ context.Context, _ storage.Transaction, p storage.Path) (any, error) {
 	return nil, &storage.Error{Code: storage.NotFoundErr, Message: p.String()}
 }
+
+// Get and Put make noData the cache of what is not there.
+func (noData) Get(ast.Ref) ast.Value { return nil }
+
+// Put forgets.
+func (noData) Put(ast.Ref, ast.Value) {}
 
 // noSeed refuses randomness; no allowed builtin asks for it.
 type noSeed struct{}

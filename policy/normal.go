@@ -5,13 +5,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"slices"
 	"strings"
-
-	jcs "github.com/cyberphone/json-canonicalization/go/src/webpki.org/jsoncanonicalizer"
 
 	"verdict"
 )
@@ -117,19 +114,6 @@ func compareValues(a, b reflect.Value) int {
 		return a.Len() - b.Len()
 	}
 	return 0
-}
-
-// Canonical is the document in the form whose digest a decision pins: RFC 8785.
-func (i *Input) Canonical() ([]byte, error) {
-	b, err := json.Marshal(i)
-	if err != nil {
-		return nil, fmt.Errorf("encode the input document: %w", err)
-	}
-	out, err := jcs.Transform(b)
-	if err != nil {
-		return nil, fmt.Errorf("canonical form of the input document: %w", err)
-	}
-	return out, nil
 }
 
 // ParseInput reads a document that Canonical wrote, for replay. It accepts nothing

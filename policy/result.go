@@ -1,18 +1,14 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	jcs "github.com/cyberphone/json-canonicalization/go/src/webpki.org/jsoncanonicalizer"
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"verdict"
@@ -242,95 +238,16 @@ func text(v ast.Value) (string, error) {
 	return clip(string(s), maxText), nil
 }
 
-// plainInteger is what a number may look like: a fraction has no one form, and beyond
-// 53 bits readers differ.
-var plainInteger = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`)
-
 func integer(v ast.Value) (int64, error) {
 	n, ok := v.(ast.Number)
-	if !ok || !plainInteger.MatchString(string(n)) {
+	if !ok || !isPlainInteger(string(n)) {
 		return 0, fmt.Errorf("is %s, not a plain integer", clip(v.String(), 80))
 	}
 	i, err := strconv.ParseInt(string(n), 10, 64)
-	if err != nil || i < 0 || i >= 1<<53 {
-		return 0, fmt.Errorf("is %s, beyond the integers of JSON", n)
+	if err != nil || i < 0 {
+		return 0, fmt.Errorf("is %s, not a line", n)
 	}
 	return i, nil
-}
-
-// rendered is text as it is, and any other value as canonical JSON.
-func rendered(v ast.Value) (string, error) {
-	if s, ok := v.(ast.String); ok {
-		return clip(string(s), maxText), nil
-	}
-	var b bytes.Buffer
-	if err := writeJSON(&b, v); err != nil {
-		return "", err
-	}
-	out, err := jcs.Transform(slices.Concat([]byte{'['}, b.Bytes(), []byte{']'})) // it takes lists and objects only
-	if err != nil {
-		return "", fmt.Errorf("has no canonical form: %w", err)
-	}
-	return clip(string(out[1:len(out)-1]), maxText), nil
-}
-
-func writeJSON(b *bytes.Buffer, v ast.Value) error {
-	if b.Len() > 1<<20 {
-		return fmt.Errorf("is larger than %d bytes", 1<<20)
-	}
-	switch v := v.(type) {
-	case ast.Null, ast.Boolean:
-		b.WriteString(v.String())
-	case ast.Number:
-		if !plainInteger.MatchString(string(v)) {
-			return fmt.Errorf("holds %s, which is no plain integer", clip(string(v), 80))
-		}
-		b.WriteString(string(v))
-	case ast.String:
-		out, err := json.Marshal(string(v))
-		if err != nil {
-			return err
-		}
-		b.Write(out)
-	case *ast.Array:
-		return writeList(b, v.Len(), func(i int) ast.Value { return v.Elem(i).Value })
-	case ast.Set:
-		terms := v.Slice()
-		return writeList(b, len(terms), func(i int) ast.Value { return terms[i].Value })
-	case ast.Object:
-		comma := "{"
-		err := eachMember(v, func(name string, x ast.Value) error {
-			b.WriteString(comma)
-			comma = ","
-			if err := writeJSON(b, ast.String(name)); err != nil {
-				return err
-			}
-			b.WriteByte(':')
-			return writeJSON(b, x)
-		})
-		if v.Len() == 0 {
-			b.WriteByte('{')
-		}
-		b.WriteByte('}')
-		return err
-	default:
-		return fmt.Errorf("holds %s", ast.ValueName(v))
-	}
-	return nil
-}
-
-func writeList(b *bytes.Buffer, n int, at func(int) ast.Value) error {
-	b.WriteByte('[')
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		if err := writeJSON(b, at(i)); err != nil {
-			return err
-		}
-	}
-	b.WriteByte(']')
-	return nil
 }
 
 // clip makes text valid and bounds it. What is cut leaves its digest, so that two texts

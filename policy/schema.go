@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -123,6 +124,9 @@ func structSchema(t reflect.Type, defs object) object {
 	return object{"type": "object", "properties": members, "required": required, "additionalProperties": false}
 }
 
+// maxInteger is the first integer that readers of JSON may round.
+const maxInteger = 1 << 53
+
 var checkName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 
 // engineSchema makes the engine's type checker refuse a member that the input does not
@@ -193,6 +197,10 @@ func validate(v reflect.Value, at string) error {
 			if err := validate(it.Value(), at+"."+it.Key().String()); err != nil {
 				return err
 			}
+		}
+	case reflect.Int64:
+		if n := v.Int(); n <= -maxInteger || n >= maxInteger {
+			return invalidWord(at, strconv.FormatInt(n, 10), "an integer of at most 53 bits, as JSON readers agree on")
 		}
 	case reflect.String:
 		s, w, p := v.String(), words[v.Type()], compiledPatterns[v.Type()]

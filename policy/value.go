@@ -23,8 +23,7 @@ var convertInput = converterFor(reflect.TypeFor[Input]())
 // a value once it is built.
 func (i *Input) value(limit int) (*ast.Term, error) {
 	if i == nil {
-		return nil, &verdict.Error{Code: verdict.CodeInternal, What: "there is no input document to decide on",
-			Remedy: "build a policy.Input; policy.Example shows a complete one"}
+		return nil, noInput()
 	}
 	size := 0
 	t := convertInput(reflect.ValueOf(*i), &size)
@@ -32,6 +31,11 @@ func (i *Input) value(limit int) (*ast.Term, error) {
 		return nil, tooLarge(size, limit)
 	}
 	return t, nil
+}
+
+func noInput() error {
+	return &verdict.Error{Code: verdict.CodeInternal, What: "there is no input document to decide on",
+		Remedy: "build a policy.Input; policy.Example shows a complete one"}
 }
 
 func tooLarge(size, limit int) error {

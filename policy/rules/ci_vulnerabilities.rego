@@ -3,28 +3,7 @@
 package verdict.rules.ci.vulnerabilities
 
 import data.verdict.lib
-
-matched := input.vulnerabilities
-
-# findings: every finding with every member, or nothing at all.
-findings := list if {
-	list := [finding |
-		some f in matched.findings
-		finding := {
-			"key": f.key,
-			"id": f.id,
-			"name": f.name,
-			"version": f.version,
-			"fixed": f.fixed,
-			"exploited": f.exploited,
-			"malicious": f.malicious,
-			"path": f.source_path,
-			"line": f.line,
-			"evidence": f.evidence,
-		}
-	]
-	count(list) == count(matched.findings)
-}
+import input.vulnerabilities as matched
 
 # known: matched completely, against data that is fresh.
 known if {
@@ -38,14 +17,20 @@ not_judged := object.union(
 	{"observed": {"state": matched.state, "complete": matched.complete, "database": matched.database.state}},
 )
 
-# item: what one finding says in a reason.
-item(finding, message) := {
-	"key": finding.key,
-	"message": sprintf("%s in %s %s %s", [finding.id, finding.name, finding.version, message]),
-	"path": finding.path,
-	"line": finding.line,
-	"fix": fix(finding),
-	"evidence": finding.evidence,
+# items: one item for each finding, with all members or not at all.
+items(findings, message) := list if {
+	list := [item |
+		some f in findings
+		item := {
+			"key": f.key,
+			"message": sprintf("%s in %s %s %s", [f.id, f.name, f.version, message]),
+			"path": f.source_path,
+			"line": f.line,
+			"fix": fix(f),
+			"evidence": f.evidence,
+		}
+	]
+	count(list) == count(findings)
 }
 
 fix(finding) := sprintf("upgrade %s to %s", [finding.name, finding.fixed]) if finding.fixed != ""

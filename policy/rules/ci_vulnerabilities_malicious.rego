@@ -15,36 +15,33 @@ package verdict.rules.ci.vulnerabilities.malicious
 
 import data.verdict.lib
 import data.verdict.rules.ci.vulnerabilities as all
+import input.vulnerabilities as matched
 
-malicious := [f | some f in all.findings; f.malicious == true]
+# One mark for each finding: where one lacks it, no branch holds and the rule is silent.
+marks := [f.malicious | some f in matched.findings]
 
-harmless := [f | some f in all.findings; f.malicious == false]
-
-observed := {"malicious": count(malicious), "components": all.matched.components}
-
-expected := {"malicious": 0}
+malicious := [f | some f in matched.findings; f.malicious == true]
 
 check := {
 	"status": "fail",
 	"message": lib.counted(count(malicious), "package is malicious", "packages are malicious"),
-	"observed": observed,
-	"expected": expected,
-	"items": [i | some f in malicious; i := all.item(f, "is malicious")],
+	"observed": {"malicious": count(malicious), "components": matched.components},
+	"expected": {"malicious": 0},
+	"items": all.items(malicious, "is malicious"),
 } if {
-	count(malicious) > 0
-}
-
-check := {
+	true in marks
+	count(marks) == count(matched.findings)
+} else := {
 	"status": "pass",
-	"message": sprintf("no malicious package among %d components", [all.matched.components]),
-	"observed": observed,
-	"expected": expected,
+	"message": sprintf("no malicious package among %d components", [matched.components]),
+	"observed": {"malicious": 0, "components": matched.components},
+	"expected": {"malicious": 0},
 } if {
+	not true in marks
+	count(marks) == count(matched.findings)
 	all.known
-	count(all.findings) == count(harmless)
-}
-
-check := all.not_judged if {
+} else := all.not_judged if {
+	not true in marks
+	count(marks) == count(matched.findings)
 	not all.known
-	count(all.findings) == count(harmless)
 }

@@ -27,7 +27,7 @@ test_what_is_not_malicious_passes if {
 }
 
 test_a_finding_that_lacks_a_member_leaves_the_rule_silent if {
-	not malicious.check with input as matched([finding, object.remove(harmless, ["evidence"])])
+	not malicious.check with input as matched([finding, object.remove(harmless, ["malicious"])])
 }
 
 test_an_unknown_database_is_not_judged if {
