@@ -29,7 +29,7 @@ type Ledger interface {
 	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
 	Bundle(ctx context.Context, index int64) (*evidence.Bundle, error)
 	Append(ctx context.Context, b *evidence.Bundle) (ledger.Entry, error)
-	Decision(ctx context.Context, id string, at ledger.Position) (ledger.Entry, *verdict.Decision, error)
+	DecisionStatement(ctx context.Context, id string, at ledger.Position) (ledger.Entry, *evidence.Statement, error)
 	PutBlob(ctx context.Context, content []byte) (verdict.Digest, error)
 	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
 }

@@ -41,17 +41,9 @@ type Replayed struct {
 // Replay takes decision id again. What cannot be replayed, because a part was pruned or
 // is damaged, is an error: it is not a difference.
 func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*Replayed, error) {
-	entry, _, err := r.Ledger.Decision(ctx, id, at)
+	entry, s, err := r.Ledger.DecisionStatement(ctx, id, at)
 	if err != nil {
 		return nil, err
-	}
-	bundle, err := r.Ledger.Bundle(ctx, entry.Index)
-	if err != nil {
-		return nil, fmt.Errorf("body of decision %s: %w", id, err)
-	}
-	s, err := bundle.Statement()
-	if err != nil {
-		return nil, fmt.Errorf("statement of decision %s: %w", id, err)
 	}
 	out, err := r.again(ctx, s)
 	if out != nil {

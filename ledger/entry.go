@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/evidence"
 	"verdict/store"
 )
 
@@ -251,6 +252,20 @@ func (l *Ledger) Decisions(ctx context.Context, q DecisionQuery) ([]DecisionRow,
 
 // Decision finds a decision by its id, or by as much of it as is unique.
 func (l *Ledger) Decision(ctx context.Context, prefix string, at Position) (Entry, *verdict.Decision, error) {
+	e, s, err := l.DecisionStatement(ctx, prefix, at)
+	if err != nil {
+		return e, nil, err
+	}
+	d := &verdict.Decision{}
+	if err := s.Decode(d); err != nil {
+		return e, nil, fmt.Errorf("decision in entry %d: %w", e.Index, err)
+	}
+	return e, d, nil
+}
+
+// DecisionStatement finds a decision like Decision and gives its whole statement, with
+// what the decision rested on.
+func (l *Ledger) DecisionStatement(ctx context.Context, prefix string, at Position) (Entry, *evidence.Statement, error) {
 	if len(prefix) < 4 || strings.Trim(prefix, idAlphabet) != "" {
 		return Entry{}, nil, &verdict.Error{
 			Code: verdict.CodeInvalid, What: fmt.Sprintf("%.80q is not the id of a decision", prefix),
@@ -268,15 +283,7 @@ func (l *Ledger) Decision(ctx context.Context, prefix string, at Position) (Entr
 	if err != nil {
 		return Entry{}, nil, err
 	}
-	e, s, err := l.statement(ctx, row.From)
-	if err != nil {
-		return e, nil, err
-	}
-	d := &verdict.Decision{}
-	if err := s.Decode(d); err != nil {
-		return e, nil, fmt.Errorf("decision %s in entry %d: %w", row.ID, row.From, err)
-	}
-	return e, d, nil
+	return l.statement(ctx, row.From)
 }
 
 // idAlphabet is what ids of decisions, exceptions and the like are made of.
