@@ -166,7 +166,9 @@ func TestEachFieldOfABundleCounts(t *testing.T) {
 		{"a good signature after a bad one", parse, func(_, _, envelope m) { envelope["signatures"] = []any{m{"sig": "AAAA"}, sig} }},
 		{"a signature without content", parse, func(_, _, envelope m) { envelope["signatures"] = []any{m{"keyid": "x"}} }},
 		{"another statement's signature", verify, func(_, _, envelope m) { envelope["signatures"] = []any{m{"sig": base64of(other.Signature())}} }},
-		{"a signature with a byte more", verify, func(_, _, envelope m) { envelope["signatures"] = []any{m{"sig": base64of(append(bytes.Clone(b.Signature()), 0))}} }},
+		{"a signature with a byte more", verify, func(_, _, envelope m) {
+			envelope["signatures"] = []any{m{"sig": base64of(append(bytes.Clone(b.Signature()), 0))}}
+		}},
 		{"more log entries than anybody has", verdict.CodeLimit, func(_, material, _ m) { material["tlogEntries"] = make([]any, 33) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

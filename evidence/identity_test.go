@@ -178,6 +178,11 @@ func TestIdentityTellsApartWhatAReaderOfFloatsCannot(t *testing.T) {
 	if of(`{"a":[`+many+`]}`) == of(`{"a":[`+many+`,[]]}`) {
 		t.Error("one empty list more is the same")
 	}
+	var none, broken evidence.Statement
+	broken.Predicate = json.RawMessage(`{"a":`)
+	if none.Identity("k") == broken.Identity("k") || none.Identity("k") == none.Identity("l") {
+		t.Error("statements made by hand have no identity")
+	}
 	// time and nonce count everywhere but in the context
 	if of(`{"at":1}`) == of(`{"at":2}`) || of(`{"x":{"nonce":1}}`) == of(`{"x":{"nonce":2}}`) {
 		t.Error("a predicate's own time does not count")

@@ -172,7 +172,7 @@ func TestARealBundleFromTheWildHolds(t *testing.T) {
 
 // wild gives the bundle in the form of v0.3: it was made as v0.1, which holds the same
 // parts in another place.
-func wild(t *testing.T) (bundle, root []byte) {
+func wild(t testing.TB) (bundle, root []byte) {
 	t.Helper()
 	bundle = must(t, func() ([]byte, error) { return os.ReadFile("testdata/wild/bundle.sigstore.json") })
 	root = must(t, func() ([]byte, error) { return os.ReadFile("testdata/wild/trusted_root.json") })
