@@ -19,9 +19,9 @@ export VERDICT_CORPORA
 
 # Every fuzz target of the project, one line each; a law compares the list with the code.
 FUZZ = \
-  ./evidence:FuzzParseStatement \
-  ./evidence:FuzzParseBundle \
-  ./evidence/sigstore:FuzzVerify \
+	./evidence:FuzzParseStatement \
+	./evidence:FuzzParseBundle \
+	./evidence/sigstore:FuzzVerify
 
 .PHONY: help build demo test test-long parts lint bench fuzz test-peers clean
 

@@ -11,7 +11,7 @@ import (
 // spelling, because reading them as RFC 8785 does would make two large integers one;
 // and names sort by their bytes.
 func canonical(dst, predicate []byte) []byte {
-	c := canon{scanner: scanner{data: predicate}, out: dst}
+	c := canon{scanner: scanner{data: predicate}, out: dst, open: make([]member, 0, 32), spare: make([]byte, 0, len(predicate))}
 	c.space()
 	c.value()
 	return c.out
