@@ -80,7 +80,7 @@ func writeLabels(b *strings.Builder, labels []label) {
 
 func writeBox(b *strings.Builder, x box) {
 	class := "box"
-	if x.node.mode != "" {
+	if x.node.mode.Valid() {
 		class += " " + string(x.node.mode)
 	}
 	fmt.Fprintf(b, `<g><rect class="%s" x="%s" y="%s" width="%s" height="%s" rx="6"/>`+"\n", class, num(x.x), num(x.y), num(x.w), num(x.h))
@@ -96,11 +96,11 @@ func writeBox(b *strings.Builder, x box) {
 
 func writeMark(b *strings.Builder, m verdict.Mode, at pt) {
 	switch m {
-	case verdict.ModeBlock:
+	default: // a mode that does not exist is enforced, and drawn as such
 		fmt.Fprintf(b, `<rect class="mark-block" x="%s" y="%s" width="11" height="11"/>`+"\n", num(at.x-5.5), num(at.y-5))
 	case verdict.ModeWarn:
 		fmt.Fprintf(b, `<path class="mark-warn" d="M%s %sl6.5 11h-13z"/>`+"\n", num(at.x), num(at.y-5))
-	default:
+	case verdict.ModeObserve:
 		fmt.Fprintf(b, `<circle class="mark-observe" cx="%s" cy="%s" r="4.8"/>`+"\n", num(at.x), num(at.y+0.5))
 	}
 }

@@ -98,9 +98,9 @@ func (p *picture) layout() *page {
 		pg.headLane(i)
 	}
 	r.run(pg, top+headHeight, bottom)
-	pg.placeEnvironments(bottom + 30)
 	pg.labels = append(pg.labels, label{margin, margin + 18, titleSize, "title", fit(p.title, pg.width-2*margin, titleSize, true)},
 		label{margin, margin + 40, bodySize, "note", fit(p.subtitle, pg.width-2*margin, bodySize, false)})
+	pg.placeEnvironments(bottom + 30)
 	return pg
 }
 
