@@ -45,7 +45,7 @@ func (a *app) main(ctx context.Context, args []string) (code int) {
 		if p := recover(); p != nil { // exit 2, as Go has it, would blame the user
 			a.progress.stop()
 			f := explain(ctx, fmt.Errorf("a defect in Verdict: %v", p))
-			tell(a.stderr, f, a.screen.colour)
+			tell(a.stderr, f, a.screen)
 			fmt.Fprintf(report.Lines(a.stderr), "%s\n", debug.Stack())
 			code = f.Exit
 		}
@@ -59,7 +59,7 @@ func (a *app) main(ctx context.Context, args []string) (code int) {
 		return int(answer)
 	}
 	f := explain(ctx, err)
-	tell(a.stderr, f, a.screen.colour)
+	tell(a.stderr, f, a.screen)
 	a.writeFailure(f, args)
 	return f.Exit
 }

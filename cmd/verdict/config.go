@@ -165,12 +165,12 @@ func (c configReader) texts(name string, n *yaml.Node) ([]string, error) {
 	case n.Kind == yaml.ScalarNode && n.Tag != "!!null" && strings.TrimSpace(n.Value) != "":
 		return []string{n.Value}, nil
 	case n.Kind == yaml.ScalarNode:
-		return nil, configError(c.path, n.Line, name+" is empty", "give a value, or leave the key out")
+		return nil, configError(c.path, n.Line, "gives "+name+" no value", "give a value, or leave the key out")
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0:
 		var out []string
 		for _, e := range n.Content {
 			if e.Kind != yaml.ScalarNode {
-				return nil, configError(c.path, e.Line, name+" holds more than plain values", "write one value per line")
+				return nil, configError(c.path, e.Line, "gives "+name+" more than plain values", "write one value per line")
 			}
 			t, err := c.texts(name, e)
 			if err != nil {
@@ -180,7 +180,7 @@ func (c configReader) texts(name string, n *yaml.Node) ([]string, error) {
 		}
 		return out, nil
 	}
-	return nil, configError(c.path, n.Line, name+" holds neither a value nor a list of values", "write key: value")
+	return nil, configError(c.path, n.Line, "gives "+name+" neither a value nor a list of values", "write key: value")
 }
 
 func configError(path string, line int, what, remedy string) error {

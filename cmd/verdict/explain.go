@@ -48,7 +48,7 @@ func explainConfig(_ context.Context, a *app, _ []string) error {
 	if err != nil {
 		return err
 	}
-	return a.write(func(w io.Writer, format string, s report.Style) error {
+	return a.write(func(w io.Writer, format string, _ report.Style) error {
 		if format == "json" {
 			return json.NewEncoder(w).Encode(x)
 		}
@@ -64,7 +64,7 @@ func explainConfig(_ context.Context, a *app, _ []string) error {
 			}
 			rows = append(rows, []string{e.Key, report.Neutral(v), report.Neutral(e.Source)})
 		}
-		out := "Configuration file: " + report.Neutral(file) + "\n\n" + report.Table(rows, max(s.Width, 80), "")
+		out := "Configuration file: " + report.Neutral(file) + "\n\n" + report.Table(rows, 1<<20, "")
 		for _, f := range x.Foreign {
 			out += "\n" + report.Neutral(f) + " is set and is no setting of Verdict."
 		}

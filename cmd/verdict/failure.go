@@ -60,8 +60,13 @@ func explain(ctx context.Context, err error) report.Failure {
 	return f
 }
 
-// tell prints the failure for a person.
-func tell(w io.Writer, f report.Failure, colour bool) {
+// tell prints the failure for a person. Lines are broken for a terminal alone: who
+// searches a log looks for whole ones.
+func tell(w io.Writer, f report.Failure, s screen) {
+	style := report.Style{Colour: s.colour, Width: 1 << 20}
+	if s.terminal {
+		style.Width = s.width
+	}
 	// A failure to complain on standard error has nowhere to go.
-	_ = report.WriteFailure(w, "text", f, report.Style{Colour: colour})
+	_ = report.WriteFailure(w, "text", f, style)
 }
