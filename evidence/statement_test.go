@@ -426,3 +426,20 @@ func TestPredicateTypesAndKinds(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsJustWithinTheLimitsIsAccepted(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, evidence.MaxDepth-1) + "1" + strings.Repeat("}", evidence.MaxDepth-1)
+	if got := reparsed(t, newStatement(t, json.RawMessage(deep))); string(got.Body()) != deep {
+		t.Errorf("body %s", got.Body())
+	}
+	subjects := make([]verdict.Subject, evidence.MaxSubjects)
+	for i := range subjects {
+		subjects[i] = verdict.Subject{Digest: digest("sha256", i)}
+	}
+	s := must(t, func() (*evidence.Statement, error) {
+		return evidence.New(verdict.KindDecision, subjects, struct{}{}, context1(), nil)
+	})
+	if got := reparsed(t, s); len(got.Subjects) != evidence.MaxSubjects {
+		t.Errorf("%d subjects", len(got.Subjects))
+	}
+}
