@@ -11,6 +11,8 @@ func commands() []command {
 	return []command{
 		whyCommand(),
 		trailCommand(),
+		logCommand(),
+		policyCommand(),
 		configCommand(),
 		versionCommand(),
 		completionCommand(),

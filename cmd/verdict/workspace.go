@@ -49,19 +49,24 @@ func (a *app) open(ctx context.Context) (*workspace, error) { return a.openAs(ct
 // openExisting opens a workspace to read it. One that was never used is an error: an
 // empty answer would look like a clean one.
 func (a *app) openExisting(ctx context.Context) (*workspace, error) {
-	folder, err := a.dataDir()
-	if err != nil {
+	if err := a.mustExist(); err != nil {
 		return nil, err
 	}
-	if a.config.Database == "" {
-		if _, err := os.Stat(filepath.Join(folder, ledgerFile)); errors.Is(err, fs.ErrNotExist) {
-			return nil, &verdict.Error{
-				Code: verdict.CodeNotFound, What: "there is no ledger in " + folder,
-				Remedy: "run `verdict ci` in a repository first, or name the directory of another ledger with --data DIR",
-			}
+	return a.openAs(ctx, false)
+}
+
+func (a *app) mustExist() error {
+	folder, err := a.dataDir()
+	if err != nil || a.config.Database != "" {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(folder, ledgerFile)); errors.Is(err, fs.ErrNotExist) {
+		return &verdict.Error{
+			Code: verdict.CodeNotFound, What: "there is no ledger in " + folder,
+			Remedy: "run `verdict ci` in a repository first, or name the directory of another ledger with --data DIR",
 		}
 	}
-	return a.openAs(ctx, false)
+	return nil
 }
 
 // openAs opens the workspace. With inspect, a database that its anchor refuses can be

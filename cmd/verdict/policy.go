@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"verdict"
+	"verdict/decide"
+	"verdict/report"
+)
+
+func policyCommand() command {
+	return command{
+		use: "policy", short: "Test rules, and take recorded decisions again",
+		sub: []command{policyReplayCommand()},
+	}
+}
+
+func policyReplayCommand() command {
+	return command{
+		use: "replay ID", short: "Take a recorded decision again and compare",
+		long: "The decision is computed from what was recorded with it: its input, policy bundle, mode and everything that could lift a reason. " +
+			"Nothing else is read. The same result digest ends with 0; the first difference is named and ends with 3; what cannot be replayed ends with 1.",
+		example: "verdict policy replay d-4k7m",
+		args:    exactly(1), formats: textOrJSON, reads: true,
+		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
+			at, err := w.position(ctx)
+			if err != nil {
+				return err
+			}
+			r := &decide.Replayer{Ledger: w.ledger}
+			out, err := r.Replay(ctx, args[0], at)
+			if err != nil {
+				return err
+			}
+			if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
+				return err
+			}
+			if !out.Same {
+				return exit(verdict.CodeRefused.Exit())
+			}
+			return nil
+		}),
+	}
+}
+
+func replayText(r *decide.Replayed, s report.Style) string {
+	d := r.Decision
+	head := "The same decision again."
+	if !r.Same {
+		head = "ANOTHER DECISION."
+	}
+	engine := r.Engine
+	if d.Engine != r.Engine {
+		engine = fmt.Sprintf("%s now, %s when it was taken", r.Engine, d.Engine)
+	}
+	rows := [][]string{
+		{"decision", fmt.Sprintf("%s, entry %d", d.ID, r.Index)},
+		{"point", d.Point},
+		{"outcome", fmt.Sprintf("%s, enforced as %s", r.Again.Outcome, r.Again.Enforced)},
+		{"result digest", string(r.Result)},
+		{"engine", engine},
+	}
+	out := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ")
+	if !r.Same {
+		out += report.Wrap("  first difference: "+report.Neutral(r.Difference), s.Width, "  ")
+		out += report.Wrap("  fix: the record does not follow from its basis: find out who signed entry "+fmt.Sprint(r.Index)+" (verdict why "+d.ID+")", s.Width, "  ")
+	}
+	if !strings.HasSuffix(out, "\n") {
+		out += "\n"
+	}
+	return out
+}
