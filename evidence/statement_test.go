@@ -348,7 +348,7 @@ func TestABombIsDefusedAtOnce(t *testing.T) {
 	if _, err := evidence.ParseStatement(doc(map[string]string{"predicate": "{" + strings.Join(names, ",") + "}"})); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 5*time.Second { // each with each would be minutes
+	if took := time.Since(start); took > 20*time.Second { // each with each would be minutes
 		t.Errorf("200,000 names took %v", took)
 	}
 }
