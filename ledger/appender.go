@@ -232,7 +232,7 @@ func (p *plan) add(ctx context.Context, v *store.View, r *request, known map[str
 			return err
 		}
 		if refused == nil {
-			keys, refused = admit(keys, x, next)
+			keys, refused = admit(keys, x, next, p.at)
 		}
 		if refused != nil {
 			r.err = refused
@@ -273,9 +273,8 @@ func taken(ctx context.Context, v *store.View, x *prepared) (refused, err error)
 }
 
 // admit checks the key at the position that the entry will have.
-func admit(keys *keyring, x *prepared, position int64) (*keyring, error) {
-	first := keys.empty() && x.event != nil && x.event.Action == "enroll" && x.event.Key == x.entry.Signer
-	if !first {
+func admit(keys *keyring, x *prepared, position, at int64) (*keyring, error) {
+	if !keys.begins(x.event, x.entry.Signer) {
 		if _, err := keys.valid(x.entry.Signer, position); err != nil {
 			return keys, err
 		}
@@ -283,7 +282,7 @@ func admit(keys *keyring, x *prepared, position int64) (*keyring, error) {
 	if x.event == nil {
 		return keys, nil
 	}
-	next, err := keys.with(x.event, position)
+	next, err := keys.with(*x.event, position, fromMicros(at))
 	if err != nil {
 		return keys, invalidStatement(verdict.KindKey, err)
 	}

@@ -5,95 +5,85 @@ import (
 	"crypto/ecdsa"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/identity"
 	"verdict/store"
 )
 
-// keyring is which keys may sign at which positions: a fold over the key events of the
-// log. It never changes; an event makes a new one.
+// keyring is which keys may sign at which positions: the key events of the log, folded.
+// It never changes; an event makes a new one.
 type keyring struct {
-	next int64 // the events of entries before this position are in it
-	keys map[string]enrolled
+	next    int64 // the events of entries before this position are in it
+	events  []keyStep
+	history *identity.History
+	public  map[string]*ecdsa.PublicKey // by id, also of keys that ended
 }
 
-type enrolled struct {
-	public   *ecdsa.PublicKey
-	from, to int64 // positions of entries that it may sign: [from, to)
+type keyStep struct {
+	index int64
+	at    time.Time
+	event identity.KeyEvent
 }
 
-func newKeyring() *keyring { return &keyring{keys: map[string]enrolled{}} }
+func newKeyring() *keyring {
+	return &keyring{history: &identity.History{}, public: map[string]*ecdsa.PublicKey{}}
+}
 
 // valid gives the key of an id that may sign the entry at a position.
 func (k *keyring) valid(id string, position int64) (*ecdsa.PublicKey, error) {
-	e, ok := k.keys[id]
+	if _, ok := k.history.ValidAt(id, position); ok {
+		return k.public[id], nil
+	}
+	known, ok := k.history.Key(id)
 	if !ok {
 		return nil, &verdict.Error{
 			Code: verdict.CodeRefused, What: "the statement is signed with key " + id + ", which is not enrolled in this ledger",
 			Remedy: "enroll the key of its producer with verdict people enroll, or record it as evidence of somebody else: verdict verify, then verdict sync",
 		}
 	}
-	if position < e.from || position >= e.to {
-		return nil, &verdict.Error{
-			Code: verdict.CodeRefused, What: fmt.Sprintf("the statement is signed with key %s, which is valid for entries %d to %d of this ledger and not for entry %d", id, e.from, e.to-1, position),
-			Remedy: "sign it with a key that is valid now: verdict keys list",
-		}
+	return nil, &verdict.Error{
+		Code: verdict.CodeRefused, What: fmt.Sprintf("the statement is signed with key %s, which counts from entry %d to entry %d and not at entry %d", id, known.From, known.To, position),
+		Remedy: "sign it with a key that counts now: verdict keys list",
 	}
-	return e.public, nil
 }
 
-// empty reports that no key was enrolled ever: then the first may enroll itself.
-func (k *keyring) empty() bool { return len(k.keys) == 0 }
-
-// keyEvent is what the ledger reads of a key event.
-type keyEvent struct {
-	Action string `json:"action"` // enroll, rotate, revoke
-	Key    string `json:"key"`    // id
-	PEM    string `json:"public_pem"`
-	// Replaces is the key that a rotation ends.
-	Replaces string `json:"replaces"`
+// begins reports whether an event signed with a key may be the first of all: nobody else
+// could enroll that key.
+func (k *keyring) begins(e *identity.KeyEvent, signer string) bool {
+	return len(k.events) == 0 && e != nil && e.Action == identity.Enrol && e.Key == signer
 }
 
-// with gives the keyring after the event at a position.
-func (k *keyring) with(e *keyEvent, position int64) (*keyring, error) {
-	n := &keyring{next: position + 1, keys: maps.Clone(k.keys)}
-	end := func(id string) error {
-		old, ok := n.keys[id]
-		if !ok || old.to != store.Open {
-			return fmt.Errorf("key event: key %s is not valid", id)
-		}
-		old.to = position + 1
-		n.keys[id] = old
-		return nil
-	}
-	switch e.Action {
-	case "revoke":
-		return n, end(e.Key)
-	case "rotate":
-		if err := end(e.Replaces); err != nil {
+// with gives the keyring after one more event.
+func (k *keyring) with(e identity.KeyEvent, index int64, at time.Time) (*keyring, error) {
+	return foldKeys(append(slices.Clone(k.events), keyStep{index, at, e}), maps.Clone(k.public))
+}
+
+// foldKeys folds all events; known are public keys that were read already.
+func foldKeys(events []keyStep, known map[string]*ecdsa.PublicKey) (*keyring, error) {
+	k := &keyring{events: events, history: &identity.History{}, public: known}
+	for _, s := range events {
+		if err := k.history.Apply(s.index, s.at, s.event); err != nil {
 			return nil, err
 		}
-	case "enroll":
-	default:
-		return nil, fmt.Errorf("key event: %q is no action", e.Action)
+		if s.event.Action != identity.Revoke && known[s.event.Key] == nil {
+			public, err := evidence.ParsePublicPEM([]byte(s.event.PublicPEM))
+			if err != nil {
+				return nil, err
+			}
+			known[s.event.Key] = public
+		}
+		k.next = s.index + 1
 	}
-	public, err := evidence.ParsePublicPEM([]byte(e.PEM))
-	if err != nil {
-		return nil, err
-	}
-	if id := evidence.KeyID(public); id != e.Key {
-		return nil, fmt.Errorf("key event: the key has the id %s, not %s", id, e.Key)
-	}
-	if old, ok := n.keys[e.Key]; ok && old.to == store.Open {
-		return nil, fmt.Errorf("key event: key %s is enrolled already", e.Key)
-	}
-	n.keys[e.Key] = enrolled{public: public, from: position, to: store.Open}
-	return n, nil
+	return k, nil
 }
 
 // keysSince adds the key events that the database holds and k does not know.
 func (l *Ledger) keysSince(ctx context.Context, v *store.View, k *keyring) (*keyring, error) {
+	var found []keyStep
 	err := v.EachOfKind(ctx, string(verdict.KindKey), k.next, func(r store.Entry) error {
 		payload, err := l.payload(ctx, r)
 		if err != nil {
@@ -103,14 +93,24 @@ func (l *Ledger) keysSince(ctx context.Context, v *store.View, k *keyring) (*key
 		if err != nil {
 			return fmt.Errorf("key event in entry %d: %w", r.Seq, err)
 		}
-		e := &keyEvent{}
-		if err := s.Decode(e); err != nil {
+		var e identity.KeyEvent
+		if err := s.Decode(&e); err != nil {
 			return fmt.Errorf("key event in entry %d: %w", r.Seq, err)
 		}
-		if k, err = k.with(e, r.Seq); err != nil {
-			return fmt.Errorf("key event in entry %d: %w", r.Seq, err)
-		}
+		found = append(found, keyStep{r.Seq, fromMicros(r.At), e})
 		return nil
 	})
-	return k, err
+	if err != nil || len(found) == 0 {
+		return k, err
+	}
+	return foldKeys(append(slices.Clone(k.events), found...), maps.Clone(k.public))
+}
+
+// Keys gives the enrolled keys and their history. It must not be changed.
+func (l *Ledger) Keys(ctx context.Context) (*identity.History, error) {
+	k, _, err := l.refreshKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.history, nil
 }

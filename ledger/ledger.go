@@ -68,6 +68,7 @@ type Ledger struct {
 	body   *bodies
 	// refusal is why the anchor refuses the database, nil when it does not.
 	refusal error
+	adopted bool // there was no anchor: the checkpoint of the database became the first
 
 	mu      sync.Mutex
 	trusted store.Head // guarded by mu: the last head that agreed with the anchor
@@ -159,16 +160,24 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 	if err != nil || l.refusal != nil {
 		return err
 	}
+	if _, _, known := l.anchor.latest(); !known && l.trusted.Size > 0 {
+		l.adopted = true
+		l.o.Logger.Warn("no anchor was found, the checkpoint of the database becomes the first", "origin", head.Origin, "size", l.trusted.Size)
+	}
 	return l.anchor.create(l.sign(l.trusted))
 }
 
-// Close waits for what is under way and closes the store.
+// Close waits for what is under way and closes the store. Closing again is no error.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
+	closed := l.closed
 	l.closed = true
 	l.mu.Unlock()
 	l.poke()
 	<-l.done
+	if closed {
+		return nil
+	}
 	return errors.Join(l.anchor.close(), l.store.Close())
 }
 

@@ -14,6 +14,7 @@ import (
 	"verdict"
 	"verdict/blob/dir"
 	"verdict/evidence"
+	"verdict/identity"
 	"verdict/ledger"
 	"verdict/store"
 	"verdict/store/sqlite"
@@ -99,7 +100,12 @@ func (b *bed) begun() *ledger.Ledger {
 }
 
 func (b *bed) enrolment(key, by *evidence.KeyFile) *evidence.Bundle {
-	return b.sign(by, verdict.KindKey, map[string]any{"action": "enroll", "key": key.KeyID(), "public_pem": key.PublicPEM()}, subject("key "+key.KeyID()))
+	b.t.Helper()
+	e, err := identity.NewEnrolment("p1", key.PublicPEM())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.sign(by, verdict.KindKey, e, subject("key "+key.KeyID()))
 }
 
 func (b *bed) sign(key *evidence.KeyFile, kind verdict.Kind, predicate any, subjects ...verdict.Subject) *evidence.Bundle {
@@ -232,4 +238,12 @@ func TestALedgerOpensWhereItWasClosed(t *testing.T) {
 	if err != nil || len(files) != 1 || files[0].Name() != before.Origin {
 		t.Errorf("anchor %v, %v", files, err)
 	}
+}
+
+// decision is a decision about a subject, with an id of its own.
+func (b *bed) decision(point string, about verdict.Subject, o verdict.Outcome) *evidence.Bundle {
+	n := b.serial.Add(1)
+	return b.sign(b.key, verdict.KindDecision, verdict.Decision{
+		ID: fmt.Sprintf("d%06d", n), Point: point, Mode: verdict.ModeBlock, Subject: about, Service: "shop", Outcome: o, Enforced: o, At: b.now(),
+	}, about)
 }

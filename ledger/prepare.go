@@ -10,6 +10,7 @@ import (
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/identity"
 	"verdict/store"
 )
 
@@ -19,7 +20,7 @@ type prepared struct {
 	*projection
 	leaf    tlog.Hash
 	bundle  *store.ForeignBundle
-	event   *keyEvent
+	event   *identity.KeyEvent
 	signer  *ecdsa.PublicKey // that the signature was verified with
 	foreign []byte           // the foreign bundle, as it came
 }
@@ -36,9 +37,9 @@ func (l *Ledger) prepare(ctx context.Context, b *evidence.Bundle) (*prepared, er
 			Remedy: "give the foreign bundle itself: verdict attest or verdict sync writes the ingestion",
 		}
 	}
-	var event *keyEvent
+	var event *identity.KeyEvent
 	if s.Kind() == verdict.KindKey {
-		event = &keyEvent{}
+		event = &identity.KeyEvent{}
 		if err := s.Decode(event); err != nil {
 			return nil, invalidStatement(s.Kind(), err)
 		}
@@ -51,7 +52,7 @@ func (l *Ledger) prepare(ctx context.Context, b *evidence.Bundle) (*prepared, er
 }
 
 // prepareStatement does what prepare does once the key is known.
-func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *evidence.Statement, signer *ecdsa.PublicKey, event *keyEvent) (*prepared, error) {
+func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *evidence.Statement, signer *ecdsa.PublicKey, event *identity.KeyEvent) (*prepared, error) {
 	x := &prepared{signer: signer, event: event}
 	if _, err := evidence.KeyVerifier(x.signer).Verify(ctx, b); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func invalidStatement(k verdict.Kind, err error) error {
 
 // signerOf finds the key that a bundle must be signed with. The appender looks again,
 // when the position is known. The first key of a ledger enrolls itself.
-func (l *Ledger) signerOf(ctx context.Context, b *evidence.Bundle, event *keyEvent) (*ecdsa.PublicKey, error) {
+func (l *Ledger) signerOf(ctx context.Context, b *evidence.Bundle, event *identity.KeyEvent) (*ecdsa.PublicKey, error) {
 	if b.Hint() == "" {
 		return nil, &verdict.Error{
 			Code: verdict.CodeRefused, What: "the bundle is signed with a certificate, not with an enrolled key",
@@ -88,8 +89,8 @@ func (l *Ledger) signerOf(ctx context.Context, b *evidence.Bundle, event *keyEve
 		}
 	}
 	keys, position := l.keyring()
-	if keys.empty() && event != nil && event.Action == "enroll" && event.Key == b.Hint() {
-		return evidence.ParsePublicPEM([]byte(event.PEM))
+	if keys.begins(event, b.Hint()) {
+		return evidence.ParsePublicPEM([]byte(event.PublicPEM))
 	}
 	key, err := keys.valid(b.Hint(), position)
 	if err == nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,20 @@ type projection struct {
 	subjects  []store.Subject
 	decision  *store.Decision
 	registers []store.Register
+}
+
+// projectBundle computes the rows of a logged bundle.
+func projectBundle(b *evidence.Bundle, signer string) (*projection, error) {
+	s, err := b.Statement()
+	if err != nil {
+		return nil, err
+	}
+	return projectStatement(s, b, signer)
+}
+
+// projectStatement is projectBundle for a bundle whose statement was read already.
+func projectStatement(s *evidence.Statement, b *evidence.Bundle, signer string) (*projection, error) {
+	return project(s, sha256.Sum256(b.Payload()), signer)
 }
 
 // project computes the rows of a logged statement that signer signed.

@@ -12,6 +12,15 @@ const (
 	allRegistersStatement = `SELECT kind, id, from_seq, to_seq, about FROM register`
 	allForeignStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle`
 
+	// Index: primary key of entry.
+	indexBetweenStatement = `SELECT seq FROM entry WHERE seq >= $1 AND seq < $2 ORDER BY seq`
+
+	// Index: decision_subject.
+	nextDecisionStatement = `SELECT from_seq FROM decision WHERE subject = $1 AND point = $2 AND environment = $3 AND from_seq > $4 ORDER BY from_seq LIMIT 1`
+
+	// Index: primary key of register.
+	nextRegisterStatement = `SELECT from_seq FROM register WHERE kind = $1 AND id = $2 AND from_seq > $3 ORDER BY from_seq LIMIT 1`
+
 	// Index: none, the whole table; for a range in which something does not match.
 	subjectsBetweenStatement  = `SELECT digest, from_seq, to_seq, kind FROM subject WHERE from_seq >= $1 AND from_seq < $2`
 	decisionsBetweenStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq >= $1 AND from_seq < $2`
@@ -82,4 +91,28 @@ func (p Projections) statements(args []any, subject, decision, register, foreign
 func readSubject(r Row) (s Subject, err error) {
 	err = r.Scan(&s.Digest, &s.From, &s.To, &s.Kind)
 	return s, err
+}
+
+// EachIndex calls each with the positions [from, to) that hold an entry, in order.
+func (v *View) EachIndex(ctx context.Context, from, to int64, each func(seq int64) error) error {
+	return v.r.Run(ctx, Statement{SQL: indexBetweenStatement, Args: []any{from, to}, Each: func(r Row) error {
+		var seq int64
+		if err := r.Scan(&seq); err != nil {
+			return err
+		}
+		return each(seq)
+	}})
+}
+
+// NextDecision finds where the decision ends that d is: at the next one of the same
+// point about the same subject in the same environment.
+func (v *View) NextDecision(ctx context.Context, d Decision) (from int64, found bool, err error) {
+	found, err = v.one(ctx, nextDecisionStatement, []any{d.Subject, d.Point, d.Environment, d.From}, &from)
+	return from, found, err
+}
+
+// NextRegister finds where a row of the register ends: at the next one of its kind and id.
+func (v *View) NextRegister(ctx context.Context, r Register) (from int64, found bool, err error) {
+	found, err = v.one(ctx, nextRegisterStatement, []any{r.Kind, r.ID, r.From}, &from)
+	return from, found, err
 }

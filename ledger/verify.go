@@ -1,0 +1,393 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
+
+	"verdict"
+	"verdict/store"
+)
+
+// VerifyOptions choose how much is checked.
+type VerifyOptions struct {
+	Signatures bool                    // check the signature of each statement too
+	Workers    int                     // 0: one per core
+	Progress   func(done, total int64) // called now and then, from one goroutine; may be nil
+}
+
+// VerifyReport says what was checked and what was found. A problem is something that
+// does not hold; what could not be checked is told apart and is never taken for good.
+type VerifyReport struct {
+	Position   Position      `json:"position"`   // everything before it was looked at
+	Verified   int64         `json:"verified"`   // entries whose leaf was computed from their body
+	Pruned     int64         `json:"pruned"`     // entries without a body: only their leaf was checked
+	Signatures int64         `json:"signatures"` // signatures that hold
+	Rows       int64         `json:"rows"`       // index rows that were computed again
+	Epochs     []EpochReport `json:"epochs"`
+	Anchor     string        `json:"anchor"`    // "agrees", "absent" or "refuses"
+	Problems   []Problem     `json:"problems"`  // by index, the first first; at most 100
+	Unchecked  []Problem     `json:"unchecked"` // could not be checked; at most 100
+}
+
+// EpochReport is one epoch of the log.
+type EpochReport struct {
+	Origin string    `json:"origin"`
+	Base   int64     `json:"base"`
+	Size   int64     `json:"size"`
+	Root   tlog.Hash `json:"root"` // computed
+	Lost   int64     `json:"lost"` // positions before it that a restored backup left empty
+}
+
+// Problem is one thing that does not hold or could not be checked.
+type Problem struct {
+	Index  int64  `json:"index"` // of the entry; -1 when it is about no single entry
+	What   string `json:"what"`
+	Remedy string `json:"remedy"`
+}
+
+// Holds reports that everything was checked and holds.
+func (r VerifyReport) Holds() bool { return len(r.Problems) == 0 && len(r.Unchecked) == 0 }
+
+// Err is nil when everything holds, has CodeRefused when something does not, and
+// CodeUnavailable when something could not be checked.
+func (r VerifyReport) Err() error {
+	list, code := r.Problems, verdict.CodeRefused
+	if len(list) == 0 {
+		list, code = r.Unchecked, verdict.CodeUnavailable
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &verdict.Error{Code: code, What: list[0].What, Remedy: list[0].Remedy}
+}
+
+const (
+	maxProblems  = 100
+	verifyChunk  = 4096 // entries that one worker takes: 16 tiles, and one bucket of row sums
+	remedyTamper = "somebody changed the database: keep it as it is, restore a backup beside it and compare; verdict log epoch --from-backup continues from there"
+	remedyBlobs  = "restore the blob store from the same backup as the ledger, then run verdict log verify again"
+)
+
+// Verify computes everything again: each leaf from its body, the tree, the root that the
+// anchor holds, receipts, and every index row. It reads the log once, in pieces, and
+// needs little memory whatever its length.
+func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	x := &verification{ledger: l, o: o, report: VerifyReport{Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
+	if err := x.begin(ctx); err != nil {
+		return x.report, fmt.Errorf("verify: %w", err)
+	}
+	for i := range x.epochs {
+		if err := x.epoch(ctx, i); err != nil {
+			return x.report, fmt.Errorf("verify %s: %w", x.epochs[i].Origin, err)
+		}
+	}
+	if err := x.projections(ctx); err != nil {
+		return x.report, fmt.Errorf("verify the index: %w", err)
+	}
+	byIndex := func(a, b Problem) int { return int(max(min(order(a)-order(b), 1), -1)) }
+	slices.SortStableFunc(x.report.Problems, byIndex)
+	slices.SortStableFunc(x.report.Unchecked, byIndex)
+	return x.report, nil
+}
+
+// order puts what is about no single entry last.
+func order(p Problem) int64 {
+	if p.Index < 0 {
+		return store.Open
+	}
+	return p.Index
+}
+
+// verification is one run. Only the goroutine of Verify touches it; workers hand in
+// pieces.
+type verification struct {
+	ledger *Ledger
+	o      VerifyOptions
+	report VerifyReport
+	epochs []store.Head
+	end    int64 // position that bounds everything
+	keys   *keyring
+	rows   *rowSums
+	pruned []int64 // positions, in order
+	last   int64   // recorded time of the entry before
+	done   int64
+}
+
+func (x *verification) problem(index int64, remedy, format string, a ...any) {
+	if len(x.report.Problems) < maxProblems {
+		x.report.Problems = append(x.report.Problems, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: remedy})
+	}
+}
+
+func (x *verification) unchecked(index int64, remedy, format string, a ...any) {
+	if len(x.report.Unchecked) < maxProblems {
+		x.report.Unchecked = append(x.report.Unchecked, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: remedy})
+	}
+}
+
+// begin fixes what is verified: entries that come later are left alone.
+func (x *verification) begin(ctx context.Context) error {
+	l := x.ledger
+	err := l.store.View(ctx, func(v *store.View) (err error) {
+		if x.epochs, err = v.Epochs(ctx); err != nil {
+			return err
+		}
+		if len(x.epochs) == 0 {
+			x.problem(-1, remedyTamper, "the database holds no log")
+			return nil
+		}
+		head := x.epochs[len(x.epochs)-1]
+		x.end = head.Base + head.Size
+		switch _, _, known := l.anchor.latest(); {
+		case l.refusal != nil:
+			x.report.Anchor = "refuses"
+			x.problem(-1, verdict.AsError(l.refusal).Remedy, "%v", l.refusal)
+		case !known || l.adopted:
+			x.report.Anchor = "absent"
+			x.unchecked(-1, "compare the checkpoint with one that was kept elsewhere: verdict log checkpoint, verdict log witness",
+				"no checkpoint of this log was kept outside the database before now")
+		default:
+			x.report.Anchor = "agrees"
+			if err := l.trust(ctx, v, head); errors.Is(err, ErrAnchor) {
+				x.report.Anchor = "refuses"
+				x.problem(-1, verdict.AsError(err).Remedy, "%v", err)
+			} else if err != nil {
+				return err
+			}
+		}
+		x.keys, err = l.keysSince(ctx, v, newKeyring())
+		if err != nil && ctx.Err() == nil {
+			x.problem(-1, remedyTamper, "the key events do not make a history: %v", err)
+			x.keys, err = l.keysNow(), nil
+		}
+		return err
+	})
+	x.report.Position = Position(x.end)
+	x.rows = newRowSums(x.epochs)
+	return err
+}
+
+// epoch verifies the tree of one epoch: workers compute leaves, this goroutine puts them
+// in order and builds the tree.
+func (x *verification) epoch(ctx context.Context, i int) error {
+	h := x.epochs[i]
+	x.follows(i)
+	chunks := int((h.Size + verifyChunk - 1) / verifyChunk)
+	ready := make([]chan *piece, chunks)
+	for n := range ready {
+		ready[n] = make(chan *piece, 1)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	slots := make(chan struct{}, 2*x.o.Workers) // pieces that exist at a time
+	next := make(chan int)
+	g.Go(func() error {
+		defer close(next)
+		for n := range chunks {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			select {
+			case next <- n:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range x.o.Workers {
+		g.Go(func() error {
+			for n := range next {
+				p, err := x.read(ctx, h, int64(n)*verifyChunk)
+				if err != nil {
+					return err
+				}
+				ready[n] <- p
+			}
+			return nil
+		})
+	}
+	t := &treeCheck{x: x, head: h, edge: &edge{}}
+	if i == len(x.epochs)-1 {
+		t.anchor, _, _ = x.ledger.anchor.latest()
+	}
+	g.Go(func() error {
+		for n := range ready {
+			select {
+			case p := <-ready[n]:
+				if err := t.take(ctx, p); err != nil {
+					return err
+				}
+				<-slots
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return t.finish()
+	})
+	return g.Wait()
+}
+
+// follows checks that positions and times of an epoch come after those of the one before.
+func (x *verification) follows(i int) {
+	h := x.epochs[i]
+	r := EpochReport{Origin: h.Origin, Base: h.Base, Size: h.Size}
+	x.last = 0
+	switch {
+	case i == 0 && (h.Base != 0 || h.Epoch != 1):
+		x.problem(-1, remedyTamper, "the first epoch of the log is gone")
+	case i > 0:
+		before := x.epochs[i-1]
+		r.Lost = h.Base - before.Base - before.Size
+		x.last = before.Latest
+		if r.Lost < 0 || h.Epoch != before.Epoch+1 {
+			x.problem(-1, remedyTamper, "the epoch %s does not follow the epoch %s", h.Origin, before.Origin)
+		}
+	}
+	x.report.Epochs = append(x.report.Epochs, r)
+}
+
+// treeCheck builds the tree of one epoch from leaves in order.
+type treeCheck struct {
+	x      *verification
+	head   store.Head
+	edge   *edge
+	anchor tlog.Tree // to be met on the way; N is 0 for none
+	broken bool      // the tree is known to be another one
+	other  []int64   // positions where the lowest tile holds another leaf
+}
+
+// take adds the leaves of the next piece.
+func (t *treeCheck) take(ctx context.Context, p *piece) error {
+	x := t.x
+	x.report.Verified += p.verified
+	x.report.Pruned += int64(len(p.pruned))
+	x.report.Signatures += p.signatures
+	x.pruned = append(x.pruned, p.pruned...)
+	for _, f := range p.problems {
+		x.problem(f.Index, f.Remedy, "%s", f.What)
+	}
+	for _, f := range p.unchecked {
+		x.unchecked(f.Index, f.Remedy, "%s", f.What)
+	}
+	t.broken = t.broken || len(p.problems)+len(p.unchecked)+len(p.other) > 0
+	if len(t.other) < maxProblems {
+		t.other = append(t.other, p.other...)
+	}
+	var filled []store.Tile
+	for i, leaf := range p.leaves {
+		seq := p.from + int64(i)
+		if at := p.times[i]; at != 0 {
+			if at < x.last {
+				x.problem(seq, remedyTamper, "entry %d was recorded before the entry in front of it: one of the two times was changed", seq)
+			}
+			x.last = at
+		}
+		if r := p.receipts[seq]; r != nil {
+			t.receipt(seq, p.times[i], r)
+		}
+		t.edge.add(leaf, func(tile store.Tile) {
+			if tile.Level > 0 { // the lowest level was compared leaf by leaf
+				filled = append(filled, tile)
+			}
+		})
+		t.anchored()
+	}
+	x.rows.at(p.from).add(p.rows)
+	x.rows.replace(p.replacing)
+	x.done += int64(len(p.leaves))
+	if x.o.Progress != nil {
+		x.o.Progress(x.done, x.end)
+	}
+	return t.compare(ctx, filled)
+}
+
+// anchored compares with the anchor when the tree is as large as that.
+func (t *treeCheck) anchored() {
+	if t.anchor.N == 0 || t.edge.size != t.anchor.N {
+		return
+	}
+	if root, err := t.edge.root(); err != nil || root != t.anchor.Hash {
+		t.x.problem(-1, remedyTamper, "the first %d entries of %s are not those of the checkpoint in the anchor", t.anchor.N, t.head.Origin)
+	}
+}
+
+// receipt checks what the log signed about the entries before it.
+func (t *treeCheck) receipt(seq, at int64, r *Receipt) {
+	root, err := t.edge.root()
+	switch {
+	case err != nil || r.Origin != t.head.Origin || r.To != seq || r.Size != t.edge.size || r.From < t.head.Base || r.From > r.To:
+		t.x.problem(seq, remedyTamper, "the receipt in entry %d is not one for the entries before it", seq)
+	case r.Root != root:
+		t.x.problem(seq, remedyTamper, "the receipt in entry %d was signed for other entries than those from %d to %d", seq, r.From, r.To)
+	case micros(r.At) != at:
+		t.x.problem(seq, remedyTamper, "the time at which entry %d was recorded is not the one that its receipt was signed with", seq)
+	}
+}
+
+// compare holds tiles above the lowest level against the database.
+func (t *treeCheck) compare(ctx context.Context, computed []store.Tile) error {
+	if len(computed) == 0 || t.broken {
+		return nil
+	}
+	stored := make([]store.Tile, len(computed))
+	for i, c := range computed {
+		stored[i] = store.Tile{Level: c.Level, N: c.N}
+	}
+	err := t.x.ledger.store.View(ctx, func(v *store.View) error { return v.Tiles(ctx, t.head.Epoch, stored) })
+	if err != nil {
+		return err
+	}
+	for i, c := range computed {
+		if string(stored[i].Data) != string(c.Data) {
+			first := t.head.Base + c.N<<(tileHeight*(c.Level+1))
+			t.x.problem(first, remedyTamper, "tile %d/%d of %s, over the entries from %d on, is not what its leaves give", c.Level, c.N, t.head.Origin, first)
+		}
+	}
+	return nil
+}
+
+// finish compares the root.
+func (t *treeCheck) finish() error {
+	root, err := t.edge.root()
+	if err != nil {
+		return err
+	}
+	t.x.report.Epochs[len(t.x.report.Epochs)-1].Root = root
+	h := t.head
+	tiles := t.edge.size == h.Size && string(root[:]) == string(h.Root)
+	for _, seq := range t.other {
+		if tiles {
+			t.x.problem(seq, remedyTamper, "the tile over entry %d was changed: the entry itself is what was logged", seq)
+		} else {
+			t.x.problem(seq, remedyTamper, "entry %d is not what was logged: its body, its signature or its place was changed", seq)
+		}
+	}
+	if t.edge.size != h.Size || string(root[:]) != string(h.Root) {
+		t.x.problem(-1, remedyTamper, "the %d leaves of %s do not give the root that its head names", t.edge.size, h.Origin)
+	}
+	if h.Size > 0 && h.Latest != t.x.last {
+		t.x.problem(-1, remedyTamper, "the head of %s names another time than its last entry", h.Origin)
+	}
+	return nil
+}
+
+// receiptOf reads a receipt's predicate.
+func receiptOf(predicate json.RawMessage) (*Receipt, error) {
+	r := &Receipt{}
+	if err := json.Unmarshal(predicate, r); err != nil {
+		return nil, fmt.Errorf("receipt: %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,268 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"verdict"
+	"verdict/blob"
+	"verdict/evidence"
+	"verdict/store"
+)
+
+// piece is what a worker found out about a run of entries.
+type piece struct {
+	from       int64
+	leaves     []tlog.Hash
+	times      []int64 // recorded, 0 for an entry that is gone
+	pruned     []int64
+	verified   int64
+	signatures int64
+	receipts   map[int64]*Receipt
+	rows       rowSum
+	replacing  []replacing // decisions and registers, in order
+	problems   []Problem
+	unchecked  []Problem
+	other      []int64 // positions where the lowest tile holds another leaf
+
+	x       *verification
+	hash    rowHasher
+	foreign []store.Entry
+}
+
+func (p *piece) problem(index int64, format string, a ...any) {
+	p.problems = append(p.problems, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: remedyTamper})
+}
+
+// read verifies the entries of an epoch from a leaf on, as far as one piece goes.
+func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*piece, error) {
+	n := min(verifyChunk, h.Size-leaf)
+	p := &piece{
+		x: x, from: h.Base + leaf, leaves: make([]tlog.Hash, 0, n), times: make([]int64, 0, n), receipts: map[int64]*Receipt{}, hash: x.rows.hasher(),
+	}
+	tiles := make([]byte, 0, n*tlog.HashSize)
+	end := p.from + n
+	err := x.ledger.store.View(ctx, func(v *store.View) error {
+		err := v.EachTile(ctx, h.Epoch, 0, leaf>>tileHeight, (leaf+n+tileWidth-1)>>tileHeight, func(t store.Tile) error {
+			if at := int(t.N<<tileHeight-leaf) * tlog.HashSize; at == len(tiles) { // else one before it is gone
+				tiles = append(tiles, t.Data...)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = v.EachBody(ctx, p.from, end, func(r store.Entry) error {
+			p.gone(r.Seq)
+			p.entry(ctx, r)
+			return ctx.Err()
+		})
+		if err != nil {
+			return err
+		}
+		p.gone(end)
+		if err := p.foreignBodies(ctx, v); err != nil {
+			return err
+		}
+		return p.prunedRows(ctx, v)
+	})
+	p.compare(tiles)
+	return p, err
+}
+
+// gone fills up with entries that should be there before a position.
+func (p *piece) gone(before int64) {
+	for seq := p.from + int64(len(p.leaves)); seq < before; seq++ {
+		p.problem(seq, "entry %d is gone from the database", seq)
+		p.leaves = append(p.leaves, tlog.Hash{})
+		p.times = append(p.times, 0)
+	}
+}
+
+// compare holds the leaves against the lowest tiles, so that the first entry that is not
+// what was logged has a name. A leaf that could not be computed is taken from the tile.
+// Which of the two was changed where they differ, the root tells.
+func (p *piece) compare(tiles []byte) {
+	for i, h := range p.leaves {
+		seq := p.from + int64(i)
+		if (i+1)*tlog.HashSize > len(tiles) {
+			p.problem(seq, "the tile over entry %d is gone or short", seq)
+			return
+		}
+		logged := tlog.Hash(tiles[i*tlog.HashSize:])
+		if h == (tlog.Hash{}) { // said already
+			p.leaves[i] = logged
+		} else if h != logged {
+			p.other = append(p.other, seq)
+		}
+	}
+}
+
+// entry verifies one row.
+func (p *piece) entry(ctx context.Context, r store.Entry) {
+	p.times = append(p.times, r.At)
+	leaf, err := p.leaf(ctx, r)
+	p.leaves = append(p.leaves, leaf)
+	var problem *verdict.Error
+	switch {
+	case err == nil:
+	case errors.Is(err, errCannot):
+		errors.As(err, &problem)
+		p.unchecked = append(p.unchecked, Problem{Index: r.Seq, What: fmt.Sprintf("entry %d could not be checked: %v", r.Seq, err), Remedy: remedyBlobs})
+	default:
+		p.problem(r.Seq, "entry %d does not hold: %v", r.Seq, err)
+	}
+}
+
+// errCannot marks what keeps an entry from being checked at all.
+var errCannot = errors.New("its bytes cannot be had")
+
+// leaf computes the leaf of a row and the rows that follow from it. The zero hash comes
+// with an error: there is no leaf.
+func (p *piece) leaf(ctx context.Context, r store.Entry) (tlog.Hash, error) {
+	if r.ToSeq != store.Open && r.Payload == nil && r.Leaf != nil {
+		p.pruned = append(p.pruned, r.Seq)
+		return tlog.RecordHash(r.Leaf), nil
+	}
+	payload, err := p.x.ledger.payload(ctx, r)
+	if err != nil {
+		if r.Payload == nil && !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrCorrupt) {
+			err = fmt.Errorf("%w: %w", errCannot, err)
+		}
+		return tlog.Hash{}, fmt.Errorf("body: %w", err)
+	}
+	b, err := bundleOf(payload, r)
+	if err != nil {
+		return tlog.Hash{}, fmt.Errorf("body: %w", err)
+	}
+	public := p.x.keys.public[r.Signer]
+	if public == nil {
+		return tlog.Hash{}, fmt.Errorf("its key %s is not enrolled", r.Signer)
+	}
+	leaf, err := evidence.Hashedrekord(b, public)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	p.verified++
+	p.rowsOf(ctx, r, b)
+	return tlog.RecordHash(leaf), nil
+}
+
+// rowsOf computes the index rows of a body again, and what else can be said of it.
+func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
+	s, err := b.Statement()
+	if err != nil {
+		p.problem(r.Seq, "the statement of entry %d cannot be read: %v", r.Seq, err)
+		return
+	}
+	public, err := p.x.keys.valid(r.Signer, r.Seq)
+	if err != nil {
+		p.problem(r.Seq, "entry %d: %v", r.Seq, err)
+	} else if p.x.o.Signatures {
+		if _, err := evidence.KeyVerifier(public).Verify(ctx, b); err != nil {
+			p.problem(r.Seq, "entry %d: %v", r.Seq, err)
+		} else {
+			p.signatures++
+		}
+	}
+	want, err := projectStatement(s, b, r.Signer)
+	if err != nil {
+		p.problem(r.Seq, "entry %d: %v", r.Seq, err)
+		return
+	}
+	want.at(r.Seq, r.At)
+	if column := differs(want.entry, r); column != "" || r.Size != int64(len(b.Payload())) {
+		p.problem(r.Seq, "the index of entry %d does not say what its body says: column %s", r.Seq, first(column, "size"))
+	}
+	if want.entry.Kind == string(verdict.KindReceipt) && want.foreign == nil {
+		receipt, err := receiptOf(s.Body())
+		if err != nil {
+			p.problem(r.Seq, "entry %d: %v", r.Seq, err)
+		} else {
+			p.receipts[r.Seq] = receipt
+		}
+	}
+	if want.foreign != nil {
+		p.foreign = append(p.foreign, r)
+	}
+	p.hash.projection(&p.rows, want)
+	p.replacing = append(p.replacing, p.hash.replacing(want)...)
+}
+
+// differs names the first column of the index that differs.
+func differs(want, got store.Entry) string {
+	for _, c := range []struct {
+		name      string
+		want, got string
+	}{
+		{"kind", want.Kind, got.Kind}, {"predicate_type", want.PredicateType, got.PredicateType}, {"producer", want.Producer, got.Producer},
+		{"service", want.Service, got.Service}, {"team", want.Team, got.Team}, {"environment", want.Environment, got.Environment},
+		{"point", want.Point, got.Point}, {"run", want.Run, got.Run}, {"actor", want.Actor, got.Actor}, {"retention", want.Retention, got.Retention},
+		{"subjects", want.Subjects, got.Subjects}, {"digest", string(want.Digest), string(got.Digest)}, {"identity", string(want.Identity), string(got.Identity)},
+		{"foreign_digest", want.ForeignDigest, got.ForeignDigest}, {"foreign_origin", want.ForeignOrigin, got.ForeignOrigin},
+	} {
+		if c.want != c.got {
+			return c.name
+		}
+	}
+	switch {
+	case want.Said != got.Said:
+		return "said"
+	case want.ForeignSeq != got.ForeignSeq:
+		return "foreign_seq"
+	case want.ToSeq != got.ToSeq:
+		return "to_seq"
+	}
+	return ""
+}
+
+// foreignBodies checks the foreign bundles of the piece against their ingestions.
+func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
+	for _, r := range p.foreign {
+		f, found, err := v.Foreign(ctx, r.Seq)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue // the row is missed when rows are compared
+		}
+		var b []byte
+		if f.Data != nil {
+			b, err = p.x.ledger.body.unpacked(f.Data, f.Size)
+		} else if b, err = p.x.ledger.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); err != nil && !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrCorrupt) {
+			p.unchecked = append(p.unchecked, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d could not be checked: %v", r.Seq, err), Remedy: remedyBlobs})
+			continue
+		}
+		if sum := sha256.Sum256(b); err != nil || hex.EncodeToString(sum[:]) != verdict.Digest(r.ForeignDigest).Hex() {
+			p.problem(r.Seq, "the foreign bundle of entry %d is not the one that its ingestion names", r.Seq)
+		}
+	}
+	return nil
+}
+
+// prunedRows takes from the index what pruned decisions and registers replaced: their
+// bodies no longer say it.
+func (p *piece) prunedRows(ctx context.Context, v *store.View) error {
+	if len(p.pruned) == 0 {
+		return nil
+	}
+	take := func(seq int64, x *projection) error {
+		if _, gone := slices.BinarySearch(p.pruned, seq); gone {
+			p.replacing = append(p.replacing, p.hash.replacing(x)...)
+		}
+		return nil
+	}
+	err := v.EachProjectionBetween(ctx, p.pruned[0], p.pruned[len(p.pruned)-1]+1, store.Projections{
+		Decision: func(d store.Decision) error { return take(d.From, &projection{decision: &d}) },
+		Register: func(r store.Register) error { return take(r.From, &projection{registers: []store.Register{r}}) },
+	})
+	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })
+	return err
+}
