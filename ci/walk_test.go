@@ -539,3 +539,12 @@ func TestUTF16IsText(t *testing.T) {
 		t.Error("NUL tells binary from text")
 	}
 }
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Skipf("go list %v: %v", args, err)
+	}
+	return string(out)
+}

@@ -1,0 +1,120 @@
+package ci
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"verdict"
+)
+
+// IgnoreFile is the file of false positives. It counts as the base of a change has it,
+// so that a change cannot excuse itself.
+const IgnoreFile = ".verdictignore"
+
+const (
+	ignoreSchema = "verdict-ignore/v1"
+	maxIgnores   = 10_000
+	maxIgnore    = 4 << 20 // bytes of the file
+)
+
+// Ignore states that a hit is a false positive. It accepts no risk.
+type Ignore struct {
+	Key     string `yaml:"key"` // Hit.Key
+	Reason  string `yaml:"reason"`
+	Owner   string `yaml:"owner"`
+	Expires Day    `yaml:"expires"` // the first day on which it no longer counts
+}
+
+// Day is a date as YYYY-MM-DD, in UTC.
+type Day struct{ time.Time }
+
+// UnmarshalYAML reads the date and refuses every other form.
+func (d *Day) UnmarshalYAML(n *yaml.Node) error {
+	t, err := time.ParseInLocation(time.DateOnly, n.Value, time.UTC)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a date like 2027-03-31", n.Line, n.Value)
+	}
+	d.Time = t
+	return nil
+}
+
+// ParseIgnores reads a file of false positives. Every entry needs key, reason, owner
+// and expires; an unknown key of the file is an error. The error is a *verdict.Error.
+func ParseIgnores(name string, data []byte) ([]Ignore, error) {
+	invalid := func(what string, err error) error {
+		return &verdict.Error{
+			Code: verdict.CodeInvalid, What: name + " cannot be read: " + what,
+			Remedy: "give each entry of false_positives its key, reason, owner and expires (YYYY-MM-DD), under schema: " + ignoreSchema, Err: err,
+		}
+	}
+	if len(data) > maxIgnore {
+		return nil, invalid(fmt.Sprintf("it is larger than %d bytes", maxIgnore), nil)
+	}
+	var file struct {
+		Schema         string   `yaml:"schema"`
+		FalsePositives []Ignore `yaml:"false_positives"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, invalid("it is not what is expected", err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, invalid("it holds more than one document", nil)
+	}
+	if file.Schema != ignoreSchema {
+		return nil, invalid(fmt.Sprintf("its schema is %q", file.Schema), nil)
+	}
+	if len(file.FalsePositives) > maxIgnores {
+		return nil, invalid(fmt.Sprintf("it has more than %d entries", maxIgnores), nil)
+	}
+	for i, x := range file.FalsePositives {
+		if err := x.check(); err != nil {
+			return nil, invalid(fmt.Sprintf("entry %d", i+1), err)
+		}
+	}
+	return file.FalsePositives, nil
+}
+
+func (x Ignore) check() error {
+	switch {
+	case !strings.HasPrefix(x.Key, secretKey):
+		return fmt.Errorf("the key %q is not that of a secret: false positives of another check are stated as VEX", x.Key)
+	case strings.TrimSpace(x.Reason) == "":
+		return errors.New("it has no reason")
+	case strings.TrimSpace(x.Owner) == "":
+		return errors.New("it has no owner")
+	case x.Expires.IsZero():
+		return errors.New("it does not expire")
+	}
+	return nil
+}
+
+// ignored divides hits into those that count and those that a live entry states to be
+// false positives. Entries that do not count any more are told.
+func ignored(hits []verdict.Hit, list []Ignore, file string, now time.Time) (counting []verdict.Hit, n int64, told []verdict.NotChecked) {
+	live := map[string]bool{}
+	for _, x := range list {
+		if now.Before(x.Expires.Time) {
+			live[x.Key] = true
+			continue
+		}
+		told = append(told, verdict.NotChecked{Path: file, Reason: fmt.Sprintf(
+			"the false positive %s expired on %s and does not count any more (owner %s)", shown(x.Key), x.Expires.Format(time.DateOnly), shown(x.Owner))})
+	}
+	counting = []verdict.Hit{}
+	for _, h := range hits {
+		if live[h.Key] {
+			n++
+			continue
+		}
+		counting = append(counting, h)
+	}
+	return counting, n, told
+}

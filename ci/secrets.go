@@ -1,0 +1,227 @@
+package ci
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"verdict"
+	"verdict/git"
+)
+
+// SecretsCheck is the name of the check in its report.
+const SecretsCheck = "secrets"
+
+// maxHits bounds a report. More are counted, and leave the report incomplete.
+const maxHits = 10_000
+
+// SecretsOptions are what the secrets check takes besides files.
+type SecretsOptions struct {
+	Version string // of Verdict
+	// Ignores are the false positives, as the base of the change has them, and their
+	// file's name.
+	Ignores    []Ignore
+	IgnoreFile string
+	Now        func() time.Time
+}
+
+// Secrets is a Reader that finds credentials in files. It keeps no secret after the
+// file that holds it was read: of each stays its rule, its place, and 16 bits of its
+// hash.
+type Secrets struct {
+	o     SecretsOptions
+	rules *ruleSet
+
+	mu     sync.Mutex // guards what follows
+	hits   []secretHit
+	more   int // hits beyond maxHits
+	files  int64
+	bytes  int64
+	binary int64
+	failed []verdict.NotChecked
+}
+
+// secretHit is a hit before it has its key: several may share one until all are known.
+type secretHit struct {
+	rule    *rule
+	path    string
+	lines   []int64
+	check   string
+	length  int // characters; 0 for a hit on the file as such
+	allowed bool
+}
+
+// NewSecrets makes the check. It is for one walk.
+func NewSecrets(o SecretsOptions) (*Secrets, error) {
+	rules, err := loadRules()
+	if err != nil {
+		return nil, err
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Secrets{o: o, rules: rules}, nil
+}
+
+// Wants refuses the paths that the rule set leaves out: lockfiles, images, and what was
+// built or brought in by others.
+func (s *Secrets) Wants(f File) bool { return !s.rules.pathAllowed(f.Path) }
+
+// Read searches one file.
+func (s *Secrets) Read(ctx context.Context, f File, content []byte) {
+	if isBinary(content) {
+		s.mu.Lock()
+		s.binary++
+		s.mu.Unlock()
+		return
+	}
+	found, err := s.rules.find(ctx, f.Path, text(content))
+	hits := gathered(f.Path, found)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files++
+	s.bytes += f.Size
+	if err != nil {
+		s.failed = append(s.failed, verdict.NotChecked{Path: shown(f.Path), Reason: reason("the search did not finish", err), Blocks: true})
+	}
+	room := max(0, maxHits-len(s.hits))
+	s.more += max(0, len(hits)-room)
+	s.hits = append(s.hits, hits[:min(len(hits), room)]...)
+}
+
+// gathered makes one hit of the same secret in several lines.
+func gathered(path string, found []finding) []secretHit {
+	var hits []secretHit
+	seen := map[string]int{}
+	for _, f := range found {
+		id := f.rule.ID + "\x00" + f.secret
+		if n, known := seen[id]; known {
+			hits[n].lines = append(hits[n].lines, f.line)
+			hits[n].allowed = hits[n].allowed || f.allowed
+			continue
+		}
+		seen[id] = len(hits)
+		hits = append(hits, secretHit{
+			rule: f.rule, path: path, lines: []int64{f.line}, check: checkValue(f.secret), length: len([]rune(f.secret)), allowed: f.allowed,
+		})
+	}
+	return hits
+}
+
+// checkValue is what a key says about the secret itself: 16 bits of its hash. It tells a
+// replaced secret from the one that was stated to be a false positive (all but one in
+// 65,536), and it cannot be turned back: of the guesses for a weak password, one in
+// 65,536 fits, whatever is spent on guessing, and the hash of the same secret is the
+// same everywhere, so that several places tell no more.
+func checkValue(secret string) string {
+	sum := sha256.Sum256([]byte("verdict secret check v1\x00" + secret))
+	return fmt.Sprintf("%x", sum[:2])
+}
+
+const secretKey = "secret:"
+
+// Report says what was found in the files of the walk that m describes.
+func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out, named := s.named(m)
+	r := verdict.Report{
+		Check:      SecretsCheck,
+		Tool:       verdict.Tool{Name: "verdict with the rules of " + RulesVersion, Version: s.o.Version, Rules: s.rules.digest},
+		Scope:      verdict.Scope{Path: scope, Files: s.files, Bytes: s.bytes, Inputs: s.files},
+		NotChecked: append(m.notChecked(s, true), s.failed...),
+	}
+	hits, n, told := ignored(s.keyed(append(slices.Clone(s.hits), named...)), s.o.Ignores, s.o.IgnoreFile, s.o.Now())
+	r.Hits, r.Ignored, r.NotChecked = hits, n, append(r.NotChecked, told...)
+	aside := func(n int64, what string) {
+		if n > 0 {
+			r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%s: %d", what, n)})
+		}
+	}
+	aside(s.binary, "binary files, whose content was not searched")
+	aside(out, "files that the rule set leaves out by their path, as lockfiles, images, documents and code brought in by others")
+	r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "values that are encoded (base64, hex, percent) were searched as they stand, not decoded; git history was not searched"})
+	if s.more > 0 {
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%d more hits than a report holds are not listed", s.more), Blocks: true})
+	}
+	r.Complete = complete(r.NotChecked)
+	return r
+}
+
+func complete(list []verdict.NotChecked) bool {
+	return !slices.ContainsFunc(list, func(n verdict.NotChecked) bool { return n.Blocks })
+}
+
+// named goes by paths alone: files that the rule set leaves out, and files that are
+// secrets by their name, whatever they hold.
+func (s *Secrets) named(m *Manifest) (out int64, hits []secretHit) {
+	for _, e := range m.Entries {
+		switch {
+		case e.Mode == git.ModeLink:
+		case s.rules.pathAllowed(e.Path):
+			out++
+		default:
+			hits = append(hits, gathered(e.Path, s.rules.named(e.Path))...)
+		}
+	}
+	return out, hits
+}
+
+// keyed gives each hit its key, its words and its place in the order. Two secrets that
+// share rule, path and check value are told apart by their order in the file.
+func (s *Secrets) keyed(found []secretHit) []verdict.Hit {
+	slices.SortStableFunc(found, func(a, b secretHit) int {
+		if c := strings.Compare(a.path, b.path); c != 0 {
+			return c
+		}
+		if c := int(a.lines[0] - b.lines[0]); c != 0 {
+			return c
+		}
+		return strings.Compare(a.rule.ID, b.rule.ID)
+	})
+	hits := []verdict.Hit{}
+	taken := map[string]int{}
+	for _, f := range found {
+		h := verdict.Hit{
+			Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(f.path), Detector: f.rule.ID, Message: f.message(),
+			Severity: verdict.SeverityCritical, Path: shown(f.path), Line: f.lines[0],
+		}
+		if generic(f.rule) {
+			h.Severity = verdict.SeverityHigh
+		}
+		if taken[h.Key]++; taken[h.Key] > 1 {
+			h.Key += fmt.Sprintf("#%d", taken[h.Key])
+		}
+		h.Fix = "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
+			IgnoreFile + " on the branch that the change goes to"
+		hits = append(hits, h)
+	}
+	return hits
+}
+
+// message says what was found and never what it is.
+func (f secretHit) message() string {
+	var b bytes.Buffer
+	b.WriteString(strings.TrimSuffix(f.rule.Description, "."))
+	if f.length > 0 {
+		fmt.Fprintf(&b, " (%d characters, not shown)", f.length)
+	}
+	if len(f.lines) > 1 {
+		fmt.Fprintf(&b, "; also in line")
+		for _, l := range f.lines[1:min(len(f.lines), 6)] {
+			fmt.Fprintf(&b, " %d", l)
+		}
+		if len(f.lines) > 6 {
+			fmt.Fprintf(&b, " and %d more", len(f.lines)-6)
+		}
+	}
+	if f.allowed {
+		b.WriteString("; the gitleaks:allow comment beside it does not count: a change cannot excuse itself")
+	}
+	return b.String()
+}
