@@ -19,6 +19,8 @@ export VERDICT_CORPORA
 
 # Every fuzz target of the project, one line each; a law compares the list with the code.
 FUZZ = \
+	./report:FuzzNeutral \
+	./cmd/verdict:FuzzConfig \
 	./evidence:FuzzParseStatement \
 	./evidence:FuzzParseBundle \
 	./evidence/sigstore:FuzzVerify
