@@ -1,6 +1,7 @@
 package decisionmap
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,5 +146,114 @@ func TestNoFixtureBelongsToARuleThatDoesNotExist(t *testing.T) {
 	}
 	if len(lintRules) != 32 {
 		t.Errorf("the table has %d rules; the design has 33 with VD-A04, which needs history", len(lintRules))
+	}
+}
+
+func TestTheTextOfTheLinter(t *testing.T) {
+	m := load(t, `schema: verdict/v1
+service: payments-api
+team: payments
+adopting: true
+adopting_until: 2027-02-01
+environments: {dev: {tier: dev}, prod: {tier: prod, promote_from: dev, blast_radius: global}}
+points:
+  - id: ci.licences
+    question: Is every licence allowed and is every notice shipped?
+    mode: warn
+    needs: [licences, environment]
+    policy: [acme.no-remedy, acme.missing]
+`)
+	var b strings.Builder
+	if err := WriteProblems(&b, Lint(m, stepOne, LintOptions{Now: now}), NotBuilt(m, stepOne)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "lint.txt", []byte(b.String()))
+}
+
+func TestWhileAdoptingThreeRulesWarnUntilTheDayThatIsNamed(t *testing.T) {
+	const text = `schema: verdict/v1
+service: payments-api
+team: payments
+owner: lead@acme.example
+iac: infra
+adopting: true
+environments: {dev: {tier: dev}, prod: {tier: prod, promote_from: dev, exposure: internet, data: restricted, blast_radius: service, rollback: required}}
+`
+	dated := load(t, text+"adopting_until: 2027-02-01\n")
+	severities := func(m *Map, o LintOptions) (out []string, what string) {
+		for _, p := range Lint(m, stepOne, o) {
+			out = append(out, p.ID+" "+string(p.Severity))
+			what += p.What + "\n"
+		}
+		return out, what
+	}
+	for name, c := range map[string]struct {
+		m        *Map
+		o        LintOptions
+		severity string
+		says     string
+	}{
+		"before the day they warn":                     {dated, LintOptions{Now: now}, "W", "an error from 2027-02-01"},
+		"from the day on they bind":                    {dated, LintOptions{Now: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)}, "E", "the time of adopting is over"},
+		"without a day it is ninety days from now":     {load(t, text), LintOptions{Now: now}, "W", "an error from 2027-02-21"},
+		"or ninety days from the beginning":            {load(t, text), LintOptions{Now: now, AdoptingSince: now.AddDate(0, 0, -30)}, "W", "an error from 2027-01-22"},
+		"which may be over":                            {load(t, text), LintOptions{Now: now, AdoptingSince: now.AddDate(0, 0, -91)}, "E", "over"},
+		"without a clock nobody can say that it is on": {load(t, text), LintOptions{}, "E", "over"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, what := severities(c.m, c.o)
+			want := []string{"VD-E04 " + c.severity, "VD-G01 " + c.severity, "VD-G02 " + c.severity}
+			if !slices.Equal(got, want) || !strings.Contains(what, c.says) {
+				t.Errorf("got %v: %s", got, what)
+			}
+		})
+	}
+}
+
+// A ci rule that reads the environment must not decide, whether or not anybody linted.
+func TestAMapIsNotBoundToRulesThatReadWhatTheirLayerMayNot(t *testing.T) {
+	licences := "sources: {scanner: [licences]}\npoints: [{id: ci.licences, question: \"Is every licence allowed?\", needs: [licences], policy: %s, produces: {kind: licences-check}, owner: legal, feeds: [artifact.trust]}]\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"the environment":           {strings.Replace(licences, "%s", "acme.reads-environment", 1), "reads input.environment.exposure"},
+		"everything":                {strings.Replace(licences, "%s", "acme.reads-everything", 1), "reads the whole input"},
+		"promotions":                {strings.Replace(licences, "%s", "acme.reads-promotions", 1), "reads input.promotions"},
+		"an approval, as a need":    {"points: [{id: code.review, needs: [change, approval]}]\n", "needs approval"},
+		"a finding of the run time": {"points: [{id: artifact.trust, needs: [sbom, drift-finding]}]\n", "needs drift-finding"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := Bind(load(t, smallest+c.text), stepOne)
+			var e *verdict.Error
+			if !errors.As(err, &e) || e.Remedy == "" || !strings.Contains(e.What, "VD-L02") || !strings.Contains(e.What, c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if err := Bind(acme(t), stepOne); err != nil {
+		t.Errorf("acme's map is refused: %v", err)
+	}
+}
+
+func TestPointsWithoutRulesYetAreNamedAndTypingErrorsAreNotAmongThem(t *testing.T) {
+	m := load(t, smallest)
+	got := NotBuilt(m, stepOne)
+	if len(got) != len(m.Points)-2 || slices.Contains(got, "ci.secrets") || slices.Contains(got, "ci.vulnerabilities") || !slices.Contains(got, "artifact.trust") {
+		t.Errorf("not built yet: %v", got)
+	}
+	typo := load(t, smallest+"points: [{id: artifact.trust, policy: verdict.rules.artifact.truts}]\n")
+	if slices.Contains(NotBuilt(typo, stepOne), "artifact.trust") {
+		t.Error("a typing error counts as not built yet")
+	}
+	problems := Lint(typo, stepOne, LintOptions{Now: now})
+	if len(problems) != 1 || problems[0].ID != "VD-P01" || !strings.Contains(problems[0].What, `the nearest is "verdict.rules.artifact.trust"`) {
+		t.Errorf("got %+v", problems)
+	}
+	if got := NotBuilt(m, bundle{}); len(got) != len(m.Points) {
+		t.Errorf("an empty bundle decides %d points", len(m.Points)-len(got))
+	}
+}
+
+func TestTheExampleOrganisationLintsClean(t *testing.T) {
+	if problems := Lint(acme(t), stepOne, LintOptions{Now: now}); len(problems) != 0 {
+		t.Errorf("got %+v", problems)
 	}
 }

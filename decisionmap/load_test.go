@@ -19,13 +19,18 @@ team: payments
 owner: lead@acme.example
 `
 
-func acme(t *testing.T) *Map {
+func acmeText(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile("../examples/acme/verdict.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Load("acme.yaml", data)
+	return string(data)
+}
+
+func acme(t *testing.T) *Map {
+	t.Helper()
+	m, err := Load("acme.yaml", []byte(acmeText(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
