@@ -1,5 +1,5 @@
 module payments.acme.example/api
 
-go 1.26
+go 1.26.0
 
 require golang.org/x/text v0.43.0
