@@ -28,39 +28,39 @@ text{fill:#e7ebf1}.bg{fill:#12161c}.lanebg{fill:#1a2029;stroke:#2b3440}.note,.mo
 `
 
 // svg writes the page. Every text in it went through escape.
-func (pg *page) svg() string {
+func (g *page) svg() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="map-title map-desc" viewBox="0 0 %s %s" width="%s" height="%s">`+"\n",
-		num(pg.width), num(pg.height), num(pg.width), num(pg.height))
-	fmt.Fprintf(&b, "<title id=\"map-title\">%s</title>\n<desc id=\"map-desc\">%s</desc>\n", escape(pg.title), escape(pg.describe()))
+		num(g.width), num(g.height), num(g.width), num(g.height))
+	fmt.Fprintf(&b, "<title id=\"map-title\">%s</title>\n<desc id=\"map-desc\">%s</desc>\n", escape(g.title), escape(g.describe()))
 	b.WriteString("<style>" + style + "</style>\n")
 	b.WriteString(`<defs><pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0V8" stroke-width="4"/></pattern>` +
 		`<marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker>` +
 		`<marker id="tipback" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path class="tipback" d="M0 0L8 4L0 8z"/></marker></defs>` + "\n")
-	fmt.Fprintf(&b, `<rect class="bg" width="%s" height="%s"/>`+"\n", num(pg.width), num(pg.height))
-	writeLabels(&b, pg.labels)
-	for _, l := range pg.lanesAt {
+	fmt.Fprintf(&b, `<rect class="bg" width="%s" height="%s"/>`+"\n", num(g.width), num(g.height))
+	writeLabels(&b, g.labels)
+	for _, l := range g.lanesAt {
 		fmt.Fprintf(&b, `<rect class="lanebg" x="%s" y="%s" width="%s" height="%s" rx="8"/>`+"\n", num(l.x), num(l.y), num(l.w), num(l.h))
 		writeLabels(&b, l.labels)
 	}
-	for _, w := range pg.wires {
-		pg.writeWire(&b, w)
+	for _, w := range g.wires {
+		g.writeWire(&b, w)
 	}
-	for _, boxes := range append(pg.boxes, pg.environments) {
+	for _, boxes := range append(g.boxes, g.environments) {
 		for _, x := range boxes {
 			writeBox(&b, x)
 		}
 	}
-	pg.writeLegend(&b)
+	g.writeLegend(&b)
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
 // describe is the drawing in words, for those who do not see it.
-func (pg *page) describe() string {
+func (g *page) describe() string {
 	var b strings.Builder
-	b.WriteString(pg.subtitle + ".")
-	for i, nodes := range pg.lanes {
+	b.WriteString(g.subtitle + ".")
+	for i, nodes := range g.lanes {
 		fmt.Fprintf(&b, " Layer %s:", verdict.Layers[i])
 		if len(nodes) == 0 {
 			b.WriteString(" no points.")
@@ -105,14 +105,14 @@ func writeMark(b *strings.Builder, m verdict.Mode, at pt) {
 	}
 }
 
-func (pg *page) writeWire(b *strings.Builder, w wire) {
+func (g *page) writeWire(b *strings.Builder, w wire) {
 	class, tip := "wire", "tip"
 	if w.edge.feedback {
 		class, tip = "wire back", "tipback"
 	}
 	fmt.Fprintf(b, `<path class="%s" marker-end="url(#%s)" d="%s">`, class, tip, rounded(w.points))
-	if !pg.leadership {
-		from, to := pg.lanes[w.edge.from.lane][w.edge.from.at], pg.lanes[w.edge.to.lane][w.edge.to.at]
+	if !g.leadership {
+		from, to := g.lanes[w.edge.from.lane][w.edge.from.at], g.lanes[w.edge.to.lane][w.edge.to.at]
 		fmt.Fprintf(b, "<title>%s</title>", escape(w.edge.label+": "+from.name+" to "+to.name))
 	}
 	b.WriteString("</path>\n")
@@ -141,8 +141,8 @@ func toward(p, q pt) pt {
 	return pt{step(p.x, q.x), step(p.y, q.y)}
 }
 
-func (pg *page) writeLegend(b *strings.Builder) {
-	x, y := margin+lanePad, pg.legendY
+func (g *page) writeLegend(b *strings.Builder) {
+	x, y := margin+lanePad, g.legendY
 	for _, m := range []struct {
 		mode verdict.Mode
 		text string

@@ -154,24 +154,24 @@ func TestBoxesDoNotOverlapAndNoTextLeavesItsBox(t *testing.T) {
 }
 
 // checkPage is the geometry of a drawing that can be read.
-func checkPage(t *testing.T, pg *page) {
+func checkPage(t *testing.T, g *page) {
 	t.Helper()
 	var boxes []box
-	for i, lane := range pg.boxes {
+	for i, lane := range g.boxes {
 		for _, b := range lane {
-			if !inside(b.rect, pg.lanesAt[i].rect) {
+			if !inside(b.rect, g.lanesAt[i].rect) {
 				t.Errorf("%s leaves its lane", b.node.name)
 			}
 		}
 		boxes = append(boxes, lane...)
-		checkLabels(t, pg.lanesAt[i].rect, pg.lanesAt[i].labels)
+		checkLabels(t, g.lanesAt[i].rect, g.lanesAt[i].labels)
 	}
-	boxes = append(boxes, pg.environments...)
+	boxes = append(boxes, g.environments...)
 	if len(boxes) > maxNodes {
 		t.Errorf("%d boxes", len(boxes))
 	}
-	canvas := rect{0, 0, pg.width, pg.height}
-	checkLabels(t, canvas, pg.labels)
+	canvas := rect{0, 0, g.width, g.height}
+	checkLabels(t, canvas, g.labels)
 	for i, b := range boxes {
 		checkLabels(t, b.rect, b.labels)
 		if !inside(b.rect, canvas) {
@@ -183,7 +183,7 @@ func checkPage(t *testing.T, pg *page) {
 			}
 		}
 	}
-	for _, w := range pg.wires {
+	for _, w := range g.wires {
 		checkWire(t, w, boxes, canvas)
 	}
 }

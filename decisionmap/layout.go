@@ -71,7 +71,7 @@ type page struct {
 // layout places lanes side by side, boxes one below the other, and runs each edge
 // through the gutters between lanes, never over a box.
 func (p *picture) layout() *page {
-	pg := &page{picture: p, boxes: make([][]box, len(p.lanes))}
+	g := &page{picture: p, boxes: make([][]box, len(p.lanes))}
 	r := newRouting(p)
 	top := margin + 62
 	boxesTop := top + headHeight + float64(len(r.above))*trackGap + 8
@@ -84,34 +84,34 @@ func (p *picture) layout() *page {
 		y := boxesTop
 		for k, n := range nodes {
 			b := newBox(n, rect{x + lanePad, y, boxWidth, 0}, r.ports(spot{i, k}), p.leadership)
-			pg.boxes[i] = append(pg.boxes[i], b)
+			g.boxes[i] = append(g.boxes[i], b)
 			y += b.h + boxGap
 		}
 		bottom = max(bottom, y)
-		pg.lanesAt = append(pg.lanesAt, lane{rect: rect{x, top, w + 2*lanePad, 0}})
+		g.lanesAt = append(g.lanesAt, lane{rect: rect{x, top, w + 2*lanePad, 0}})
 		x += w + 2*lanePad + r.gutterWidth(i)
 	}
-	pg.width = x + margin
+	g.width = x + margin
 	bottom += float64(len(r.below))*trackGap + 4
-	for i := range pg.lanesAt {
-		pg.lanesAt[i].h = bottom - top
-		pg.headLane(i)
+	for i := range g.lanesAt {
+		g.lanesAt[i].h = bottom - top
+		g.headLane(i)
 	}
-	r.run(pg, top+headHeight, bottom)
-	pg.labels = append(pg.labels, label{margin, margin + 18, titleSize, "title", fit(p.title, pg.width-2*margin, titleSize, true)},
-		label{margin, margin + 40, bodySize, "note", fit(p.subtitle, pg.width-2*margin, bodySize, false)})
-	pg.placeEnvironments(bottom + 30)
-	return pg
+	r.run(g, top+headHeight, bottom)
+	g.labels = append(g.labels, label{margin, margin + 18, titleSize, "title", fit(p.title, g.width-2*margin, titleSize, true)},
+		label{margin, margin + 40, bodySize, "note", fit(p.subtitle, g.width-2*margin, bodySize, false)})
+	g.placeEnvironments(bottom + 30)
+	return g
 }
 
-func (pg *page) headLane(i int) {
-	l := &pg.lanesAt[i]
+func (g *page) headLane(i int) {
+	l := &g.lanesAt[i]
 	layer := verdict.Layers[i]
 	l.labels = []label{
 		{l.x + lanePad, l.y + 21, 14, "lane", string(layer)},
 		{l.x + lanePad, l.y + 38, noteSize, "note", trustIn[layer]},
 	}
-	if len(pg.lanes[i]) == 0 {
+	if len(g.lanes[i]) == 0 {
 		l.labels = append(l.labels, label{l.x + lanePad, l.y + headHeight + 32, noteSize, "note", "no points"})
 	}
 }
@@ -187,25 +187,25 @@ func fit(s string, width, size float64, bold bool) string {
 	return longestHead(s, width-measure("…", size, bold), func(t string) float64 { return measure(t, size, bold) }) + "…"
 }
 
-func (pg *page) placeEnvironments(y float64) {
-	pg.legendY = y
-	if len(pg.picture.environments) == 0 {
-		pg.height = y + margin
+func (g *page) placeEnvironments(y float64) {
+	g.legendY = y
+	if len(g.picture.environments) == 0 {
+		g.height = y + margin
 		return
 	}
-	pg.labels = append(pg.labels, label{margin + lanePad, y + 4, 14, "lane", "environments"})
+	g.labels = append(g.labels, label{margin + lanePad, y + 4, 14, "lane", "environments"})
 	x, rowTop, rowBottom := margin+lanePad, y+18, 0.0
-	for _, n := range pg.picture.environments {
-		if x+boxWidth > pg.width-margin {
+	for _, n := range g.picture.environments {
+		if x+boxWidth > g.width-margin {
 			x, rowTop = margin+lanePad, rowBottom+boxGap
 		}
-		b := newBox(n, rect{x, rowTop, boxWidth, 0}, 0, pg.leadership)
-		pg.environments = append(pg.environments, b)
+		b := newBox(n, rect{x, rowTop, boxWidth, 0}, 0, g.leadership)
+		g.environments = append(g.environments, b)
 		rowBottom = max(rowBottom, b.y+b.h)
 		x += boxWidth + boxGap
 	}
-	pg.legendY = rowBottom + 30
-	pg.height = pg.legendY + margin
+	g.legendY = rowBottom + 30
+	g.height = g.legendY + margin
 }
 
 // routing gives each edge its way: ports at boxes, tracks in the gutter behind each
@@ -302,30 +302,30 @@ func (r *routing) gutterWidth(i int) float64 {
 
 // run gives every edge its line. Rows above the boxes begin at top, rows below end at
 // bottom.
-func (r *routing) run(pg *page, top, bottom float64) {
+func (r *routing) run(g *page, top, bottom float64) {
 	for _, e := range r.p.edges {
-		out, in := r.ends(pg, e)
+		out, in := r.ends(g, e)
 		first, last := gutters(e)
-		x1 := r.trackX(pg, first, e)
+		x1 := r.trackX(g, first, e)
 		points := []pt{out, {x1, out.y}}
 		if first != last {
 			y := top + 8 + trackGap*float64(slices.Index(r.above, e.from))
 			if e.from.lane > e.to.lane {
 				y = bottom - 6 - trackGap*float64(slices.Index(r.below, e.from))
 			}
-			x2 := r.trackX(pg, last, e)
+			x2 := r.trackX(g, last, e)
 			points = append(points, pt{x1, y}, pt{x2, y}, pt{x2, in.y})
 		} else {
 			points = append(points, pt{x1, in.y})
 		}
-		pg.wires = append(pg.wires, wire{append(points, in), e})
+		g.wires = append(g.wires, wire{append(points, in), e})
 	}
 }
 
 // trackX is where an edge runs in a gutter. What goes forward keeps to the left half,
 // where what comes from higher runs further left, so that edges to one box do not cross;
 // what comes back keeps to the right half, in the same way mirrored.
-func (r *routing) trackX(pg *page, gutter int, e edge) float64 {
+func (r *routing) trackX(g *page, gutter int, e edge) float64 {
 	var forward, back []track
 	for _, t := range r.tracks[gutter] {
 		if t.from.lane > gutter {
@@ -339,12 +339,12 @@ func (r *routing) trackX(pg *page, gutter int, e edge) float64 {
 	if i < 0 {
 		i = len(forward) + len(back) - 1 - slices.Index(back, t)
 	}
-	l := pg.lanesAt[gutter]
+	l := g.lanesAt[gutter]
 	return l.x + l.w + 10 + float64(i)*trackGap
 }
 
-func (r *routing) ends(pg *page, e edge) (out, in pt) {
-	from, to := pg.boxes[e.from.lane][e.from.at], pg.boxes[e.to.lane][e.to.at]
+func (r *routing) ends(g *page, e edge) (out, in pt) {
+	from, to := g.boxes[e.from.lane][e.from.at], g.boxes[e.to.lane][e.to.at]
 	back, same := e.from.lane > e.to.lane, e.from.lane == e.to.lane
 	out = pt{from.x + from.w, portY(from, r.right[e.from], port{e.from, e.feedback, true})}
 	if back {

@@ -102,6 +102,7 @@ type linter struct {
 	source RuleSource
 	opts   LintOptions
 	rules  map[string][]verdict.Rule // point id → the rules that its selectors name
+	words  map[string][]string       // point id → the words of its question that mean something
 	rule   LintRule                  // the one that runs
 	out    []Problem
 }
@@ -119,9 +120,9 @@ func Lint(m *Map, rules RuleSource, opts LintOptions) []Problem {
 }
 
 func newLinter(m *Map, rules RuleSource, opts LintOptions) *linter {
-	l := &linter{Map: m, source: rules, opts: opts, rules: map[string][]verdict.Rule{}, out: []Problem{}}
+	l := &linter{Map: m, source: rules, opts: opts, rules: map[string][]verdict.Rule{}, words: map[string][]string{}, out: []Problem{}}
 	for _, p := range m.Points {
-		l.rules[p.ID] = selectAll(rules, p.Policy)
+		l.rules[p.ID], l.words[p.ID] = selectAll(rules, p.Policy), questionWords(p.Question)
 	}
 	return l
 }

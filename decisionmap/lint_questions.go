@@ -39,6 +39,7 @@ func noTwins(l *linter) { // VD-Q02
 				keep, drop := keepOf(o, p)
 				l.found("points."+drop.ID, fmt.Sprintf("%s and %s %s", o.ID, p.ID, shared),
 					fmt.Sprintf("keep %s, which comes earlier or owns it by name, and take it out of %s", keep.ID, drop.ID))
+				break // a third twin is told when this one is gone
 			}
 		}
 	}
@@ -46,7 +47,7 @@ func noTwins(l *linter) { // VD-Q02
 
 // sharedBetween names the first thing that two points share, or nothing.
 func (l *linter) sharedBetween(a, b Point) string {
-	if wa, wb := questionWords(a.Question), questionWords(b.Question); len(wa) > 0 && slices.Equal(wa, wb) {
+	if wa, wb := l.words[a.ID], l.words[b.ID]; len(wa) > 0 && slices.Equal(wa, wb) {
 		return fmt.Sprintf("ask one question: %q", clip(b.Question))
 	}
 	for _, s := range a.Policy {
@@ -84,7 +85,7 @@ func keepOf(a, b Point) (keep, drop Point) {
 func noEchoes(l *linter) { // VD-Q03
 	for i, p := range l.Points {
 		for _, o := range l.Points[:i] {
-			a, b := questionWords(o.Question), questionWords(p.Question)
+			a, b := l.words[o.ID], l.words[p.ID]
 			if len(a) == 0 || len(b) == 0 || slices.Equal(a, b) {
 				continue // VD-Q01 and VD-Q02
 			}
@@ -97,6 +98,7 @@ func noEchoes(l *linter) { // VD-Q03
 			if 5*both >= 4*max(len(a), len(b)) {
 				l.found(at(p, "question"), fmt.Sprintf("%s asks nearly what %s asks: %d of %d words are the same", p.ID, o.ID, both, max(len(a), len(b))),
 					"say in the question what sets it apart, or keep one of the two points")
+				break
 			}
 		}
 	}
