@@ -26,11 +26,18 @@ import (
 
 // Ledger is what the engine needs of the ledger.
 type Ledger interface {
+	// Find lists entries, newest first; an empty list means that there is none.
 	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	// Bundle gives the signed bytes of an entry; an error when they were pruned or are
+	// damaged.
 	Bundle(ctx context.Context, index int64) (*evidence.Bundle, error)
+	// Append records a bundle durably, once, however often it is appended.
 	Append(ctx context.Context, b *evidence.Bundle) (ledger.Entry, error)
+	// DecisionStatement finds a decision by its id or a unique beginning of it.
 	DecisionStatement(ctx context.Context, id string, at ledger.Position) (ledger.Entry, *evidence.Statement, error)
+	// PutBlob keeps content under its digest; Blob gives it back, verified.
 	PutBlob(ctx context.Context, content []byte) (verdict.Digest, error)
+	// Blob gives content that PutBlob kept.
 	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
 }
 
