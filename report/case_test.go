@@ -181,13 +181,16 @@ func hostile(r Run) Run {
 }
 
 // outlandish is what a document may be that somebody else wrote: no word of it is ours.
-func outlandish[T any](r T) T {
+func outlandish[T any](r T) T { return foreign(r, func() string { return hostileWords }) }
+
+// foreign puts words in front of every text of a document.
+func foreign[T any](r T, words func() string) T {
 	r = full(r)
 	var walk func(reflect.Value)
 	walk = func(v reflect.Value) {
 		switch v.Kind() {
 		case reflect.String:
-			v.SetString(hostileWords + " " + v.String())
+			v.SetString(words() + " " + v.String())
 		case reflect.Slice:
 			for i := range v.Len() {
 				walk(v.Index(i))

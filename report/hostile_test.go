@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"verdict"
 )
 
@@ -33,6 +35,42 @@ func TestHostileTextActsInNoFormat(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The same with words that nobody thought of.
+func TestForeignTextActsInNoFormat(t *testing.T) {
+	nasty := rapid.SampledFrom([]string{"::", "::error::", ":", "##", "#", "##vso[", "##[", "]", ";", "%0A", "%", "\n", "\r", " ", "\t", "\x1b[", "\u009b", "\u202e", "\xff", "\x00", "é", "\u2028", "\u200b", "]]>", "<!--", "|", "`", "@a", "verdict_abababababababababababababababab"})
+	part := rapid.OneOf(nasty, rapid.String())
+	all := []Run{cases()["mixed"], cases()["undecided"]}
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOfN(part, 40, 40).Draw(t, "parts")
+		n := 0
+		words := func() string { n++; return parts[n%40] + parts[(n*7)%40] + parts[(n*11)%40] }
+		r := foreign(all[rapid.IntRange(0, 1).Draw(t, "run")], words)
+		for _, format := range Formats {
+			var b strings.Builder
+			if err := Write(&b, format, r); err != nil {
+				t.Fatal(err)
+			}
+			if why := acting(strings.ReplaceAll(b.String(), "⚠️", "!")); why != "" {
+				t.Fatalf("%s holds %s", format, why)
+			}
+		}
+		for _, p := range []Pipeline{{Name: "github"}, {Name: "azure"}} {
+			var b strings.Builder
+			if err := p.Publish(&b, r, sameChance()); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				if p.Name == "github" && !githubLine.MatchString(line) || p.Name == "azure" && !azureLine.MatchString(line) {
+					t.Fatalf("%s gets %q", p.Name, line)
+				}
+				if why := acting(strings.TrimLeft(line, "#:")); why != "" {
+					t.Fatalf("%s gets %s", p.Name, why)
+				}
+			}
+		}
+	})
 }
 
 func TestHostileFailuresActInNoFormat(t *testing.T) {

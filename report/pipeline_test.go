@@ -75,7 +75,7 @@ func TestNoPipelineIsDetectedWhereThereIsNone(t *testing.T) {
 }
 
 var (
-	githubLine = regexp.MustCompile(`^::(error|warning|notice) (file=[^:,]+,(line=\d+,)?)?title=[^:,]+::[^:]`)
+	githubLine = regexp.MustCompile(`^::(error|warning|notice) (file=[^:,]+,(line=\d+,)?)?title=[^:,]+::`)
 	azureLine  = regexp.MustCompile(`^##vso\[task\.(logissue type=(error|warning);(sourcepath=[^;\]]+;)?(linenumber=\d+;)?|uploadsummary|setvariable variable=(outcome|enforced|decisions);isOutput=true|complete result=SucceededWithIssues;)\]`)
 )
 

@@ -100,6 +100,10 @@ func newRoot(a *app, configFile *string) *cobra.Command {
 	root.Version = version()
 	root.SetVersionTemplate("verdict {{.Version}}\n")
 	a.config.global(root, configFile)
+	// It fails for a flag that does not exist, which the line above declares.
+	_ = root.RegisterFlagCompletionFunc("output", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return strings.Split(c.Annotations[formatsOf], ", "), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
 	return root
 }
 

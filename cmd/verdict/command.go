@@ -34,6 +34,9 @@ type command struct {
 	sub []command // a group has these and nothing to run
 }
 
+// formatsOf is the annotation of a command that lists what -o may ask for.
+const formatsOf = "verdict_formats"
+
 // runner is a command at work. It returns nil for exit code 0, exit(n) for an answer
 // with another code, and an error otherwise.
 type runner func(ctx context.Context, a *app, args []string) error
@@ -80,6 +83,9 @@ func (c command) cobra(a *app) *cobra.Command {
 	}
 	for _, s := range c.sub {
 		out.AddCommand(s.cobra(a))
+	}
+	if len(c.formats) > 1 {
+		out.Annotations = map[string]string{formatsOf: strings.Join(c.formats, ", ")}
 	}
 	if c.setup == nil {
 		out.RunE = missing

@@ -7,11 +7,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flags declares the flags of one command. A flag is required when its usage must not be
-// left out; every flag is also a variable and a configuration key.
+// flags declares the flags of one command. Every flag is also a variable and a key of
+// the configuration file.
 type flags struct {
 	set  *pflag.FlagSet
-	must map[string]bool
+	must map[string]bool // the required ones, by name
 }
 
 func (f *flags) add(v *value, name, short, help string) *pflag.Flag {

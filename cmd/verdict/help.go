@@ -124,6 +124,9 @@ func helpText(c *cobra.Command, s screen) string {
 	}
 	head("Usage")
 	fmt.Fprintf(&b, "  %s\n", useLine(c))
+	if f := c.Annotations[formatsOf]; f != "" {
+		fmt.Fprintf(&b, "  -o takes %s\n", f)
+	}
 	if c.HasAvailableSubCommands() {
 		head("Commands")
 		var rows [][]string

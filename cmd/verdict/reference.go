@@ -58,6 +58,9 @@ func markdownReference(root *cobra.Command) string {
 			fmt.Fprintf(&b, "\n%s\n", c.Long)
 		}
 		fmt.Fprintf(&b, "\n```\n%s\n```\n", useLine(c))
+		if f := c.Annotations[formatsOf]; f != "" {
+			fmt.Fprintf(&b, "\n`-o` takes %s.\n", f)
+		}
 		if c.Example != "" {
 			fmt.Fprintf(&b, "\nExamples:\n\n```\n%s\n```\n", c.Example)
 		}
@@ -113,8 +116,12 @@ func writeManual(root *cobra.Command, dir string) error {
 func manualPage(c *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH %s 1 \"\" verdict Verdict\n.SH NAME\n%s \\- %s\n.SH SYNOPSIS\n.B %s\n", roff(strings.ToUpper(anchor(c))), roff(anchor(c)), roff(c.Short), roff(useLine(c)))
-	if c.Long != "" {
-		fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roffParagraphs(c.Long))
+	long := c.Long
+	if f := c.Annotations[formatsOf]; f != "" {
+		long = strings.TrimLeft(long+"\n\n-o takes "+f+".", "\n")
+	}
+	if long != "" {
+		fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roffParagraphs(long))
 	}
 	flags := c.LocalNonPersistentFlags()
 	if !c.HasParent() {

@@ -19,7 +19,7 @@ func lookAt(w io.Writer, env environment) screen {
 	s := screen{width: 80}
 	if f, ok := w.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) {
 		s.terminal = env.get("TERM") != "dumb"
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
 			s.width = min(max(columns, 40), 100)
 		}
 	}
