@@ -28,7 +28,7 @@ var allowed = strings.Fields(`
 	array.concat array.flatten array.reverse array.slice intersection union
 	internal.member_2 internal.member_3 graph.reachable walk
 	object.filter object.get object.keys object.remove object.subset object.union object.union_n
-	json.filter json.patch json.remove json.is_valid json.marshal json.marshal_with_options json.unmarshal
+	json.filter json.remove json.is_valid json.marshal json.marshal_with_options json.unmarshal
 	yaml.is_valid yaml.marshal yaml.unmarshal
 
 	concat contains endswith indexof indexof_n lower replace split sprintf startswith substring
@@ -45,7 +45,7 @@ var allowed = strings.Fields(`
 	crypto.hmac.equal crypto.hmac.md5 crypto.hmac.sha1 crypto.hmac.sha256 crypto.hmac.sha512
 	crypto.md5 crypto.sha1 crypto.sha256
 	crypto.x509.parse_certificate_request crypto.x509.parse_certificates io.jwt.decode
-	net.cidr_contains net.cidr_contains_matches net.cidr_expand net.cidr_intersects net.cidr_is_valid net.cidr_merge
+	net.cidr_contains net.cidr_expand net.cidr_intersects net.cidr_is_valid net.cidr_merge
 	time.add_date time.clock time.date time.diff time.format time.now_ns
 	time.parse_duration_ns time.parse_ns time.parse_rfc3339_ns time.weekday
 	rego.metadata.chain rego.metadata.rule print internal.print`)
@@ -64,6 +64,8 @@ var refusedFor = map[string]string{
 	"trace":                        "replay traces every rule without it",
 	"rego.parse_module":            "rules do not read rules",
 	"graph.reachable_paths":        "it does not stop at the deadline; graph.reachable does",
+	"json.patch":                   "its cost grows with the square of what it changes, past the deadline; use object.union and object.remove",
+	"net.cidr_contains_matches":    "its cost grows with the square of its arguments, past the deadline; use net.cidr_contains with `some`",
 	"graphql.":                     "it does not stop at the deadline",
 	"regex.globs_match":            "its cost grows beyond any deadline; use regex.match or glob.match",
 	"strings.render_template":      "its loops do not stop at the deadline; use sprintf or concat",

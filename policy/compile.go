@@ -153,9 +153,13 @@ func (c *compilation) screen(name string, m *ast.Module) {
 	if within(pkg, "verdict") && !strings.HasPrefix(name, builtinPrefix) {
 		c.problem(where(m.Package.Location), "package "+pkg+" belongs to Verdict", "give your rules a prefix of their own, such as package acme.ci.naming")
 	}
+	if !plainPackage.MatchString(pkg) {
+		c.problem(where(m.Package.Location), "package "+pkg+" has a name that needs quotes", "use letters, digits and _ between the dots")
+	}
+	c.formats(m)
 	for _, r := range m.Rules {
 		at := where(r.Location)
-		switch r.Head.Name.String() {
+		switch r.Head.Ref()[0].Value.String() {
 		case "check":
 			if r.Default && statusOf(r.Head.Value) != string(verdict.RuleFail) {
 				c.problem(at, "a default that does not fail makes every missing fact a pass",
@@ -165,6 +169,36 @@ func (c *compilation) screen(name string, m *ast.Module) {
 			c.problem(at, "a rule cannot make exceptions", "record an exception with scope, owner and expiry instead; decisions apply it after the rules")
 		}
 	}
+}
+
+// wideFormat finds a width or precision in a format that comes from an argument or has
+// four digits: one such verb fills a megabyte, and sprintf does not look at the deadline.
+var wideFormat = regexp.MustCompile(`%[^a-zA-Z%]*(\*|[0-9]{4})`)
+
+// formats demands that formats are written out.
+func (c *compilation) formats(m *ast.Module) {
+	check := func(op *ast.Term, args []*ast.Term) {
+		if op.String() != ast.Sprintf.Name || len(args) == 0 {
+			return
+		}
+		f, ok := args[0].Value.(ast.String)
+		if !ok || wideFormat.MatchString(string(f)) {
+			c.problem(where(op.Location), "the format of sprintf is not written out, or as wide as an argument says",
+				"write the format as text with widths below 1000, or use concat or a template string")
+		}
+	}
+	ast.WalkExprs(m, func(e *ast.Expr) bool {
+		if e.IsCall() {
+			check(e.OperatorTerm(), e.Operands())
+		}
+		return false
+	})
+	ast.WalkTerms(m, func(t *ast.Term) bool {
+		if call, ok := t.Value.(ast.Call); ok {
+			check(call[0], call[1:])
+		}
+		return false
+	})
 }
 
 // statusOf reads "status" of an object that is written out; "" when it is not.
@@ -196,6 +230,7 @@ func (c *compilation) build(map[string]string) error {
 	return nil
 }
 
+var plainPackage = regexp.MustCompile(`^[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*$`)
 var undefinedFunction = regexp.MustCompile(`undefined function ([\w.]+)`)
 var undefinedInput = regexp.MustCompile(`undefined ref: (input\.[\w.\[\]"-]*)`)
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,14 +76,64 @@ func (b *Bundle) Evaluate(ctx context.Context, q Query) (*Evaluation, error) {
 	}
 	select {
 	case slots <- struct{}{}:
-		defer func() { <-slots }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a core to evaluate rules: %w", context.Cause(ctx))
 	}
 	r := b.newRun(ctx, input, q.Input.Decision.Layer, q.At)
-	defer r.stop()
-	r.trace = q.Trace
-	return r.all(ctx, rules), nil
+	if q.Trace != nil {
+		r.trace = &bytes.Buffer{}
+	}
+	e := r.bounded(ctx, rules)
+	if e == nil {
+		return b.abandoned(rules), nil
+	}
+	if q.Trace != nil {
+		if _, err := r.trace.WriteTo(q.Trace); err != nil {
+			return nil, fmt.Errorf("write the trace of the rules: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// bounded waits for the rules, and a grace beyond their deadline: most builtins look at
+// it and some do not. nil says that they are still under way. They keep their core until
+// they end, so that however many of them there are, they take no more than all cores.
+func (r *run) bounded(ctx context.Context, rules []*rule) *Evaluation {
+	done := make(chan *Evaluation, 1)
+	go func() {
+		defer func() { <-slots }()
+		defer r.stop()
+		growStack()
+		done <- r.all(ctx, rules)
+	}()
+	patience := time.NewTimer(2 * r.limits.Deadline)
+	defer patience.Stop()
+	select {
+	case e := <-done:
+		return e
+	case <-patience.C:
+		return nil
+	}
+}
+
+// growStack gives a new goroutine the stack that the engine's recursion needs. Growing
+// to it step by step copies the stack each time, which costs a quarter of an evaluation.
+//
+//go:noinline
+func growStack() byte {
+	var space [64 << 10]byte
+	return space[len(slots)]
+}
+
+// abandoned says of every rule that there is no answer: which of them did not stop
+// cannot be read while it runs.
+func (b *Bundle) abandoned(rules []*rule) *Evaluation {
+	e := &Evaluation{Results: []Result{}, Silent: []string{}, Faults: make([]verdict.Fault, len(rules))}
+	for i, x := range rules {
+		e.Faults[i] = *faultOf(x, FaultDeadline, fmt.Sprintf("one of these rules did not stop %s after its deadline", b.limits.Deadline),
+			"find it with `verdict policy test` and make it read less at a time")
+	}
+	return e
 }
 
 func (b *Bundle) active(q Query) ([]*rule, error) {
@@ -109,7 +160,7 @@ type run struct {
 	stop    func()
 	cache   topdown.VirtualCache
 	indexed bool
-	trace   io.Writer
+	trace   *bytes.Buffer
 	watch   topdown.QueryTracer // sees what runs, for coverage
 }
 

@@ -125,7 +125,7 @@ func (c *compilation) ruleOf(pkg string, head *ast.Rule, a annotation) *rule {
 // partialOf describes a conftest-style set. Its effect is in its name; METADATA is
 // welcome and not needed, and what it lacks stays empty for the lint to tell.
 func (c *compilation) partialOf(pkg, name string, head *ast.Rule, a annotation) *rule {
-	if head.Head.RuleKind() != ast.MultiValue {
+	if head.Head.RuleKind() != ast.MultiValue || len(head.Head.Ref()) != 1 {
 		c.problem(where(head.Location), name+" in package "+pkg+" is not a set of messages", "write `"+name+" contains msg if …`")
 		return nil
 	}

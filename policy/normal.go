@@ -131,7 +131,7 @@ func ParseInput(b []byte) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(again, b) {
+	if in.Schema != InputSchema || !bytes.Equal(again, b) {
 		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: "the document is not " + InputSchema + " in its canonical form",
 			Remedy: "replay the input exactly as the decision recorded it; `verdict why ID -o json` names it"}
 	}

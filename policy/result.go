@@ -224,7 +224,7 @@ func eachMember(o ast.Object, f func(string, ast.Value) error) error {
 			return fmt.Errorf("a name is %s, not text", ast.ValueName(k.Value))
 		}
 		if err := f(string(name), v.Value); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", string(name), err)
 		}
 		return nil
 	})

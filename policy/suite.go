@@ -247,7 +247,7 @@ func (e *Evaluation) differs(x Expectation) string {
 			what += ": " + r.Message
 		}
 		for _, f := range e.Faults {
-			if got == ExpectFault && strings.HasPrefix(f.What, "rule "+x.Rule+" ") {
+			if f.Rule == x.Rule {
 				what += ": " + f.What
 			}
 		}

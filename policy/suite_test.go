@@ -2,6 +2,8 @@ package policy
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -23,3 +25,15 @@ func TestEveryBuiltinRuleHoldsTheLaws(t *testing.T) {
 		t.Errorf("%d of %d rules proven", report.Proof.Rules, len(mustBuiltin(t).Rules()))
 	}
 }
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var symlink = os.Symlink
