@@ -37,23 +37,25 @@ type anchor struct {
 
 const anchorSlot = 1024
 
-// openAnchor opens the anchor of an origin, if there is one.
+// openAnchor opens the anchor of an origin, if there is one. With an error of ErrAnchor
+// comes an anchor that knows nothing.
 func openAnchor(dir, origin string, v note.Verifier) (*anchor, error) {
 	a := &anchor{path: filepath.Join(dir, origin), origin: origin, verify: v}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, a.unusable(err)
+		return a, a.unusable(err)
 	}
 	f, err := os.OpenFile(a.path, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return a, nil
 	}
 	if err != nil {
-		return nil, a.unusable(err)
+		return a, a.unusable(err)
 	}
 	a.file = f
 	if _, _, err := a.read(); err != nil {
 		f.Close()
-		return nil, err
+		a.file = nil
+		return a, err
 	}
 	return a, nil
 }

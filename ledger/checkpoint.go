@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -74,34 +75,45 @@ func plainHost(s string) bool {
 	return s != "" && len(s) <= 253 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" && s[0] != '.' && s[0] != '-'
 }
 
-// checkpointKeys gives the two halves of the key of the open epoch.
-func checkpointKeys(k LogKey, head store.Head) (note.Signer, note.Verifier, error) {
-	vkey, err := evidence.VerifierKey(head.Origin, k.Public())
-	if err != nil {
-		return nil, nil, err
-	}
-	if vkey != head.Key {
-		return nil, nil, &verdict.Error{
-			Code: verdict.CodeConflict, What: fmt.Sprintf("the log key given is not the one that signs the checkpoints of %s", head.Origin),
-			Remedy: "put back the key file that belongs to this data directory; if it is lost, begin a new origin with verdict log epoch",
+// verifierOf reads the public half of the key of an epoch.
+func verifierOf(h store.Head) (note.Verifier, error) {
+	v, err := note.NewVerifier(h.Key)
+	if err != nil || v.Name() != h.Origin {
+		return nil, &verdict.Error{
+			Code: verdict.CodeConflict, What: "the verifier key of " + h.Origin + " in the database is none of that name",
+			Remedy: "somebody changed the database: restore it from a backup, then run verdict log verify", Err: errors.Join(ErrAnchor, err),
 		}
 	}
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil {
-		return nil, nil, fmt.Errorf("verifier key %s: %w", vkey, err)
-	}
-	signer, err := k.Signer(head.Origin)
-	if err != nil {
-		return nil, nil, fmt.Errorf("signer of %s: %w", head.Origin, err)
-	}
-	return signer, verifier, nil
+	return v, nil
 }
+
+// checkpointSigner gives the signing half, if k is the key of the epoch.
+func checkpointSigner(k LogKey, h store.Head) (note.Signer, error) {
+	vkey, err := evidence.VerifierKey(h.Origin, k.Public())
+	if err != nil {
+		return nil, err
+	}
+	if vkey != h.Key {
+		return nil, &verdict.Error{
+			Code: verdict.CodeConflict, What: fmt.Sprintf("the log key given is not the one that signs the checkpoints of %s", h.Origin),
+			Remedy: "put back the key file that belongs to this data directory; if it is lost, begin a new origin with verdict log epoch --lost-key",
+			Err:    errLogKey,
+		}
+	}
+	return k.Signer(h.Origin)
+}
+
+var errLogKey = errors.New("another log key")
 
 // sign makes the checkpoint of a head that is committed. Ed25519 gives the same bytes
 // for the same head each time.
 func (l *Ledger) sign(h store.Head) (Checkpoint, error) {
+	return signHead(h, l.signer)
+}
+
+func signHead(h store.Head, by note.Signer) (Checkpoint, error) {
 	c := Checkpoint{Origin: h.Origin, Size: h.Size, Root: tlog.Hash(h.Root), Position: Position(h.Base + h.Size)}
-	signed, err := note.Sign(&note.Note{Text: checkpointText(c.Origin, c.tree())}, l.signer)
+	signed, err := note.Sign(&note.Note{Text: checkpointText(c.Origin, c.tree())}, by)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("sign checkpoint %d of %s: %w", h.Size, h.Origin, err)
 	}

@@ -1,12 +1,15 @@
 package ledger
 
 import (
+	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/store"
 )
 
 // Ingestion is the predicate by which an enrolled key of ours vouches for evidence of
@@ -43,6 +46,9 @@ func (in Ingestion) check() error {
 	if in.PredicateType == "" || in.Size <= 0 || in.Index < 0 || in.Producer == (IngestedFrom{}) {
 		return errors.New("ingestion: predicate type, size, index or producer is missing")
 	}
+	if in.Origin != "" && !plainHost(in.Origin) {
+		return fmt.Errorf("ingestion: %.80q is no origin", in.Origin)
+	}
 	return nil
 }
 
@@ -53,4 +59,103 @@ func hexOf(d verdict.Digest) ([]byte, error) {
 		return nil, fmt.Errorf("%.80q is not a sha256 digest", d)
 	}
 	return b, nil
+}
+
+// Arrival is evidence of somebody else that is to be ingested.
+type Arrival struct {
+	Bundle *evidence.Bundle
+	// Producer is who signed it, as an evidence.Verifier found.
+	Producer evidence.Producer
+	// Origin and Index say where it stood in another log; an empty Origin: in none. One
+	// place in another log is taken once: another statement for it is a CodeConflict.
+	Origin string
+	Index  int64
+	// Context is that of the ingestion; its time is the caller's clock.
+	Context verdict.Context
+}
+
+// Ingest records evidence of somebody else, which the caller has verified: a statement
+// of ours that names it, signed by signer, is logged, and the bundle is kept as it came.
+// A decision, approval or release that comes this way is a claim and takes no effect.
+func (l *Ledger) Ingest(ctx context.Context, foreign *evidence.Bundle, by evidence.Producer, signer evidence.Signer, c verdict.Context) (Entry, error) {
+	e, err := l.IngestAll(ctx, signer, []Arrival{{Bundle: foreign, Producer: by, Context: c}})
+	if err != nil {
+		return Entry{}, err
+	}
+	return e[0], nil
+}
+
+// IngestAll records arrivals in their order. What was recorded before gives the entry of
+// then. Up to 256 are recorded together or not at all.
+func (l *Ledger) IngestAll(ctx context.Context, signer evidence.Signer, arrivals []Arrival) ([]Entry, error) {
+	out := make([]Entry, 0, len(arrivals))
+	for len(arrivals) > 0 {
+		n := min(len(arrivals), maxTogether)
+		items := make([]*prepared, n)
+		for i, a := range arrivals[:n] {
+			var err error
+			if items[i], err = l.arrive(ctx, signer, a); err != nil {
+				return nil, fmt.Errorf("evidence %d of %d: %w", i+1, len(arrivals), err)
+			}
+		}
+		entries, err := l.enqueue(ctx, &request{items: items})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, entries...)
+		arrivals = arrivals[n:]
+	}
+	return out, nil
+}
+
+// arrive writes and prepares the ingestion of one arrival.
+func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) (*prepared, error) {
+	foreign, err := a.Bundle.Statement()
+	if err != nil {
+		return nil, err
+	}
+	raw := a.Bundle.JSON()
+	sum := sha256.Sum256(raw)
+	s, err := evidence.New(verdict.KindIngestion, foreign.Subjects, Ingestion{
+		Bundle: verdict.NewDigest("sha256", hex.EncodeToString(sum[:])), Size: int64(len(raw)), Payload: a.Bundle.PayloadDigest(),
+		PredicateType: foreign.PredicateType, Identity: foreign.Identity(a.Producer.String()), Producer: IngestedFrom(a.Producer), Origin: a.Origin, Index: a.Index,
+	}, a.Context, l.o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	b, err := evidence.Sign(ctx, s, signer)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = b.Statement(); err != nil { // rows come from what was signed
+		return nil, err
+	}
+	key, err := l.signerOf(ctx, b, nil)
+	if err != nil {
+		return nil, err
+	}
+	x, err := l.prepareStatement(ctx, b, s, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	if x.entry.Payload == nil { // the digest of its row is that of the foreign payload
+		return nil, fmt.Errorf("an ingestion of %d bytes", x.entry.Size)
+	}
+	x.bundle = &store.ForeignBundle{To: store.Open, Size: int64(len(raw))}
+	x.bundle.Data, err = l.keep(ctx, raw)
+	return x, err
+}
+
+// Range lists the entries [from, to) in their order, at most 10,000 of them: what sync
+// sends, from the position that it reached.
+func (l *Ledger) Range(ctx context.Context, from, to Position) ([]Entry, error) {
+	var rows []store.Entry
+	err := l.store.View(ctx, func(v *store.View) (err error) {
+		rows, err = v.EntriesBetween(ctx, int64(from), to.upTo(), maxList)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entriesOf(rows)
 }

@@ -135,26 +135,37 @@ func (l *Ledger) head(ctx context.Context) (head store.Head, found bool, err err
 // load takes up the open epoch: its key, its anchor, the enrolled keys.
 func (l *Ledger) load(ctx context.Context, head store.Head) error {
 	var err error
-	if l.signer, l.verify, err = checkpointKeys(l.o.LogKey, head); err != nil {
+	if l.verify, err = verifierOf(head); err != nil {
 		return err
+	}
+	if l.signer, err = checkpointSigner(l.o.LogKey, head); err != nil {
+		if err = l.refuse(err); err != nil {
+			return err
+		}
 	}
 	if l.anchor, err = openAnchor(l.o.AnchorDir, head.Origin, l.verify); err != nil {
+		if err = l.refuse(err); err != nil {
+			return err
+		}
+	}
+	if err := l.closePrevious(ctx, head); err != nil {
 		return err
 	}
-	l.keys = newKeyring()
 	err = l.store.View(ctx, func(v *store.View) error {
 		current, _, err := v.Head(ctx)
 		if err != nil {
 			return err
 		}
 		if err = l.agree(ctx, v, current); err != nil {
-			if !l.o.Inspect || !errors.Is(err, ErrAnchor) {
+			if err = l.refuse(err); err != nil {
 				return err
 			}
-			l.refusal = err
 		}
 		l.trusted = current
-		l.keys, err = l.keysSince(ctx, v, l.keys)
+		l.keys, err = l.keysSince(ctx, v, newKeyring())
+		if err != nil && l.refusal != nil { // an inspection looks at what there is
+			l.keys, err = newKeyring(), nil
+		}
 		return err
 	})
 	if err != nil || l.refusal != nil {
@@ -165,6 +176,18 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 		l.o.Logger.Warn("no anchor was found, the checkpoint of the database becomes the first", "origin", head.Origin, "size", l.trusted.Size)
 	}
 	return l.anchor.create(l.sign(l.trusted))
+}
+
+// refuse keeps for an inspection why the log takes no entry, and gives any other error
+// back.
+func (l *Ledger) refuse(err error) error {
+	if !l.o.Inspect || !errors.Is(err, ErrAnchor) && !errors.Is(err, errLogKey) {
+		return err
+	}
+	if l.refusal == nil {
+		l.refusal = err
+	}
+	return nil
 }
 
 // Close waits for what is under way and closes the store. Closing again is no error.

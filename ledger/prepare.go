@@ -18,11 +18,10 @@ import (
 // does not depend on its position was done by the caller's goroutine.
 type prepared struct {
 	*projection
-	leaf    tlog.Hash
-	bundle  *store.ForeignBundle
-	event   *identity.KeyEvent
-	signer  *ecdsa.PublicKey // that the signature was verified with
-	foreign []byte           // the foreign bundle, as it came
+	leaf   tlog.Hash
+	bundle *store.ForeignBundle // what an ingestion vouches for
+	event  *identity.KeyEvent
+	signer *ecdsa.PublicKey // that the signature was verified with
 }
 
 // prepare verifies a bundle against the enrolled keys and computes leaf, body and rows.

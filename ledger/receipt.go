@@ -68,7 +68,7 @@ func (l *Ledger) addReceipt(ctx context.Context, p *plan, batch []*request) erro
 		return nil
 	}
 	h := p.tail.head
-	x, err := l.own(ctx, verdict.KindReceipt, Receipt{
+	x, err := l.own(ctx, verdict.KindReceipt, h.Origin, Receipt{
 		Origin: h.Origin, From: max(p.tail.receipt, h.Base), To: p.next(), Size: h.Size, Root: tlog.Hash(h.Root), At: fromMicros(p.at),
 	}, p.at)
 	if err != nil {
@@ -86,8 +86,7 @@ func (l *Ledger) addReceipt(ctx context.Context, p *plan, batch []*request) erro
 }
 
 // own makes a statement of the log about itself.
-func (l *Ledger) own(ctx context.Context, k verdict.Kind, predicate any, at int64) (*prepared, error) {
-	origin := l.signer.Name()
+func (l *Ledger) own(ctx context.Context, k verdict.Kind, origin string, predicate any, at int64) (*prepared, error) {
 	sum := sha256.Sum256([]byte(origin))
 	about := []verdict.Subject{{Kind: verdict.SubjectLog, Name: origin, Digest: verdict.NewDigest("sha256", hex.EncodeToString(sum[:]))}}
 	s, err := evidence.New(k, about, predicate, verdict.Context{At: fromMicros(at), Retention: "log"}, l.o.Rand)

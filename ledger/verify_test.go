@@ -41,23 +41,30 @@ func TestAnUntouchedLedgerVerifies(t *testing.T) {
 	}
 }
 
-func TestEachChangeOfTheDatabaseIsDetectedAndLocated(t *testing.T) {
-	exec := func(statements ...string) func(*testing.T, *sql.DB) {
-		return func(t *testing.T, db *sql.DB) {
-			for _, s := range statements {
-				r, err := db.Exec(s)
-				if err != nil {
-					t.Fatalf("%s: %v", s, err)
-				}
-				if n, _ := r.RowsAffected(); n == 0 {
-					t.Fatalf("%s changed nothing", s)
-				}
-			}
+// tamper changes the database behind the ledger's back.
+func tamper(t *testing.T, b *bed, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", b.database()+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		r, err := db.Exec(s)
+		if err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+		if n, _ := r.RowsAffected(); n == 0 {
+			t.Fatalf("%s changed nothing", s)
 		}
 	}
+}
+
+func TestEachChangeOfTheDatabaseIsDetectedAndLocated(t *testing.T) {
+	exec := func(statements ...string) []string { return statements }
 	for _, c := range []struct {
 		name   string
-		change func(*testing.T, *sql.DB)
+		change []string
 		index  int64
 		says   string
 	}{
@@ -91,18 +98,11 @@ func TestEachChangeOfTheDatabaseIsDetectedAndLocated(t *testing.T) {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			db, err := sql.Open("sqlite", b.database())
-			if err != nil {
-				t.Fatal(err)
-			}
 			if strings.Contains(c.name, "tile") { // a log of 42 entries has one tile, of one level
-				exec(`INSERT INTO tile SELECT epoch, 1, 0, zeroblob(length(data)) FROM tile`)(t, db)
+				tamper(t, b, `INSERT INTO tile SELECT epoch, 1, 0, zeroblob(length(data)) FROM tile`)
 			}
-			c.change(t, db)
-			if err := db.Close(); err != nil {
-				t.Fatal(err)
-			}
-			l, err = b.try(func(o *ledger.Options) { o.Inspect = true })
+			tamper(t, b, c.change...)
+			l, err := b.try(func(o *ledger.Options) { o.Inspect = true })
 			if err != nil {
 				t.Fatal(err)
 			}

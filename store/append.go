@@ -105,6 +105,18 @@ func (s *Store) Append(ctx context.Context, plan func(*View) (*Batch, error)) er
 	})
 }
 
+// BeginEpoch opens the epoch that the batch of plan builds on, and writes the batch, in
+// one transaction.
+func (s *Store) BeginEpoch(ctx context.Context, plan func(*View) (*Batch, error)) error {
+	return s.engine.Write(ctx, func(r Reader) ([]Statement, error) {
+		b, err := plan(&View{r})
+		if err != nil {
+			return nil, err
+		}
+		return append([]Statement{openEpoch(b.From)}, b.statements()...), nil
+	})
+}
+
 // Known is what an append needs to know first: the open epoch, and for each identity
 // that was recorded already, under its bytes as key, the entry that holds it.
 func (v *View) Known(ctx context.Context, identities [][]byte) (Head, map[string]int64, error) {

@@ -17,6 +17,9 @@ const (
 	// Index: primary key of entry, a range in order.
 	bodiesStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE seq >= $1 AND seq < $2 ORDER BY seq`
 
+	// Index: primary key of entry, a range in order.
+	entriesBetweenStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT $3`
+
 	// Index: primary key of foreign_bundle.
 	foreignStatement = `SELECT from_seq, to_seq, size, data FROM foreign_bundle WHERE from_seq = $1`
 
@@ -78,6 +81,11 @@ func (v *View) EachBody(ctx context.Context, from, to int64, each func(Entry) er
 		}
 		return each(e)
 	}})
+}
+
+// EntriesBetween lists the entries [from, to), in order, without their bodies.
+func (v *View) EntriesBetween(ctx context.Context, from, to, limit int64) ([]Entry, error) {
+	return list(ctx, v, entriesBetweenStatement, []any{from, to, limit}, readEntry)
 }
 
 // EachOfKind calls each with the own entries of a kind from a position on, in order,

@@ -92,6 +92,10 @@ func (v *View) EachTile(ctx context.Context, epoch, level, from, to int64, each 
 // origin.
 func (s *Store) OpenEpoch(ctx context.Context, h Head) error {
 	return s.engine.Write(ctx, func(Reader) ([]Statement, error) {
-		return []Statement{{SQL: openEpochStatement, Args: []any{h.Epoch, h.Origin, h.Key, h.Base, h.Size, h.Root, h.Opened, h.Latest, h.Previous}}}, nil
+		return []Statement{openEpoch(h)}, nil
 	})
+}
+
+func openEpoch(h Head) Statement {
+	return Statement{SQL: openEpochStatement, Args: []any{h.Epoch, h.Origin, h.Key, h.Base, h.Size, h.Root, h.Opened, h.Latest, h.Previous}}
 }
