@@ -354,7 +354,7 @@ func (d *differ) folders(path string, old, new []string) {
 }
 
 func (d *differ) trust(old, new []Trust) {
-	came, before := slices.Clone(new), len(d.out)
+	came := slices.Clone(new)
 	for _, t := range old {
 		if i := slices.IndexFunc(came, func(o Trust) bool { return digestOf(o) == digestOf(t) }); i >= 0 {
 			came = slices.Delete(came, i, i+1)
@@ -365,9 +365,22 @@ func (d *differ) trust(old, new []Trust) {
 	for _, t := range came {
 		d.add("trust", Loosens, "", trustText(t), "trust: "+trustText(t)+" is trusted with more than before")
 	}
-	if len(d.out) == before && !slices.EqualFunc(old, new, func(a, b Trust) bool { return digestOf(a) == digestOf(b) }) {
+	if len(came) == 0 && !inOrder(old, new) {
 		d.add("trust", Changes, "", "", "trust: the order of strength is another")
 	}
+}
+
+// inOrder reports whether new has its entries in the order of old.
+func inOrder(old, new []Trust) bool {
+	next := 0
+	for _, t := range new {
+		i := slices.IndexFunc(old[next:], func(o Trust) bool { return digestOf(o) == digestOf(t) })
+		if i < 0 {
+			return false
+		}
+		next += i + 1
+	}
+	return true
 }
 
 func trustText(t Trust) string {

@@ -58,6 +58,18 @@ func TestADiffTellsAReplacedToolFromAChangedDecisionPoint(t *testing.T) {
 	}
 }
 
+func TestTheOrderOfTrustIsItsStrength(t *testing.T) {
+	m, n := acme(t), acme(t)
+	slices.Reverse(n.Trust)
+	if changes := Diff(m, n); len(changes) != 1 || changes[0].Effect != Changes || changes[0].Path != "trust" {
+		t.Errorf("got %+v", changes)
+	}
+	n.Trust = n.Trust[1:] // a removal does not hide it
+	if changes := Diff(m, n); len(changes) != 2 || changes[1].Effect != Changes {
+		t.Errorf("got %+v", changes)
+	}
+}
+
 // A field that the comparison forgot could be loosened by a repository unseen.
 func TestTheComparisonSeesEveryFieldOfTheMap(t *testing.T) {
 	m := load(t, org)

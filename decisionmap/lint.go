@@ -16,8 +16,8 @@ type Severity string
 
 // The severities: an error makes `verdict map lint` exit 3, a warning does not.
 const (
-	Error   Severity = "E"
-	Warning Severity = "W"
+	SeverityError   Severity = "E"
+	SeverityWarning Severity = "W"
 )
 
 // RuleSource is what the linter asks of a policy bundle.
@@ -62,38 +62,38 @@ type LintRule struct {
 func LintRules() []LintRule { return slices.Clone(lintRules) }
 
 var lintRules = []LintRule{
-	{"VD-Q01", Error, "a point asks exactly one question", oneQuestion},
-	{"VD-Q02", Error, "no two points share a rule, a policy or a question", noTwins},
-	{"VD-Q03", Warning, "no two questions overlap by 0.8 of their words", noEchoes},
-	{"VD-L01", Error, "the layer exists and `at` fits it", layerExists},
-	{"VD-L02", Error, "code, ci and artifact points read nothing of the place where something runs", noPlaceEarly},
-	{"VD-L03", Error, "ci points block or observe, and have no review effect", ciPassOrFail},
-	{"VD-L04", Error, "deploy points neither scan nor build", deployOnlyDecides},
-	{"VD-L05", Error, "runtime points observe or warn", runtimeNeverBlocks},
-	{"VD-L06", Warning, "a runtime point feeds an earlier point or the backlog", runtimeFeeds},
-	{"VD-L07", Error, "evidence flows forward", flowsForward},
-	{"VD-E01", Error, "every need is produced by a source or an earlier point", needsProduced},
-	{"VD-E02", Error, "promotion evidence is bound to a digest", promotionBound},
-	{"VD-E03", Error, "every point leaves one kind of evidence, kept long enough", leavesEvidence},
-	{"VD-E04", Error, "the SBOM is needed by a block point and read by a rule of it", sbomUsed},
-	{"VD-E05", Warning, "evidence is read by somebody", evidenceRead},
-	{"VD-E06", Error, "one producer per kind, or one is primary", oneProducer},
-	{"VD-G01", Error, "infrastructure code is checked at a block point before it is applied", infrastructureChecked},
-	{"VD-G02", Error, "each production environment has a blocking deploy point that needs artifact trust", productionGated},
-	{"VD-G03", Error, "production environments declare what is at stake", stakesDeclared},
-	{"VD-G04", Error, "promote_from is a chain without cycles that starts outside production", promotionChain},
-	{"VD-G05", Warning, "a regional or global blast radius has tested rollback and SLSA 3", wideBlast},
-	{"VD-G06", Error, "admission reads promotions and the request alone", admissionReads},
-	{"VD-O01", Error, "every service has owner and team, every point an owner", ownersNamed},
-	{"VD-O02", Error, "every rule that can block has a remediation and an owner", rulesOwned},
-	{"VD-A01", Error, "approvals require scope, rationale and expiry and exclude author and requester", approvalLimits},
-	{"VD-A02", Error, "exceptions require rule, scope, rationale, owner and expiry, for at most 90 days", exceptionLimits},
-	{"VD-A03", Error, "break-glass names who, incident, at most 4 h, a review time and who is told", breakGlassLimits},
-	{"VD-P01", Error, "every policy, rule and selector that is named exists", selectorsExist},
-	{"VD-P02", Error, "the bundle is pinned by digest and its signer is named", bundlePinned},
-	{"VD-T01", Error, "every needed kind has a trusted producer for each service and environment", producersTrusted},
-	{"VD-P03", Error, "rules call allowed builtins only", builtinsAllowed},
-	{"VD-P04", Warning, "nothing warns or is announced for over 90 days without enforce_from", warnsForLong},
+	{"VD-Q01", SeverityError, "a point asks exactly one question", oneQuestion},
+	{"VD-Q02", SeverityError, "no two points share a rule, a policy or a question", noTwins},
+	{"VD-Q03", SeverityWarning, "no two questions overlap by 0.8 of their words", noEchoes},
+	{"VD-L01", SeverityError, "the layer exists and `at` fits it", layerExists},
+	{"VD-L02", SeverityError, "code, ci and artifact points read nothing of the place where something runs", noPlaceEarly},
+	{"VD-L03", SeverityError, "ci points block or observe, and have no review effect", ciPassOrFail},
+	{"VD-L04", SeverityError, "deploy points neither scan nor build", deployOnlyDecides},
+	{"VD-L05", SeverityError, "runtime points observe or warn", runtimeNeverBlocks},
+	{"VD-L06", SeverityWarning, "a runtime point feeds an earlier point or the backlog", runtimeFeeds},
+	{"VD-L07", SeverityError, "evidence flows forward", flowsForward},
+	{"VD-E01", SeverityError, "every need is produced by a source or an earlier point", needsProduced},
+	{"VD-E02", SeverityError, "promotion evidence is bound to a digest", promotionBound},
+	{"VD-E03", SeverityError, "every point leaves one kind of evidence, kept long enough", leavesEvidence},
+	{"VD-E04", SeverityError, "the SBOM is needed by a block point and read by a rule of it", sbomUsed},
+	{"VD-E05", SeverityWarning, "evidence is read by somebody", evidenceRead},
+	{"VD-E06", SeverityError, "one producer per kind, or one is primary", oneProducer},
+	{"VD-G01", SeverityError, "infrastructure code is checked at a block point before it is applied", infrastructureChecked},
+	{"VD-G02", SeverityError, "each production environment has a blocking deploy point that needs artifact trust", productionGated},
+	{"VD-G03", SeverityError, "production environments declare what is at stake", stakesDeclared},
+	{"VD-G04", SeverityError, "promote_from is a chain without cycles that starts outside production", promotionChain},
+	{"VD-G05", SeverityWarning, "a regional or global blast radius has tested rollback and SLSA 3", wideBlast},
+	{"VD-G06", SeverityError, "admission reads promotions and the request alone", admissionReads},
+	{"VD-O01", SeverityError, "every service has owner and team, every point an owner", ownersNamed},
+	{"VD-O02", SeverityError, "every rule that can block has a remediation and an owner", rulesOwned},
+	{"VD-A01", SeverityError, "approvals require scope, rationale and expiry and exclude author and requester", approvalLimits},
+	{"VD-A02", SeverityError, "exceptions require rule, scope, rationale, owner and expiry, for at most 90 days", exceptionLimits},
+	{"VD-A03", SeverityError, "break-glass names who, incident, at most 4 h, a review time and who is told", breakGlassLimits},
+	{"VD-P01", SeverityError, "every policy, rule and selector that is named exists", selectorsExist},
+	{"VD-P02", SeverityError, "the bundle is pinned by digest and its signer is named", bundlePinned},
+	{"VD-T01", SeverityError, "every needed kind has a trusted producer for each service and environment", producersTrusted},
+	{"VD-P03", SeverityError, "rules call allowed builtins only", builtinsAllowed},
+	{"VD-P04", SeverityWarning, "nothing warns or is announced for over 90 days without enforce_from", warnsForLong},
 }
 
 // linter runs the rules over one map.
@@ -210,7 +210,7 @@ func (l *linter) bindsLater(where, what, remedy string) {
 		p.What += "; the time of adopting is over"
 		return
 	}
-	p.Severity = Warning
+	p.Severity = SeverityWarning
 	p.What += fmt.Sprintf("; a warning while adopting, an error from %s", from.Format(time.DateOnly))
 }
 
@@ -251,7 +251,7 @@ func WriteProblems(w io.Writer, problems []Problem, notBuilt []string) error {
 	errors := 0
 	for _, p := range sorted {
 		word := "warning"
-		if p.Severity == Error {
+		if p.Severity == SeverityError {
 			word, errors = "error", errors+1
 		}
 		place := oneLine(p.Where)

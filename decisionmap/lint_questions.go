@@ -10,9 +10,12 @@ import (
 	"verdict"
 )
 
-// second finds the beginning of another question inside a question: a conjunction or a
-// stop, then a word that asks.
-var second = regexp.MustCompile(`(?i)(?:[;:]|,|\b(?:and|or|but)\b)\s+(?:(?:and|or|but)\s+)?(?:is|are|was|were|does|do|did|may|might|can|could|has|have|had|will|would|should|shall|who|whom|whose|what|when|where|which|why|how)\b`)
+// second finds the beginning of another question inside a question: a conjunction and a
+// word that asks, or a stop and a verb that asks. After a comma "which" and "where" go on
+// with the same question.
+var second = regexp.MustCompile(`(?i)(?:\b(?:and|or|but)\s+(?:` + asks + `|who|whom|whose|what|when|where|which|why|how)|[;:,]\s+(?:` + asks + `|what|why|how))\b`)
+
+const asks = `is|are|was|were|does|do|did|may|might|can|could|has|have|had|will|would|should|shall`
 
 func oneQuestion(l *linter) { // VD-Q01
 	for _, p := range l.Points {

@@ -53,6 +53,7 @@ func Builtin() *Map {
 // *verdict.Error (CodeInvalid, or CodeLimit beyond a limit) that names every line at
 // fault. The name is for messages; nothing is opened.
 func Load(name string, data []byte) (*Map, error) {
+	name = oneLine(name)
 	root, err := parse(name, data)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"verdict"
 )
@@ -211,6 +212,15 @@ func TestAllProblemsOfAFileAreToldAtOnceInItsOrder(t *testing.T) {
 	}
 }
 
+func TestAnErrorGivesNoOrdersToATerminal(t *testing.T) {
+	for _, text := range []string{"schema: verdict/v1\n\"\\e[2J\": 1\n\"\\e[2J\": 2\n", "schema: verdict/v1\nteam: \"\\e[2J\\n::error::x\"\nservice: a\n", "schema: \"\\e[2J\"\n"} {
+		_, err := Load("a\n::error::b\x1b[2J.yaml", []byte(text))
+		if err == nil || strings.ContainsFunc(strings.ReplaceAll(err.Error(), "\n", ""), func(c rune) bool { return !unicode.IsPrint(c) }) || strings.Contains(err.Error(), "\n::error") {
+			t.Errorf("it says %q", err)
+		}
+	}
+}
+
 func TestAFileOfAThousandProblemsIsToldShortly(t *testing.T) {
 	text := "schema: verdict/v1\n"
 	for i := range 1000 {
@@ -394,6 +404,9 @@ func FuzzLoad(f *testing.F) {
 			var e *verdict.Error
 			if !errors.As(err, &e) || e.Remedy == "" || e.What == "" || m != nil {
 				t.Fatalf("not an error that a person can act on: %#v", err)
+			}
+			if strings.ContainsFunc(e.What+e.Remedy, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
+				t.Fatalf("an error that gives orders to a terminal: %q", e.What)
 			}
 			return
 		}

@@ -134,7 +134,7 @@ func (r *reader) pairs(n *yaml.Node, path, example string, each func(key, value 
 			continue
 		}
 		if line, dup := first[key.Value]; dup {
-			r.fail(key, fmt.Sprintf("%s is said twice, first on line %d", join(path, clip(key.Value)), line), "keep one of the two")
+			r.fail(key, fmt.Sprintf("%s is said twice, first on line %d", oneLine(join(path, clip(key.Value))), line), "keep one of the two")
 			continue
 		}
 		first[key.Value] = key.Line
