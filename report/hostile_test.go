@@ -94,9 +94,7 @@ func TestHostileMarkdownStaysText(t *testing.T) {
 		out := mdMarkup.ReplaceAllString(markdown(hostile(r), MarkdownLimit), "")
 		for _, bad := range []string{"<", ">", "[", "]", "`", "@", "://", "www.", "![", "\\"} {
 			for line := range strings.Lines(out) {
-				if strings.HasPrefix(line, ">") { // our own notes
-					line = line[1:]
-				}
+				line = strings.TrimPrefix(line, ">") // our own notes
 				if i := strings.Index(line, bad); i >= 0 {
 					t.Errorf("%s: %q reached the page: …%q", name, bad, line[max(0, i-20):min(len(line), i+20)])
 				}

@@ -90,7 +90,11 @@ func markdownFlags(b *strings.Builder, c *cobra.Command, set *pflag.FlagSet) {
 			return
 		}
 		s, bar := settingOf(c, f), strings.NewReplacer("|", `\|`)
-		fmt.Fprintf(b, "| `%s` | `%s` | `%s` | %s |\n", bar.Replace(flagForm(f)), s.env, s.key, bar.Replace(flagHelp(f)))
+		key := "`" + s.key + "`"
+		if s.key == "config" { // the file cannot name itself
+			key = "–"
+		}
+		fmt.Fprintf(b, "| `%s` | `%s` | %s | %s |\n", bar.Replace(flagForm(f)), s.env, key, bar.Replace(flagHelp(f)))
 	})
 }
 
