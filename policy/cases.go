@@ -171,6 +171,9 @@ func (p *caseParser) one(n *yaml.Node) (*Case, error) {
 	if c.Input, err = decodeInput(b); err != nil {
 		return nil, p.errorf(n.Line, "case %q: %v", c.Name, err)
 	}
+	if groups := c.Input.hidden(); len(groups) > 0 {
+		return nil, p.errorf(n.Line, "case %q: the input of layer %s has no %s", c.Name, c.Input.Decision.Layer, strings.Join(groups, ", "))
+	}
 	at := string(c.Input.Decision.At)
 	if m["at"] != nil {
 		at = m["at"].Value

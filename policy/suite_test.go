@@ -2,27 +2,276 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"verdict"
 )
 
 func TestEveryBuiltinRuleHoldsTheLaws(t *testing.T) {
-	report, err := mustBuiltin(t).Test(context.Background())
+	b := mustBuiltin(t)
+	report, err := b.Test(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log("\n" + report.Text())
 	if !report.OK() {
-		t.Error("the built-in rules break a law")
+		t.Error("the built-in rules break a law:\n" + report.Text())
 	}
 	for _, c := range report.Coverage {
 		if c.Percent() < 100 {
 			t.Errorf("%s: %d %% of it runs in its tests, not all", c.File, c.Percent())
 		}
 	}
-	if report.Proof.Rules != len(mustBuiltin(t).Rules()) {
-		t.Errorf("%d of %d rules proven", report.Proof.Rules, len(mustBuiltin(t).Rules()))
+	if report.Proof.Rules != len(b.Rules()) || report.Proof.Evaluations < 5000 || len(report.Coverage) < len(b.Rules()) {
+		t.Errorf("%s, %d files measured; there are %d rules", report.Proof, len(report.Coverage), len(b.Rules()))
+	}
+	for _, r := range b.Rules() {
+		name := strings.ReplaceAll(strings.TrimPrefix(r.Package, "verdict.rules."), ".", "_")
+		for _, file := range []string{name + ".rego", name + "_test.rego"} {
+			if b.files[builtinPrefix+file] == "" {
+				t.Errorf("rule %s has no file %s of its own", r.ID, file)
+			}
+		}
+		if r.Owner == "" || r.Remediation == "" || len(r.Evidence) == 0 {
+			t.Errorf("rule %s lacks an owner, a remediation or the evidence that it rests on", r.ID)
+		}
+	}
+}
+
+// TestEveryBuiltinRuleFoldsWhatIsTooMuch: a repository with more findings than anybody
+// reads still gives one decision of bounded size.
+func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
+	b := mustBuiltin(t)
+	in := Example(verdict.LayerCI)
+	c := in.Checks["secrets"]
+	for n := range 5003 {
+		in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{Key: fmt.Sprintf("V-%05d", n), ID: "V", Fixed: "1", Exploited: true, Malicious: true})
+		c.Failed = append(c.Failed, Hit{Key: fmt.Sprintf("S-%05d", n)})
+	}
+	in.Checks["secrets"] = c
+	in.Normalize()
+	slow := *b
+	slow.limits.Deadline *= 100 // a machine under load proves nothing about folding
+	var ids []string
+	for _, r := range b.Rules() {
+		ids = append(ids, r.ID)
+	}
+	e, err := slow.Evaluate(t.Context(), Query{Rules: ids, Input: in, At: noon})
+	if err != nil || len(e.Results) != len(ids) {
+		t.Fatalf("%v, silent %v, faults %v", err, e.Silent, e.Faults)
+	}
+	for _, r := range e.Results {
+		if n := len(r.Items); r.Status != verdict.RuleFail || n != 5001 || !strings.Contains(r.Items[n-1].Message, "3 further items") {
+			t.Errorf("%s: %s with %d items, the last %+v", r.Rule.ID, r.Status, n, r.Items[n-1])
+		}
+	}
+}
+
+// userBundle is what a team might write, with one file of cases.
+func userBundle(t *testing.T, rules map[string]string, cases string) *Bundle {
+	t.Helper()
+	files := map[string]string{"acme.cases.yaml": "schema: verdict.cases/v1\ncases:\n" + cases}
+	for id, body := range rules {
+		files[strings.ReplaceAll(id, ".", "_")+".rego"] = strings.Replace(ruleFile(id, body), ".one.", ".ci.", 1)
+	}
+	b, err := Compile(files, CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const twoFindings = `
+  - name: two findings
+    input:
+      vulnerabilities:
+        findings:
+          - {key: a, id: V-1, fixed: "1"}
+          - {key: b, id: V-2, fixed: "2"}
+    expect: {acme.fix: {status: fail, items: [a, b]}}
+  - name: none
+    expect: {acme.fix: pass}
+`
+
+// TestProveFindsRulesThatLoseAReason shows each law on a rule that breaks it, as people
+// write such rules.
+func TestProveFindsRulesThatLoseAReason(t *testing.T) {
+	known := "input.vulnerabilities.state == \"verified\"\n\tinput.vulnerabilities.complete\n\tinput.vulnerabilities.database.state == \"verified\"\n\t"
+	for name, c := range map[string]struct{ body, cases, law, what string }{
+		"a finding without the member that decides is no finding": {`fixable := [f | some f in input.vulnerabilities.findings; f.fixed != ""]
+check := {"status": "fail", "message": "x", "items": [{"key": f.key} | some f in fixable]} if count(fixable) > 0
+check := {"status": "pass", "message": "x"} if {
+	` + known + `count(fixable) == 0
+}`, twoFindings, LawOmission, "without input.vulnerabilities.findings.0.fixed it is fail and loses a reason without a word"},
+		"an item whose message is undefined vanishes": {`check := {"status": "fail", "message": "x", "items": [{"key": f.key, "message": f.id} | some f in input.vulnerabilities.findings]} if count(input.vulnerabilities.findings) > 0
+check := {"status": "pass", "message": "x"} if {
+	` + known + `count(input.vulnerabilities.findings) == 0
+}`, twoFindings, LawOmission, "without input.vulnerabilities.findings.0.id"},
+		"an empty list passes whatever its state": {`check := {"status": "fail", "message": "x", "items": [{"key": f.key} | some f in input.vulnerabilities.findings]} if count(input.vulnerabilities.findings) > 0
+check := {"status": "pass", "message": "x"} if count(input.vulnerabilities.findings) == 0`, twoFindings, LawState, "with input.vulnerabilities.state = missing it still passes"},
+		"an incomplete list passes": {`check := {"status": "fail", "message": "x", "items": [{"key": f.key} | some f in input.vulnerabilities.findings]} if count(input.vulnerabilities.findings) > 0
+check := {"status": "pass", "message": "x"} if {
+	input.vulnerabilities.state == "verified"
+	count(input.vulnerabilities.findings) == 0
+}`, twoFindings, LawState, "with input.vulnerabilities.complete = false it still passes"},
+		"a pass as the rest of an else": {`check := {"status": "fail", "message": "x", "items": [{"key": f.key} | some f in input.vulnerabilities.findings]} if {
+	count(input.vulnerabilities.findings) > 0
+	input.service.tier != ""
+} else := {"status": "pass", "message": "x"}`, twoFindings, LawOmission, "without input.service it is pass"},
+		"no case in which it fails": {`check := {"status": "pass", "message": "x"} if input.vulnerabilities.state == "verified"`,
+			"\n  - {name: none, expect: {acme.fix: pass}}\n", LawComplete, "no case shows an input on which it is fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := userBundle(t, map[string]string{"acme.fix": c.body}, c.cases)
+			report, err := b.Test(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range report.Outcomes {
+				if !o.Passed {
+					t.Errorf("case %s: %s", o.Name, o.What)
+				}
+			}
+			for _, f := range report.Proof.Failures {
+				if f.Law == c.law && strings.Contains(f.What, c.what) && f.Rule == "acme.fix" && f.Remedy != "" && f.At != "" {
+					if report.OK() || !strings.Contains(report.Text(), f.What) || !strings.Contains(report.Text(), f.Remedy) {
+						t.Error("the report does not tell it:\n" + report.Text())
+					}
+					return
+				}
+			}
+			t.Errorf("no broken law %s with %q in\n%s", c.law, c.what, report.Text())
+		})
+	}
+}
+
+func TestAGoodRuleOfOnesOwnIsProven(t *testing.T) {
+	b := userBundle(t, map[string]string{"acme.fix": `import input.vulnerabilities as matched
+fixable := [f | some f in matched.findings; f.fixed != ""]
+others := [f | some f in matched.findings; f.fixed == ""]
+items := [{"key": f.key} | some f in fixable]
+known if { data.verdict.lib.known(matched); matched.database.state == "verified" }
+check := {"status": "fail", "message": "x", "items": items} if {
+	count(fixable) > 0
+	count(items) + count(others) == count(matched.findings)
+} else := {"status": "pass", "message": "x"} if {
+	count(others) == count(matched.findings)
+	known
+} else := {"status": "skip", "message": "x"} if {
+	count(others) == count(matched.findings)
+	not known
+}`}, twoFindings)
+	report, err := b.Test(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() || report.Proof.Rules != 1 || len(report.Outcomes) != 2 || len(report.Coverage) != 1 {
+		t.Errorf("%d outcomes, %d files, %s\n%s", len(report.Outcomes), len(report.Coverage), report.Proof, report.Text())
+	}
+	if report.Coverage[0].Percent() >= 100 || len(report.Coverage[0].Missing) == 0 {
+		t.Errorf("the skip that no case reaches is not told: %+v", report.Coverage[0])
+	}
+}
+
+func TestFailingTestsSayWhatToDo(t *testing.T) {
+	b, err := Compile(map[string]string{
+		"a.rego": ruleFile("acme.ci.x", passes),
+		"a_test.rego": `package acme.ci.x_test
+import data.acme.ci.x
+test_not_true if { print("the name is", input.service.name); x.check.status == "fail" with input as {"checks": {"secrets": {"state": "verified"}}} }
+test_true if x.check.status == "pass" with input as {"checks": {"secrets": {"state": "verified"}}}
+test_builtin_error if to_number("x") == 1
+todo_test_later if true
+`,
+		"a.cases.yaml": `schema: verdict.cases/v1
+cases:
+  - name: wrong in every way
+    expect:
+      acme.one.x: {status: fail, items: [a]}
+      ci.secrets.none: {status: pass, message: nothing like this}
+      ci.vulnerabilities.fixable: {status: pass}
+  - name: a rule that nobody wrote
+    expect: {acme.one.y: pass}
+  - name: wrong items
+    input: {checks: {secrets: {failed: [{key: b}]}}}
+    expect: {ci.secrets.none: {status: fail, items: [a]}}
+`,
+	}, CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := b.Test(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := report.Text()
+	for _, want := range []string{
+		"a_test.rego:3  data.acme.ci.x_test.test_not_true", "the test is not true",
+		"a_test.rego:5", "to_number", "skipped by its name",
+		"acme.one.x is pass, expected fail: fine", `ci.secrets.none says "no secret found in 12 files", expected "nothing like this" in it`,
+		`there is no rule "acme.one.y"`, "has items [b], expected [a]", "7 tests, 6 failed",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+	if report.OK() || strings.Contains(text, "test_true") {
+		t.Error("the report is wrong:\n" + text)
+	}
+	for _, o := range report.Outcomes {
+		if !o.Passed && (o.What == "" || o.Remedy == "") {
+			t.Errorf("%s fails without a reason or a remedy", o.Name)
+		}
+	}
+}
+
+func TestNothingTestedIsNotATestPassed(t *testing.T) {
+	b, err := one("acme.ci.x", passes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := b.Test(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.OK() || !strings.Contains(report.Text(), "nothing was tested") {
+		t.Error(report.Text())
+	}
+}
+
+func TestTestsMayCallNoMoreThanRules(t *testing.T) {
+	b, err := Compile(map[string]string{"a.rego": ruleFile("acme.ci.x", passes),
+		"a_test.rego": "package t\ntest_x if http.send({\"url\": \"http://localhost\", \"method\": \"get\"})"}, CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Test(t.Context())
+	wantError(t, err, "rules may not call http.send", "evidence")
+}
+
+func TestConftestRulesCannotBeProven(t *testing.T) {
+	b, err := Compile(map[string]string{"a.rego": "package main\ndeny contains \"no owner\" if input.service.owner == \"\"",
+		"a.cases.yaml": "schema: verdict.cases/v1\ncases:\n  - {name: none, input: {service: {owner: ''}}, expect: {main.deny: {status: fail, items: [no owner]}}}\n"}, CompileOptions{Alone: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := b.Test(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.OK() || report.Proof.Partial != 1 || !strings.Contains(report.Text(), "cannot be proven") {
+		t.Error(report.Text())
+	}
+}
+
+func TestATestRunThatIsStoppedSaysSo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if report, err := mustBuiltin(t).Test(ctx); err == nil {
+		t.Error("a stopped run reports no error: " + report.Text())
 	}
 }
 
