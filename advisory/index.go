@@ -226,7 +226,7 @@ func (x *Index) block(r row) (string, []posting, error) {
 	if crcOf(b) != r.crc {
 		return "", nil, x.damaged("a checksum does not match", nil)
 	}
-	in := reading{b: b}
+	in := reading{b: string(b)}
 	key := in.string()
 	n := in.length()
 	list := make([]posting, 0, min(n, 64))

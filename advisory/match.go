@@ -50,7 +50,8 @@ func (e *UnjudgedError) Error() string {
 // Unwrap lets errors.Is find the reasons.
 func (e *UnjudgedError) Unwrap() []error { return e.Reasons }
 
-// Match gives the vulnerabilities of a component, worst first, never nil.
+// Match gives the vulnerabilities of a component, never nil: malicious ones first, then
+// exploited ones, then by severity.
 // Advisories that are one fault under several ids (CVE, GHSA, GO …) are one vulnerability. Its id is the first
 // of: MAL-, CVE-, the ecosystem's own database (GO-, RUSTSEC-, PYSEC-), GHSA-, any
 // other; among equals the lowest. A CVE goes first because it stays the same whatever
@@ -69,7 +70,7 @@ func (x *Index) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
 		o := orderOf(c.Ecosystem, c.Name)
 		m := &matcher{component: c, order: o, parse: placed(o)}
 		m.place, m.err = o.parse(c.Version)
-		for _, f := range faults(current(list)) {
+		for _, f := range faults(m.all(current(list))) {
 			if v, hit := m.judge(f); hit {
 				hits = append(hits, x.rated(v))
 			}
@@ -84,13 +85,25 @@ func (x *Index) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
 		return nil, err
 	}
 	slices.SortFunc(hits, func(a, b verdict.Vulnerability) int {
-		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(later(a.Malicious, b.Malicious), later(a.Exploited, b.Exploited),
+			cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), compareIDs(a.ID, b.ID))
 	})
 	if unjudged != nil {
 		slices.Sort(unjudged.Advisories)
 		return hits, unjudged
 	}
 	return hits, nil
+}
+
+// later orders what is not so after what is.
+func later(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // rated adds what KEV and EPSS say about the ids.
@@ -119,9 +132,32 @@ func current(list []posting) []posting {
 	})
 }
 
+// judged is a posting with what it says about our component.
+type judged struct {
+	posting
+	yes bool
+	err error // why it cannot be said
+}
+
+// all judges the postings of the component's package. When none says anything about our
+// version, none is left.
+func (m *matcher) all(list []posting) []judged {
+	out := make([]judged, len(list))
+	matters := false
+	for i, p := range list {
+		yes, err := m.affects(p, m.component.Version, m.place, m.err)
+		out[i] = judged{p, yes, err}
+		matters = matters || yes || err != nil
+	}
+	if !matters {
+		return nil
+	}
+	return out
+}
+
 // faults groups postings that are one fault: those that share an id or alias, over any
 // number of steps, as the OSV schema defines aliases.
-func faults(list []posting) [][]posting {
+func faults(list []judged) [][]judged {
 	leader := map[string]string{}
 	find := func(id string) string {
 		for leader[id] != "" && leader[id] != id {
@@ -135,13 +171,13 @@ func faults(list []posting) [][]posting {
 			leader[find(a)] = root
 		}
 	}
-	groups := map[string][]posting{}
+	groups := map[string][]judged{}
 	for _, p := range list {
 		root := find(p.id)
 		groups[root] = append(groups[root], p)
 	}
 	out := slices.Collect(maps.Values(groups))
-	slices.SortFunc(out, func(a, b []posting) int { return cmp.Compare(a[0].id, b[0].id) })
+	slices.SortFunc(out, func(a, b []judged) int { return cmp.Compare(a[0].id, b[0].id) })
 	return out
 }
 
@@ -172,39 +208,33 @@ func (m *matcher) fail(reason error, ids ...string) {
 
 // judge decides about one fault. It is a hit when any of its records says so; without
 // one, a record that cannot be judged makes the component unjudged.
-func (m *matcher) judge(fault []posting) (verdict.Vulnerability, bool) {
+func (m *matcher) judge(fault []judged) (verdict.Vulnerability, bool) {
 	v := verdict.Vulnerability{Component: m.component, EPSS: -1, Path: []string{}, Severity: verdict.SeverityUnknown}
-	var saying []posting
 	var reason error
-	ids := map[string]bool{}
+	hit := false
 	for _, p := range fault {
-		ids[p.id] = true
-		for _, a := range p.aliases {
-			ids[a] = true
-		}
-		v.Severity = worseOf(v.Severity, p.severity)
-		if v.Summary == "" {
-			v.Summary = p.summary
-		}
-		yes, err := m.affects(p, m.component.Version, m.place, m.err)
-		if err != nil && reason == nil {
-			reason = err
-		}
-		if yes {
-			saying = append(saying, p)
-			v.Malicious = v.Malicious || p.malicious
-		}
+		hit = hit || p.yes
+		reason = cmp.Or(reason, p.err)
 	}
-	names := slices.SortedFunc(maps.Keys(ids), byPreference)
-	v.ID, v.Aliases = names[0], names[1:]
-	slices.Sort(v.Aliases)
-	if len(saying) == 0 {
-		if reason != nil {
-			m.fail(reason, v.ID)
-		}
+	if !hit && reason == nil {
 		return v, false
 	}
-	v.Fixed = m.fixed(fault, saying)
+	var names []string
+	for _, p := range fault {
+		names = append(append(names, p.id), p.aliases...)
+		v.Severity = worseOf(v.Severity, p.severity)
+		v.Summary = cmp.Or(v.Summary, p.summary)
+		v.Malicious = v.Malicious || p.yes && p.malicious
+	}
+	slices.SortFunc(names, byPreference)
+	names = slices.Compact(names)
+	v.ID, v.Aliases = names[0], names[1:]
+	slices.Sort(v.Aliases)
+	if !hit {
+		m.fail(reason, v.ID)
+		return v, false
+	}
+	v.Fixed = m.fixed(fault)
 	return v, true
 }
 
@@ -259,7 +289,7 @@ func (m *matcher) affects(p posting, version string, place semantic.Version, pla
 // fixed is the lowest fixed version above ours that no record of the fault calls
 // affected. Records that know of no fix above ours have no say: they are older than the
 // fix, or leave it open.
-func (m *matcher) fixed(fault, saying []posting) string {
+func (m *matcher) fixed(fault []judged) string {
 	if m.err != nil {
 		return ""
 	}
@@ -268,9 +298,9 @@ func (m *matcher) fixed(fault, saying []posting) string {
 		place   semantic.Version
 	}
 	var found []candidate
-	var voters []posting
+	var voters []judged
 	for _, p := range fault {
-		knows := !slices.ContainsFunc(saying, func(s posting) bool { return s.id == p.id && s.source == p.source })
+		knows := !p.yes
 		for _, s := range p.spans {
 			if s.end != endFixed || s.semver {
 				continue
@@ -285,9 +315,9 @@ func (m *matcher) fixed(fault, saying []posting) string {
 	}
 	slices.SortFunc(found, func(a, b candidate) int { return comparePlaces(a.place, b.place) })
 	for _, c := range found {
-		if !slices.ContainsFunc(voters, func(p posting) bool {
-			yes, err := m.affects(p, c.version, c.place, nil)
-			return yes || err != nil && p.why != badRange && p.why != onlyGit && p.why != noVersions
+		if !slices.ContainsFunc(voters, func(p judged) bool {
+			yes, err := m.affects(p.posting, c.version, c.place, nil)
+			return yes || err != nil && p.why == 0
 		}) {
 			return m.spelled(c.version)
 		}

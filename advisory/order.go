@@ -86,7 +86,8 @@ func validSemver(s string) (string, bool) {
 	rest, build, hasBuild := strings.Cut(s, "+")
 	core, pre, hasPre := strings.Cut(rest, "-")
 	numbers := strings.Split(core, ".")
-	if len(numbers) > 3 || hasPre && !identifiers(pre) || hasBuild && !identifiers(build) {
+	short := len(numbers) < 3 && (hasPre || hasBuild) // 1.0-rc.1 is no semver, and tools disagree about it
+	if short || len(numbers) > 3 || hasPre && !identifiers(pre) || hasBuild && !identifiers(build) {
 		return s, false
 	}
 	for _, n := range numbers {

@@ -115,21 +115,30 @@ func appendStrings(b []byte, list []string) []byte {
 
 var errDamaged = errors.New("the bytes make no sense")
 
-// reading takes values from the front of b. After the first that is not there, bad is
-// set and everything is zero. What it gives is copied, never a part of b.
+// reading takes values from the front of b, which is a copy of the block: what it gives
+// must outlive the map. After the first value that is not there, bad is set and
+// everything is zero.
 type reading struct {
-	b   []byte
+	b   string
 	bad bool
 }
 
+// number is the varint of encoding/binary, which reads byte slices only.
 func (r *reading) number() uint64 {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 {
-		r.bad, r.b = true, nil
-		return 0
+	var n uint64
+	for i := 0; i < len(r.b) && i < binary.MaxVarintLen64; i++ {
+		c := r.b[i]
+		if i == binary.MaxVarintLen64-1 && c > 1 {
+			break
+		}
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.b = r.b[i+1:]
+			return n
+		}
 	}
-	r.b = r.b[size:]
-	return n
+	r.bad, r.b = true, ""
+	return 0
 }
 
 func (r *reading) byte() byte {
@@ -145,10 +154,10 @@ func (r *reading) byte() byte {
 func (r *reading) string() string {
 	n := r.number()
 	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
+		r.bad, r.b = true, ""
 		return ""
 	}
-	s := string(r.b[:n])
+	s := r.b[:n]
 	r.b = r.b[n:]
 	return s
 }
@@ -157,7 +166,7 @@ func (r *reading) string() string {
 func (r *reading) length() int {
 	n := r.number()
 	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
+		r.bad, r.b = true, ""
 		return 0
 	}
 	return int(n)
