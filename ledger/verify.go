@@ -118,7 +118,7 @@ type verification struct {
 	end    int64 // position that bounds everything
 	keys   *keyring
 	rows   *rowSums
-	pruned []int64 // positions, in order
+	skip   []int64 // positions whose rows cannot be computed, in order
 	last   int64   // recorded time of the entry before
 	done   int64
 }
@@ -272,9 +272,9 @@ type treeCheck struct {
 func (t *treeCheck) take(ctx context.Context, p *piece) error {
 	x := t.x
 	x.report.Verified += p.verified
-	x.report.Pruned += int64(len(p.pruned))
+	x.report.Pruned += p.pruned
 	x.report.Signatures += p.signatures
-	x.pruned = append(x.pruned, p.pruned...)
+	x.skip = append(x.skip, p.skip...)
 	for _, f := range p.problems {
 		x.problem(f.Index, f.Remedy, "%s", f.What)
 	}

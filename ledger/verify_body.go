@@ -22,7 +22,7 @@ type piece struct {
 	from       int64
 	leaves     []tlog.Hash
 	times      []int64 // recorded, 0 for an entry that is gone
-	pruned     []int64
+	pruned     int64
 	verified   int64
 	signatures int64
 	receipts   map[int64]*Receipt
@@ -30,6 +30,7 @@ type piece struct {
 	replacing  []replacing // decisions and registers, in order
 	problems   []Problem
 	unchecked  []Problem
+	skip       []int64 // positions whose rows cannot be computed
 	other      []int64 // positions where the lowest tile holds another leaf
 
 	x       *verification
@@ -71,7 +72,7 @@ func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*pie
 		if err := p.foreignBodies(ctx, v); err != nil {
 			return err
 		}
-		return p.prunedRows(ctx, v)
+		return p.skippedRows(ctx, v)
 	})
 	p.compare(tiles)
 	return p, err
@@ -81,6 +82,7 @@ func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*pie
 func (p *piece) gone(before int64) {
 	for seq := p.from + int64(len(p.leaves)); seq < before; seq++ {
 		p.problem(seq, "entry %d is gone from the database", seq)
+		p.skip = append(p.skip, seq)
 		p.leaves = append(p.leaves, tlog.Hash{})
 		p.times = append(p.times, 0)
 	}
@@ -110,6 +112,9 @@ func (p *piece) entry(ctx context.Context, r store.Entry) {
 	p.times = append(p.times, r.At)
 	leaf, err := p.leaf(ctx, r)
 	p.leaves = append(p.leaves, leaf)
+	if err != nil {
+		p.skip = append(p.skip, r.Seq)
+	}
 	var problem *verdict.Error
 	switch {
 	case err == nil:
@@ -128,7 +133,8 @@ var errCannot = errors.New("its bytes cannot be had")
 // with an error: there is no leaf.
 func (p *piece) leaf(ctx context.Context, r store.Entry) (tlog.Hash, error) {
 	if r.ToSeq != store.Open && r.Payload == nil && r.Leaf != nil {
-		p.pruned = append(p.pruned, r.Seq)
+		p.pruned++
+		p.skip = append(p.skip, r.Seq)
 		return tlog.RecordHash(r.Leaf), nil
 	}
 	payload, err := p.x.ledger.payload(ctx, r)
@@ -160,6 +166,7 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 	s, err := b.Statement()
 	if err != nil {
 		p.problem(r.Seq, "the statement of entry %d cannot be read: %v", r.Seq, err)
+		p.skip = append(p.skip, r.Seq)
 		return
 	}
 	public, err := p.x.keys.valid(r.Signer, r.Seq)
@@ -175,6 +182,7 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 	want, err := projectStatement(s, b, r.Signer)
 	if err != nil {
 		p.problem(r.Seq, "entry %d: %v", r.Seq, err)
+		p.skip = append(p.skip, r.Seq)
 		return
 	}
 	want.at(r.Seq, r.At)
@@ -247,19 +255,19 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 	return nil
 }
 
-// prunedRows takes from the index what pruned decisions and registers replaced: their
-// bodies no longer say it.
-func (p *piece) prunedRows(ctx context.Context, v *store.View) error {
-	if len(p.pruned) == 0 {
+// skippedRows takes from the index what decisions and registers replaced whose bodies no
+// longer say it.
+func (p *piece) skippedRows(ctx context.Context, v *store.View) error {
+	if len(p.skip) == 0 {
 		return nil
 	}
 	take := func(seq int64, x *projection) error {
-		if _, gone := slices.BinarySearch(p.pruned, seq); gone {
+		if _, gone := slices.BinarySearch(p.skip, seq); gone {
 			p.replacing = append(p.replacing, p.hash.replacing(x)...)
 		}
 		return nil
 	}
-	err := v.EachProjectionBetween(ctx, p.pruned[0], p.pruned[len(p.pruned)-1]+1, store.Projections{
+	err := v.EachProjectionBetween(ctx, p.skip[0], p.skip[len(p.skip)-1]+1, store.Projections{
 		Decision: func(d store.Decision) error { return take(d.From, &projection{decision: &d}) },
 		Register: func(r store.Register) error { return take(r.From, &projection{registers: []store.Register{r}}) },
 	})

@@ -186,7 +186,7 @@ func (x *verification) projections(ctx context.Context) error {
 		take := func(seq int64, table string, sums ...rowSum) {
 			x.report.Rows++
 			sum := x.rows.at(seq)
-			switch _, gone := slices.BinarySearch(x.pruned, seq); {
+			switch _, gone := slices.BinarySearch(x.skip, seq); {
 			case sum == nil && seq >= x.end && seq < later:
 				x.report.Rows--
 			case sum == nil:
@@ -195,7 +195,7 @@ func (x *verification) projections(ctx context.Context) error {
 				for _, s := range sums {
 					sum.sub(s)
 				}
-			case len(sums) > 1: // where a pruned row ends is known from what came later
+			case len(sums) > 1: // where a row ends is known from what came later
 				sum.sub(sums[1])
 			}
 		}
@@ -277,7 +277,7 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 		return err
 	}
 	var ends []replaced
-	skip := func(seq int64) bool { _, gone := slices.BinarySearch(x.pruned, seq); return gone }
+	skip := func(seq int64) bool { _, gone := slices.BinarySearch(x.skip, seq); return gone }
 	take := func(seq int64, s rowSum) error {
 		if !skip(seq) {
 			at(seq).sub(s)

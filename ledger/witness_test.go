@@ -1,0 +1,190 @@
+package ledger_test
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"verdict"
+	"verdict/ledger"
+)
+
+// witness remembers one log, as C2SP tlog-witness says.
+type witness struct {
+	t      *testing.T
+	signer *torchwood.CosignatureSigner
+	log    note.Verifier
+	seen   torchwood.Checkpoint
+}
+
+func newWitness(t *testing.T, log note.Verifier) *witness {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := torchwood.NewCosignatureSigner("witness.example", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &witness{t: t, signer: s, log: log}
+}
+
+func (w *witness) ServeHTTP(a http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(q.Body)
+	head, signed, ok := strings.Cut(string(body), "\n\n")
+	if err != nil || !ok || q.Method != http.MethodPost || q.URL.Path != "/w/add-checkpoint" {
+		http.Error(a, "malformed", http.StatusBadRequest)
+		return
+	}
+	lines := strings.Split(head, "\n")
+	var old int64
+	if _, err := fmt.Sscanf(lines[0], "old %d", &old); err != nil {
+		http.Error(a, "malformed", http.StatusBadRequest)
+		return
+	}
+	c, n, err := torchwood.VerifyCheckpoint([]byte(signed), policyOf(w.log))
+	if err != nil {
+		http.Error(a, "not trusted", http.StatusForbidden)
+		return
+	}
+	if old != w.seen.N {
+		a.Header().Set("Content-Type", "text/x.tlog.size")
+		a.WriteHeader(http.StatusConflict)
+		fmt.Fprintf(a, "%d\n", w.seen.N)
+		return
+	}
+	var proof tlog.TreeProof
+	for _, line := range lines[1:] {
+		h, err := base64.StdEncoding.DecodeString(line)
+		if err != nil {
+			http.Error(a, "malformed", http.StatusBadRequest)
+			return
+		}
+		proof = append(proof, tlog.Hash(h))
+	}
+	if old > 0 && old < c.N && tlog.CheckTree(proof, c.N, c.Hash, w.seen.N, w.seen.Hash) != nil {
+		http.Error(a, "inconsistent", http.StatusUnprocessableEntity)
+		return
+	}
+	w.seen = c
+	cosigned, err := note.Sign(&note.Note{Text: n.Text}, w.signer)
+	if err != nil {
+		w.t.Error(err)
+	}
+	_, line, _ := strings.Cut(string(cosigned), "\n\n")
+	io.WriteString(a, line)
+}
+
+func TestAWitnessSignsWhatContinuesWhatHeHasSeen(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(4)
+	verifier := b.verifier(t, originOf(t, l))
+	w := newWitness(t, verifier)
+	server := httptest.NewServer(w)
+	defer server.Close()
+	ask := ledger.Witness{URL: server.URL + "/w/", Key: w.signer.Verifier().String(), Client: server.Client()}
+	if _, found, err := l.Cosigned(t.Context()); found || err != nil {
+		t.Fatalf("signed by nobody yet: %v", err)
+	}
+	for range 3 {
+		c, err := l.Witness(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := note.Open([]byte(c.Note), note.VerifierList(w.signer.Verifier())); err != nil || c.Witness != "witness.example" || c.At == 0 {
+			t.Errorf("%+v, %v", c, err)
+		}
+		kept, found, err := l.Cosigned(t.Context())
+		if err != nil || !found || kept.Note != c.Note {
+			t.Errorf("%+v, %v", kept, err)
+		}
+		b.append(l, b.other(10))
+	}
+
+	// A witness whom we forget is asked again for what he knows.
+	tamper(t, b, `DELETE FROM cosignature`)
+	if _, err := l.Witness(t.Context(), ask); err != nil {
+		t.Errorf("after a conflict: %v", err)
+	}
+
+	impostor := newWitness(t, verifier)
+	w.signer, impostor.signer = impostor.signer, w.signer
+	w.seen = torchwood.Checkpoint{}
+	if _, err := l.Witness(t.Context(), ask); verdict.AsError(err).Code != verdict.CodeRefused {
+		t.Errorf("a signature by another key: %v", err)
+	}
+}
+
+func TestAWitnessWhoHasSeenMoreStopsADatabaseThatWasSetBack(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(4)
+	w := newWitness(t, b.verifier(t, originOf(t, l)))
+	server := httptest.NewServer(w)
+	defer server.Close()
+	ask := ledger.Witness{URL: server.URL + "/w", Key: w.signer.Verifier().String(), Client: server.Client()}
+	l.Close()
+	data := filepath.Dir(b.database())
+	copyFolder(t, data, filepath.Join(b.folder, "backup"))
+	copyFolder(t, b.anchor(), filepath.Join(b.folder, "anchor-backup"))
+	l = b.open()
+	b.append(l, b.other(10))
+	if _, err := l.Witness(t.Context(), ask); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	copyFolder(t, filepath.Join(b.folder, "backup"), data)
+	copyFolder(t, filepath.Join(b.folder, "anchor-backup"), b.anchor()) // whoever set it back got the anchor too
+	l = b.open()
+	defer l.Close()
+	if _, err := l.Witness(t.Context(), ask); !errors.Is(err, ledger.ErrAnchor) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAWitnessWhoAnswersNonsenseIsNotBelieved(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(2)
+	w := newWitness(t, b.verifier(t, originOf(t, l)))
+	for name, answer := range map[string]http.HandlerFunc{
+		"nothing":                  func(a http.ResponseWriter, _ *http.Request) {},
+		"an error":                 func(a http.ResponseWriter, _ *http.Request) { http.Error(a, "x", http.StatusInternalServerError) },
+		"a conflict about nothing": func(a http.ResponseWriter, _ *http.Request) { http.Error(a, "x", http.StatusConflict) },
+		"a negative size": func(a http.ResponseWriter, _ *http.Request) {
+			a.Header().Set("Content-Type", "text/x.tlog.size")
+			a.WriteHeader(http.StatusConflict)
+			io.WriteString(a, "-1\n")
+		},
+		"too much":           func(a http.ResponseWriter, _ *http.Request) { io.WriteString(a, strings.Repeat("x", 1<<20)) },
+		"no signature":       func(a http.ResponseWriter, _ *http.Request) { io.WriteString(a, "— witness.example AAAA\n") },
+		"the log's own line": func(a http.ResponseWriter, q *http.Request) { io.WriteString(a, "\n\n") },
+		"for ever a conflict": func(a http.ResponseWriter, _ *http.Request) {
+			a.Header().Set("Content-Type", "text/x.tlog.size")
+			a.WriteHeader(http.StatusConflict)
+			io.WriteString(a, "1\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(answer)
+			defer server.Close()
+			_, err := l.Witness(t.Context(), ledger.Witness{URL: server.URL, Key: w.signer.Verifier().String(), Client: server.Client()})
+			if e := verdict.AsError(err); e == nil || e.Code == verdict.CodeInternal {
+				t.Errorf("%v", err)
+			}
+			if _, found, err := l.Cosigned(t.Context()); found || err != nil {
+				t.Errorf("something was kept: %v", err)
+			}
+		})
+	}
+}
