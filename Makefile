@@ -19,11 +19,25 @@ export VERDICT_CORPORA
 
 # Every fuzz target of the project, one line each; a law compares the list with the code.
 FUZZ = \
-	./report:FuzzNeutral \
+	./advisory:FuzzCatalogue \
+	./advisory:FuzzIndex \
+	./advisory:FuzzRecord \
+	./ci:FuzzIgnores \
+	./ci:FuzzJSONText \
+	./ci:FuzzLockfiles \
+	./ci:FuzzSecretsEqualTheLibrarys \
 	./cmd/verdict:FuzzConfig \
-	./evidence:FuzzParseStatement \
+	./decisionmap:FuzzLoad \
+	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
-	./evidence/sigstore:FuzzVerify
+	./evidence:FuzzParseStatement \
+	./git:FuzzParse \
+	./ledger:FuzzParseTilePath \
+	./policy:FuzzParseCases \
+	./policy:FuzzParseInput \
+	./policy:FuzzResult \
+	./report:FuzzNeutral \
+	./sbom:FuzzParsePURL
 
 .PHONY: help build demo test test-long parts lint bench fuzz test-peers clean
 
