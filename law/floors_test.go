@@ -19,8 +19,9 @@ var floors = map[string]int{
 }
 
 // driven are the rooms whose sub-packages are drivers or sources: several ways to do
-// one thing, of which cmd/verdict picks.
-var driven = []string{"store", "blob", "forge", "observe"}
+// one thing, of which cmd/verdict picks. Those of evidence verify and sign with what
+// others run: Sigstore, key vaults.
+var driven = []string{"evidence", "store", "blob", "forge", "observe"}
 
 // outsiders stand on no floor. They may import any room, and no room imports them.
 var outsiders = []string{"law", "bench", "test", "examples"}

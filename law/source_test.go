@@ -68,11 +68,11 @@ func (s *source) importName(pkg string) string {
 
 func (tr *tree) line(n ast.Node) int { return tr.fset.Position(n.Pos()).Line }
 
-// product lists the Go files that are neither tests nor part of the outside.
+// product lists the Go files that are neither tests, nor suites, nor of the outside.
 func (tr *tree) product() []*source {
 	var out []*source
 	for _, s := range tr.gos {
-		if !s.test && !outside(s.dir) {
+		if !s.test && !suite(s.dir) && !outside(s.dir) {
 			out = append(out, s)
 		}
 	}
