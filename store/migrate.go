@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -16,8 +17,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate runs the steps that db lacks. Engines call it, with their own lock held where
-// several processes may open one database at once.
+// Migrate runs the steps that db lacks. Engines call it. Several processes may do so at
+// once: who finds that another one was quicker looks whether anything is left to do.
 func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 	steps, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -27,8 +28,22 @@ func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+	for range migrateTries {
+		pending, look := p.HasPending(ctx)
+		if look == nil && !pending {
+			return nil
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return nil
+	return fmt.Errorf("migrate the database: %w", err)
 }
+
+// migrateTries is how often a step is tried that another process may be doing.
+const migrateTries = 20

@@ -1,0 +1,130 @@
+-- What the migrations make. Written by go test ./store -update; PostgreSQL has the same,
+-- with CREATE DOMAIN blob AS bytea before it.
+
+CREATE TABLE cosignature (
+  origin TEXT   NOT NULL,
+  size   BIGINT NOT NULL,
+  name   TEXT   NOT NULL,
+  line   TEXT   NOT NULL, -- the line of the signed note
+  at     BIGINT NOT NULL,
+  PRIMARY KEY (origin, size, name)
+);
+
+CREATE TABLE decision (
+  from_seq    BIGINT NOT NULL PRIMARY KEY,
+  to_seq      BIGINT NOT NULL,
+  id          TEXT   NOT NULL,
+  point       TEXT   NOT NULL,
+  subject     TEXT   NOT NULL,
+  name        TEXT   NOT NULL, -- of the subject
+  service     TEXT   NOT NULL,
+  environment TEXT   NOT NULL,
+  mode        TEXT   NOT NULL,
+  outcome     TEXT   NOT NULL,
+  enforced    TEXT   NOT NULL,
+  at          BIGINT NOT NULL,
+  expires     BIGINT NOT NULL -- 0: never
+);
+
+CREATE INDEX decision_id ON decision (id);
+
+CREATE INDEX decision_point ON decision (point, environment, from_seq);
+
+CREATE INDEX decision_service ON decision (service, from_seq);
+
+CREATE INDEX decision_subject ON decision (subject, point, environment, from_seq);
+
+CREATE TABLE entry (
+  seq            BIGINT NOT NULL PRIMARY KEY,
+  to_seq         BIGINT NOT NULL, -- position of the tombstone
+  at             BIGINT NOT NULL, -- when it was recorded; never before the entry in front
+  kind           TEXT   NOT NULL,
+  predicate_type TEXT   NOT NULL,
+  producer       TEXT   NOT NULL,
+  service        TEXT   NOT NULL,
+  team           TEXT   NOT NULL,
+  environment    TEXT   NOT NULL,
+  point          TEXT   NOT NULL,
+  run            TEXT   NOT NULL,
+  actor          TEXT   NOT NULL,
+  said           BIGINT NOT NULL, -- when the producer says that it happened
+  retention      TEXT   NOT NULL,
+  subjects       TEXT   NOT NULL, -- JSON
+  digest         blob   NOT NULL, -- sha256 of the payload of the evidence
+  identity       blob   NOT NULL,
+  foreign_digest TEXT   NOT NULL,
+  foreign_origin TEXT   NOT NULL,
+  foreign_seq    BIGINT NOT NULL,
+  signer         TEXT   NOT NULL,
+  signature      blob   NOT NULL,
+  size           BIGINT NOT NULL, -- bytes of the signed payload
+  payload        blob,            -- the signed payload, zstd
+  leaf           blob             -- only when the payload was pruned
+);
+
+CREATE UNIQUE INDEX entry_identity ON entry (identity);
+
+CREATE INDEX entry_kind ON entry (kind, seq);
+
+CREATE INDEX entry_service ON entry (service, seq);
+
+CREATE UNIQUE INDEX entry_travelled ON entry (foreign_origin, foreign_seq) WHERE foreign_origin <> '';
+
+CREATE TABLE foreign_bundle (
+  from_seq BIGINT NOT NULL PRIMARY KEY,
+  to_seq   BIGINT NOT NULL,
+  size     BIGINT NOT NULL,
+  data     blob
+);
+
+CREATE TABLE job (
+  id       TEXT   NOT NULL PRIMARY KEY,
+  kind     TEXT   NOT NULL,
+  doc      TEXT   NOT NULL, -- JSON
+  due      BIGINT NOT NULL,
+  owner    TEXT   NOT NULL, -- empty: nobody has it
+  lease    BIGINT NOT NULL, -- until when the owner has it
+  attempts BIGINT NOT NULL,
+  fault    TEXT   NOT NULL  -- why the last attempt ended
+);
+
+CREATE INDEX job_due ON job (kind, due);
+
+CREATE TABLE log (
+  epoch    BIGINT NOT NULL PRIMARY KEY,
+  origin   TEXT   NOT NULL UNIQUE,
+  vkey     TEXT   NOT NULL, -- public half of the key that signs its checkpoints, as in a signed note
+  base     BIGINT NOT NULL CHECK (base >= 0),
+  size     BIGINT NOT NULL CHECK (size >= 0),
+  root     blob   NOT NULL,
+  opened   BIGINT NOT NULL,
+  latest   BIGINT NOT NULL, -- recorded time of the last entry
+  previous TEXT   NOT NULL  -- last known checkpoint of the epoch before, empty for the first
+);
+
+CREATE TABLE register (
+  kind     TEXT   NOT NULL,
+  id       TEXT   NOT NULL,
+  from_seq BIGINT NOT NULL,
+  to_seq   BIGINT NOT NULL,
+  about    TEXT   NOT NULL, -- what it is for: the decision of an approval, the service of an exception
+  PRIMARY KEY (kind, id, from_seq)
+);
+
+CREATE INDEX register_about ON register (kind, about, from_seq);
+
+CREATE TABLE subject (
+  digest   TEXT   NOT NULL,
+  from_seq BIGINT NOT NULL,
+  to_seq   BIGINT NOT NULL,
+  kind     TEXT   NOT NULL, -- of the entry
+  PRIMARY KEY (digest, from_seq)
+);
+
+CREATE TABLE tile (
+  epoch BIGINT NOT NULL,
+  level BIGINT NOT NULL,
+  n     BIGINT NOT NULL,
+  data  blob   NOT NULL,
+  PRIMARY KEY (epoch, level, n)
+);
