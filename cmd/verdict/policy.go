@@ -7,14 +7,54 @@ import (
 
 	"verdict"
 	"verdict/decide"
+	"verdict/policy"
 	"verdict/report"
 )
 
 func policyCommand() command {
 	return command{
 		use: "policy", short: "Test rules, and take recorded decisions again",
-		sub: []command{policyReplayCommand()},
+		sub: []command{policyTestCommand(), policyReplayCommand()},
 	}
+}
+
+func policyTestCommand() command {
+	return command{
+		use: "test [DIR]", short: "Run the tests of rules, and prove that no reason can be lost",
+		long: "DIR holds .rego files, their _test.rego and .cases.yaml; without it the built-in rules are tested. Beyond the tests, every rule that reports is tried with each member " +
+			"of its input removed, with every state worsened, with and without the engine's index, and fifty times over. Ends with 3 when something does not hold.",
+		example: "verdict policy test\nverdict policy test ./rules -o json",
+		args:    atMost(1), formats: textOrJSON,
+		setup: runs(func(ctx context.Context, a *app, args []string) error {
+			bundle, err := policy.Builtin()
+			if len(args) == 1 {
+				bundle, err = policy.Open(args[0], policy.CompileOptions{})
+			}
+			if err != nil {
+				return err
+			}
+			a.progress.phase("testing rules")
+			r, err := bundle.Test(ctx)
+			a.progress.stop()
+			if err != nil {
+				return err
+			}
+			if err := a.emit(r, func(report.Style) string { return neutralLines(r.Text()) }); err != nil {
+				return err
+			}
+			if !r.OK() {
+				return exit(verdict.CodeRefused.Exit())
+			}
+			return nil
+		}),
+	}
+}
+
+// neutralLines makes text harmless line by line: rules are somebody's files.
+func neutralLines(text string) string {
+	var b strings.Builder
+	_, _ = report.Lines(&b).Write([]byte(text)) // a Builder takes everything
+	return b.String()
 }
 
 func policyReplayCommand() command {
