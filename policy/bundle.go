@@ -66,12 +66,18 @@ func Open(dir string, o CompileOptions) (*Bundle, error) {
 	return Compile(files, o)
 }
 
-// Load reads the files of a bundle: *.rego, *_test.rego and *.cases.yaml, by path. It
-// is an *verdict.Error when there is none, or more than a bundle may hold.
+// Load reads the files of a bundle: *.rego, *_test.rego and *.cases.yaml, by path,
+// outside of directories whose name starts with a dot. It is an *verdict.Error when there is none, or more than a bundle may hold.
 func Load(fsys fs.FS) (map[string]string, error) {
 	files := map[string]string{}
-	total := 0
+	total, seen := 0, 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if seen++; seen > maxEntries {
+			return tooMuch(name)
+		}
+		if err == nil && d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !isRule(name) && !isTest(name) && !isCases(name) {
 			return err
 		}

@@ -159,6 +159,9 @@ func (c *compilation) screen(name string, m *ast.Module) {
 	c.formats(m)
 	for _, r := range m.Rules {
 		at := where(r.Location)
+		if branches(r) > maxBranches {
+			c.problem(at, fmt.Sprintf("has more than %d else branches, whose compilation takes the square of their number", maxBranches), "look the value up in an object instead")
+		}
 		switch r.Head.Ref()[0].Value.String() {
 		case "check":
 			if r.Default && statusOf(r.Head.Value) != string(verdict.RuleFail) {
@@ -169,6 +172,14 @@ func (c *compilation) screen(name string, m *ast.Module) {
 			c.problem(at, "a rule cannot make exceptions", "record an exception with scope, owner and expiry instead; decisions apply it after the rules")
 		}
 	}
+}
+
+func branches(r *ast.Rule) int {
+	n := 0
+	for ; r != nil; r = r.Else {
+		n++
+	}
+	return n
 }
 
 // wideFormat finds a width or precision in a format that comes from an argument or has
@@ -260,7 +271,7 @@ func (c *compilation) engineProblems(name string, err error) {
 		} else if e.Code == ast.ParseErr {
 			remedy = "correct the syntax: rules are Rego v1 (`if`, `contains`, `:=`); `opa fmt --v0-v1` rewrites older files"
 		}
-		c.problem(at, clip(what, maxText), remedy)
+		c.problem(at, clip(what, 600), remedy)
 	}
 }
 

@@ -89,6 +89,8 @@ func TestRulesThatCannotBeTrustedAreRefusedWithARemedy(t *testing.T) {
 		"a format from a variable":                  {rule("acme.ci.x", `check := {"status": "pass", "message": sprintf(input.service.name, [])}`), "not written out", "template string"},
 		"a format as wide as an argument":           {rule("acme.ci.x", `check := {"status": "pass", "message": x} if { x := sprintf("%*d", [999999, 1]) }`), "as wide as an argument says", "widths below 1000"},
 		"a format of a million columns":             {rule("acme.ci.x", `check := {"status": "pass", "message": sprintf("%-01000000.3d", [1])}`), "as wide", "widths below 1000"},
+		"an else without an end":                    {rule("acme.ci.x", `check := {"status": "fail", "message": "x"} if input.service.name`+strings.Repeat(` else := {"status": "fail", "message": "x"} if input.service.team`, 300)), "more than 200 else branches", "look the value up"},
+		"nesting without an end":                    {rule("acme.ci.x", "x := "+strings.Repeat("[", 200_000)), "a.rego:10", "correct the syntax"},
 		"a package name in quotes":                  {map[string]string{"a.rego": "package acme[\"x-y\"]\n"}, "needs quotes", "letters"},
 		"a deny in parts":                           {map[string]string{"a.rego": "package main\ndeny.a contains \"x\""}, "not a set of messages", "deny contains msg"},
 		"a check in parts":                          {rule("acme.ci.x", `check.status := "pass"`), "is not one value", "status"},

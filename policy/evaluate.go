@@ -131,7 +131,7 @@ func (b *Bundle) abandoned(rules []*rule) *Evaluation {
 	e := &Evaluation{Results: []Result{}, Silent: []string{}, Faults: make([]verdict.Fault, len(rules))}
 	for i, x := range rules {
 		e.Faults[i] = *faultOf(x, FaultDeadline, fmt.Sprintf("one of these rules did not stop %s after its deadline", b.limits.Deadline),
-			"find it with `verdict policy test` and make it read less at a time")
+			"make the rules read less at a time: a builtin over very long text is the usual cause")
 	}
 	return e
 }
@@ -247,13 +247,13 @@ func (r *run) faultOfError(ctx context.Context, x *rule, err error) *verdict.Fau
 		return faultOf(x, FaultDeadline, "the caller stopped before the rule ended", "run the command again and let it end")
 	case r.cancel.Cancelled() || topdown.IsCancel(err):
 		return faultOf(x, FaultDeadline, fmt.Sprintf("the rules took longer than %s", r.limits.Deadline),
-			"make the rule cheaper: look up by name instead of comparing every pair; `verdict policy test` shows the time of each rule")
+			"make the rule cheaper: look up by name instead of comparing every pair")
 	case e != nil && e.Code == topdown.ConflictErr:
 		return faultOf(x, FaultConflict, err.Error(), "make the conditions of its branches exclude each other, or join them with else")
 	case e != nil && (e.Code == topdown.BuiltinErr || e.Code == topdown.TypeErr):
 		return faultOf(x, FaultBuiltin, err.Error(), "test the value before the call, and report fail or skip where it does not fit")
 	}
-	return faultOf(x, FaultEngine, err.Error(), "correct the rule; `verdict policy replay ID` shows its steps")
+	return faultOf(x, FaultEngine, err.Error(), "correct the rule at this place")
 }
 
 func faultOf(x *rule, code, what, remedy string) *verdict.Fault {

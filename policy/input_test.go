@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math/rand/v2"
 	"os"
 	"reflect"
 	"slices"
@@ -248,6 +249,96 @@ func TestCanonicalFormIsThatOfTheReference(t *testing.T) {
 	if _, err := none.Canonical(); err == nil {
 		t.Error("no document has a canonical form")
 	}
+}
+
+// TestAnyDocumentHasOneForm fills documents at random: the canonical form is that of the
+// reference, replay reads it back, and the engine sees the same.
+func TestAnyDocumentHasOneForm(t *testing.T) {
+	s := compiledSchema(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		var in Input
+		fill(reflect.ValueOf(&in).Elem(), r)
+		in = *in.ForLayer(verdict.Layers[r.IntN(len(verdict.Layers))])
+		in.Normalize()
+		b, err := in.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := jcs.Transform(b); err != nil || !bytes.Equal(b, want) {
+			t.Fatalf("%v\ngot  %s\nwant %s", err, b, want)
+		}
+		again, err := ParseInput(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(&in, again); d != "" {
+			t.Fatalf("read back:\n%s", d)
+		}
+		if err := s.Validate(documentOf(t, &in)); err != nil {
+			t.Fatalf("schema: %v", err)
+		}
+		if err := Validate(b); err != nil {
+			t.Fatal(err)
+		}
+		got, err := in.value(inputBytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := ast.ValueFromReader(bytes.NewReader(b)); err != nil || ast.Compare(got.Value, want) != 0 {
+			t.Fatalf("the engine's value differs: %v", err)
+		}
+	}
+}
+
+func fill(v reflect.Value, r *rand.Rand) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for f := range fieldsOf(v.Type()) {
+			fill(v.Field(f.index), r)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), r)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), r.IntN(4), 4))
+		for i := range v.Len() {
+			fill(v.Index(i), r)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range r.IntN(4) {
+			x := reflect.New(v.Type().Elem()).Elem()
+			fill(x, r)
+			v.SetMapIndex(reflect.ValueOf(randomText(r)), x)
+		}
+	case reflect.Int64:
+		v.SetInt(r.Int64N(2*maxInteger-1) - maxInteger + 1)
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	case reflect.String:
+		switch w := words[v.Type()]; {
+		case w != nil:
+			v.SetString(w[r.IntN(len(w))])
+		case v.Type() == reflect.TypeFor[Time]():
+			v.SetString(string(TimeOf(noon.Add(time.Duration(r.Int64N(1e15))))))
+		case v.Type() == reflect.TypeFor[verdict.Digest]():
+			v.SetString(string(sha256Digest([]byte(randomText(r)))))
+		case v.Type() == reflect.TypeFor[verdict.Kind]():
+			v.SetString("sbom")
+		default:
+			v.SetString(randomText(r))
+		}
+	}
+}
+
+func randomText(r *rand.Rand) string {
+	letters := []rune("ab\"\\/<>&\x00\x1f\x7f\n\té\u2028\ufb33\ufffd😀")
+	var b strings.Builder
+	for range r.IntN(6) {
+		b.WriteRune(letters[r.IntN(len(letters))])
+	}
+	return b.String()
 }
 
 func TestTheEngineReadsWhatTheDocumentSays(t *testing.T) {

@@ -30,9 +30,11 @@ func (l Limits) orDefault() Limits {
 
 // What one bundle may hold, and one result may say.
 const (
+	maxEntries   = 50_000 // files and directories looked at
 	maxFiles     = 2000
 	maxFileBytes = 1 << 20
 	maxBytes     = 32 << 20
+	maxBranches  = 200
 	maxText      = 8 << 10 // bytes of one message, observed, expected
 	maxKey       = 1 << 10 // bytes of one item's key
 )

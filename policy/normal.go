@@ -133,7 +133,7 @@ func ParseInput(b []byte) (*Input, error) {
 	}
 	if in.Schema != InputSchema || !bytes.Equal(again, b) {
 		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: "the document is not " + InputSchema + " in its canonical form",
-			Remedy: "replay the input exactly as the decision recorded it; `verdict why ID -o json` names it"}
+			Remedy: "replay the input exactly as the decision recorded it"}
 	}
 	return in, nil
 }

@@ -95,16 +95,18 @@ func missing(lines []int) string {
 	return "  (not run: line " + strings.Join(words, ", ") + ")"
 }
 
-// tested reports whether tests and coverage of this file belong to the report: a user's
-// bundle answers for its own files, the built-in one for the built-in rules.
+// tested reports whether tests, cases and coverage of this file belong to the report: a
+// user's bundle answers for its own files, the built-in one for the built-in rules.
 func (b *Bundle) tested(name string) bool {
-	own := strings.HasPrefix(name, builtinPrefix)
+	if !strings.HasPrefix(name, builtinPrefix) {
+		return true
+	}
 	for other := range b.files {
-		if isRule(other) && !strings.HasPrefix(other, builtinPrefix) {
-			return !own
+		if !strings.HasPrefix(other, builtinPrefix) {
+			return false
 		}
 	}
-	return own
+	return true
 }
 
 // Test runs the bundle's Rego tests and cases, proves its rules (see Prove) and
