@@ -220,6 +220,17 @@ func BenchmarkCompileBuiltin(b *testing.B) {
 	}
 }
 
+func BenchmarkNormalize(b *testing.B) {
+	in := benchInput(true, 60)
+	b.ReportAllocs()
+	for b.Loop() {
+		in.Normalize()
+		if in.Schema != InputSchema {
+			b.Fatal("not normalised")
+		}
+	}
+}
+
 func BenchmarkCanonicalInput(b *testing.B) {
 	in := benchInput(true, 60)
 	b.ReportAllocs()

@@ -35,7 +35,6 @@ type compilation struct {
 	modules  map[string]*ast.Module
 	engine   *ast.Compiler
 	problems []*verdict.Error
-	own      bool // compiling the built-in rules alone
 }
 
 // Compile makes a bundle of files by path: Rego rules, and tests and cases that are

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +156,7 @@ func TestEarlyLayersReadNothingOfPlaceAndTime(t *testing.T) {
 		"through data by a variable":            {check + `{ some x; data.acme.helper[x] }`, helper + `prod if input.environment.tier == "production"`},
 		"with input replaced":                   {check + `data.acme.helper.prod with input as {"service": {"tier": "1"}}`, helper + `prod if input.service.tier == "1"`},
 		"with one member replaced":              {check + `data.acme.helper.prod with input.service.tier as "1"`, helper + `prod if input.service.tier == "1"`},
+		"with a builtin replaced":               {check + `count("x") == 1 with count as data.acme.helper.prod`, helper + `prod(x) := 1 if input.environment.tier != x`},
 		"in a template string":                  {`check := {"status": "pass", "message": $"runs in {input.environment.name}"}`, ""},
 		"in a default of a function's argument": {"f(x) := y if y := input[x].tier\n" + check + `f("environment") == "production"`, ""},
 	} {
@@ -321,6 +323,36 @@ func TestSelectorsNameRulesAndNeverNothing(t *testing.T) {
 			t.Errorf("%q selects %q (%t), want %q", selector, got, ok, want)
 		}
 	}
+}
+
+// TestARecordedBundleIsRestoredAsItWas: replay under a later program, whose built-in
+// rules are others, still asks the rules of that day.
+func TestARecordedBundleIsRestoredAsItWas(t *testing.T) {
+	was, err := one("acme.ci.x", passes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := was.Files()
+	again, err := Restore(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Digest() != was.Digest() || !reflect.DeepEqual(again.Rules(), was.Rules()) {
+		t.Errorf("digest %s and rules %v, were %s and %v", again.Digest(), again.Rules(), was.Digest(), was.Rules())
+	}
+	name := builtinPrefix + "ci_secrets.rego"
+	files[name] = strings.Replace(files[name], "severity: critical", "severity: low", 1)
+	changed, err := Restore(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, _ := changed.Select("ci.secrets.none")
+	if changed.Digest() == was.Digest() || rules[0].Severity != verdict.SeverityLow {
+		t.Errorf("the rules of this program stood in: %+v", rules)
+	}
+	files[name] += "}"
+	_, err = Restore(files)
+	wantError(t, err, "does not compile", "version of verdict")
 }
 
 func TestTheDigestIsOfPathsAndRulesAlone(t *testing.T) {

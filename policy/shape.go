@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"verdict"
 )
@@ -18,18 +19,22 @@ type member struct {
 	ordered  bool // a list whose order means something
 }
 
+// shapes keeps the members of each struct type: tags are text that costs to read.
+var shapes sync.Map // reflect.Type → []member
+
 // fieldsOf walks the members of an input struct in the order of their declaration.
 func fieldsOf(t reflect.Type) iter.Seq[member] {
-	return func(yield func(member) bool) {
-		for i := range t.NumField() {
+	known, ok := shapes.Load(t)
+	if !ok {
+		members := make([]member, t.NumField())
+		for i := range members {
 			f := t.Field(i)
 			name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
-			m := member{i, name, f.Type, option == "omitempty", f.Tag.Get("order") == "kept"}
-			if !yield(m) {
-				return
-			}
+			members[i] = member{i, name, f.Type, option == "omitempty", f.Tag.Get("order") == "kept"}
 		}
+		known, _ = shapes.LoadOrStore(t, members)
 	}
+	return slices.Values(known.([]member))
 }
 
 // deployOnly names the groups that only deploy, runtime and governance points see.
