@@ -251,9 +251,9 @@ func unopened(it item, err error) Skip {
 	s := Skip{File: File{Path: it.path}, Reason: reason("it cannot be read", err), Blocks: true}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && it.mode != "":
-		s.Reason, s.Blocks = "it is deleted in the working tree", false
+		s.Reason, s.Blocks, s.Gone = "it is deleted in the working tree", false, true
 	case errors.Is(err, fs.ErrNotExist):
-		s.Reason, s.Blocks = "it was gone when it was to be read", false
+		s.Reason, s.Blocks, s.Gone = "it was gone when it was to be read", false, true
 	case errors.Is(err, errSwapped), errors.Is(err, errChanged):
 		s.Reason = "it cannot be read: " + lastCause(err).Error()
 	}

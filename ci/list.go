@@ -36,6 +36,10 @@ func (w *walk) listed(ctx context.Context) ([]item, error) {
 			it.gone = "it is another repository inside this one, and not part of it: run verdict ci in it"
 		case e.Skipped:
 			it.gone, it.blocks = "a sparse checkout leaves it out: git sparse-checkout disable", true
+			// A file that is there after all is read.
+			if _, err := w.top.root.Lstat(it.path); err == nil {
+				it.gone = ""
+			}
 		}
 		items = append(items, it)
 	}

@@ -38,6 +38,11 @@ type Skip struct {
 	Blocks bool
 	// Binary is true when the start of the file shows that it holds no text.
 	Binary bool
+	// Gone is true when there was nothing there any more.
+	Gone bool
+	// Index is the object id that git's index holds for a path that was not tried: a
+	// submodule, or a file that a sparse checkout leaves out.
+	Index string
 }
 
 // Digest identifies what was read: SHA-256 over mode, size, content digest and path of

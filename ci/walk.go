@@ -185,7 +185,7 @@ func (w *walk) readBatch(ctx context.Context, r *fileReader, items []item) error
 	readable := items[:0:0]
 	for _, it := range items {
 		if why := w.unfit(it); why != "" {
-			w.skip(Skip{File: File{Path: it.path}, Reason: why, Blocks: it.gone == "" || it.blocks})
+			w.skip(Skip{File: File{Path: it.path}, Reason: why, Blocks: it.gone == "" || it.blocks, Index: it.id})
 			continue
 		}
 		readable = append(readable, it)

@@ -104,7 +104,7 @@ func commitAll(t testing.TB, dir string) string {
 	return gitIn(t, dir, "rev-parse", "HEAD")
 }
 
-func open(t testing.TB, dir string) *git.Repo {
+func opened(t testing.TB, dir string) *git.Repo {
 	t.Helper()
 	r, err := git.Open(t.Context(), dir)
 	must(t, err)
@@ -133,7 +133,7 @@ func TestWalkOffersEachFileOnceUnderItsTrueName(t *testing.T) {
 			o := WalkOptions{}
 			if inRepo {
 				dir = repository(t)
-				o.Repo = open(t, dir)
+				o.Repo = opened(t, dir)
 			}
 			want := []string{}
 			for i, n := range oddNames {
@@ -179,7 +179,7 @@ func TestGitsIgnoresAreSkippedAsGitDoes(t *testing.T) {
 	write(t, dir, "sub/.gitignore", "own\n")
 	write(t, dir, "sub/own", "x")
 	w := &witness{}
-	_, err := Walk(t.Context(), dir, WalkOptions{Repo: open(t, dir)}, w)
+	_, err := Walk(t.Context(), dir, WalkOptions{Repo: opened(t, dir)}, w)
 	must(t, err)
 	want := []string{".gitignore", "a.txt", "forced.log", "kept.log", "sub/.gitignore"}
 	if got := w.paths(); !slices.Equal(got, want) {
@@ -205,7 +205,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 		}
 		if inRepo {
 			commitAll(t, dir)
-			o.Repo = open(t, dir)
+			o.Repo = opened(t, dir)
 		}
 		w := &witness{}
 		m, err := Walk(t.Context(), dir, o, w)
@@ -399,7 +399,7 @@ func TestWhatVanishesIsNoPartOfTheTree(t *testing.T) {
 	write(t, dir, "lost", "lost")
 	commitAll(t, dir)
 	must(t, os.Remove(filepath.Join(dir, "lost")))
-	m, err := Walk(t.Context(), dir, WalkOptions{Repo: open(t, dir)}, &witness{})
+	m, err := Walk(t.Context(), dir, WalkOptions{Repo: opened(t, dir)}, &witness{})
 	must(t, err)
 	if s := skipOf(t, m, "lost"); s.Blocks || !strings.Contains(s.Reason, "deleted") || len(m.Entries) != 1 {
 		t.Errorf("%+v, entries %+v", s, m.Entries)
@@ -433,7 +433,7 @@ func TestWalkLimits(t *testing.T) {
 	t.Run("a file that git lists too deep blocks", func(t *testing.T) {
 		repo := repository(t)
 		write(t, repo, "a/b/c/deep", "x")
-		m, err := Walk(t.Context(), repo, WalkOptions{Repo: open(t, repo), MaxDepth: 2})
+		m, err := Walk(t.Context(), repo, WalkOptions{Repo: opened(t, repo), MaxDepth: 2})
 		must(t, err)
 		if s := skipOf(t, m, "a/b/c/deep"); !s.Blocks {
 			t.Errorf("%+v", s)
@@ -483,7 +483,7 @@ func TestRepositoriesInsideAreToldAndNotEntered(t *testing.T) {
 	commitAll(t, dir)
 	gitIn(t, dir, "clone", "-q", lib, "nested")
 	w := &witness{}
-	m, err := Walk(t.Context(), dir, WalkOptions{Repo: open(t, dir)}, w)
+	m, err := Walk(t.Context(), dir, WalkOptions{Repo: opened(t, dir)}, w)
 	must(t, err)
 	if got := w.paths(); !slices.Equal(got, []string{".gitmodules", "a.txt"}) {
 		t.Errorf("read %q", got)

@@ -1,0 +1,175 @@
+package ci
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"verdict"
+)
+
+// cargo reads Cargo.lock, and notices a Cargo.toml without one.
+type cargo struct {
+	found     []Dependency
+	manifests map[string]int  // Cargo.toml → how many crates it asks for
+	locked    map[string]bool // folders with a Cargo.lock
+}
+
+func (c *cargo) wants(p string) bool {
+	return path.Base(p) == "Cargo.lock" || path.Base(p) == "Cargo.toml"
+}
+
+func (c *cargo) add(p string, content []byte) error {
+	if c.manifests == nil {
+		c.manifests, c.locked = map[string]int{}, map[string]bool{}
+	}
+	if path.Base(p) == "Cargo.toml" {
+		n, err := cargoAsks(content)
+		c.manifests[p] = n
+		return err
+	}
+	c.locked[path.Dir(p)] = true
+	found, err := parseCargoLock(p, content)
+	c.found = append(c.found, found...)
+	return err
+}
+
+// cargoTables are the tables in which a manifest asks for crates.
+type cargoTables struct {
+	Dependencies map[string]any `toml:"dependencies"`
+	Development  map[string]any `toml:"dev-dependencies"`
+	Build        map[string]any `toml:"build-dependencies"`
+}
+
+func (t cargoTables) count() int { return len(t.Dependencies) + len(t.Development) + len(t.Build) }
+
+// cargoAsks counts the crates that a manifest asks for.
+func cargoAsks(content []byte) (int, error) {
+	var own cargoTables
+	var more struct {
+		Target    map[string]cargoTables `toml:"target"`
+		Workspace cargoTables            `toml:"workspace"`
+	}
+	for _, into := range []any{&own, &more} {
+		if err := toml.Unmarshal(content, into); err != nil {
+			return 0, fmt.Errorf("Cargo.toml: %w", err)
+		}
+	}
+	n := own.count() + more.Workspace.count()
+	for _, t := range more.Target {
+		n += t.count()
+	}
+	return n, nil
+}
+
+// crate is one package of a lockfile. Without a source it is a project of this tree.
+type crate struct {
+	name, version, source string
+	needs                 []string
+}
+
+// crateOf takes the members by their exact names: a decoder that ignores case could be
+// shown one version while cargo takes another.
+func crateOf(table map[string]any) crate {
+	word := func(key string) string { s, _ := table[key].(string); return s }
+	k := crate{name: word("name"), version: word("version"), source: word("source")}
+	list, _ := table["dependencies"].([]any)
+	for _, x := range list {
+		if s, ok := x.(string); ok {
+			k.needs = append(k.needs, s)
+		}
+	}
+	return k
+}
+
+func parseCargoLock(p string, content []byte) ([]Dependency, error) {
+	var f map[string]any
+	if err := toml.Unmarshal(content, &f); err != nil {
+		return nil, fmt.Errorf("Cargo.lock: %w", err)
+	}
+	tables, _ := f["package"].([]any)
+	if len(tables) > maxComponents {
+		return nil, fmt.Errorf("Cargo.lock names more than %d crates", maxComponents)
+	}
+	lines := cargoLines(content)
+	if len(lines) != len(tables) { // lines are a comfort, never worth a wrong one
+		lines = make([]int64, len(tables))
+	}
+	var all []crate
+	for _, t := range tables {
+		table, _ := t.(map[string]any)
+		all = append(all, crateOf(table))
+	}
+	if root, ok := f["root"].(map[string]any); ok { // the project, in the first form of the file
+		k := crateOf(root)
+		k.source = ""
+		all, lines = append(all, k), append(lines, 0)
+	}
+	ways, direct := cargoGraph(all).paths()
+	var found []Dependency
+	for i, k := range all {
+		if k.name == "" || k.version == "" {
+			return nil, fmt.Errorf("Cargo.lock: package %d has no name or version", i+1)
+		}
+		if k.source == "" {
+			continue
+		}
+		found = append(found, Dependency{
+			Component: verdict.Component{Ecosystem: ecosystemCargo, Name: k.name, Version: k.version}, Source: p, Line: lines[i], Direct: direct[i], Path: ways[i],
+		})
+	}
+	return found, nil
+}
+
+// cargoLines gives the line of each package table, in order.
+func cargoLines(content []byte) []int64 {
+	var lines []int64
+	n := int64(1)
+	for line := range bytes.Lines(content) {
+		if string(bytes.TrimSpace(line)) == "[[package]]" {
+			lines = append(lines, n)
+		}
+		n++
+	}
+	return lines
+}
+
+// cargoGraph resolves "name", "name version" and "name version (source)".
+func cargoGraph(all []crate) *graph {
+	g := &graph{names: make([]string, len(all)), needs: make([][]int, len(all))}
+	exact, named := map[string]int{}, map[string]int{}
+	for i, k := range all {
+		exact[k.name+" "+k.version], named[k.name] = i, i
+	}
+	for i, k := range all {
+		if g.names[i] = k.name; k.source == "" {
+			g.roots = append(g.roots, i)
+		}
+		for _, d := range k.needs {
+			name, rest, versioned := strings.Cut(d, " ")
+			version, _, _ := strings.Cut(rest, " ")
+			n, ok := exact[name+" "+version]
+			if !versioned {
+				n, ok = named[name]
+			}
+			if ok {
+				g.needs[i] = append(g.needs[i], n)
+			}
+		}
+	}
+	return g
+}
+
+func (c *cargo) finish() ([]Dependency, []verdict.NotChecked) {
+	var gaps []verdict.NotChecked
+	for p, n := range c.manifests {
+		hasLock := above(p, "Cargo.lock", func(q string) bool { return c.locked[path.Dir(q)] }) // a workspace shares one above
+		if n > 0 && !hasLock {
+			gaps = append(gaps, open(p, "it asks for %d crates and there is no Cargo.lock that says which versions: cargo generate-lockfile", n))
+		}
+	}
+	return c.found, gaps
+}

@@ -1,0 +1,115 @@
+package ci
+
+import (
+	"fmt"
+	"go/version"
+	"path"
+	"regexp"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"verdict"
+)
+
+// goModules reads go.mod files. Since Go 1.17 one lists every module that takes part in
+// a build, so go.sum, which lists more, is not needed.
+type goModules struct {
+	found []Dependency
+	open  []verdict.NotChecked
+}
+
+func (g *goModules) wants(p string) bool {
+	return (path.Base(p) == "go.mod" || path.Base(p) == "go.work") && !within(p, "vendor") && !within(p, "testdata")
+}
+
+func (g *goModules) add(p string, content []byte) error {
+	if path.Base(p) == "go.work" {
+		return g.addWork(p, content)
+	}
+	f, err := modfile.Parse("go.mod", content, nil)
+	if err != nil {
+		return fmt.Errorf("go.mod: %w", err)
+	}
+	if len(f.Require) > maxComponents {
+		return fmt.Errorf("go.mod requires more than %d modules", maxComponents)
+	}
+	project := "this module"
+	if f.Module != nil {
+		project = f.Module.Mod.Path
+	}
+	if len(f.Require) > 0 && (f.Go == nil || version.Compare("go"+f.Go.Version, "go1.17") < 0) {
+		g.open = append(g.open, open(p, "before go 1.17 a go.mod does not list the modules that others bring in: go mod tidy -go=1.17"))
+	}
+	g.standardLibrary(p, f, project)
+	for _, r := range f.Require {
+		name, version, local := replaced(f, r.Mod.Path, r.Mod.Version)
+		if local {
+			g.open = append(g.open, aside(p, "%s is replaced by the folder %s, which is judged by its own go.mod", shown(r.Mod.Path), shown(name)))
+			continue
+		}
+		d := Dependency{
+			Component: verdict.Component{Ecosystem: ecosystemGo, Name: name, Version: version},
+			Source:    p, Line: int64(r.Syntax.Start.Line), Direct: !r.Indirect, Path: []string{},
+		}
+		if d.Direct {
+			d.Path = []string{project, name}
+		}
+		g.found = append(g.found, d)
+	}
+	return nil
+}
+
+// replaced applies the replace directives: the one for this version, else the one for
+// all versions.
+func replaced(f *modfile.File, name, version string) (newName, newVersion string, local bool) {
+	newName, newVersion = name, version
+	for _, r := range f.Replace {
+		if r.Old.Path != name || r.Old.Version != "" && r.Old.Version != version {
+			continue
+		}
+		newName, newVersion, local = r.New.Path, r.New.Version, r.New.Version == ""
+		if r.Old.Version != "" {
+			break
+		}
+	}
+	return newName, newVersion, local
+}
+
+var exactRelease = regexp.MustCompile(`^1\.[0-9]+\.[0-9]+$|^1\.[0-9]+(?:rc|beta)[0-9]+$`)
+
+// standardLibrary takes the Go release that go.mod names, the toolchain's before the
+// least one. A language version such as 1.20 names no release: which one builds cannot
+// be told from the tree.
+func (g *goModules) standardLibrary(p string, f *modfile.File, project string) {
+	release, line := "", 0
+	if f.Go != nil {
+		release, line = f.Go.Version, f.Go.Syntax.Start.Line
+	}
+	if f.Toolchain != nil && strings.HasPrefix(f.Toolchain.Name, "go") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(f.Toolchain.Name, "go"), "-")
+		release, line = name, f.Toolchain.Syntax.Start.Line
+	}
+	if !exactRelease.MatchString(release) {
+		g.open = append(g.open, aside(p, "go.mod names no exact Go release, so the standard library was not judged: go get toolchain@latest"))
+		return
+	}
+	g.found = append(g.found, Dependency{
+		Component: verdict.Component{Ecosystem: ecosystemGo, Name: "stdlib", Version: release},
+		Source:    p, Line: int64(line), Direct: true, Path: []string{project, "stdlib"},
+	})
+}
+
+// addWork looks for what a workspace changes in its modules.
+func (g *goModules) addWork(p string, content []byte) error {
+	f, err := modfile.ParseWork("go.work", content, nil)
+	if err != nil {
+		return fmt.Errorf("go.work: %w", err)
+	}
+	if len(f.Replace) > 0 {
+		g.open = append(g.open, open(p, "its replace directives are not followed: put them into the go.mod files"))
+	}
+	return nil
+}
+
+func (g *goModules) finish() ([]Dependency, []verdict.NotChecked) { return g.found, g.open }

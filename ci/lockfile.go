@@ -1,0 +1,149 @@
+package ci
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"verdict"
+)
+
+// Dependency is one component that a file of the tree names.
+type Dependency struct {
+	verdict.Component
+	// Source is the file, relative to the folder that was walked, and Line where it names
+	// the component, from 1; 0 when that was not worth finding out.
+	Source string
+	Line   int64
+	// Direct is true for what the project itself asks for.
+	Direct bool
+	// Path leads from the project to the component, both included; empty where the file
+	// does not tell.
+	Path []string
+	// Development is true for what only builds or tests need.
+	Development bool
+}
+
+// Ecosystems, as OSV writes them.
+const (
+	ecosystemGo    = "Go"
+	ecosystemNPM   = "npm"
+	ecosystemPyPI  = "PyPI"
+	ecosystemCargo = "crates.io"
+	ecosystemMaven = "Maven"
+)
+
+// maxComponents bounds what one file may name, and maxPathLength how far a component's
+// path is told.
+const (
+	maxComponents = 200_000
+	maxPathLength = 32
+)
+
+// inventory collects what the files of one ecosystem name. Files come in any order and
+// may need each other: a manifest its lockfile, a pom its parent, a list of requirements
+// the one that it includes.
+type inventory interface {
+	// wants reports whether the file is one of the ecosystem's.
+	wants(p string) bool
+	// add reads one file. An error is one of the file's content.
+	add(p string, content []byte) error
+	// finish gives what all files together name, and what they leave open.
+	finish() (found []Dependency, open []verdict.NotChecked)
+}
+
+// open is a gap that leaves the check incomplete.
+func open(p, format string, args ...any) verdict.NotChecked {
+	return verdict.NotChecked{Path: shown(p), Reason: fmt.Sprintf(format, args...), Blocks: true}
+}
+
+// aside is a gap by design: told, and no reason to doubt the rest.
+func aside(p, format string, args ...any) verdict.NotChecked {
+	n := open(p, format, args...)
+	n.Blocks = false
+	return n
+}
+
+// graph finds how components were brought in. Nodes are numbered by the caller.
+type graph struct {
+	names []string // of each node
+	needs [][]int  // the nodes that each node needs
+	roots []int    // the projects
+}
+
+// paths gives for each node the shortest way from a project, and whether a project asks
+// for it itself. Cycles end where they come back.
+func (g *graph) paths() (ways [][]string, direct []bool) {
+	from := make([]int, len(g.names))
+	for i := range from {
+		from[i] = -1
+	}
+	direct = make([]bool, len(g.names))
+	queue := slices.Clone(g.roots)
+	for _, r := range g.roots {
+		from[r] = r
+		for _, n := range g.needs[r] {
+			direct[n] = true
+		}
+	}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, n := range g.needs[at] {
+			if from[n] < 0 {
+				from[n] = at
+				queue = append(queue, n)
+			}
+		}
+	}
+	ways = make([][]string, len(g.names))
+	for n := range ways {
+		ways[n] = g.way(from, n)
+	}
+	return ways, direct
+}
+
+func (g *graph) way(from []int, n int) []string {
+	way := []string{}
+	if from[n] < 0 {
+		return way
+	}
+	for at := n; len(way) < maxPathLength; at = from[at] {
+		way = append(way, g.names[at])
+		if from[at] == at {
+			break
+		}
+	}
+	slices.Reverse(way)
+	return way
+}
+
+// sortDependencies puts them in the order of files and lines.
+func sortDependencies(all []Dependency) {
+	slices.SortStableFunc(all, func(a, b Dependency) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+	})
+}
+
+// within reports whether a path lies in a folder of that name, at any depth.
+func within(p, folder string) bool {
+	return strings.HasPrefix(p, folder+"/") || strings.Contains(p, "/"+folder+"/")
+}
+
+// beside is the path of a file in the same folder.
+func beside(p, name string) string { return path.Join(path.Dir(p), name) }
+
+// above calls each for the path of a file of that name in every folder from p's own up
+// to the top, until it says that it is enough.
+func above(p, name string, enough func(p string) bool) bool {
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		if enough(path.Join(dir, name)) {
+			return true
+		}
+		if dir == "." || dir == "/" {
+			return false
+		}
+	}
+}

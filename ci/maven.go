@@ -1,0 +1,188 @@
+package ci
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"verdict"
+)
+
+// maven reads pom.xml files: properties, parents and managed versions as far as they lie
+// in the tree. Nothing is fetched and no local repository is looked at, so a version
+// that comes from elsewhere is not known, and said to be so.
+type maven struct{ poms map[string]*pom }
+
+func (m *maven) wants(p string) bool { return path.Base(p) == "pom.xml" }
+
+func (m *maven) add(p string, content []byte) error {
+	if m.poms == nil {
+		m.poms = map[string]*pom{}
+	}
+	x, err := parsePOM(p, content)
+	if err == nil {
+		m.poms[p] = x
+	}
+	return err
+}
+
+func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
+	own := map[string]*pom{}
+	for _, x := range m.poms {
+		own[x.group+":"+x.name] = x
+	}
+	var found []Dependency
+	var gaps []verdict.NotChecked
+	for _, x := range m.poms {
+		l := m.lineage(x, own)
+		direct := 0
+		for _, d := range x.asks {
+			dep, gap := l.resolve(d, own)
+			if gap != nil {
+				gaps = append(gaps, *gap)
+			}
+			if dep != nil {
+				direct++
+				found = append(found, *dep)
+			}
+		}
+		if direct > 0 {
+			gaps = append(gaps, aside(x.source, "what its %d dependencies bring in is not in the tree and was not judged", direct))
+		}
+	}
+	return found, gaps
+}
+
+// lineage is a project with its parents, the project first.
+type lineage struct {
+	all []*pom
+	// outside names the first parent that is not in the tree.
+	outside string
+	// boms are managed imports that are not in the tree.
+	boms []string
+	// managed are the versions for "group:name", each with the project that says so.
+	managed map[string]pomDependency
+}
+
+func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
+	l := &lineage{managed: map[string]pomDependency{}}
+	for at := x; at != nil; {
+		if len(l.all) > maxPOMDepth || slices.Contains(l.all, at) { // parents in a circle
+			l.outside = "a parent that is its own parent"
+			break
+		}
+		l.all = append(l.all, at)
+		next := m.parent(at, own)
+		if next == nil && at.parent != nil {
+			l.outside = at.parent.group + ":" + at.parent.name + ":" + at.parent.version
+		}
+		at = next
+	}
+	for _, at := range l.all {
+		l.manage(at.managed, own, 0)
+	}
+	return l
+}
+
+// parent finds a parent in the tree: where the relative path leads, or by its name.
+func (m *maven) parent(x *pom, own map[string]*pom) *pom {
+	if x.parent == nil {
+		return nil
+	}
+	if x.parent.place != "" {
+		p := path.Join(path.Dir(x.source), x.parent.place)
+		for _, q := range []string{p, path.Join(p, "pom.xml")} {
+			if found := m.poms[q]; found != nil && found.name == x.parent.name && found.group == x.parent.group {
+				return found
+			}
+		}
+	}
+	if found := own[x.parent.group+":"+x.parent.name]; found != x {
+		return found
+	}
+	return nil
+}
+
+// manage takes managed versions; what is nearer to the project was taken before.
+func (l *lineage) manage(list []pomDependency, own map[string]*pom, depth int) {
+	for _, d := range list {
+		d.group, d.name, d.version = l.filled(d.group), l.filled(d.name), l.filled(d.version)
+		key := d.group + ":" + d.name
+		if d.scope == "import" && d.kind == "pom" {
+			if bom := own[key]; bom != nil && depth < maxPOMDepth {
+				l.manage(bom.managed, own, depth+1)
+			} else {
+				l.boms = append(l.boms, key+":"+d.version)
+			}
+			continue
+		}
+		if _, known := l.managed[key]; !known {
+			l.managed[key] = d
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\$\{([^{}]*)\}`)
+
+// filled puts properties into a text. What is not known stays as it is written.
+func (l *lineage) filled(s string) string {
+	for range 20 { // properties may name properties; in a circle they never end
+		next := placeholder.ReplaceAllStringFunc(s, func(p string) string { return cmp.Or(l.property(p[2:len(p)-1]), p) })
+		if next == s || len(next) > 4096 {
+			break
+		}
+		s = next
+	}
+	return s
+}
+
+func (l *lineage) property(name string) string {
+	for _, x := range l.all {
+		if v, known := x.properties[name]; known && len(v) <= 1024 { // so that 20 rounds stay small
+			return v
+		}
+	}
+	x := l.all[0]
+	field, _ := strings.CutPrefix(name, "project.")
+	field, _ = strings.CutPrefix(field, "pom.")
+	if rest, ok := strings.CutPrefix(field, "parent."); ok && x.parent != nil {
+		return map[string]string{"groupId": x.parent.group, "artifactId": x.parent.name, "version": x.parent.version}[rest]
+	}
+	return map[string]string{"groupId": x.group, "artifactId": x.name, "version": x.version}[field]
+}
+
+// resolve gives the component that a dependency is, or says why it cannot be told.
+func (l *lineage) resolve(d pomDependency, own map[string]*pom) (*Dependency, *verdict.NotChecked) {
+	x := l.all[0]
+	group, name := l.filled(d.group), l.filled(d.name)
+	key := group + ":" + name
+	if own[key] != nil { // another module of this tree
+		return nil, nil
+	}
+	managed := l.managed[key]
+	version := l.filled(cmp.Or(d.version, managed.version))
+	if version == "" || strings.Contains(version, "${") || strings.ContainsAny(version, "[](),") || version == "LATEST" || version == "RELEASE" || strings.Contains(key, "${") {
+		gap := open(x.source, "line %d: %s: write the version there, or bring what states it into the tree", d.line, l.unknown(shown(cut(key, 200)), version))
+		return nil, &gap
+	}
+	scope := cmp.Or(d.scope, managed.scope)
+	return &Dependency{
+		Component: verdict.Component{Ecosystem: ecosystemMaven, Name: key, Version: version}, Source: x.source, Line: d.line, Direct: true,
+		Path: []string{x.group + ":" + x.name, key}, Development: scope == "test",
+	}, nil
+}
+
+// unknown says why a version is not known.
+func (l *lineage) unknown(key, version string) string {
+	switch {
+	case version != "":
+		return key + " has the version " + shown(cut(version, 80)) + ", which names none"
+	case l.outside != "":
+		return "the version of " + key + " comes from the parent " + shown(cut(l.outside, 200)) + ", which is not in the tree"
+	case len(l.boms) > 0:
+		return "the version of " + key + " comes from " + shown(cut(strings.Join(l.boms, ", "), 200)) + ", which is not in the tree"
+	}
+	return key + " has no version"
+}

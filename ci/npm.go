@@ -1,0 +1,343 @@
+package ci
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"verdict"
+)
+
+// npm reads package-lock.json and npm-shrinkwrap.json of every version, and notices a
+// package.json without one.
+type npm struct {
+	locks     []*npmLock
+	manifests map[string][]string // package.json → names that it asks for
+	other     map[string]bool     // lockfiles of other package managers, by path
+}
+
+var npmOthers = []string{"yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"}
+
+func (n *npm) wants(p string) bool {
+	if within(p, "node_modules") {
+		return false
+	}
+	base := path.Base(p)
+	return base == "package-lock.json" || base == "npm-shrinkwrap.json" || base == "package.json" || slices.Contains(npmOthers, base)
+}
+
+func (n *npm) add(p string, content []byte) error {
+	if n.manifests == nil {
+		n.manifests, n.other = map[string][]string{}, map[string]bool{}
+	}
+	switch base := path.Base(p); {
+	case slices.Contains(npmOthers, base):
+		n.other[p] = true
+		return nil
+	case base == "package.json":
+		asks, err := parsePackageJSON(content)
+		if err == nil {
+			n.manifests[p] = asks
+		}
+		return err
+	}
+	lock, err := parsePackageLock(content)
+	if err != nil {
+		n.locks = append(n.locks, &npmLock{source: p}) // there is one, if none that can be read
+		return err
+	}
+	lock.source = p
+	n.locks = append(n.locks, lock)
+	return nil
+}
+
+// npmPackage is one place in node_modules, or a project.
+type npmPackage struct {
+	place   string // "node_modules/a/node_modules/b"; "" and "packages/x" are projects
+	name    string
+	version string
+	target  string // of a link: the place that it stands for
+	line    int64
+	dev     bool
+	asks    []string // names of what it needs
+}
+
+// npmLock is one lockfile.
+type npmLock struct {
+	source   string
+	packages []npmPackage
+	// old is true without a "packages" member: then only package.json says what the
+	// project asks for.
+	old bool
+}
+
+var npmAsks = []string{"dependencies", "devDependencies", "optionalDependencies", "peerDependencies"}
+
+// parsePackageJSON gives the names that a project asks for.
+func parsePackageJSON(content []byte) ([]string, error) {
+	asks := []string{}
+	j := newJSON(content)
+	if j.peek() != '{' {
+		return nil, j.fault("no object")
+	}
+	err := j.members(func(key string, _ int64) error {
+		if slices.Contains(npmAsks[:3], key) {
+			return j.members(func(name string, _ int64) error {
+				asks = append(asks, name)
+				return j.skip()
+			})
+		}
+		return j.skip()
+	})
+	if err == nil {
+		err = j.end()
+	}
+	return asks, err
+}
+
+// parsePackageLock reads one lockfile. Where it holds both forms, both count: which one
+// is followed depends on the version of npm.
+func parsePackageLock(content []byte) (*npmLock, error) {
+	lock := &npmLock{old: true}
+	j := newJSON(content)
+	if j.peek() != '{' {
+		return nil, j.fault("no object")
+	}
+	var older []npmPackage
+	known := false
+	err := j.members(func(key string, _ int64) error {
+		switch key {
+		case "lockfileVersion":
+			known = true
+		case "packages":
+			known, lock.old = true, false
+			return j.members(lock.readPackage(j))
+		case "dependencies":
+			known = true
+			return readNested(j, "", &older)
+		}
+		return j.skip()
+	})
+	if err == nil {
+		err = j.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return nil, errors.New("it is no lockfile of npm: it has neither lockfileVersion nor packages")
+	}
+	lock.addOlder(older)
+	if len(lock.packages) > maxComponents {
+		return nil, fmt.Errorf("it names more than %d packages", maxComponents)
+	}
+	return lock, nil
+}
+
+// readPackage takes one member of "packages".
+func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error {
+	return func(place string, line int64) error {
+		p := npmPackage{place: place, name: nameOfPlace(place), line: line}
+		link, resolved := false, ""
+		err := j.members(func(key string, _ int64) (err error) {
+			switch {
+			case key == "version":
+				p.version, err = j.string()
+			case key == "name":
+				var name string
+				if name, err = j.string(); name != "" {
+					p.name = name
+				}
+			case key == "resolved":
+				resolved, err = j.string()
+			case key == "link":
+				link, err = j.flag()
+			case key == "dev" || key == "devOptional":
+				var yes bool
+				yes, err = j.flag()
+				p.dev = p.dev || yes
+			case slices.Contains(npmAsks, key):
+				err = j.members(func(name string, _ int64) error {
+					p.asks = append(p.asks, name)
+					return j.skip()
+				})
+			default:
+				err = j.skip()
+			}
+			return err
+		})
+		if link {
+			p.target = path.Clean(resolved)
+		}
+		l.packages = append(l.packages, p)
+		return err
+	}
+}
+
+// nameOfPlace is the package's name where a place does not say another.
+func nameOfPlace(place string) string {
+	if i := strings.LastIndex("/"+place, "/node_modules/"); i >= 0 {
+		return place[i+len("node_modules/"):]
+	}
+	return ""
+}
+
+// readNested takes the "dependencies" of the first form, which nest as folders do.
+func readNested(j *jsonText, above string, out *[]npmPackage) error {
+	return j.members(func(name string, line int64) error {
+		p := npmPackage{place: strings.TrimPrefix(above+"/node_modules/"+name, "/"), name: name, line: line}
+		n := len(*out)
+		*out = append(*out, p)
+		err := j.members(func(key string, _ int64) (err error) {
+			switch key {
+			case "version":
+				p.version, err = j.string()
+			case "dev":
+				p.dev, err = j.flag()
+			case "requires":
+				err = j.members(func(name string, _ int64) error {
+					p.asks = append(p.asks, name)
+					return j.skip()
+				})
+			case "dependencies":
+				err = readNested(j, p.place, out)
+			default:
+				err = j.skip()
+			}
+			return err
+		})
+		// An alias: "npm:name@version".
+		if alias, ok := strings.CutPrefix(p.version, "npm:"); ok {
+			if i := strings.LastIndex(alias, "@"); i > 0 {
+				p.name, p.version = alias[:i], alias[i+1:]
+			}
+		}
+		(*out)[n] = p
+		return err
+	})
+}
+
+// addOlder adds what only the first form names.
+func (l *npmLock) addOlder(older []npmPackage) {
+	if l.old {
+		l.packages = older
+		return
+	}
+	known := map[[2]string]bool{}
+	for _, p := range l.packages {
+		known[[2]string{p.name, p.version}] = true
+	}
+	for _, p := range older {
+		if !known[[2]string{p.name, p.version}] && !strings.HasPrefix(p.version, "file:") {
+			p.place += "#dependencies" // it takes no part in finding ways
+			l.packages = append(l.packages, p)
+		}
+	}
+}
+
+// registryVersion reports whether a version is one, and no address.
+func registryVersion(v string) bool {
+	return v != "" && v[0] >= '0' && v[0] <= '9' && !strings.ContainsAny(v, ":/ ")
+}
+
+func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
+	var found []Dependency
+	var gaps []verdict.NotChecked
+	locked := map[string]bool{}
+	for _, l := range n.locks {
+		locked[path.Dir(l.source)] = true
+		more, left := l.dependencies(n.manifests[beside(l.source, "package.json")])
+		found, gaps = append(found, more...), append(gaps, left...)
+	}
+	for p := range n.other {
+		locked[path.Dir(p)] = true
+		gaps = append(gaps, open(p, "this version reads the lockfile of npm only: npm install --package-lock-only"))
+	}
+	for p, asks := range n.manifests {
+		hasLock := above(p, "package.json", func(q string) bool { return locked[path.Dir(q)] }) // a workspace shares one above
+		if len(asks) > 0 && !hasLock {
+			gaps = append(gaps, open(p, "it asks for %d packages and there is no lockfile that says which versions: npm install --package-lock-only", len(asks)))
+		}
+	}
+	return found, gaps
+}
+
+// dependencies gives the components of one lockfile. asks is what package.json asks for.
+func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecked) {
+	if l.old && len(l.packages) > 0 {
+		l.packages = append(l.packages, npmPackage{asks: asks})
+	}
+	ways, direct := l.graph().paths()
+	var found []Dependency
+	var gaps []verdict.NotChecked
+	for i, p := range l.packages {
+		switch {
+		case p.target != "" || !strings.Contains("/"+p.place, "/node_modules/"): // a project of this tree
+		case registryVersion(p.version):
+			found = append(found, Dependency{
+				Component: verdict.Component{Ecosystem: ecosystemNPM, Name: p.name, Version: p.version},
+				Source:    l.source, Line: p.line, Direct: direct[i], Path: ways[i], Development: p.dev,
+			})
+		case strings.HasPrefix(p.version, "file:") || strings.HasPrefix(p.version, "link:"):
+			gaps = append(gaps, aside(l.source, "%s is a folder or file of this tree, not a release", shown(p.name)))
+		default:
+			gaps = append(gaps, aside(l.source, "%s comes from an address (%s), not from a registry: no advisory can name its version", shown(p.name), shown(cut(p.version, 80))))
+		}
+	}
+	return found, gaps
+}
+
+// cut shortens a foreign text.
+func cut(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "…"
+	}
+	return s
+}
+
+// graph resolves what each package asks for as node does: in its own node_modules, then
+// in those of the folders above.
+func (l *npmLock) graph() *graph {
+	g := &graph{names: make([]string, len(l.packages)), needs: make([][]int, len(l.packages))}
+	places := make(map[string]int, len(l.packages))
+	for i, p := range l.packages {
+		places[p.place] = i
+	}
+	for i, p := range l.packages {
+		g.names[i] = p.name
+		if !strings.Contains("/"+p.place, "/node_modules/") {
+			g.roots = append(g.roots, i)
+			g.names[i] = cmp.Or(p.name, p.place, "this project")
+		}
+		for _, ask := range p.asks {
+			if n, ok := l.resolve(places, p.place, ask); ok {
+				g.needs[i] = append(g.needs[i], n)
+			}
+		}
+	}
+	return g
+}
+
+func (l *npmLock) resolve(places map[string]int, from, name string) (int, bool) {
+	for dir := from; ; {
+		if path.Base(dir) != "node_modules" {
+			if n, ok := places[strings.TrimPrefix(dir+"/node_modules/"+name, "/")]; ok {
+				if t := l.packages[n].target; t != "" {
+					n, ok = places[t]
+				}
+				return n, ok
+			}
+		}
+		if dir == "" {
+			return 0, false
+		}
+		if i := strings.LastIndexByte(dir, '/'); i >= 0 {
+			dir = dir[:i]
+		} else {
+			dir = ""
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package ci
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const packageLock = `{
+  "name": "web", "lockfileVersion": 3, "requires": true,
+  "packages": {
+    "": {"name": "web", "workspaces": ["packages/*"], "dependencies": {"left": "^1.0.0", "shared": "*"}, "devDependencies": {"tester": "2"}},
+    "node_modules/left": {"version": "1.2.0", "resolved": "https://registry.example/left.tgz", "dependencies": {"deep": "1"}},
+    "node_modules/deep": {
+      "version": "1.0.0",
+      "dependencies": {"left": "*", "@scope/x": "3"}
+    },
+    "node_modules/@scope/x": {"version": "3.0.0"},
+    "node_modules/left/node_modules/deep": {"version": "0.9.0", "dependencies": {"@scope/x": "3"}},
+    "node_modules/tester": {"version": "2.0.0", "dev": true},
+    "node_modules/shared": {"resolved": "packages/shared", "link": true},
+    "packages/shared": {"name": "shared", "version": "0.0.1", "dependencies": {"only-shared": "1"}},
+    "packages/shared/node_modules/only-shared": {"version": "1.1.1"},
+    "node_modules/alias": {"name": "real-name", "version": "5.0.0"},
+    "node_modules/from-git": {"version": "git+ssh://git@example.com/a.git#abc", "resolved": "git+ssh://git@example.com/a.git#abc"},
+    "node_modules/unused": {"version": "9.9.9"}
+  }
+}
+`
+
+func TestPackageLockWithPackages(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"package-lock.json": packageLock})
+	sameLines(t, found,
+		"package-lock.json:5 pkg:npm/left@1.2.0 direct web>left",
+		"package-lock.json:6 pkg:npm/deep@1.0.0",
+		"package-lock.json:10 pkg:npm/%40scope/x@3.0.0 web>left>deep>@scope/x",
+		"package-lock.json:11 pkg:npm/deep@0.9.0 web>left>deep",
+		"package-lock.json:12 pkg:npm/tester@2.0.0 direct dev web>tester",
+		"package-lock.json:15 pkg:npm/only-shared@1.1.1 direct shared>only-shared",
+		"package-lock.json:16 pkg:npm/real-name@5.0.0",
+		"package-lock.json:18 pkg:npm/unused@9.9.9",
+	)
+	gap(t, gaps, "from-git comes from an address", false)
+}
+
+const oldPackageLock = `{
+  "name": "web",
+  "version": "1.0.0",
+  "lockfileVersion": 1,
+  "requires": true,
+  "dependencies": {
+    "left": {
+      "version": "1.2.0",
+      "requires": {"deep": "1"},
+      "dependencies": {
+        "deep": {"version": "0.9.0"}
+      }
+    },
+    "deep": {"version": "1.0.0", "dev": true, "requires": {"left": "*"}},
+    "other": {"version": "npm:real@2.0.0"}
+  }
+}
+`
+
+func TestOldPackageLockTakesTheProjectsWishesFromPackageJSON(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"web/package-lock.json": oldPackageLock, "web/package.json": `{"dependencies":{"left":"^1"},"devDependencies":{"deep":"1"}}`})
+	sameLines(t, found,
+		"web/package-lock.json:7 pkg:npm/left@1.2.0 direct this project>left",
+		"web/package-lock.json:11 pkg:npm/deep@0.9.0 this project>left>deep",
+		"web/package-lock.json:14 pkg:npm/deep@1.0.0 direct dev this project>deep",
+		"web/package-lock.json:15 pkg:npm/real@2.0.0",
+	)
+	if len(gaps) > 0 {
+		t.Errorf("gaps: %+v", gaps)
+	}
+}
+
+func TestBothFormsOfAPackageLockCount(t *testing.T) {
+	both := `{"lockfileVersion":2,"packages":{"":{},"node_modules/a":{"version":"2.0.0"}},"dependencies":{"a":{"version":"2.0.0"},"b":{"version":"1.0.0"},"c":{"version":"file:c"}}}`
+	_, found, _ := inventoryOf(t, map[string]string{"package-lock.json": both})
+	sameLines(t, found, "package-lock.json:1 pkg:npm/a@2.0.0", "package-lock.json:1 pkg:npm/b@1.0.0")
+}
+
+// npm reads keys by their exact names and takes the last of several: a file must not
+// show us another version than it shows npm.
+func TestKeysOfAPackageLockAreExact(t *testing.T) {
+	_, found, _ := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"Packages":{"node_modules/decoy":{"version":"1.0.0"}},
+		"packages":{"node_modules/a":{"version":"1.0.0","Version":"9.9.9","VERSION":"9.9.9"},"node_modules/b":{"version":"1.0.0","version":"2.0.0"},"node_modules/b":{"version":"3.0.0"}}}`})
+	sameLines(t, found, "package-lock.json:2 pkg:npm/a@1.0.0", "package-lock.json:2 pkg:npm/b@2.0.0", "package-lock.json:2 pkg:npm/b@3.0.0")
+}
+
+func TestCyclesOfPackagesEnd(t *testing.T) {
+	_, found, _ := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},
+		"node_modules/a":{"version":"1.0.0","dependencies":{"b":"1"}},"node_modules/b":{"version":"1.0.0","dependencies":{"a":"1","b":"1"}},
+		"node_modules/loop":{"link":true,"resolved":"node_modules/loop"}}}`})
+	sameLines(t, found, "package-lock.json:2 pkg:npm/a@1.0.0 direct this project>a", "package-lock.json:2 pkg:npm/b@1.0.0 this project>a>b")
+}
+
+func TestPackageLockThatCannotBeRead(t *testing.T) {
+	for name, text := range map[string]string{
+		"cut short":              packageLock[:400],
+		"cut in a string":        packageLock[:35],
+		"empty":                  "",
+		"an array":               `["lockfileVersion"]`,
+		"text behind it":         `{"lockfileVersion":3} {}`,
+		"no lockfile":            `{"name":"x"}`,
+		"nested too deep":        `{"packages":` + strings.Repeat(`{"a":`, 2*maxJSONDepth) + "1" + strings.Repeat("}", 2*maxJSONDepth) + "}",
+		"a control character":    "{\"packages\":{\"node_modules/a\x01\":{}}}",
+		"a NUL at the end":       "{\"lockfileVersion\":3}\x00",
+		"a value that is none":   `{"lockfileVersion":3,"packages":{"a":nope}}`,
+		"no comma":               `{"lockfileVersion":3 "packages":{}}`,
+		"an escape that is none": `{"lockfileVersion":3,"packages":{"\x":{}}}`,
+	} {
+		_, found, gaps := inventoryOf(t, map[string]string{"package-lock.json": text, "package.json": `{"dependencies":{"a":"1"}}`})
+		if len(found) > 0 || blocking(gaps) != 1 {
+			t.Errorf("%s: found %+v, gaps %+v", name, found, gaps)
+		}
+	}
+}
+
+func TestPackageJSONWithoutALockfile(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		told  string
+	}{
+		"none":                           {map[string]string{"a/package.json": `{"dependencies":{"x":"1","y":"2"}}`}, "asks for 2 packages"},
+		"one of another package manager": {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x"}, "npm install --package-lock-only"},
+		"one of a workspace above":       {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, ""},
+		"one in a folder beside":         {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
+		"none needed":                    {map[string]string{"a/package.json": `{"name":"x","scripts":{"test":"y"}}`}, ""},
+		"a package.json that is none":    {map[string]string{"a/package.json": `{"dependencies":`}, "cannot be read"},
+	} {
+		_, _, gaps := inventoryOf(t, c.files)
+		if c.told == "" {
+			if blocking(gaps) > 0 {
+				t.Errorf("%s: %+v", name, gaps)
+			}
+			continue
+		}
+		gap(t, gaps, c.told, true)
+		if n := blocking(gaps); n != 1 {
+			t.Errorf("%s: %d gaps block: %+v", name, n, gaps)
+		}
+	}
+}
+
+// What jsonText accepts, encoding/json accepts, and the other way round.
+func FuzzJSONText(f *testing.F) {
+	for _, s := range []string{packageLock, `{"a":[1,-2.5e3,true,null,"\u00e9\n"],"b":{}}`, `{}x`, "[1 2]", `{"a":01}`, "\xff", `"x"`, "{\"a\x00\":1}", `{"a":1,}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		j := newJSON(text)
+		err := j.skip()
+		if err == nil {
+			err = j.end()
+		}
+		plain := strings.TrimPrefix(string(text), "\xef\xbb\xbf")
+		if valid := json.Valid([]byte(plain)); valid != (err == nil) && strings.Count(plain, "[")+strings.Count(plain, "{") < maxJSONDepth {
+			t.Errorf("%q: encoding/json says %v, we say %v", text, valid, err)
+		}
+	})
+}

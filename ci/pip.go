@@ -1,0 +1,273 @@
+package ci
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"verdict"
+)
+
+// pip reads requirements files with what they include, and notices a pyproject.toml
+// without one.
+type pip struct {
+	files     map[string]*requirements
+	manifests []string        // pyproject.toml files that ask for packages
+	others    map[string]bool // folders with a lockfile of another tool
+}
+
+var pipOthers = []string{"poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock"}
+
+// requirementsName is what requirements files are called by convention. A file that one
+// of them includes has to have such a name too, or the check says that it does not.
+var requirementsName = regexp.MustCompile(`(?i)^(?:.*[-_.])?(?:requirements?|constraints?)(?:[-_.].*)?\.txt$`)
+
+func (x *pip) wants(p string) bool {
+	base := path.Base(p)
+	return requirementsName.MatchString(base) || path.Base(path.Dir(p)) == "requirements" && path.Ext(base) == ".txt" ||
+		base == "pyproject.toml" || slices.Contains(pipOthers, base)
+}
+
+func (x *pip) add(p string, content []byte) error {
+	if x.files == nil {
+		x.files, x.others = map[string]*requirements{}, map[string]bool{}
+	}
+	switch base := path.Base(p); {
+	case base == "pyproject.toml":
+		asks, err := pyprojectAsks(content)
+		if asks {
+			x.manifests = append(x.manifests, p)
+		}
+		return err
+	case slices.Contains(pipOthers, base):
+		x.others[path.Dir(p)] = true
+		return nil
+	}
+	f, err := parseRequirements(text(content))
+	if err != nil {
+		return err
+	}
+	x.files[p] = f
+	return nil
+}
+
+// pyprojectAsks reports whether a project asks for packages.
+func pyprojectAsks(content []byte) (bool, error) {
+	var f struct {
+		Project struct {
+			Dependencies []string            `toml:"dependencies"`
+			Optional     map[string][]string `toml:"optional-dependencies"`
+		} `toml:"project"`
+		Tool struct {
+			Poetry struct {
+				Dependencies map[string]any `toml:"dependencies"`
+			} `toml:"poetry"`
+		} `toml:"tool"`
+	}
+	if err := toml.Unmarshal(content, &f); err != nil {
+		return false, fmt.Errorf("pyproject.toml: %w", err)
+	}
+	delete(f.Tool.Poetry.Dependencies, "python")
+	return len(f.Project.Dependencies)+len(f.Project.Optional)+len(f.Tool.Poetry.Dependencies) > 0, nil
+}
+
+// requirements is one file.
+type requirements struct {
+	list     []requirement
+	includes []string // of -r
+	limits   []string // of -c
+	gaps     []string // lines that are no release of a registry
+	broken   []string // lines that cannot be read
+}
+
+type requirement struct {
+	name, version string // version is empty without a pin
+	spec          string // as written
+	line          int64
+}
+
+// PEP 508: a name, extras, then a specifier or an address. PEP 440 names the versions.
+var (
+	requirementForm = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(.*)$`)
+	pinned          = regexp.MustCompile(`(?:^|,)\s*={2,3}\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:,|$)`)
+	specifier       = regexp.MustCompile(`^(?:[<>=!~]=?=?\s*[A-Za-z0-9.*!+_-]+\s*,?\s*)*$`)
+	comment         = regexp.MustCompile(`(?:^|\s)#.*$`)
+	option          = regexp.MustCompile(`\s--?[A-Za-z][\w-]*(?:[ =].*)?$`)
+	nameSeparators  = regexp.MustCompile(`[-_.]+`)
+)
+
+// parseRequirements reads the format of pip, with continued lines and comments.
+func parseRequirements(content []byte) (*requirements, error) {
+	f := &requirements{}
+	in := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
+	in.Buffer(nil, 1<<20)
+	logical, begin := "", int64(0)
+	for line := int64(1); in.Scan(); line++ {
+		if logical == "" {
+			begin = line
+		}
+		part := in.Text()
+		if continued, more := strings.CutSuffix(part, `\`); more && !strings.HasPrefix(strings.TrimSpace(part), "#") {
+			logical += continued + " "
+			if len(logical) > 1<<20 {
+				return nil, errors.New("a line is continued beyond a megabyte")
+			}
+			continue
+		}
+		f.read(comment.ReplaceAllString(logical+part, ""), begin)
+		logical = ""
+		if len(f.list) > maxComponents {
+			return nil, fmt.Errorf("it names more than %d packages", maxComponents)
+		}
+	}
+	f.read(logical, begin)
+	return f, in.Err()
+}
+
+// read takes one logical line.
+func (f *requirements) read(line string, n int64) {
+	line = strings.TrimSpace(line)
+	if line == "" {
+		return
+	}
+	if line[0] == '-' {
+		f.option(line)
+		return
+	}
+	line = strings.TrimSpace(option.ReplaceAllString(line, "")) // --hash and the like
+	asked, _, _ := strings.Cut(line, ";")
+	m := requirementForm.FindStringSubmatch(strings.TrimSpace(asked))
+	switch {
+	case strings.Contains(line, "://") || strings.HasPrefix(line, ".") || strings.HasPrefix(line, "/"):
+		f.gaps = append(f.gaps, line)
+		return
+	case m == nil:
+		f.broken = append(f.broken, line)
+		return
+	}
+	spec := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(m[2]), "("), ")")
+	r := requirement{name: strings.ToLower(nameSeparators.ReplaceAllString(m[1], "-")), spec: spec, line: n}
+	switch pin := pinned.FindStringSubmatch(spec); {
+	case strings.HasPrefix(spec, "@"):
+		f.gaps = append(f.gaps, line)
+		return
+	case pin != nil:
+		r.version = pin[1]
+	case !specifier.MatchString(spec):
+		f.broken = append(f.broken, line)
+		return
+	}
+	f.list = append(f.list, r)
+}
+
+// option takes a line that begins with a dash.
+func (f *requirements) option(line string) {
+	name, value, _ := strings.Cut(line, " ")
+	if k, v, found := strings.Cut(name, "="); found {
+		name, value = k, v
+	}
+	value = strings.TrimSpace(value)
+	short := func(flag string) bool { // -rfile
+		v, ok := strings.CutPrefix(name, flag)
+		if ok && v != "" && !strings.HasPrefix(name, "--") {
+			value = v
+		}
+		return ok && !strings.HasPrefix(name, "--")
+	}
+	switch {
+	case name == "--requirement" || short("-r"):
+		f.includes = append(f.includes, value)
+	case name == "--constraint" || short("-c"):
+		f.limits = append(f.limits, value)
+	case name == "--editable" || short("-e"):
+		if value != "." {
+			f.gaps = append(f.gaps, line)
+		}
+	}
+}
+
+func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
+	var found []Dependency
+	var gaps []verdict.NotChecked
+	folders := map[string]bool{}
+	for p, f := range x.files {
+		folders[path.Dir(p)] = true
+		if strings.Contains(strings.ToLower(path.Base(p)), "constraint") {
+			continue // it asks for nothing; it pins what others ask for
+		}
+		more, left := x.resolve(p, f)
+		found, gaps = append(found, more...), append(gaps, left...)
+	}
+	for dir := range x.others {
+		folders[dir] = true
+		gaps = append(gaps, open(path.Join(dir, "…"), "the lockfile of poetry, pipenv, uv or pdm is not read by this version: export it as requirements.txt"))
+	}
+	for _, p := range x.manifests {
+		dir := path.Dir(p)
+		if !folders[dir] && !folders[path.Join(dir, "requirements")] {
+			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: pip-compile pyproject.toml -o requirements.txt"))
+		}
+	}
+	return found, gaps
+}
+
+// resolve gives the components of one file.
+func (x *pip) resolve(p string, f *requirements) (found []Dependency, gaps []verdict.NotChecked) {
+	limits := x.limits(p, f, &gaps)
+	for _, include := range f.includes {
+		q := path.Join(path.Dir(p), include)
+		if _, known := x.files[q]; !known {
+			gaps = append(gaps, open(p, "it includes %s, which is no requirements file of this tree: name it requirements-….txt", shown(cut(include, 200))))
+		}
+	}
+	for _, r := range f.list {
+		if r.version == "" {
+			r.version = limits[r.name]
+		}
+		if r.version == "" {
+			gaps = append(gaps, open(p, "line %d asks for %s%s, which is no one version: pip-compile, or pip freeze > requirements.txt", r.line, shown(r.name), shown(cut(r.spec, 80))))
+			continue
+		}
+		found = append(found, Dependency{
+			Component: verdict.Component{Ecosystem: ecosystemPyPI, Name: r.name, Version: r.version}, Source: p, Line: r.line, Direct: true, Path: []string{},
+		})
+	}
+	for _, line := range f.broken {
+		gaps = append(gaps, open(p, "a line cannot be read: %s", shown(cut(line, 80))))
+	}
+	for _, line := range f.gaps {
+		gaps = append(gaps, aside(p, "%s is an address or folder, not a release of a registry: no advisory can name its version", shown(withoutCredentials(cut(line, 120)))))
+	}
+	if len(found) > 0 {
+		gaps = append(gaps, aside(p, "what its packages bring in is judged as far as it is listed too: pip freeze lists all of it"))
+	}
+	return found, gaps
+}
+
+// limits gives the versions that the constraint files of f pin.
+func (x *pip) limits(p string, f *requirements, gaps *[]verdict.NotChecked) map[string]string {
+	pins := map[string]string{}
+	for _, limit := range f.limits {
+		c, known := x.files[path.Join(path.Dir(p), limit)]
+		if !known {
+			*gaps = append(*gaps, open(p, "its constraints %s are no file of this tree that is read: name it constraints.txt", shown(cut(limit, 200))))
+			continue
+		}
+		for _, r := range c.list {
+			pins[r.name] = r.version
+		}
+	}
+	return pins
+}
+
+var userinfo = regexp.MustCompile(`//[^/\s@]*@`)
+
+// withoutCredentials takes user and password out of an address.
+func withoutCredentials(s string) string { return userinfo.ReplaceAllString(s, "//") }

@@ -1,0 +1,98 @@
+package ci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"verdict"
+	"verdict/git"
+)
+
+// Options say what to run on.
+type Options struct {
+	Path string // a folder: a repository's top, a folder of one, or a plain folder
+	Walk WalkOptions
+	// Matcher knows advisories; nil when there are none.
+	Matcher Matcher
+	// Ignore is the file of false positives as the base of the change has it, and
+	// IgnoreName where it was; nil when the base has none.
+	Ignore     []byte
+	IgnoreName string
+	// Readers take part in the walk beside the checks.
+	Readers []Reader
+	Version string // of Verdict
+	Now     func() time.Time
+}
+
+// Result is everything that one run found out.
+type Result struct {
+	Standing
+	// Repo is nil for a plain folder.
+	Repo     *git.Repo
+	Manifest *Manifest
+	// Reports are those of the secrets and of the vulnerabilities check, in this order.
+	Reports []verdict.Report
+	// Dependencies are the components that the tree names, for a bill of materials.
+	Dependencies []Dependency
+}
+
+// Run walks the tree at Path once and runs every check of the layer on it.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	repo, err := git.Open(ctx, o.Path)
+	if err != nil && !errors.Is(err, git.ErrNotRepository) {
+		return nil, err
+	}
+	dir, scope := o.Path, "."
+	if repo != nil {
+		dir = repo.Dir
+		if repo.Prefix != "" {
+			scope = shown(repo.Prefix)
+		}
+	} else if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("path %q: %w", o.Path, err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	ignores, told := o.ignores()
+	secrets, err := NewSecrets(SecretsOptions{Version: o.Version, Ignores: ignores, IgnoreFile: o.IgnoreName, Now: o.Now})
+	if err != nil {
+		return nil, err
+	}
+	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
+	o.Walk.Repo = repo
+	m, err := Walk(ctx, dir, o.Walk, append([]Reader{secrets, vulnerabilities}, o.Readers...)...)
+	if err != nil {
+		return nil, err
+	}
+	s, err := stand(ctx, repo, dir, m)
+	if err != nil {
+		return nil, err
+	}
+	found := secrets.Report(m, scope)
+	found.NotChecked = append(found.NotChecked, told...)
+	return &Result{
+		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(),
+		Reports: []verdict.Report{found, vulnerabilities.Report(m, scope)},
+	}, nil
+}
+
+// ignores reads the base's false positives. A file that cannot be read excuses nothing:
+// that is stricter than the file could be, so it is told and does not block; a change
+// that repairs it must be able to pass.
+func (o *Options) ignores() ([]Ignore, []verdict.NotChecked) {
+	if o.IgnoreName == "" {
+		o.IgnoreName = IgnoreFile
+	}
+	if o.Ignore == nil {
+		return nil, nil
+	}
+	list, err := ParseIgnores(o.IgnoreName, o.Ignore)
+	if err != nil {
+		return nil, []verdict.NotChecked{aside(o.IgnoreName, "its false positives do not count: %s", shown(err.Error()))}
+	}
+	return list, nil
+}

@@ -1,0 +1,124 @@
+package ci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"verdict"
+	"verdict/git"
+)
+
+// Standing says what the tree that was read is, and how it differs from its commit.
+type Standing struct {
+	Subject verdict.Subject
+	// Head is the commit that the tree stands on; nil without one.
+	Head *git.Commit
+	// Differences say in what the tree is not that commit, the first of them; empty for a
+	// commit's own tree.
+	Differences []string
+}
+
+// Uncommitted reports whether the subject is a tree, not a commit. What is found about
+// it says nothing about a commit.
+func (s Standing) Uncommitted() bool { return s.Subject.Kind != verdict.SubjectChange }
+
+// maxDifferences bounds the list for people.
+const maxDifferences = 20
+
+// stand compares what was read with what is committed. Contents are compared, by git's
+// own ids: git status trusts file times and the marks assume-unchanged and
+// skip-worktree, which a change under judgement could set.
+func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest) (Standing, error) {
+	tree := verdict.Subject{Kind: verdict.SubjectTree, Name: filepath.Base(dir) + " (uncommitted)", Digest: m.Digest()}
+	if repo == nil {
+		return Standing{Subject: tree, Differences: []string{"it is in no git repository"}}, nil
+	}
+	head, err := repo.Head(ctx)
+	if errors.Is(err, git.ErrUnborn) {
+		return Standing{Subject: tree, Differences: []string{"nothing is committed yet"}}, nil
+	}
+	if err != nil {
+		return Standing{}, err
+	}
+	s := Standing{Subject: tree, Head: &head}
+	s.Subject.Name = fmt.Sprintf("%s on %s (uncommitted)", filepath.Base(dir), head.ID.Short())
+	if repo.Prefix != "" {
+		s.Differences = append(s.Differences, "it is the folder "+shown(repo.Prefix)+" of a repository, not all of it")
+		return s, nil
+	}
+	committed, err := repo.Entries(ctx, head.ID.Hex())
+	if err != nil {
+		return Standing{}, err
+	}
+	if s.Differences = differences(committed, m); len(s.Differences) > 0 {
+		return s, nil
+	}
+	name, err := repo.Remote(ctx)
+	if err != nil {
+		return Standing{}, err
+	}
+	if name == "" {
+		name = filepath.Base(repo.Root)
+	}
+	s.Subject = verdict.Subject{Kind: verdict.SubjectChange, Name: shown(name), Digest: head.ID, Also: []verdict.Digest{head.Tree}}
+	return s, nil
+}
+
+// differences lists what was read and is not committed, and the other way round. The
+// executable bit makes none: it changes nothing of what was checked, and not every file
+// system keeps it.
+func differences(committed []git.Entry, m *Manifest) []string {
+	var list difference
+	read := make(map[string]Entry, len(m.Entries))
+	for _, e := range m.Entries {
+		read[e.Path] = e
+	}
+	skipped := make(map[string]Skip, len(m.Skipped))
+	for _, s := range m.Skipped {
+		skipped[s.File.Path] = s
+	}
+	for _, c := range committed {
+		e, found := read[c.Path]
+		s := skipped[c.Path]
+		delete(read, c.Path)
+		delete(skipped, c.Path)
+		switch {
+		case found && (e.Blob != c.ID || (e.Mode == git.ModeLink) != (c.Mode == git.ModeLink)):
+			list.add("changed", c.Path)
+		case !found && s.Index != c.ID:
+			// A submodule, or a file outside of a sparse checkout, that the index holds as it
+			// is committed is told by the walk. Everything else was not read as committed.
+			list.add("deleted or not read", c.Path)
+		}
+	}
+	for _, e := range m.Entries {
+		if _, left := read[e.Path]; left {
+			list.add("not committed", e.Path)
+		}
+	}
+	for _, s := range m.Skipped {
+		if _, left := skipped[s.File.Path]; left && !s.Gone {
+			list.add("not committed and not read", s.File.Path)
+		}
+	}
+	if list.more > 0 {
+		return append(list.told, fmt.Sprintf("and %d more", list.more))
+	}
+	return list.told
+}
+
+// difference is a list for people that ends before it is long.
+type difference struct {
+	told []string
+	more int
+}
+
+func (d *difference) add(what, path string) {
+	if len(d.told) == maxDifferences {
+		d.more++
+		return
+	}
+	d.told = append(d.told, what+": "+shown(path))
+}
