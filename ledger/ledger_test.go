@@ -17,7 +17,9 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/store"
+	"verdict/store/postgres"
 	"verdict/store/sqlite"
+	"verdict/store/storetest"
 )
 
 // bed is where a ledger of a test lives: it can be closed, opened again and tampered with.
@@ -28,7 +30,28 @@ type bed struct {
 	log    *evidence.LogKey
 	clock  atomic.Int64 // microseconds; moves a millisecond at each look
 	engine func() (store.Engine, error)
+	dsn    string // of PostgreSQL; empty on SQLite
 	serial atomic.Int64
+}
+
+func TestMain(m *testing.M) {
+	if child := os.Getenv("LEDGER_TEST_CHILD"); child != "" {
+		os.Exit(children[child]())
+	}
+	os.Exit(storetest.Main(m))
+}
+
+// children are what this test program does when it is started by one of its own tests.
+var children = map[string]func() int{}
+
+// onBoth runs a test on both engines.
+func onBoth(t *testing.T, test func(*testing.T, *bed)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, newBed(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		b := newBed(t)
+		b.dsn = storetest.Postgres(t)
+		test(t, b)
+	})
 }
 
 func newBed(t testing.TB) *bed {
@@ -42,10 +65,18 @@ func newBed(t testing.TB) *bed {
 	if b.log, err = evidence.CreateLogKey(filepath.Join(b.folder, "log.pem")); err != nil {
 		t.Fatal(err)
 	}
-	b.engine = func() (store.Engine, error) {
-		return sqlite.Open(t.Context(), b.database(), sqlite.Options{})
-	}
+	b.connect()
 	return b
+}
+
+// connect says how the bed reaches its database.
+func (b *bed) connect() {
+	b.engine = func() (store.Engine, error) {
+		if b.dsn != "" {
+			return postgres.Open(context.Background(), b.dsn)
+		}
+		return sqlite.Open(context.Background(), b.database(), sqlite.Options{})
+	}
 }
 
 func (b *bed) database() string { return filepath.Join(b.folder, "data", "ledger.db") }
@@ -56,7 +87,6 @@ func (b *bed) now() time.Time { return time.UnixMicro(b.clock.Add(1000)).UTC() }
 
 // try opens the ledger as another process would.
 func (b *bed) try(change func(*ledger.Options)) (*ledger.Ledger, error) {
-	b.t.Helper()
 	e, err := b.engine()
 	if err != nil {
 		return nil, err
@@ -109,12 +139,10 @@ func (b *bed) enrolment(key, by *evidence.KeyFile) *evidence.Bundle {
 }
 
 func (b *bed) sign(key *evidence.KeyFile, kind verdict.Kind, predicate any, subjects ...verdict.Subject) *evidence.Bundle {
-	b.t.Helper()
 	return b.signIn(key, kind, predicate, verdict.Context{Service: "shop", Point: "ci.secrets", Run: "7", Actor: "p1", Retention: "change"}, subjects...)
 }
 
 func (b *bed) signIn(key *evidence.KeyFile, kind verdict.Kind, predicate any, c verdict.Context, subjects ...verdict.Subject) *evidence.Bundle {
-	b.t.Helper()
 	c.At = b.now()
 	s, err := evidence.New(kind, subjects, predicate, c, nil)
 	if err != nil {
@@ -152,63 +180,66 @@ func subject(name string) verdict.Subject {
 }
 
 func TestWhatWasAppendedIsFoundAgain(t *testing.T) {
-	b := newBed(t)
-	l := b.begun()
-	x := b.sign(b.key, verdict.KindTestResult, map[string]any{"result": "PASSED"}, subject("shop"))
-	e := b.append(l, x)
-	if e.Index != 1 || e.Kind != verdict.KindTestResult || e.Producer != b.key.KeyID() || e.Context.Service != "shop" || e.Digest != x.PayloadDigest() {
-		t.Fatalf("entry %+v", e)
-	}
-	got, err := l.Bundle(t.Context(), e.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got.JSON()) != string(x.JSON()) {
-		t.Errorf("the bundle came back changed:\n%s\n%s", got.JSON(), x.JSON())
-	}
-	found, err := l.Find(t.Context(), ledger.Query{Subject: subject("shop").Digest, At: ledger.Now})
-	if err != nil || len(found) != 1 || found[0].Index != 1 {
-		t.Errorf("found %+v, %v", found, err)
-	}
-	before, err := l.Find(t.Context(), ledger.Query{Subject: subject("shop").Digest, At: 1})
-	if err != nil || before == nil || len(before) != 0 {
-		t.Errorf("at the position before it: %+v, %v", before, err)
-	}
-	a, _ := json.Marshal(found[0])
-	c, _ := json.Marshal(e)
-	if string(a) != string(c) {
-		t.Errorf("the entry that was answered is not the one that is found:\n%s\n%s", c, a)
-	}
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.begun()
+		x := b.sign(b.key, verdict.KindTestResult, map[string]any{"result": "PASSED"}, subject("shop"))
+		e := b.append(l, x)
+		if e.Index != 1 || e.Kind != verdict.KindTestResult || e.Producer != b.key.KeyID() || e.Context.Service != "shop" || e.Digest != x.PayloadDigest() {
+			t.Fatalf("entry %+v", e)
+		}
+		got, err := l.Bundle(t.Context(), e.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got.JSON()) != string(x.JSON()) {
+			t.Errorf("the bundle came back changed:\n%s\n%s", got.JSON(), x.JSON())
+		}
+		found, err := l.Find(t.Context(), ledger.Query{Subject: subject("shop").Digest, At: ledger.Now})
+		if err != nil || len(found) != 1 || found[0].Index != 1 {
+			t.Errorf("found %+v, %v", found, err)
+		}
+		before, err := l.Find(t.Context(), ledger.Query{Subject: subject("shop").Digest, At: 1})
+		if err != nil || before == nil || len(before) != 0 {
+			t.Errorf("at the position before it: %+v, %v", before, err)
+		}
+		a, _ := json.Marshal(found[0])
+		c, _ := json.Marshal(e)
+		if string(a) != string(c) {
+			t.Errorf("the entry that was answered is not the one that is found:\n%s\n%s", c, a)
+		}
+	})
 }
 
 func TestTheSameReportTwiceIsOnePieceOfEvidence(t *testing.T) {
-	b := newBed(t)
-	l := b.begun()
-	predicate := map[string]any{"result": "PASSED"}
-	one := b.append(l, b.sign(b.key, verdict.KindTestResult, predicate, subject("a")))
-	two := b.append(l, b.sign(b.key, verdict.KindTestResult, predicate, subject("a")))
-	if one.Index != two.Index || one.At != two.At {
-		t.Errorf("recorded as %d and as %d", one.Index, two.Index)
-	}
-	both, err := l.AppendAll(t.Context(), []*evidence.Bundle{b.sign(b.key, verdict.KindTestResult, predicate, subject("b")), b.sign(b.key, verdict.KindTestResult, predicate, subject("b"))})
-	if err != nil || both[0].Index != both[1].Index || both[0].Index != 2 {
-		t.Errorf("within one call: %+v, %v", both, err)
-	}
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.begun()
+		predicate := map[string]any{"result": "PASSED"}
+		one := b.append(l, b.sign(b.key, verdict.KindTestResult, predicate, subject("a")))
+		two := b.append(l, b.sign(b.key, verdict.KindTestResult, predicate, subject("a")))
+		if one.Index != two.Index || one.At != two.At {
+			t.Errorf("recorded as %d and as %d", one.Index, two.Index)
+		}
+		both, err := l.AppendAll(t.Context(), []*evidence.Bundle{b.sign(b.key, verdict.KindTestResult, predicate, subject("b")), b.sign(b.key, verdict.KindTestResult, predicate, subject("b"))})
+		if err != nil || both[0].Index != both[1].Index || both[0].Index != 2 {
+			t.Errorf("within one call: %+v, %v", both, err)
+		}
+	})
 }
 
 func TestAStatementOfAKeyThatIsNotEnrolledIsRefused(t *testing.T) {
-	b := newBed(t)
-	l := b.begun()
-	stranger, err := evidence.CreateKey(filepath.Join(b.folder, "stranger.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = l.Append(t.Context(), b.sign(stranger, verdict.KindTestResult, map[string]any{}, subject("a")))
-	if e := verdict.AsError(err); e == nil || e.Code != verdict.CodeRefused {
-		t.Fatalf("got %v", err)
-	}
-	b.append(l, b.enrolment(stranger, b.key))
-	b.append(l, b.sign(stranger, verdict.KindTestResult, map[string]any{}, subject("a")))
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.begun()
+		stranger, err := evidence.CreateKey(filepath.Join(b.folder, "stranger.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = l.Append(t.Context(), b.sign(stranger, verdict.KindTestResult, map[string]any{}, subject("a")))
+		if e := verdict.AsError(err); e == nil || e.Code != verdict.CodeRefused {
+			t.Fatalf("got %v", err)
+		}
+		b.append(l, b.enrolment(stranger, b.key))
+		b.append(l, b.sign(stranger, verdict.KindTestResult, map[string]any{}, subject("a")))
+	})
 }
 
 func TestALedgerOpensWhereItWasClosed(t *testing.T) {

@@ -61,6 +61,9 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 	if p.entry.Identity, err = hexOf(identity); err != nil {
 		return nil, err
 	}
+	if err := fits(s.Kind(), p.entry); err != nil {
+		return nil, err
+	}
 	p.about(s.Subjects)
 	if p.foreign != nil { // a claim: it decides, registers and releases nothing
 		return p, nil
@@ -76,6 +79,30 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 		}
 	}
 	return p, err
+}
+
+// maxWord bounds a word that is searched for: an engine has room for so much in a key.
+// maxName bounds one that is only shown.
+const (
+	maxWord = 500
+	maxName = 8 << 10
+)
+
+// fits reports words of an entry that no index can hold.
+func fits(k verdict.Kind, e store.Entry) error {
+	for _, w := range []string{e.PredicateType, e.Producer, e.Service, e.Team, e.Environment, e.Point, e.Run, e.Actor, e.Retention} {
+		if err := word(string(k), w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func word(of, w string) error {
+	if len(w) > maxWord || strings.ContainsRune(w, 0) {
+		return fmt.Errorf("%s: %.40q… is longer than %d bytes, or holds a NUL byte", of, w, maxWord)
+	}
+	return nil
 }
 
 func said(t time.Time) int64 {
@@ -152,6 +179,14 @@ func projectDecision(s *evidence.Statement) (*store.Decision, error) {
 	if err := s.Decode(&d); err != nil {
 		return nil, fmt.Errorf("decision: %w", err)
 	}
+	for _, w := range []string{d.Point, d.Service, d.Environment, d.Mode, d.Outcome, d.Enforced, string(d.Subject.Digest)} {
+		if err := word("decision", w); err != nil {
+			return nil, err
+		}
+	}
+	if len(d.Subject.Name) > maxName || strings.ContainsRune(d.Subject.Name, 0) {
+		return nil, fmt.Errorf("decision: the name of its subject is longer than %d bytes, or holds a NUL byte", maxName)
+	}
 	if d.ID == "" || len(d.ID) > maxID || strings.Trim(d.ID, idAlphabet) != "" || d.Point == "" || d.Subject.Digest == "" {
 		return nil, errors.New("a decision needs an id of letters, digits, dots and hyphens, a point, and a subject with a digest")
 	}
@@ -197,8 +232,13 @@ func named(s *evidence.Statement) (store.Register, error) {
 		return store.Register{}, fmt.Errorf("%s: %w", s.Kind(), err)
 	}
 	r := store.Register{ID: first(x.ID, x.Key, x.Point, x.Person), About: first(x.Decision, x.Service, x.Person, x.Point)}
-	if r.ID == "" || len(r.ID) > maxID || len(r.About) > maxID {
-		return store.Register{}, fmt.Errorf("%s: it has no id of at most %d bytes", s.Kind(), maxID)
+	if r.ID == "" {
+		return store.Register{}, fmt.Errorf("%s: it has no id", s.Kind())
+	}
+	for _, w := range []string{r.ID, r.About} {
+		if err := word(string(s.Kind()), w); err != nil {
+			return store.Register{}, err
+		}
 	}
 	return r, nil
 }

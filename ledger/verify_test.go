@@ -30,21 +30,26 @@ func (b *bed) filled(n int) *ledger.Ledger {
 }
 
 func TestAnUntouchedLedgerVerifies(t *testing.T) {
-	b := newBed(t)
-	l := b.filled(400)
-	r, err := l.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
-	if err != nil || !r.Holds() {
-		t.Fatalf("%+v, %v", r, err)
-	}
-	if r.Verified != 402 || r.Signatures != 402 || r.Anchor != "agrees" || r.Rows < 402 {
-		t.Errorf("%+v", r)
-	}
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.filled(400)
+		r, err := l.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+		if err != nil || !r.Holds() {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if r.Verified != 402 || r.Signatures != 402 || r.Anchor != "agrees" || r.Rows < 402 {
+			t.Errorf("%+v", r)
+		}
+	})
 }
 
 // tamper changes the database behind the ledger's back.
 func tamper(t *testing.T, b *bed, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", b.database()+"?_pragma=busy_timeout(5000)")
+	driver, name := "sqlite", b.database()+"?_pragma=busy_timeout(5000)"
+	if b.dsn != "" {
+		driver, name = "pgx", b.dsn
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		t.Fatal(err)
 	}
