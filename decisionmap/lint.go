@@ -256,7 +256,7 @@ func WriteProblems(w io.Writer, problems []Problem, notBuilt []string) error {
 		}
 		place := oneLine(p.Where)
 		if p.Line > 0 {
-			place = fmt.Sprintf("%s:%d %s", oneLine(p.File), p.Line, place)
+			place = strings.TrimSpace(fmt.Sprintf("%s:%d %s", oneLine(p.File), p.Line, place))
 		}
 		fmt.Fprintf(&b, "%s %s %s\n  %s\n  fix: %s\n", word, p.ID, place, oneLine(p.What), oneLine(p.Remedy))
 	}

@@ -425,3 +425,26 @@ func FuzzLoad(f *testing.F) {
 		checkPage(t, newPicture(m, DrawOptions{View: ViewEngineer}).layout())
 	})
 }
+
+// An editor marks each line at fault, not the first alone.
+func TestAnUnreadableFileNamesEachLineWithItsRemedy(t *testing.T) {
+	_, err := Load("verdict.yaml", []byte(smallest+"modee: x\npoints:\n  - {id: ci.secrets, mode: loud}\n"))
+	var file *FileError
+	if !errors.As(err, &file) || len(file.Problems) != 2 {
+		t.Fatalf("not two problems: %v", err)
+	}
+	for i, line := range []int{5, 7} {
+		p := file.Problems[i]
+		if p.ID != Unreadable || p.Severity != SeverityError || p.File != "verdict.yaml" || p.Line != line || p.What == "" || p.Remedy == "" {
+			t.Errorf("problem %d is %+v", i, p)
+		}
+	}
+	var e *verdict.Error
+	if !errors.As(err, &e) || e.Code != verdict.CodeInvalid || e.Error() != err.Error() {
+		t.Errorf("wraps %v", e)
+	}
+	_, err = Load("verdict.yaml", []byte(smallest+strings.Repeat("x: 1\n", 30)))
+	if !errors.As(err, &file) || !strings.HasPrefix(file.Problems[len(file.Problems)-1].What, "and ") || len(file.Problems) != maxFaults+1 {
+		t.Errorf("30 faults give %+v", file.Problems)
+	}
+}

@@ -388,17 +388,38 @@ func (r *reader) err() error {
 		return nil
 	}
 	slices.SortStableFunc(r.faults, func(a, b fault) int { return cmp.Compare(a.line, b.line) })
+	out := &FileError{}
 	var lines []string
 	for i, f := range r.faults {
 		if i == maxFaults {
-			lines = append(lines, fmt.Sprintf("%s: and %d more", r.name, len(r.faults)-i))
+			more := fmt.Sprintf("and %d more", len(r.faults)-i)
+			lines = append(lines, r.name+": "+more)
+			out.Problems = append(out.Problems, Problem{ID: Unreadable, Severity: SeverityError, File: r.name, What: more, Remedy: "correct those above first"})
 			break
 		}
 		lines = append(lines, fmt.Sprintf("%s:%d: %s", r.name, f.line, f.what))
+		out.Problems = append(out.Problems, Problem{ID: Unreadable, Severity: SeverityError, File: r.name, Line: f.line, What: f.what, Remedy: f.remedy})
 	}
 	remedy := r.faults[0].remedy
 	if len(r.faults) > 1 {
 		remedy = fmt.Sprintf("line %d: %s; then the others in the same way", r.faults[0].line, remedy)
 	}
-	return &verdict.Error{Code: verdict.CodeInvalid, What: strings.Join(lines, "\n"), Remedy: remedy}
+	out.err = &verdict.Error{Code: verdict.CodeInvalid, What: strings.Join(lines, "\n"), Remedy: remedy}
+	return out
 }
+
+// Unreadable is the id of a Problem that keeps a file from being read as a map at all.
+const Unreadable = "VD-FILE"
+
+// FileError says value by value what keeps a file from being read as a map. It wraps
+// the *verdict.Error that says all of it.
+type FileError struct {
+	Problems []Problem // by line; what is beyond 20 is one that says how many
+	err      *verdict.Error
+}
+
+// Error is the text of the wrapped error.
+func (f *FileError) Error() string { return f.err.Error() }
+
+// Unwrap gives the *verdict.Error.
+func (f *FileError) Unwrap() error { return f.err }
