@@ -267,10 +267,19 @@ func (p *prover) folding(ctx context.Context, s subject) {
 	}
 }
 
+// digestOfEvaluation covers what the rules said, not what METADATA says of them.
 func digestOfEvaluation(e *Evaluation) verdict.Digest {
-	b, err := json.Marshal(e)
+	type said struct {
+		Rule, Status, Message, Observed, Expected string
+		Items                                     []verdict.Item
+	}
+	all := make([]said, len(e.Results))
+	for i, r := range e.Results {
+		all[i] = said{r.Rule.ID, string(r.Status), r.Message, r.Observed, r.Expected, r.Items}
+	}
+	b, err := json.Marshal([]any{all, e.Silent, e.Faults})
 	if err != nil {
-		return ""
+		panic(fmt.Sprintf("policy: results are text and integers, and yet: %v", err))
 	}
 	return sha256Digest(b)
 }

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
+
 	"verdict"
 )
 
@@ -286,3 +290,35 @@ func writeFile(t *testing.T, name, text string) {
 }
 
 var symlink = os.Symlink
+
+// TestBuiltinRulesAreFormattedAndStrict holds the rules that people will copy from to the
+// language's own form, without unused names.
+func TestBuiltinRulesAreFormattedAndStrict(t *testing.T) {
+	files, err := embeddedFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := map[string]*ast.Module{}
+	for name, text := range files {
+		if isCases(name) {
+			continue
+		}
+		want, err := format.SourceWithOpts(name, []byte(text), format.Opts{RegoVersion: ast.RegoV1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update && string(want) != text {
+			writeFile(t, filepath.Join("rules", strings.TrimPrefix(name, builtinPrefix)), string(want))
+		}
+		if d := cmp.Diff(string(want), text); d != "" && !*update {
+			t.Errorf("%s is not formatted; run go test ./policy -update\n%s", name, d)
+		}
+		if modules[name], err = ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := ast.NewCompiler().WithStrict(true)
+	if c.Compile(modules); c.Failed() {
+		t.Error(c.Errors)
+	}
+}
