@@ -61,7 +61,7 @@ func (x *Index) mapFile() error {
 	f, err := os.OpenFile(x.path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &verdict.Error{
-			Code: verdict.CodeUnavailable, What: fmt.Sprintf("there are no advisories at %s", x.path),
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("there are no advisories at %s", x.path),
 			Remedy: "fetch them with: verdict advisories update; or import an archive with: verdict advisories import FILE",
 		}
 	}

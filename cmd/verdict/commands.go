@@ -9,10 +9,16 @@ func init() { cobra.EnableCommandSorting = false }
 // a function that gives its entry in a file of its own, and name it here.
 func commands() []command {
 	return []command{
+		initCommand(),
+		ciCommand(),
+		attestCommand(),
+		verifyCommand(),
 		whyCommand(),
 		trailCommand(),
 		logCommand(),
 		policyCommand(),
+		peopleCommand(),
+		keysCommand(),
 		configCommand(),
 		versionCommand(),
 		completionCommand(),

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/advisory"
+	"verdict/ci"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/git"
+	"verdict/report"
+)
+
+// ciCheck is what one run of `verdict ci` is asked for.
+type ciCheck struct {
+	base    string
+	service string
+}
+
+func ciCommand() command {
+	return command{
+		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
+		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
+			"and decides the ci points of the map. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
+			"The change is judged by the map of its base or the released one, never by its own.",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release",
+		args:    atMost(1), formats: report.Formats, judges: true,
+		setup: func(f *flags) runner {
+			c := &ciCheck{}
+			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
+			f.text(&c.service, "service", "NAME", "service of the map that the tree belongs to, where it cannot be told")
+			return c.run
+		},
+	}
+}
+
+func (c *ciCheck) run(ctx context.Context, a *app, args []string) error {
+	path := "."
+	if len(args) == 1 {
+		path = args[0]
+	}
+	if err := directory(path); err != nil {
+		return err
+	}
+	w, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	repo, err := repository(ctx, path)
+	if err != nil {
+		return err
+	}
+	judged, err := w.judgeBy(ctx, repo, c.base)
+	if err != nil {
+		return err
+	}
+	if judged.Unknown != "" {
+		return &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the map that judges this change cannot be told: " + judged.Unknown,
+			Remedy: "fetch the whole history (git fetch --unshallow; fetch-depth: 0 in GitHub Actions), then run again",
+		}
+	}
+	service, err := c.serviceOf(ctx, judged.Map, repo)
+	if err != nil {
+		return err
+	}
+	started := w.now()
+	checked, err := w.check(ctx, path, repo, judged)
+	if err != nil {
+		return err
+	}
+	if err := w.recordChecks(ctx, checked, started, judged.Map, service); err != nil {
+		return err
+	}
+	run, err := w.decideAll(ctx, verdict.LayerCI, judged, decide.Request{
+		Subject: checked.Subject, Service: service, Team: judged.Map.Services[service].Team, Trigger: "verdict ci", Actor: w.actor(), Run: pipelineRun(a.env),
+	})
+	if err != nil {
+		return err
+	}
+	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
+	run.Notes = append(run.Notes, uncommitted(checked)...)
+	return a.conclude(run)
+}
+
+// directory says early, and in plain words, that there is no tree to judge.
+func directory(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return nil
+	}
+	return &verdict.Error{
+		Code: verdict.CodeUsage, What: fmt.Sprintf("%s is not a folder", path), Remedy: "name the folder of the tree to judge: verdict ci PATH", Err: err,
+	}
+}
+
+// repository opens the repository that a folder is in; nil for a plain folder.
+func repository(ctx context.Context, path string) (*git.Repo, error) {
+	repo, err := git.Open(ctx, path)
+	if errors.Is(err, git.ErrNotRepository) {
+		return nil, nil
+	}
+	return repo, err
+}
+
+// serviceOf is the service of the map that the tree belongs to: the one that was named,
+// the only one, or the only one with this repository's address. It is never guessed
+// from a name, and empty where the map does not tell.
+func (c *ciCheck) serviceOf(ctx context.Context, m *decisionmap.Map, repo *git.Repo) (string, error) {
+	names := make([]string, 0, len(m.Services))
+	for name := range m.Services {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	if c.service != "" {
+		if !slices.Contains(names, c.service) {
+			return "", usage("verdict ci --help", fmt.Sprintf("the map has no service %q", c.service), meant(c.service, names, "", "add it under services: in the map, or leave --service out"))
+		}
+		return c.service, nil
+	}
+	if repo == nil || len(names) == 0 {
+		return "", nil
+	}
+	address, err := repo.Remote(ctx)
+	if err != nil {
+		return "", err
+	}
+	var here []string
+	for _, name := range names {
+		if r := m.Services[name].Repo; r != "" && git.Address(r) == address {
+			here = append(here, name)
+		}
+	}
+	if len(here) == 0 && len(names) == 1 && m.Services[names[0]].Repo == "" {
+		here = names
+	}
+	if len(here) != 1 {
+		return "", nil
+	}
+	return here[0], nil
+}
+
+// check walks the tree once with every reader of the ci layer.
+func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy) (*ci.Result, error) {
+	o := ci.Options{Path: path, Now: w.app.now, Version: version()}
+	index, err := w.advisories()
+	if err != nil {
+		return nil, err
+	}
+	if index != nil {
+		defer index.Close()
+		o.Matcher = index
+	}
+	if repo != nil {
+		if o.Ignore, err = fileAt(ctx, repo, judged.Base, ci.IgnoreFile); err != nil {
+			return nil, err
+		}
+	}
+	w.app.progress.phase("checking " + path)
+	return ci.Run(ctx, o)
+}
+
+// uncommitted says in what a tree is not its commit, so that nobody takes its decision
+// for one about the commit.
+func uncommitted(r *ci.Result) []string {
+	if !r.Uncommitted() {
+		return nil
+	}
+	note := "this is the uncommitted tree, and its checks say nothing about a commit"
+	if len(r.Differences) > 0 {
+		note += ": " + r.Differences[0]
+	}
+	if more := len(r.Differences) - 1; more > 0 {
+		note += fmt.Sprintf(" (and %d more)", more)
+	}
+	return []string{note}
+}
+
+// advisories opens the index of vulnerability data; nil when none was imported yet.
+func (w *workspace) advisories() (*advisory.Index, error) {
+	index, err := advisory.Open(filepath.Join(w.dir, advisoryFile))
+	var e *verdict.Error
+	if errors.As(err, &e) && e.Code == verdict.CodeNotFound {
+		return nil, nil
+	}
+	return index, err
+}
+
+// recordChecks signs each report as evidence about the subject, and records them
+// together.
+func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time.Time, m *decisionmap.Map, service string) error {
+	var bundles []*evidence.Bundle
+	for _, x := range r.Reports {
+		s, err := evidence.NewCheck(x, []verdict.Subject{r.Subject}, started, w.now(), verdict.Context{
+			Service: service, Team: m.Services[service].Team, Point: "ci." + x.Check, Run: pipelineRun(w.app.env), Actor: w.actor(), At: w.now(), Retention: "change",
+		}, w.app.rand)
+		if err != nil {
+			return fmt.Errorf("state the check %s: %w", x.Check, err)
+		}
+		b, err := evidence.Sign(ctx, s, w.signer)
+		if err != nil {
+			return fmt.Errorf("sign the check %s: %w", x.Check, err)
+		}
+		bundles = append(bundles, b)
+	}
+	if _, err := w.ledger.AppendAll(ctx, bundles); err != nil {
+		return fmt.Errorf("record what was checked: %w", err)
+	}
+	return nil
+}
+
+// decideAll asks every point of a layer. Points without rules are told apart, and never
+// passed over.
+func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged judgedBy, r decide.Request) (report.Run, error) {
+	run := report.Run{Version: version(), At: w.now(), ReportOnly: w.app.config.ReportOnly, Notes: []string{"judged by " + judged.From}}
+	e, err := w.engine(ctx, judged.Map)
+	if err != nil {
+		return run, err
+	}
+	unbuilt := decisionmap.NotBuilt(judged.Map, e.Policy)
+	for _, p := range judged.Map.Points {
+		if p.Layer != layer {
+			continue
+		}
+		if slices.Contains(unbuilt, p.ID) {
+			run.NotBuilt = append(run.NotBuilt, p.ID)
+			continue
+		}
+		r.Point = p.ID
+		d, _, err := e.Decide(ctx, r)
+		if err != nil {
+			return run, err
+		}
+		run.Decisions = append(run.Decisions, d)
+	}
+	return run, nil
+}
+
+// pipelineRun names the run of the pipeline that this command is part of; empty outside
+// of one.
+func pipelineRun(env environment) string {
+	for _, v := range []struct{ mark, prefix, id string }{
+		{"GITHUB_ACTIONS", "github", "GITHUB_RUN_ID"}, {"TF_BUILD", "azure-pipelines", "BUILD_BUILDID"}, {"GITLAB_CI", "gitlab", "CI_PIPELINE_ID"},
+	} {
+		if env.get(v.mark) != "" && env.get(v.id) != "" {
+			return v.prefix + ":" + env.get(v.id)
+		}
+	}
+	return ""
+}
