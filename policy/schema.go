@@ -16,7 +16,7 @@ import (
 )
 
 // schemaID is the name under which the schema is published.
-const schemaID = "https://verdict.example/schemas/verdict.input/v1"
+const schemaID = "urn:verdict:input:v1"
 
 // words are the values that a type of the vocabulary may have.
 var words = map[reflect.Type][]string{
