@@ -135,7 +135,7 @@ func (o *Conclusion) missing(c Case) {
 		Items: []verdict.Item{}, Evidence: []verdict.Ref{}, By: []string{},
 		Remediation: "have the named producer state the evidence, then decide again",
 	}
-	needed := false
+	needed, owned := false, false
 	for _, f := range c.Facts {
 		if f.Optional {
 			continue
@@ -144,6 +144,7 @@ func (o *Conclusion) missing(c Case) {
 		switch {
 		case f.Holds():
 		case f.Own:
+			owned = true
 			o.Errors = append(o.Errors, verdict.Fault{Code: "check." + string(f.State), What: f.Need + ": " + f.Why, Remedy: f.Remedy})
 		default:
 			r.Items = append(r.Items, verdict.Item{Key: f.Need, Message: f.Need + " is " + string(f.State) + ": " + f.Why, Fix: f.Remedy})
@@ -155,7 +156,7 @@ func (o *Conclusion) missing(c Case) {
 		sort.Slice(r.Items, func(i, j int) bool { return r.Items[i].Key < r.Items[j].Key })
 		r.Observed, r.Message = string(worstState(c.Facts)), r.Items[0].Message
 		o.Reasons = append(o.Reasons, r)
-	case needed:
+	case needed && !owned:
 		o.Passed = append(o.Passed, EvidenceMissing)
 	}
 }

@@ -275,7 +275,7 @@ func (r Run) textChecked(p *page) {
 				p.under(pad, fmt.Sprintf("… and %s not read", number(len(blocking(c))-i)))
 				break
 			}
-			p.under(pad+p.paint(bad, "not read:")+" ", fit(n.Path+": "+n.Reason, 400))
+			p.under(pad+p.paint(bad, "not read:")+" ", fit(place(n), 400))
 		}
 	}
 }
@@ -369,4 +369,12 @@ func (r Run) textNext(p *page, hidden int) {
 	}
 	p.heading("Next")
 	p.table(rows, "  ")
+}
+
+// place is what was not read, and why; what concerns the whole tree names no path.
+func place(n verdict.NotChecked) string {
+	if n.Path == "" || n.Path == "." {
+		return n.Reason
+	}
+	return n.Path + ": " + n.Reason
 }
