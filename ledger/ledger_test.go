@@ -38,7 +38,12 @@ func TestMain(m *testing.M) {
 	if child := os.Getenv("LEDGER_TEST_CHILD"); child != "" {
 		os.Exit(children[child]())
 	}
-	os.Exit(storetest.Main(m))
+	code := storetest.Main(m)
+	if million.dir != "" {
+		million.log.Close()
+		os.RemoveAll(million.dir)
+	}
+	os.Exit(code)
 }
 
 // children are what this test program does when it is started by one of its own tests.
@@ -56,7 +61,12 @@ func onBoth(t *testing.T, test func(*testing.T, *bed)) {
 
 func newBed(t testing.TB) *bed {
 	t.Helper()
-	b := &bed{t: t, folder: t.TempDir()}
+	return newBedIn(t, t.TempDir())
+}
+
+func newBedIn(t testing.TB, folder string) *bed {
+	t.Helper()
+	b := &bed{t: t, folder: folder}
 	b.clock.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMicro())
 	var err error
 	if b.key, err = evidence.CreateKey(filepath.Join(b.folder, "key.pem")); err != nil {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
@@ -84,11 +85,20 @@ func (l *Ledger) prove(ctx context.Context, v *store.View, head store.Head, inde
 			return p, err
 		}
 	}
-	proof, err := tlog.ProveRecord(tree.N, p.Leaf, reader)
-	if err != nil {
-		return p, err
+	// The leaf is asked for together with the proof: each question proves its tiles anew.
+	var leaf []tlog.Hash
+	place := tlog.StoredHashIndex(0, p.Leaf)
+	proof, err := tlog.ProveRecord(tree.N, p.Leaf, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		all, err := reader.ReadHashes(append(slices.Clone(indexes), place))
+		if err != nil {
+			return nil, err
+		}
+		leaf = all[len(indexes):]
+		return all[:len(indexes)], nil
+	}))
+	if err == nil && leaf == nil { // the only leaf of its tree
+		leaf, err = reader.ReadHashes([]int64{place})
 	}
-	leaf, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, p.Leaf)})
 	if err != nil {
 		return p, err
 	}
@@ -145,11 +155,13 @@ func (l *Ledger) Consistency(ctx context.Context, from, to int64) (ConsistencyPr
 		reader := hashes(ctx, v, head.Epoch, treeOf(head))
 		for size, c := range map[int64]*Checkpoint{from: &p.From, to: &p.To} {
 			h := head
-			root, err := tlog.TreeHash(size, reader)
-			if err != nil {
-				return err
+			if size < head.Size {
+				root, err := tlog.TreeHash(size, reader)
+				if err != nil {
+					return err
+				}
+				h.Size, h.Root = size, root[:]
 			}
-			h.Size, h.Root = size, root[:]
 			if *c, err = l.checkpointOf(h); err != nil {
 				return err
 			}
