@@ -175,7 +175,7 @@ func readKey(path string) (crypto.PrivateKey, error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && ownerOnly {
 		return nil, &verdict.Error{
-			Code: verdict.CodeRefused, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, mode),
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, mode),
 			Remedy: "chmod 600 " + path + ", and replace the key if somebody may have copied it: verdict keys rotate",
 		}
 	}

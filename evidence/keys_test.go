@@ -56,7 +56,7 @@ func TestAKeyIsKeptForItsOwnerAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := evidence.OpenKey(path)
-		actionable(t, err, verdict.CodeRefused)
+		actionable(t, err, verdict.CodeForbidden)
 		if e := verdict.AsError(err); !strings.Contains(e.Remedy, "chmod 600 "+path) {
 			t.Errorf("remedy %q", e.Remedy)
 		}

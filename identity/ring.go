@@ -195,6 +195,26 @@ func (r Ring[K]) Rotate(name string) (old, fresh K, err error) {
 	return old, fresh, err
 }
 
+// Retire takes the current key of a name out of use and keeps its file under the name of
+// an earlier key, whose path it gives. The name is then free for another key.
+func (r Ring[K]) Retire(name string) (path string, err error) {
+	if err := checkName(name); err != nil {
+		return "", err
+	}
+	key, err := r.Open(r.path(name))
+	if err != nil {
+		return "", err
+	}
+	kept, err := keptName(name, key.KeyID())
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(r.path(name), r.path(kept)); err != nil {
+		return "", fmt.Errorf("retire key %s: %w", name, err)
+	}
+	return r.path(kept), nil
+}
+
 func keptName(name, keyID string) (string, error) {
 	id, err := base64.StdEncoding.DecodeString(keyID)
 	if err != nil || len(id) < 4 {

@@ -117,6 +117,38 @@ func TestRotationKeepsTheOldKey(t *testing.T) {
 	}
 }
 
+// TestARetiredKeyLeavesItsNameAndStays: a revoked key must not go on signing under its
+// name, and what it signed must still be attributable to a file.
+func TestARetiredKeyLeavesItsNameAndStays(t *testing.T) {
+	r := ring(t)
+	first, _, err := r.Named("alma")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := r.Retire("alma")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, err := r.Open(kept); err != nil || k != first {
+		t.Errorf("kept %q, %v; want %q", k, err, first)
+	}
+	if _, err := r.Select("alma"); err == nil {
+		t.Error("a retired key is selected by its name")
+	}
+	if _, err := r.Select(first.KeyID()); err == nil {
+		t.Error("a retired key is selected by its id")
+	}
+	if _, err := r.Retire("alma"); err == nil {
+		t.Error("a key that is not there was retired")
+	}
+	if _, err := r.Retire("../alma"); err == nil {
+		t.Error("a name led out of the folder")
+	}
+	if second, created, err := r.Named("alma"); err != nil || !created || second == first {
+		t.Errorf("the name is not free: %q, created %v, %v", second, created, err)
+	}
+}
+
 func TestSelectTakesAKeyAndNeverAPerson(t *testing.T) {
 	r := ring(t)
 	local, _, err := r.Local()

@@ -119,7 +119,12 @@ type mapRelease struct {
 
 // releasedMap is the organisation map that was released last; nil when none was.
 func (w *workspace) releasedMap(ctx context.Context) (*decisionmap.Map, error) {
-	entry, found, err := w.ledger.Release(ctx, verdict.KindMapRelease, ledger.Now)
+	return w.releasedMapAt(ctx, ledger.Now)
+}
+
+// releasedMapAt is the organisation map that was released last before a position.
+func (w *workspace) releasedMapAt(ctx context.Context, at ledger.Position) (*decisionmap.Map, error) {
+	entry, found, err := w.ledger.Release(ctx, verdict.KindMapRelease, at)
 	if err != nil || !found {
 		return nil, err
 	}

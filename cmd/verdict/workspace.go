@@ -43,8 +43,18 @@ const (
 	anchorFolder = "verdict/anchor" // below the state directory
 )
 
-// open opens the workspace, and makes it on its first use.
-func (a *app) open(ctx context.Context) (*workspace, error) { return a.openAs(ctx, false) }
+// open opens the workspace to record something, and makes it on its first use. A key
+// that does not count is refused before any work is done for it.
+func (a *app) open(ctx context.Context) (*workspace, error) {
+	w, err := a.openAs(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.mayRecord(ctx); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
 
 // openExisting opens a workspace to read it. One that was never used is an error: an
 // empty answer would look like a clean one.
