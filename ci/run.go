@@ -14,6 +14,9 @@ import (
 // Options say what to run on.
 type Options struct {
 	Path string // a folder: a repository's top, a folder of one, or a plain folder
+	// Repo is the repository that Path was opened as, to save opening it again; nil finds
+	// out.
+	Repo *git.Repo
 	Walk WalkOptions
 	// Matcher knows advisories; nil when there are none.
 	Matcher Matcher
@@ -41,8 +44,8 @@ type Result struct {
 
 // Run walks the tree at Path once and runs every check of the layer on it.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	repo, err := git.Open(ctx, o.Path)
-	if err != nil && !errors.Is(err, git.ErrNotRepository) {
+	repo, err := o.repository(ctx)
+	if err != nil {
 		return nil, err
 	}
 	dir, scope := o.Path, "."
@@ -78,6 +81,18 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(),
 		Reports: []verdict.Report{found, vulnerabilities.Report(m, scope)},
 	}, nil
+}
+
+// repository is the one that Path is in; nil for a plain folder.
+func (o *Options) repository(ctx context.Context) (*git.Repo, error) {
+	if o.Repo != nil {
+		return o.Repo, nil
+	}
+	repo, err := git.Open(ctx, o.Path)
+	if errors.Is(err, git.ErrNotRepository) {
+		return nil, nil
+	}
+	return repo, err
 }
 
 // ignores reads the base's false positives. A file that cannot be read excuses nothing:

@@ -22,6 +22,7 @@ type Matcher interface {
 	// Match gives the vulnerabilities of a component. An error beside them says that
 	// there may be more.
 	Match(c verdict.Component) ([]verdict.Vulnerability, error)
+	// Database names the data as a whole.
 	Database() verdict.Database
 	// Covers reports whether the advisories of an ecosystem are there at all.
 	Covers(ecosystem string) bool
@@ -30,12 +31,14 @@ type Matcher interface {
 // Databases is a Matcher that can name the part of its data that judged some ecosystems:
 // what was not used needs not be fresh.
 type Databases interface {
+	// DatabaseFor is Database for these ecosystems alone.
 	DatabaseFor(ecosystems ...string) verdict.Database
 }
 
 // Catalogue is a Matcher that can tell whether it knows which vulnerabilities are
 // exploited: without the catalogue, "not exploited" is not known.
 type Catalogue interface {
+	// KnowsExploited reports whether the catalogue was imported.
 	KnowsExploited() bool
 }
 
