@@ -106,7 +106,7 @@ func (l *loader) take(ctx context.Context, in *opened, dst string, s Source, o I
 	}
 	l.tell("write", s.Counts.Records, s.Counts.Records)
 	s, err = apply(ctx, dst, func(old []Source) (change, error) {
-		return change{s, data}, refuseShrunk(s, old, o.Force)
+		return change{source: s, data: data}, refuseShrunk(s, old, o.Force)
 	})
 	if err != nil {
 		return nil, err

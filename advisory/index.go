@@ -45,7 +45,7 @@ type Index struct {
 
 // Open maps the index and checks everything but the blocks of packages, which are
 // checked when they are read. A missing index is an *verdict.Error with
-// CodeUnavailable, a damaged one with CodeInvalid.
+// CodeNotFound, a damaged one with CodeInvalid.
 func Open(path string) (*Index, error) {
 	x := &Index{path: path}
 	if err := x.mapFile(); err != nil {

@@ -126,7 +126,7 @@ func TestAFileCutUnderTheMapIsAnError(t *testing.T) {
 
 func TestAnIndexThatIsNotThereSaysWhatToDo(t *testing.T) {
 	_, err := Open(filepath.Join(t.TempDir(), "x"))
-	if e := verdict.AsError(err); e == nil || e.Code != verdict.CodeUnavailable || !strings.Contains(e.Remedy, "verdict advisories update") {
+	if e := verdict.AsError(err); e == nil || e.Code != verdict.CodeNotFound || !strings.Contains(e.Remedy, "verdict advisories update") {
 		t.Errorf("Open: %v", err)
 	}
 	p := file(t, "x", []byte(strings.Repeat("no index ", 100)))

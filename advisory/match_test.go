@@ -200,6 +200,7 @@ func TestWhatCannotBeJudgedIsAnErrorAndNeverClean(t *testing.T) {
 		"mixed-2.json":  osv("GHSA-mixed-2", "", affects("npm", "mixed", events("SEMVER", "introduced 0"))),
 		"brew.json":     osv("BREW-1", "", affects("Homebrew", "wget", events("ECOSYSTEM", "introduced 0 fixed 2"))),
 		"brewlist.json": osv("BREW-2", "", affects("Homebrew", "curl", `"versions":["8.1"]`)),
+		"list.json":     osv("PYSEC-list", "", affects("PyPI", "listed", `"versions":["1.0","1.1"]`)),
 		"cross.json":    osv("GHSA-cross", "", affects("npm", "x", events("SEMVER", "introduced 0")), affects("RubyGems", "x", events("ECOSYSTEM", "introduced 0"))),
 	})
 	for _, c := range []struct {
@@ -213,6 +214,7 @@ func TestWhatCannotBeJudgedIsAnErrorAndNeverClean(t *testing.T) {
 		{"a component without a version", "npm", "ok", "", "", ErrVersion},
 		{"a component from a git address", "npm", "ok", "git+https://example.org/a", "", ErrVersion},
 		{"a hit beside what cannot be judged", "npm", "mixed", "1.0.0", "GHSA-mixed-2", ErrVersion},
+		{"a list of versions, and a version of another kind", "PyPI", "listed", "main", "", ErrVersion},
 		{"an ecosystem without order", "Homebrew", "wget", "1", "", ErrVersion},
 		{"an ecosystem without data", "Maven", "g:a", "1", "", ErrNotCovered},
 		{"an ecosystem that only strays in beside another", "RubyGems", "x", "1", "GHSA-cross", ErrNotCovered},
@@ -263,6 +265,18 @@ func TestWithdrawnAndSupersededRecordsAreNoHits(t *testing.T) {
 	got := ids(match(t, mustOpen(t, dst), "npm", "a", "1.0.0"))
 	if want := "GHSA-later GHSA-mirror GHSA-undated"; got != want {
 		t.Errorf("got %q, want %q: the newer state of a record counts, and a record without time stands", got, want)
+	}
+}
+
+func TestAWithdrawnRecordJoinsNothing(t *testing.T) {
+	all := affects("npm", "a", events("SEMVER", "introduced 0"))
+	x := imported(t, map[string]string{
+		"1.json": osv("GHSA-1", `"aliases":["CVE-2026-0001"]`, all),
+		"2.json": osv("GHSA-2", `"aliases":["CVE-2026-0002"]`, all),
+		"3.json": osv("GHSA-3", `"aliases":["CVE-2026-0001","CVE-2026-0002"],"withdrawn":"2026-01-01T00:00:00Z"`, all),
+	})
+	if got := ids(match(t, x, "npm", "a", "1.0.0")); got != "CVE-2026-0001 CVE-2026-0002" {
+		t.Errorf("got %q: a record that was taken back made one fault of two", got)
 	}
 }
 

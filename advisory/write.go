@@ -26,12 +26,29 @@ import (
 type change struct {
 	source Source
 	data   *sourceData
+	forget bool // the source goes
 }
 
 // sourceData is everything that a source brings.
 type sourceData struct {
 	postings  []posting // sorted by hash, key and id
 	kev, epss []byte
+}
+
+// Forget takes one source out of the index file dst, for good: one that another source
+// replaced, and that would go on making the whole look old.
+func Forget(ctx context.Context, dst, name string) error {
+	_, err := apply(ctx, dst, func(old []Source) (change, error) {
+		i := slices.IndexFunc(old, func(s Source) bool { return s.Name == name })
+		if i < 0 {
+			return change{}, &verdict.Error{
+				Code: verdict.CodeNotFound, What: fmt.Sprintf("there is no source %.64q in %s", name, dst),
+				Remedy: "see the names with: verdict advisories list",
+			}
+		}
+		return change{source: old[i], data: &sourceData{}, forget: true}, nil
+	})
+	return err
 }
 
 // apply builds the index that dst becomes: old sources and the changed one. It is
@@ -259,7 +276,9 @@ type merge struct {
 func newMerge(old *Index, sources []Source, ch change) *merge {
 	m := &merge{old: old}
 	m.sources = slices.DeleteFunc(slices.Clone(sources), func(s Source) bool { return s.Name == ch.source.Name })
-	m.sources = append(m.sources, ch.source)
+	if !ch.forget {
+		m.sources = append(m.sources, ch.source)
+	}
 	slices.SortFunc(m.sources, func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
 	for _, s := range sources {
 		n := slices.IndexFunc(m.sources, func(x Source) bool { return x.Name == s.Name })
