@@ -20,7 +20,7 @@ type goModules struct {
 }
 
 func (g *goModules) wants(p string) bool {
-	return (path.Base(p) == "go.mod" || path.Base(p) == "go.work") && !within(p, "vendor") && !within(p, "testdata")
+	return (path.Base(p) == "go.mod" || path.Base(p) == "go.work") && !within(p, "vendor")
 }
 
 func (g *goModules) add(p string, content []byte) error {

@@ -147,12 +147,20 @@ func TestReplaceForOneVersionGoesFirst(t *testing.T) {
 	}
 }
 
-func TestVendoredAndTestModulesAreNotTheProjects(t *testing.T) {
+func TestVendoredFilesAreNotTheProjects(t *testing.T) {
 	v := NewVulnerabilities(nil, "")
-	for p, want := range map[string]bool{"go.mod": true, "a/go.mod": true, "vendor/x/go.mod": false, "a/testdata/go.mod": false, "node_modules/a/package.json": false, "a/node_modules/b/package-lock.json": false, "package.json": true, "readme.md": false} {
+	for p, want := range map[string]bool{"go.mod": true, "a/go.mod": true, "vendor/x/go.mod": false, "a/testdata/go.mod": true, "node_modules/a/package.json": false, "a/node_modules/b/package-lock.json": false, "package.json": true, "readme.md": false} {
 		if got := v.Wants(File{Path: p}); got != want {
 			t.Errorf("%s wanted: %v", p, got)
 		}
+	}
+}
+
+func TestTestDataIsToldAndNotJudged(t *testing.T) {
+	v, found, gaps := inventoryOf(t, map[string]string{"a/testdata/package-lock.json": "cut short {", "go.mod": "module m\n\ngo 1.20\n"})
+	gap(t, gaps, "taken for test data", false)
+	if len(found) > 0 || blocking(gaps) > 0 || v.inputs != 1 {
+		t.Errorf("found %+v, gaps %+v", found, gaps)
 	}
 }
 

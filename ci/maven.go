@@ -33,24 +33,45 @@ func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
 	for _, x := range m.poms {
 		own[x.group+":"+x.name] = x
 	}
-	var found []Dependency
-	var gaps []verdict.NotChecked
+	// A parent's own dependencies are those of its children, each with the child's
+	// properties and managed versions, so a parent is judged through them alone.
+	parents := map[*pom]bool{}
+	lineages := make([]*lineage, 0, len(m.poms))
 	for _, x := range m.poms {
 		l := m.lineage(x, own)
-		direct := 0
-		for _, d := range x.asks {
-			dep, gap := l.resolve(d, own)
+		lineages = append(lineages, l)
+		for _, p := range l.all[1:] {
+			// In a circle there is no child through which a parent would be judged.
+			parents[p] = parents[p] || !l.circular
+		}
+	}
+	var found []Dependency
+	var gaps []verdict.NotChecked
+	for _, l := range lineages {
+		if parents[l.all[0]] {
+			continue
+		}
+		more, left := l.dependencies(own)
+		found, gaps = append(found, more...), append(gaps, left...)
+	}
+	return found, gaps
+}
+
+// dependencies gives what a project asks for itself and through its parents.
+func (l *lineage) dependencies(own map[string]*pom) (found []Dependency, gaps []verdict.NotChecked) {
+	for _, from := range l.all {
+		for _, d := range from.asks {
+			dep, gap := l.resolve(from.source, d, own)
 			if gap != nil {
 				gaps = append(gaps, *gap)
 			}
 			if dep != nil {
-				direct++
 				found = append(found, *dep)
 			}
 		}
-		if direct > 0 {
-			gaps = append(gaps, aside(x.source, "what its %d dependencies bring in is not in the tree and was not judged", direct))
-		}
+	}
+	if len(found) > 0 {
+		gaps = append(gaps, aside(l.all[0].source, "what its %d dependencies bring in is not in the tree and was not judged", len(found)))
 	}
 	return found, gaps
 }
@@ -59,7 +80,8 @@ func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
 type lineage struct {
 	all []*pom
 	// outside names the first parent that is not in the tree.
-	outside string
+	outside  string
+	circular bool
 	// boms are managed imports that are not in the tree.
 	boms []string
 	// managed are the versions for "group:name", each with the project that says so.
@@ -70,7 +92,7 @@ func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
 	l := &lineage{managed: map[string]pomDependency{}}
 	for at := x; at != nil; {
 		if len(l.all) > maxPOMDepth || slices.Contains(l.all, at) { // parents in a circle
-			l.outside = "a parent that is its own parent"
+			l.outside, l.circular = "that is its own parent", true
 			break
 		}
 		l.all = append(l.all, at)
@@ -154,7 +176,7 @@ func (l *lineage) property(name string) string {
 }
 
 // resolve gives the component that a dependency is, or says why it cannot be told.
-func (l *lineage) resolve(d pomDependency, own map[string]*pom) (*Dependency, *verdict.NotChecked) {
+func (l *lineage) resolve(source string, d pomDependency, own map[string]*pom) (*Dependency, *verdict.NotChecked) {
 	x := l.all[0]
 	group, name := l.filled(d.group), l.filled(d.name)
 	key := group + ":" + name
@@ -164,12 +186,12 @@ func (l *lineage) resolve(d pomDependency, own map[string]*pom) (*Dependency, *v
 	managed := l.managed[key]
 	version := l.filled(cmp.Or(d.version, managed.version))
 	if version == "" || strings.Contains(version, "${") || strings.ContainsAny(version, "[](),") || version == "LATEST" || version == "RELEASE" || strings.Contains(key, "${") {
-		gap := open(x.source, "line %d: %s: write the version there, or bring what states it into the tree", d.line, l.unknown(shown(cut(key, 200)), version))
+		gap := open(source, "line %d: %s: write the version there, or bring what states it into the tree", d.line, l.unknown(shown(cut(key, 200)), version))
 		return nil, &gap
 	}
 	scope := cmp.Or(d.scope, managed.scope)
 	return &Dependency{
-		Component: verdict.Component{Ecosystem: ecosystemMaven, Name: key, Version: version}, Source: x.source, Line: d.line, Direct: true,
+		Component: verdict.Component{Ecosystem: ecosystemMaven, Name: key, Version: version}, Source: source, Line: d.line, Direct: true,
 		Path: []string{x.group + ":" + x.name, key}, Development: scope == "test",
 	}, nil
 }

@@ -69,6 +69,20 @@ func TestParentsInACircleEnd(t *testing.T) {
 	}
 }
 
+// A child inherits what its parent asks for, with the child's own properties.
+func TestDependenciesOfAParent(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{
+		"pom.xml": `<project><groupId>g</groupId><artifactId>parent</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies><dependency><groupId>x</groupId><artifactId>y</artifactId><version>${y}</version></dependency></dependencies></project>`,
+		"a/pom.xml": `<project><parent><groupId>g</groupId><artifactId>parent</artifactId><version>1</version></parent><artifactId>a</artifactId><properties><y>5</y></properties></project>`,
+		"b/pom.xml": `<project><parent><groupId>g</groupId><artifactId>parent</artifactId><version>1</version></parent><artifactId>b</artifactId><properties><y>6</y></properties></project>`,
+	})
+	sameLines(t, found, "pom.xml:2 pkg:maven/x/y@5 direct g:a>x:y", "pom.xml:2 pkg:maven/x/y@6 direct g:b>x:y")
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("gaps: %+v", gaps)
+	}
+}
+
 func TestManagedVersionsOfAProjectInTheTree(t *testing.T) {
 	_, found, _ := inventoryOf(t, map[string]string{
 		"bom/pom.xml": `<project><groupId>g</groupId><artifactId>bom</artifactId><version>1</version><dependencyManagement><dependencies><dependency><groupId>x</groupId><artifactId>y</artifactId><version>8</version></dependency></dependencies></dependencyManagement></project>`,

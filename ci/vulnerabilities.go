@@ -83,6 +83,10 @@ func (v *Vulnerabilities) of(p string) inventory {
 func (v *Vulnerabilities) Read(_ context.Context, f File, content []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if within(f.Path, "testdata") { // by the convention of Go and others
+		v.gaps = append(v.gaps, aside(f.Path, "it lies in a testdata folder: taken for test data, not for what is built"))
+		return
+	}
 	v.inputs++
 	v.bytes += f.Size
 	if conflict(content) {
