@@ -11,13 +11,14 @@ var remedyLaw = law{
 	check: func(tr *tree) []breach {
 		var out []breach
 		for _, s := range tr.product() {
+			later := filledLater(s)
 			ast.Inspect(s.ast, func(n ast.Node) bool {
 				lit, ok := n.(*ast.CompositeLit)
 				if !ok || !isErrorType(tr, s, lit.Type) {
 					return true
 				}
 				for _, field := range []string{"Code", "What", "Remedy"} {
-					if !filled(lit, field) {
+					if !filled(lit, field) && (field != "What" || !later[lit]) {
 						out = append(out, breach{s.path, tr.line(lit), "a verdict.Error without " + field,
 							"say what happened and the next command or edit; what nobody can act on is fmt.Errorf"})
 					}
@@ -30,10 +31,11 @@ var remedyLaw = law{
 	broken: []example{
 		{"no remedy", "-- git/a.go --\npackage git\nimport \"verdict\"\nvar e = &verdict.Error{Code: verdict.CodeInvalid, What: \"x\"}\n", "without Remedy"},
 		{"an empty remedy", "-- git/a.go --\npackage git\nimport \"verdict\"\nvar e = &verdict.Error{Code: verdict.CodeInvalid, What: \"x\", Remedy: \"\"}\n", "without Remedy"},
+		{"another variable's What", "-- git/a.go --\npackage git\nimport \"verdict\"\nfunc f() {\n\te := &verdict.Error{Code: c, Remedy: \"x\"}\n\tg.What = \"y\"\n}\n", "without What"},
 		{"no code, in the root package", "-- a.go --\npackage verdict\nvar e = &Error{What: \"x\", Remedy: \"y\"}\n", "without Code"},
 		{"positions instead of names", "-- git/a.go --\npackage git\nimport v \"verdict\"\nvar e = v.Error{v.CodeInvalid, \"x\", \"y\", nil}\n", "without Remedy"},
 	},
-	fine: []example{{"a full one, another Error, and an empty target", "-- git/a.go --\npackage git\nimport \"verdict\"\nvar e = &verdict.Error{Code: verdict.CodeInvalid, What: \"x\", Remedy: y}\nvar f = &Error{}\nfunc g() { var t *verdict.Error; _ = t }\n", ""}},
+	fine: []example{{"a full one, another Error, and an empty target", "-- git/a.go --\npackage git\nimport \"verdict\"\nvar e = &verdict.Error{Code: verdict.CodeInvalid, What: \"x\", Remedy: y}\nvar f = &Error{}\nfunc g() { var t *verdict.Error; _ = t }\nfunc h() {\n\te := &verdict.Error{Code: c, Remedy: y}\n\te.What = z\n}\n", ""}},
 }
 
 func isErrorType(tr *tree, s *source, t ast.Expr) bool {
@@ -56,6 +58,31 @@ func filled(lit *ast.CompositeLit, field string) bool {
 		}
 	}
 	return false
+}
+
+// filledLater finds the literals of variables that get their What by assignment.
+func filledLater(s *source) map[*ast.CompositeLit]bool {
+	out := map[*ast.CompositeLit]bool{}
+	for _, d := range s.ast.Decls {
+		literal := map[string]*ast.CompositeLit{}
+		ast.Inspect(d, func(n ast.Node) bool {
+			assign, ok := n.(*ast.AssignStmt)
+			if !ok {
+				return true
+			}
+			for i, left := range assign.Lhs {
+				if sel, ok := left.(*ast.SelectorExpr); ok && sel.Sel.Name == "What" {
+					out[literal[identName(asIdent(sel.X))]] = true
+				} else if ref, ok := assign.Rhs[min(i, len(assign.Rhs)-1)].(*ast.UnaryExpr); ok {
+					if lit, ok := ref.X.(*ast.CompositeLit); ok {
+						literal[identName(asIdent(left))] = lit
+					}
+				}
+			}
+			return true
+		})
+	}
+	return out
 }
 
 func asIdent(e ast.Expr) *ast.Ident {
