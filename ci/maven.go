@@ -92,7 +92,7 @@ func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
 	l := &lineage{managed: map[string]pomDependency{}}
 	for at := x; at != nil; {
 		if len(l.all) > maxPOMDepth || slices.Contains(l.all, at) { // parents in a circle
-			l.outside, l.circular = "that is its own parent", true
+			l.outside, l.circular = "the parents of this project go in a circle", true
 			break
 		}
 		l.all = append(l.all, at)
@@ -202,7 +202,7 @@ func (l *lineage) unknown(key, version string) string {
 	case version != "":
 		return key + " has the version " + shown(cut(version, 80)) + ", which names none"
 	case l.outside != "":
-		return "the version of " + key + " comes from the parent " + shown(cut(l.outside, 200)) + ", which is not in the tree"
+		return "the version of " + key + " comes from a parent that is not in the tree: " + shown(cut(l.outside, 200))
 	case len(l.boms) > 0:
 		return "the version of " + key + " comes from " + shown(cut(strings.Join(l.boms, ", "), 200)) + ", which is not in the tree"
 	}

@@ -49,7 +49,7 @@ func TestMavenProjects(t *testing.T) {
 		"service/pom.xml:9 pkg:maven/org.test/unit@4.1 direct dev com.acme:service>org.test:unit",
 		"service/pom.xml:17 pkg:maven/org.profile/p@3 direct com.acme:service>org.profile:p",
 	)
-	gap(t, gaps, "org.nowhere:managed-elsewhere comes from the parent org.outside:corporate:7", true)
+	gap(t, gaps, "org.nowhere:managed-elsewhere comes from a parent that is not in the tree: org.outside:corporate:7", true)
 	gap(t, gaps, "org.circle:circle has the version ${", true)
 	gap(t, gaps, "org.range:range has the version [1.0,2.0)", true)
 	gap(t, gaps, "what its 4 dependencies bring in", false)

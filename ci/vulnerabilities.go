@@ -131,7 +131,13 @@ func (v *Vulnerabilities) gather() {
 			v.found = append(v.found, d)
 		}
 	}
+	// Files that inherit from each other say the same more than once.
 	sortDependencies(v.found)
+	v.found = slices.CompactFunc(v.found, func(a, b Dependency) bool { return a.PURL == b.PURL && a.Source == b.Source && a.Line == b.Line })
+	slices.SortStableFunc(v.gaps, func(a, b verdict.NotChecked) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
+	})
+	v.gaps = slices.Compact(v.gaps)
 }
 
 // Report says which components of the tree are known to be vulnerable.
@@ -144,9 +150,6 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 		Scope:      verdict.Scope{Path: scope, Files: v.inputs, Bytes: v.bytes, Inputs: v.inputs},
 		NotChecked: append(m.notChecked(v, false), v.failed...), Hits: []verdict.Hit{},
 	}
-	slices.SortStableFunc(v.gaps, func(a, b verdict.NotChecked) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
-	})
 	r.NotChecked = append(r.NotChecked, v.gaps...)
 	places := byPURL(v.found)
 	r.Scope.Components = int64(len(places))
