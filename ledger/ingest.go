@@ -37,17 +37,17 @@ type IngestedFrom struct {
 // String is the form of evidence.Producer.String.
 func (p IngestedFrom) String() string { return evidence.Producer(p).String() }
 
-func (in Ingestion) check() error {
-	for _, d := range []verdict.Digest{in.Bundle, in.Payload, in.Identity} {
+func (i Ingestion) check() error {
+	for _, d := range []verdict.Digest{i.Bundle, i.Payload, i.Identity} {
 		if _, err := hexOf(d); err != nil {
 			return fmt.Errorf("ingestion: %w", err)
 		}
 	}
-	if in.PredicateType == "" || in.Size <= 0 || in.Index < 0 || in.Producer == (IngestedFrom{}) {
+	if i.PredicateType == "" || i.Size <= 0 || i.Index < 0 || i.Producer == (IngestedFrom{}) {
 		return errors.New("ingestion: predicate type, size, index or producer is missing")
 	}
-	if in.Origin != "" && !plainHost(in.Origin) {
-		return fmt.Errorf("ingestion: %.80q is no origin", in.Origin)
+	if i.Origin != "" && !plainHost(i.Origin) {
+		return fmt.Errorf("ingestion: %.80q is no origin", i.Origin)
 	}
 	return nil
 }

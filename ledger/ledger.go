@@ -30,6 +30,7 @@ import (
 
 // LogKey signs the checkpoints of a log. evidence.LogKey is one.
 type LogKey interface {
+	// Public is the public half.
 	Public() ed25519.PublicKey
 	// Signer signs notes under the origin.
 	Signer(origin string) (note.Signer, error)

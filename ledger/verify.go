@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -149,6 +148,8 @@ func (x *verification) begin(ctx context.Context) error {
 		head := x.epochs[len(x.epochs)-1]
 		x.end = head.Base + head.Size
 		switch _, _, known := l.anchor.latest(); {
+		case errors.Is(l.refusal, errLogKey) && known: // the key is missing, not the entries
+			x.report.Anchor = "agrees"
 		case l.refusal != nil:
 			x.report.Anchor = "refuses"
 			x.problem(-1, verdict.AsError(l.refusal).Remedy, "%v", l.refusal)
@@ -297,6 +298,9 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 		if r := p.receipts[seq]; r != nil {
 			t.receipt(seq, p.times[i], r)
 		}
+		if seq == t.head.Base && t.head.Epoch > 1 {
+			t.begins(seq, p.epoch)
+		}
 		t.edge.add(leaf, func(tile store.Tile) {
 			if tile.Level > 0 { // the lowest level was compared leaf by leaf
 				filled = append(filled, tile)
@@ -333,6 +337,21 @@ func (t *treeCheck) receipt(seq, at int64, r *Receipt) {
 		t.x.problem(seq, remedyTamper, "the receipt in entry %d was signed for other entries than those from %d to %d", seq, r.From, r.To)
 	case micros(r.At) != at:
 		t.x.problem(seq, remedyTamper, "the time at which entry %d was recorded is not the one that its receipt was signed with", seq)
+	}
+}
+
+// begins checks what the first leaf of an epoch says about the one before.
+func (t *treeCheck) begins(seq int64, e *Epoch) {
+	x := t.x
+	n := len(x.report.Epochs) - 1
+	if n == 0 { // the epoch before is gone, which was said
+		return
+	}
+	before := x.report.Epochs[n-1]
+	if e == nil || e.Origin != t.head.Origin || e.Checkpoint != t.head.Previous || e.LostTo != t.head.Base || e.LostFrom != before.Base+before.Size {
+		x.problem(seq, remedyTamper, "entry %d does not begin the epoch %s as the database has it", seq, t.head.Origin)
+	} else if e.Survived != before.Size || e.Root != before.Root {
+		x.problem(seq, remedyTamper, "the entries of %s are not those that entry %d found when it closed that log", before.Origin, seq)
 	}
 }
 
@@ -381,13 +400,4 @@ func (t *treeCheck) finish() error {
 		t.x.problem(-1, remedyTamper, "the head of %s names another time than its last entry", h.Origin)
 	}
 	return nil
-}
-
-// receiptOf reads a receipt's predicate.
-func receiptOf(predicate json.RawMessage) (*Receipt, error) {
-	r := &Receipt{}
-	if err := json.Unmarshal(predicate, r); err != nil {
-		return nil, fmt.Errorf("receipt: %w", err)
-	}
-	return r, nil
 }

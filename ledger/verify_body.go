@@ -26,6 +26,7 @@ type piece struct {
 	verified   int64
 	signatures int64
 	receipts   map[int64]*Receipt
+	epoch      *Epoch // said by the first of them
 	rows       rowSum
 	replacing  []replacing // decisions and registers, in order
 	problems   []Problem
@@ -189,19 +190,30 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 	if column := differs(want.entry, r); column != "" || r.Size != int64(len(b.Payload())) {
 		p.problem(r.Seq, "the index of entry %d does not say what its body says: column %s", r.Seq, first(column, "size"))
 	}
-	if want.entry.Kind == string(verdict.KindReceipt) && want.foreign == nil {
-		receipt, err := receiptOf(s.Body())
-		if err != nil {
-			p.problem(r.Seq, "entry %d: %v", r.Seq, err)
-		} else {
-			p.receipts[r.Seq] = receipt
-		}
-	}
+	p.about(r.Seq, s, want)
 	if want.foreign != nil {
 		p.foreign = append(p.foreign, r)
 	}
 	p.hash.projection(&p.rows, want)
 	p.replacing = append(p.replacing, p.hash.replacing(want)...)
+}
+
+// about keeps what the log says about itself, to be checked when the tree is known.
+func (p *piece) about(seq int64, s *evidence.Statement, want *projection) {
+	var err error
+	switch {
+	case want.foreign != nil:
+	case s.Kind() == verdict.KindReceipt:
+		r := &Receipt{}
+		err = s.Decode(r)
+		p.receipts[seq] = r
+	case s.Kind() == verdict.KindEpoch && seq == p.from:
+		p.epoch = &Epoch{}
+		err = s.Decode(p.epoch)
+	}
+	if err != nil {
+		p.problem(seq, "entry %d: %v", seq, err)
+	}
 }
 
 // differs names the first column of the index that differs.

@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"database/sql"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -126,5 +128,72 @@ func TestEachChangeOfTheDatabaseIsDetectedAndLocated(t *testing.T) {
 			}
 			t.Errorf("not located at %d as %q: %+v", c.index, c.says, r.Problems)
 		})
+	}
+}
+
+// prune does what the end of a retention does to an entry: the body goes, the leaf stays.
+func (b *bed) prune(t *testing.T, l *ledger.Ledger, index, tombstone int64) {
+	t.Helper()
+	leaf, err := l.Leaf(t.Context(), index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, b, fmt.Sprintf(`UPDATE entry SET payload = NULL, leaf = x'%x', to_seq = %d WHERE seq = %d`, leaf, tombstone, index))
+}
+
+func TestPrunedEntriesAreCountedApartAndStillProved(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(40)
+	for _, index := range []int64{5, 13, 14} { // another, a decision, an exception
+		b.prune(t, l, index, 41)
+	}
+	r, err := l.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+	if err != nil || !r.Holds() || r.Pruned != 3 || r.Verified != 39 || r.Signatures != 39 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = l.Bundle(t.Context(), 5)
+	if e := verdict.AsError(err); e == nil || e.Code != verdict.CodeNotFound || !strings.Contains(e.What, "entry 41 says who") {
+		t.Errorf("its body: %v", err)
+	}
+	e, err := l.Entry(t.Context(), 5)
+	if err != nil || !e.Pruned || e.Tombstone != 41 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	p, err := l.Inclusion(t.Context(), 5)
+	if err != nil || p.Check() != nil {
+		t.Errorf("its proof: %v", err)
+	}
+	dir := filepath.Join(t.TempDir(), "out")
+	if x, err := l.Export(t.Context(), dir, ledger.ExportOptions{}); err != nil || x.Pruned != 3 || x.Bundles != 39 {
+		t.Errorf("%+v, %v", x, err)
+	}
+	tamper(t, b, `UPDATE entry SET leaf = x'00' WHERE seq = 13`)
+	if r, err = l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || len(r.Problems) == 0 || r.Problems[0].Index != 13 {
+		t.Errorf("a leaf of a pruned entry was changed: %+v, %v", r, err)
+	}
+}
+
+func TestWhatAnEpochSaysAboutTheOneBeforeIsChecked(t *testing.T) {
+	for _, change := range []string{
+		`UPDATE log SET previous = 'x' WHERE epoch = 2`,
+		`UPDATE log SET base = base - 1 WHERE epoch = 2`,
+		`UPDATE log SET size = size - 1 WHERE epoch = 1`,
+		`DELETE FROM log WHERE epoch = 1`,
+	} {
+		b := newBed(t)
+		l := b.filled(6)
+		l.Close()
+		b.newEpoch(t)
+		l = b.open()
+		b.append(l, b.other(10))
+		if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		tamper(t, b, change)
+		r, err := l.Verify(t.Context(), ledger.VerifyOptions{})
+		if err != nil || len(r.Problems) == 0 {
+			t.Errorf("%s is not detected: %+v, %v", change, r, err)
+		}
+		l.Close()
 	}
 }
