@@ -21,6 +21,7 @@ import (
 	"verdict/ledger"
 	"verdict/store"
 	"verdict/store/sqlite"
+	"verdict/store/storetest"
 )
 
 func TestTwoProcessesAppendToOneDatabase(t *testing.T) {
@@ -60,6 +61,26 @@ func TestTwoProcessesAppendToOneDatabase(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestConnectionsThatWereEndedAreReplaced(t *testing.T) {
+	b := newBed(t)
+	b.dsn = storetest.Postgres(t)
+	l := b.begun()
+	for range 3 {
+		if _, err := l.Find(t.Context(), ledger.Query{At: ledger.Now}); err != nil {
+			t.Fatal(err)
+		}
+		tamper(t, b, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'`)
+		b.append(l, b.other(10))
+	}
+	tamper(t, b, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'`)
+	if _, err := l.Find(t.Context(), ledger.Query{At: ledger.Now}); verdict.AsError(err) != nil && verdict.AsError(err).Code != verdict.CodeUnavailable {
+		t.Errorf("a question on a connection that ended: %v", err)
+	}
+	if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Verified != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
 }
 
 // breaking is an engine whose next commit goes wrong.

@@ -30,7 +30,8 @@ type Engine interface {
 
 	// Write takes the lock that makes it the only writer, also among processes, calls
 	// plan, and commits the statements that plan returns; with none, or when plan
-	// fails, nothing is written. It gives up with ErrFence when a constraint of the
+	// fails, nothing is written. It may call plan again when nothing was written yet.
+	// It gives up with ErrFence when a constraint of the
 	// schema refused a statement and with ErrAmbiguous when it cannot be told whether
 	// the commit happened. After any other error nothing was written.
 	Write(ctx context.Context, plan func(Reader) ([]Statement, error)) error

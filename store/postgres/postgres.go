@@ -126,16 +126,35 @@ func (e *Engine) Read(ctx context.Context, read func(store.Reader) error) error 
 }
 
 // Write is the only writer while it runs. The lock and the first statements of plan go
-// in one round trip, what plan returns and the commit in another.
+// in one round trip, what plan returns and the commit in another. When the connection
+// turns out to be gone before the commit was sent, plan is called once more on a new one.
 func (e *Engine) Write(ctx context.Context, plan func(store.Reader) ([]store.Statement, error)) error {
-	return e.transaction(ctx, []store.Statement{{SQL: beginWrite}, {SQL: lockStatement}}, func(t *transaction) error {
+	write := func(t *transaction) error {
 		statements, err := plan(t)
 		if err != nil || len(statements) == 0 {
 			return err
 		}
 		return t.commit(ctx, statements)
-	})
+	}
+	begin := []store.Statement{{SQL: beginWrite}, {SQL: lockStatement}}
+	err := e.transaction(ctx, begin, write)
+	if gone(err) && ctx.Err() == nil {
+		err = e.transaction(ctx, begin, write)
+	}
+	return err
 }
+
+// gone reports that a connection ended and that nothing was committed on it.
+func gone(err error) bool {
+	var refused *pgconn.PgError
+	if err == nil || errors.Is(err, store.ErrAmbiguous) {
+		return false
+	}
+	return errors.Is(err, errGone) || errors.As(err, &refused) && (refused.Severity == "FATAL" || refused.Severity == "PANIC")
+}
+
+// errGone: the connection broke.
+var errGone = errors.New("the connection ended")
 
 // transaction hands one connection to body and ends whatever is open on it afterwards.
 func (e *Engine) transaction(ctx context.Context, begin []store.Statement, body func(*transaction) error) error {
@@ -146,7 +165,14 @@ func (e *Engine) transaction(ctx context.Context, begin []store.Statement, body 
 	defer c.Release()
 	t := &transaction{conn: c.Conn(), begin: begin}
 	err = body(t)
-	// A broken or half-read connection is destroyed when it is released.
+	// A broken or half-read connection is destroyed when it is released. The others in
+	// the pool are as old as it, and the server that they speak to may be gone too.
+	if c.Conn().IsClosed() && err != nil {
+		e.pool.Reset()
+		if !errors.Is(err, store.ErrAmbiguous) && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errGone, err)
+		}
+	}
 	if c.Conn().PgConn().TxStatus() != 'I' && !c.Conn().IsClosed() {
 		if _, end := c.Exec(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
 			c.Conn().Close(context.WithoutCancel(ctx))
@@ -230,7 +256,12 @@ func explain(err error) error {
 	case errors.As(err, &connect):
 		return problem(verdict.CodeUnavailable, "PostgreSQL cannot be reached",
 			"check that it runs and that address, user and password are right, then run the command again")
-	case !errors.As(err, &refused):
+	case errors.Is(err, store.ErrAmbiguous):
+		return err
+	case !errors.As(err, &refused) && errors.Is(err, errGone), refused != nil && (refused.Severity == "FATAL" || refused.Severity == "PANIC"):
+		return problem(verdict.CodeUnavailable, "PostgreSQL ended the connection",
+			"wait until it is up again and run the command again; nothing that was acknowledged is lost")
+	case refused == nil:
 		return err
 	case strings.HasPrefix(refused.Code, "23"):
 		return fmt.Errorf("%w: %w", store.ErrFence, err)
@@ -243,9 +274,6 @@ func explain(err error) error {
 	case refused.Code == "42501":
 		return problem(verdict.CodeForbidden, "PostgreSQL does not let this user do that",
 			"grant the user of verdict CREATE and USAGE on the schema and all rights on the tables in it")
-	case refused.Severity == "FATAL" || refused.Severity == "PANIC":
-		return problem(verdict.CodeUnavailable, "PostgreSQL ended the connection",
-			"wait until it is up again and run the command again; nothing that was acknowledged is lost")
 	}
 	return err
 }
