@@ -32,6 +32,9 @@ var dependenciesLaw = law{
 					needed[r.Mod.Path] = p
 				}
 			}
+			for _, t := range mod.Tool { // go mod tidy marks what only tools need as indirect
+				needed[longestModule(mod, t.Path)] = p
+			}
 		}
 		for module, p := range needed {
 			if len(strings.Fields(given[module])) < 3 {
@@ -64,7 +67,7 @@ var directImportsLaw = law{
 		}
 		used := map[string]string{} // package → a file or directive that needs it
 		for _, t := range mod.Tool {
-			used[t.Path] = "the tool directive"
+			used[t.Path] = toolDirective
 		}
 		for _, s := range tr.gos {
 			_, foreign := s.imports(tr.module)
@@ -81,7 +84,7 @@ var directImportsLaw = law{
 				}
 			}
 			switch {
-			case r.Indirect && user != "":
+			case r.Indirect && user != "" && user != toolDirective:
 				out = append(out, breach{"go.mod", r.Syntax.Start.Line, fmt.Sprintf("%s is marked indirect and used by %s", r.Mod.Path, user), "move it to the direct ones and give its reason"})
 			case !r.Indirect && user == "":
 				out = append(out, breach{"go.mod", r.Syntax.Start.Line, r.Mod.Path + " is required and nothing imports it", "take it out, or mark it indirect when another module needs it"})
@@ -106,6 +109,9 @@ package git
 import _ "example.org/a/b/c"
 `, ""}},
 }
+
+// toolDirective stands for the use of a module by go tool.
+const toolDirective = "the tool directive"
 
 // longestModule is the required module that a package comes from.
 func longestModule(mod *modfile.File, pkg string) string {
