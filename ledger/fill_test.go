@@ -47,7 +47,7 @@ func Fill(tb testing.TB, l *Ledger, private *ecdsa.PrivateKey, n int) {
 				kind, predicate := verdict.KindTestResult, fmt.Sprintf(`{"result":"PASSED","number":%d,"text":%q,`, i, strings.Repeat("abcdefg ", 60))
 				if i%10 == 0 {
 					kind = verdict.KindDecision
-					predicate = fmt.Sprintf(`{"id":"d%012d","point":"ci.secrets","subject":{"kind":"artifact","name":"a","digest":"sha256:%064x"},"service":"shop","mode":"block","outcome":"allow","enforced":"allow","at":"2026-03-01T12:00:00Z","text":%q,`, i, i%5000, strings.Repeat("abcdefg ", 40))
+					predicate = fmt.Sprintf(`{"id":"d%012d","point":"ci.secrets","subject":{"kind":"artifact","name":"a","digest":"sha256:%064x"},"service":"shop","mode":"block","outcome":"allow","enforced":"allow","at":"2026-03-01T12:00:00Z","text":%q,`, i, i, strings.Repeat("abcdefg ", 40))
 				}
 				r.items = append(r.items, l.fill(tb, private, kind, predicate, i, nil))
 			}
@@ -63,7 +63,7 @@ func Fill(tb testing.TB, l *Ledger, private *ecdsa.PrivateKey, n int) {
 // fill makes one prepared statement from the beginning of its predicate.
 func (l *Ledger) fill(tb testing.TB, private *ecdsa.PrivateKey, kind verdict.Kind, predicate string, n int, event *identity.KeyEvent) *prepared {
 	payload := fmt.Appendf(nil, `{"_type":%q,"subject":[{"name":"a","digest":{"sha256":"%064x"},"annotations":{"kind":"artifact"}}],"predicateType":%q,"predicate":%s%q:{"service":"shop","team":"web","environment":"","point":"ci.secrets","run":"%d","actor":"p1","at":"2026-03-01T12:00:00Z","retention":"change","nonce":"%s"}}}`,
-		evidence.StatementV1, n%5000, evidence.PredicateType(kind), predicate, evidence.ContextField, n, "AAAAAAAAAAAAAAAAAAAAAA==")
+		evidence.StatementV1, n%300000, evidence.PredicateType(kind), predicate, evidence.ContextField, n, "AAAAAAAAAAAAAAAAAAAAAA==")
 	pae := sha256.Sum256(fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(evidence.PayloadType), evidence.PayloadType, len(payload), payload))
 	signature, err := ecdsa.SignASN1(rand.Reader, private, pae[:])
 	if err != nil {
