@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -242,7 +243,7 @@ func (x *attesting) tell(ctx context.Context, w *workspace, r attested) error {
 	return w.app.write(func(out io.Writer, format string, s report.Style) error {
 		switch format {
 		case "bundle":
-			_, err := out.Write(append(bundle.JSON(), '\n'))
+			_, err := fmt.Fprintf(out, "%s\n", bytes.TrimSuffix(bundle.JSON(), []byte("\n")))
 			return err
 		case "json":
 			enc := json.NewEncoder(out)
@@ -268,13 +269,17 @@ func (r attested) text(s report.Style, files []string, without string) string {
 	}
 	by := "key " + r.Producer + ", enrolled as " + r.Name
 	if r.Foreign {
-		by = producerText(evidence.ParseProducer(r.Producer)) + ": a claim of others, verified and kept as it came"
+		by = producerText(evidence.ParseProducer(r.Producer))
 	}
 	rows := [][]string{{"kind", fmt.Sprintf("%s, %s", r.Kind, report.Neutral(r.PredicateType))}}
 	for _, x := range r.Subjects {
 		rows = append(rows, []string{"about", subjectText(x)})
 	}
-	rows = append(rows, []string{"signed by", report.Neutral(by)}, []string{"recorded", r.At.Format("2006-01-02 15:04:05 MST")},
+	rows = append(rows, []string{"signed by", report.Neutral(by)})
+	if r.Foreign {
+		rows = append(rows, []string{"counts as", "a claim of its producer, verified and kept as it came"})
+	}
+	rows = append(rows, []string{"recorded", r.At.Format("2006-01-02 15:04:05 MST")},
 		[]string{"digest", string(r.Digest)}, []string{"identity", string(r.Identity)})
 	check := []string{fmt.Sprintf("verdict log proof %d", r.Index)}
 	for _, f := range files {

@@ -242,8 +242,11 @@ func (x *begun) file(service string) string {
 	if x.Remote != "" {
 		line("# repo: %s", quoted(x.Remote))
 	}
-	if iac := plainFolders(x.Infrastructure); len(iac) > 0 {
+	if iac, odd := plainFolders(x.Infrastructure); len(iac) > 0 {
 		line("# iac: [%s]", strings.Join(iac, ", "))
+		if len(odd) > 0 {
+			line("# Infrastructure code is in these folders too, which do not fit into that line: %s.", quotedList(odd))
+		}
 	}
 	line("")
 	switch {
@@ -262,15 +265,19 @@ func (x *begun) file(service string) string {
 	return b.String()
 }
 
-// plainFolders are the folders that the map takes as they are.
-func plainFolders(dirs []string) []string {
-	var out []string
+// maxFolders bounds the folders of infrastructure code in one line.
+const maxFolders = 50
+
+// plainFolders are the folders as the map takes them, and those that it does not take.
+func plainFolders(dirs []string) (plain, odd []string) {
 	for _, d := range dirs {
-		if report.Neutral(d) == d && !strings.ContainsAny(d, `\:`) && len(out) < shownFiles {
-			out = append(out, quoted(d))
+		if report.Neutral(d) == d && !strings.ContainsAny(d, `\:`) && len(plain) < maxFolders {
+			plain = append(plain, quoted(d))
+		} else {
+			odd = append(odd, d)
 		}
 	}
-	return out
+	return plain, odd
 }
 
 func (x *begun) text(s report.Style) string {

@@ -43,6 +43,9 @@ func (a *app) enroll(ctx context.Context, person, public string) error {
 	if err := checkPerson(person); err != nil {
 		return err
 	}
+	if person == decisionmap.LocalKey && public != "" {
+		return usage("verdict people enroll --help", fmt.Sprintf("%q stands for the key of the machine that the ledger is on", person), localRemedy)
+	}
 	pem := ""
 	if public != "" {
 		raw, err := a.readInput(public, "the public key", maxPublicKey)
@@ -63,7 +66,7 @@ func (a *app) enroll(ctx context.Context, person, public string) error {
 		return err
 	}
 	defer w.close()
-	if err := w.mayEnroll(ctx, person, pem != ""); err != nil {
+	if err := w.mayEnroll(ctx, person); err != nil {
 		return err
 	}
 	file := ""
@@ -89,6 +92,8 @@ func (a *app) enroll(ctx context.Context, person, public string) error {
 	return w.recordKey(ctx, event, file)
 }
 
+const localRemedy = "enroll this key under an id of its own, and name that id in the map's trust"
+
 // checkPerson holds the form of an id. It goes into signed evidence.
 func checkPerson(id string) error {
 	const see = "verdict people enroll --help"
@@ -104,7 +109,7 @@ func checkPerson(id string) error {
 // mayEnroll refuses an id that the released map does not know. The name of the
 // machine's own key is given to that key alone, and to one at a time: whoever bore it
 // could state what the map lets this machine state.
-func (w *workspace) mayEnroll(ctx context.Context, person string, elsewhere bool) error {
+func (w *workspace) mayEnroll(ctx context.Context, person string) error {
 	if person == decisionmap.LocalKey {
 		h, err := w.ledger.Keys(ctx)
 		if err != nil {
@@ -112,11 +117,8 @@ func (w *workspace) mayEnroll(ctx context.Context, person string, elsewhere bool
 		}
 		for _, k := range h.Keys() {
 			if k.Person == person && k.To == identity.Open {
-				return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%q stands for the key of the machine that the ledger began on, and it counts", person), Remedy: "enroll this key under an id of its own, and name that id in the map's trust"}
+				return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%q stands for the key of the machine that the ledger began on, and it counts", person), Remedy: localRemedy}
 			}
-		}
-		if elsewhere {
-			return usage("verdict people enroll --help", fmt.Sprintf("%q stands for the key of the machine that the ledger is on", person), "enroll this key under an id of its own, and name that id in the map's trust")
 		}
 		return nil
 	}
