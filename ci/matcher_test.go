@@ -160,8 +160,8 @@ func TestLettersThatOnlyFoldToASCII(t *testing.T) {
 	s, d := libraryRules(t), theirs(t)
 	n := 0
 	for _, text := range []string{
-		"api_\u212aey = \"x8Kq02mZpL41vTqR9sWe\"\n", "\u017fecret = \"x8Kq02mZpL41vTqR9sWe\"\n", "AP\u0130_token: \"x8Kq02mZpL41vTqR9sWe\"\n",
-		"token = \"x8Kq02mZpL41vTqR9sWe\" # \u212a\n", strings.Repeat("\u0130", 500) + " api_key=\"x8Kq02mZpL41vTqR9sWe\"",
+		"api_\u212aey = \"" + generic1 + "\"\n", "\u017fecret = \"" + generic1 + "\"\n", "AP\u0130_token: \"" + generic1 + "\"\n",
+		"token = \"" + generic1 + "\" # \u212a\n", strings.Repeat("\u0130", 500) + " api_key=\"" + generic1 + "\"",
 	} {
 		n += compare(t, s, d, "a.txt", []byte(text))
 	}
@@ -200,13 +200,13 @@ func TestSecretsInALineOfMegabytes(t *testing.T) {
 	for i := range 8_000 {
 		fmt.Fprintf(&b, `{"id":%d,"name":"the name of item","key":"k%d","auth":null,"token":""},`, i, i)
 	}
-	b.WriteString(`{"api_key":"x8Kq02mZpL41vTqR9sWeB7"}`)
+	b.WriteString(`{"api_key":"` + generic1 + `"}`)
 	for range 8_000 {
 		b.WriteString(`{"secret":"aaaaaaaaaa","access":[1,2,3]},`)
 	}
 	found, err := s.find(t.Context(), "a.min.json", b.Bytes())
 	must(t, err)
-	if len(found) != 1 || found[0].secret != "x8Kq02mZpL41vTqR9sWeB7" || found[0].line != 1 {
+	if len(found) != 1 || found[0].secret != generic1 || found[0].line != 1 {
 		t.Errorf("%d findings in %d bytes", len(found), b.Len())
 	}
 }
@@ -326,9 +326,9 @@ func TestReachOfAnExpression(t *testing.T) {
 }
 
 func FuzzSecretsEqualTheLibrarys(f *testing.F) {
-	f.Add([]byte("api_key = \"x8Kq02mZpL41vTqR9sWe\"\n"))
+	f.Add([]byte("api_key = \"" + generic1 + "\"\n"))
 	f.Add([]byte("-----BEGIN RSA PRIVATE KEY-----\n" + strings.Repeat("QUJD", 30) + "\n-----END RSA PRIVATE KEY-----"))
-	f.Add([]byte("curl -u user:pa55word https://x\nkind: secret\u212a\xff"))
+	f.Add([]byte("curl -u user:" + generic2 + " https://x\nkind: secret\u212a\xff"))
 	s, err := newRuleSet(config.DefaultConfig, "")
 	must(f, err)
 	d := theirs(f)

@@ -242,7 +242,7 @@ func TestTooManyHitsAreToldAndBlock(t *testing.T) {
 	must(t, err)
 	var b strings.Builder
 	for i := range 30 {
-		fmt.Fprintf(&b, "api_key = %q\n", fmt.Sprintf("x8Kq02mZpL41vTqR9s%04dWe", i*37))
+		fmt.Fprintf(&b, "api_key = %q\n", fmt.Sprintf("%s%04dWe", generic1[:18], i*37))
 	}
 	s.hits = make([]secretHit, maxHits-10)
 	for i := range s.hits {
