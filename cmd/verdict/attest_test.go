@@ -133,6 +133,63 @@ func TestABundleOfOursIsVerifiedAgainstItsLog(t *testing.T) {
 	}
 }
 
+// Evidence that a public builder made for the world is believed by its identity, issuer
+// and root alone, and recorded as a claim of that builder.
+func TestEvidenceFromTheWildIsVerifiedAndRecorded(t *testing.T) {
+	p := newPerson(t)
+	const wild, identity, issuer = "../../evidence/sigstore/testdata/wild/", "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main", "https://token.actions.githubusercontent.com"
+	raw, err := os.ReadFile(wild + "bundle.sigstore.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	// It was made as v0.1, which holds the same parts in another place.
+	doc["mediaType"] = evidence.BundleType
+	m := doc["verificationMaterial"].(map[string]any)
+	m["certificate"] = m["x509CertificateChain"].(map[string]any)["certificates"].([]any)[0]
+	delete(m, "x509CertificateChain")
+	if raw, err = json.Marshal(doc); err != nil {
+		t.Fatal(err)
+	}
+	b, err := evidence.ParseBundle(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, digest := p.file("wild.json", string(raw)), string(s.Subjects[0].Digest)
+	believe := func(identity, issuer string) []string {
+		return []string{"--bundle", bundle, "--certificate-identity", identity, "--certificate-oidc-issuer", issuer, "--trusted-root", wild + "trusted_root.json"}
+	}
+	out, _ := p.run(0, append([]string{"verify", digest, "--type", "provenance"}, believe(identity, issuer)...)...)
+	for _, want := range []string{"It holds.", "release.yml@refs/heads/main by", "a log that the trusted root names", "any file: the digest was taken as it was given"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("the answer lacks %q:\n%s", want, out)
+		}
+	}
+	p.run(3, append([]string{"verify", digest}, believe(identity+"x", issuer)...)...)
+	p.run(3, append([]string{"verify", digest}, believe(identity, "https://acme.example")...)...)
+	p.run(3, append([]string{"verify", strings.Replace(digest, digest[7:9], "00", 1)}, believe(identity, issuer)...)...)
+
+	if _, talk := p.run(3, append([]string{"attest"}, believe(identity+"x", issuer)...)...); !strings.Contains(talk, "was not made by") {
+		t.Errorf("another identity: %s", talk)
+	}
+	out, _ = p.run(0, append([]string{"attest", "--subject", digest, "-o", "json"}, believe(identity, issuer)...)...)
+	var recorded attested
+	if err := json.Unmarshal([]byte(out), &recorded); err != nil {
+		t.Fatal(err)
+	}
+	if !recorded.Foreign || recorded.Known || recorded.Kind != verdict.KindProvenance || recorded.Producer != identity+" "+issuer {
+		t.Errorf("recorded as %+v", recorded)
+	}
+	p.run(0, "log", "verify")
+}
+
 // A kind that is in neither list could be attested by nobody, or, worse, by anybody.
 func TestEachKindIsEitherAttestedOrStatedByVerdict(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../../evidence.go", nil, 0)
