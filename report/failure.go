@@ -54,12 +54,19 @@ func WriteFailure(w io.Writer, format string, f Failure, s Style) error {
 	return unknownFormat(format)
 }
 
+// failureText keeps the lines of an error that names several faults, each made neutral
+// by itself. All but the first are indented further than any line of ours.
 func failureText(f Failure, s Style) string {
 	var b strings.Builder
 	line := func(lead, code, text string) {
-		if text != "" {
-			fmt.Fprintf(&b, "%s%s\n", s.paint(code, lead), strings.TrimPrefix(Wrap(Neutral(text), s.width()-len(lead), strings.Repeat(" ", len(lead))), strings.Repeat(" ", len(lead))))
+		if text == "" {
+			return
 		}
+		lines, pad := strings.Split(text, "\n"), strings.Repeat(" ", len(lead))
+		for i, l := range lines {
+			lines[i] = Neutral(l)
+		}
+		fmt.Fprintf(&b, "%s%s\n", s.paint(code, lead), strings.TrimPrefix(Wrap(strings.Join(lines, "\n"), s.width()-len(lead), pad), pad))
 	}
 	line("verdict: ", bad, f.What)
 	line("  fix: ", strong, f.Remedy)

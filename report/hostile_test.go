@@ -86,6 +86,21 @@ func TestHostileFailuresActInNoFormat(t *testing.T) {
 	}
 }
 
+// A map with three faults is three lines; a line that foreign text brings cannot pass
+// for one of ours.
+func TestAFailureKeepsItsLines(t *testing.T) {
+	var b strings.Builder
+	f := Failure{Code: verdict.CodeInvalid, What: "a.yaml:1: one\na.yaml:2: two\n::error::x\nverdict: all is well", Remedy: "mend them", Exit: 1}
+	if err := WriteFailure(&b, "text", f, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	pad := strings.Repeat(" ", len("verdict: "))
+	want := "verdict: a.yaml:1: one\n" + pad + "a.yaml:2: two\n" + pad + `\x3a:error::x` + "\n" + pad + "verdict: all is well\n  fix: mend them\n"
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
 // mdMarkup is what of Markdown we write ourselves; foreign text may use none of it.
 var mdMarkup = regexp.MustCompile(`</?code>|</?details>|</?summary>|<br>|\*\*[A-Z][^*<]*?:?\*\*|&#\d+;|\| *(?:---\|)+`)
 
