@@ -27,6 +27,7 @@ FUZZ = \
 	./ci:FuzzLockfiles \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./cmd/verdict:FuzzConfig \
+	./cmd/verdict:FuzzPredicateOf \
 	./decisionmap:FuzzLoad \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
