@@ -88,6 +88,8 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
+	} else {
+		o.Rand = &oneAtATime{from: o.Rand}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -210,4 +212,16 @@ func (l *Ledger) poke() {
 	case l.wake <- struct{}{}:
 	default: // it is awake already
 	}
+}
+
+// oneAtATime lets several goroutines read from one source of randomness.
+type oneAtATime struct {
+	mu   sync.Mutex // guards from
+	from io.Reader
+}
+
+func (r *oneAtATime) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from.Read(b)
 }

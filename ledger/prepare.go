@@ -30,10 +30,16 @@ func (l *Ledger) prepare(ctx context.Context, b *evidence.Bundle) (*prepared, er
 	if err != nil {
 		return nil, err
 	}
-	if s.Kind() == verdict.KindIngestion {
+	switch s.Kind() {
+	case verdict.KindIngestion:
 		return nil, &verdict.Error{
 			Code: verdict.CodeInvalid, What: "an ingestion was given without the foreign evidence that it vouches for",
 			Remedy: "give the foreign bundle itself: verdict attest or verdict sync writes the ingestion",
+		}
+	case verdict.KindReceipt, verdict.KindEpoch:
+		return nil, &verdict.Error{
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("a statement of kind %s is made by the log alone, about itself", s.Kind()),
+			Remedy: "ask the log for one: it signs receipts by itself, and verdict log epoch begins an epoch",
 		}
 	}
 	var event *identity.KeyEvent
