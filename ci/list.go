@@ -30,6 +30,8 @@ func (w *walk) listed(ctx context.Context) ([]item, error) {
 	for _, e := range entries {
 		it := item{path: strings.TrimSuffix(e.Path, "/"), mode: e.Mode, id: e.ID}
 		switch {
+		case e.Unlisted:
+			it.gone, it.blocks = "the folder cannot be listed", true
 		case e.Mode == git.ModeSubmodule:
 			it.gone = "it is a submodule, a repository of its own: run verdict ci in it"
 		case it.path != e.Path:

@@ -88,6 +88,8 @@ type call struct {
 	// ok1 accepts exit code 1 as an answer of its own: ended is then 1.
 	ok1   bool
 	ended *int
+	// warned takes what git says beside a good answer; nil drops it.
+	warned *string
 }
 
 // run gives git's whole output. Failures come back as *verdict.Error.
@@ -121,6 +123,9 @@ func (p program) run(ctx context.Context, dir string, c call) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, failure(ctx, dir, c.args[0], err, errs.buf.String())
+	}
+	if c.warned != nil {
+		*c.warned = errs.buf.String()
 	}
 	return out.buf.Bytes(), nil
 }

@@ -24,22 +24,40 @@ type Entry struct {
 	Skipped bool
 	// Unmerged is true for a path with an open conflict.
 	Unmerged bool
+	// Unlisted is true for a folder that git could not look into.
+	Unlisted bool
 }
 
 // Tracked reports whether the index holds the path.
 func (e Entry) Tracked() bool { return e.Mode != "" }
 
 // Files lists what git sees under Dir: every path of the index once, and every
-// untracked one that is not ignored. The order is git's.
+// untracked one that is not ignored. The order is git's, with the folders that it could
+// not look into at the end.
 func (r *Repo) Files(ctx context.Context) ([]Entry, error) {
 	if r.Bare {
 		return nil, r.bare()
 	}
-	out, err := r.git.run(ctx, r.Dir, call{args: []string{"ls-files", "-z", "-t", "--stage", "--others", "--exclude-standard", "--", "."}})
+	warned := ""
+	out, err := r.git.run(ctx, r.Dir, call{args: []string{"ls-files", "-z", "-t", "--stage", "--others", "--exclude-standard", "--", "."}, warned: &warned})
 	if err != nil {
 		return nil, err
 	}
-	return parseFiles(out)
+	entries, err := parseFiles(out)
+	return append(entries, unlisted(warned)...), err
+}
+
+// unlisted reads git's warnings: it passes over a folder that it may not open and counts
+// that as no failure.
+func unlisted(warnings string) []Entry {
+	var out []Entry
+	for line := range strings.SplitSeq(warnings, "\n") {
+		if _, rest, found := strings.Cut(line, "could not open directory '"); found {
+			path, _, _ := strings.Cut(rest, "': ")
+			out = append(out, Entry{Path: strings.TrimSuffix(path, "/"), Unlisted: true})
+		}
+	}
+	return out
 }
 
 func (r *Repo) bare() error {
