@@ -29,77 +29,126 @@ number=0
 step() { number=$((number + 1)); printf '\n%d. %s\n' "$number" "$*"; }
 stop() { printf '\ndemo: step %d went wrong: %s\n  fix: run the command above by hand with --verbose, and report what it prints\n' "$number" "$*" >&2; exit 1; }
 
-# run CODE COMMAND…: shows the command and what it says; it must end with CODE.
+# run CODE COMMAND…: shows the command and what it says; it must end with CODE. Verdict says
+# with each command that the clock is pinned; that line is shown once.
 run() {
   want=$1; shift
-  printf '   $ %s\n' "$*"
+  printf '   $ %s\n' "$*" | sed "s#$scratch#…#g; s#$here#examples/acme#g"
   got=0; "$@" >"$scratch/said" 2>&1 || got=$?
-  sed 's/^/   | /' "$scratch/said"
+  grep -v "$unsaid" "$scratch/said" | sed "s/^/   | /; s#$scratch#…#g; s#$here#examples/acme#g"
   [ "$got" -eq "$want" ] || stop "it ended with exit code $got instead of $want"
 }
+unsaid='^$a' # nothing, until the pinned clock was told
 # says TEXT: the last command must have said it.
 says() { grep -qF -- "$1" "$scratch/said" || stop "it did not say \"$1\""; }
 # at TIME: the hour of the pinned day.
 at() { export VERDICT_CLOCK="2026-11-20T$1:00Z" GIT_AUTHOR_DATE="2026-11-20T$1:00Z" GIT_COMMITTER_DATE="2026-11-20T$1:00Z"; }
 commit() { git add -A && git commit -q -m "$1" && git rev-parse HEAD; }
 
-echo "Verdict's first journey. Clock pinned to 2026-11-20; everything happens in $scratch."
+echo "Verdict's first journey. The clock is pinned to 2026-11-20. Everything happens in $scratch, below: …"
 
 step "A team has a repository with a Go service in it."
 at 08:00
 cp -R "$here/payments-api" "$scratch/payments-api"
 cd "$scratch/payments-api"
 git init -q -b main .
-clean=$(commit "Payments API")
+commit "Payments API" >/dev/null
 run 0 git log --oneline --stat
 
 step "The security team imports dated facts about known vulnerabilities: no network needed."
 at 08:30
-run 0 verdict advisories import "$here/advisories"
+run 0 verdict advisories import "$here/advisories" --as-of 2026-11-15T00:00:00Z
+says "THE CLOCK IS PINNED"
+unsaid='^verdict: THE CLOCK IS PINNED'
 
 step "The clean commit is judged: nothing provably unsafe, so it passes (exit 0)."
 at 09:00
 run 0 verdict ci
+says "ALLOWED"
 
 step "A change leaks a key and locks a dependency with a known vulnerability: blocked (exit 3)."
 at 10:00
+git checkout -q -b retries
 cp -R "$here/change-leak/." .
-bad=$(commit "Retry payments")
-run 3 verdict ci
-run 3 verdict ci -o json="$scratch/decision.json"
-id=$(sed -n 's/^ *"id": *"\([^"]*\)".*/\1/p' "$scratch/decision.json" | head -n 1)
-[ -n "$id" ] || stop "there is no decision id in its JSON"
+bad=$(commit "Retry settlements")
+run 3 verdict ci -o text -o json="$scratch/decision.json"
+says "config/settlement.yaml:3"
+says "lodash"
+id=$(sed -n 's/^ *"id": *"\(d-[^"]*\)".*/\1/p' "$scratch/decision.json" | head -n 1)
+[ -n "$id" ] || stop "its JSON holds no decision id"
 
 step "Why? The explanation comes from what was recorded; nothing is scanned again."
-run 0 verdict why "$bad"
+run 0 verdict why "$id"
+says "What would make it pass"
 
-step "The trail: every piece of evidence and decision that the commit belongs to."
+step "The trail of the commit: evidence and decisions so far, and which links are still unknown."
 run 0 verdict trail "$bad"
 
-step "The log proves itself: each leaf, each index row and the anchor outside the database."
+step "The leaked key itself is nowhere in what Verdict keeps."
+leaked=$(sed -n 's/^settlement_api_key: "\([^"]*\)".*/\1/p' config/settlement.yaml)
+[ -n "$leaked" ] || stop "the example holds no key to look for"
+if grep -rqF -- "$leaked" "$scratch/data" "$scratch/state" "$scratch/decision.json"; then stop "the key is in the record"; fi
+printf '   | not found in the ledger, the anchor and the JSON\n'
+
+step "The log proves itself: each leaf, each signature, each index row, and the anchor outside."
 run 0 verdict log verify
+says "The log holds"
 
 step "The decision is taken again from what it rested on, and comes out bit for bit the same."
 run 0 verdict policy replay "$id"
 
-step "The evidence leaves for people who do not run Verdict: tiles, bundles, keys, trusted root."
-run 0 verdict log export --out "$scratch/export"
-
-step "The change is taken back, and the new commit passes (exit 0). The old decision stays."
+step "The change is repaired, and the new commit passes (exit 0). The old decision stays on record."
 at 11:00
 git revert --no-edit HEAD >/dev/null
 run 0 verdict ci
+says "ALLOWED"
+run 0 verdict log verify
+verdict why "$bad" -o json >"$scratch/said" 2>&1 || stop "the old decision is gone"
+says "$id"
 
-step "The file that names the decision points is linted, and drawn from what is executed."
-run 0 verdict map lint --map verdict.yaml
-run 0 verdict map draw --map verdict.yaml -o svg="$scratch/map.svg"
+step "A release is packed, and its build is attested: anyone's evidence about a file goes the same way."
+at 12:00
+git archive -o "$scratch/payments-api.tar" HEAD
+cat >"$scratch/build.json" <<END
+{"buildDefinition": {"buildType": "https://acme.example/make/v1", "externalParameters": {"commit": "$(git rev-parse HEAD)"}}, "runDetails": {"builder": {"id": "https://acme.example/builder"}}}
+END
+run 0 verdict attest provenance --subject "$scratch/payments-api.tar" "$scratch/build.json"
+
+step "The log leaves for people who do not run Verdict: tiles, bundles, keys, trusted root."
+out=$scratch/export
+run 0 verdict log export --out "$out"
+type=https://slsa.dev/provenance/v1
+for bundle in "$out"/*.sigstore.json; do
+  if verdict verify "$scratch/payments-api.tar" --bundle "$bundle" --key "$out/key.pub" --trusted-root "$out/trusted_root.json" --type "$type" >/dev/null 2>&1; then break; fi
+done
+run 0 verdict verify "$scratch/payments-api.tar" --bundle "$bundle" --key "$out/key.pub" --trusted-root "$out/trusted_root.json" --type "$type"
+if command -v cosign >/dev/null 2>&1; then
+  run 0 cosign verify-blob-attestation --key "$out/key.pub" --bundle "$bundle" --trusted-root "$out/trusted_root.json" --type "$type" "$scratch/payments-api.tar"
+  says "Verified OK"
+  outside="cosign verified the exported evidence without knowing Verdict"
+else
+  printf '   | cosign is not on PATH. With cosign 3.1.3, "make test-peers" runs, on such an export:\n'
+  printf '   |   cosign verify-blob-attestation --key D/key.pub --bundle D/N.sigstore.json --trusted-root D/trusted_root.json --type TYPE FILE\n'
+  outside="the evidence was exported in the formats that cosign verifies (cosign is not here; make test-peers shows it)"
+fi
+
+step "Somebody changes the packed file: the same evidence does not hold for it any more (exit 3)."
+printf 'x' >>"$scratch/payments-api.tar"
+run 3 verdict verify "$scratch/payments-api.tar" --bundle "$bundle" --key "$out/key.pub" --trusted-root "$out/trusted_root.json" --type "$type"
+
+step "Acme's decision map is linted, and drawn from the very file that is executed."
+run 0 verdict map lint --map "$here/verdict.yaml"
+run 0 verdict map draw --map "$here/verdict.yaml" -o svg="$scratch/map.svg"
+grep -q '</svg>' "$scratch/map.svg" || stop "there is no drawing"
 
 cat <<END
 
-This demo showed, on $(uname -sm) in $(($(date +%s) - began)) s, offline:
-  - a clean commit passed, a commit with a leaked key and a vulnerable dependency was blocked, its repair passed;
-  - the block was explained from the record, and its trail was shown;
-  - the log was verified from its first entry, and the decision was replayed to the same digest;
-  - the evidence was exported in formats that public tools verify.
-Next: ./bin/verdict init in a repository of your own, then ./bin/verdict ci.
+This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network:
+  - a clean commit passes; a leaked key and a vulnerable dependency with a fix are blocked; the repair passes;
+  - the block is explained from the record: what was found, where, what would make it pass, and who owns it;
+  - the secret itself is not in the record;
+  - the log holds from its first entry, and the decision comes out the same when it is taken again;
+  - $outside;
+  - evidence about a file does not hold for another file.
+Next, in a repository of your own: verdict advisories update, verdict init, verdict ci.
 END
