@@ -124,6 +124,10 @@ func (a *app) prepare(cmd *cobra.Command, c command, must map[string]bool, args 
 		return err
 	}
 	for _, s := range a.settings {
+		if c.judges && s.key == "map" && s.flag.Changed {
+			return usage(cmd.CommandPath()+" --help", cmd.CommandPath()+" takes no --map: a change is judged by the map of its base or the released one, never by one that is named",
+				"leave --map out; a map takes effect when it is on the base branch, or by verdict map release")
+		}
 		if must[s.flag.Name] && s.source == "default" {
 			return usage(cmd.CommandPath()+" --help", fmt.Sprintf("%s needs --%s", cmd.CommandPath(), s.flag.Name), fmt.Sprintf("add --%s %s", s.flag.Name, s.flag.Value.Type()))
 		}
@@ -193,7 +197,7 @@ func (a *app) write(render func(w io.Writer, format string, s report.Style) erro
 	var front bytes.Buffer
 	for _, o := range outs {
 		var b bytes.Buffer
-		style := report.Style{}
+		style := report.Style{Width: 80}
 		if o.File == "" {
 			style = a.style()
 		}

@@ -29,8 +29,10 @@ type config struct {
 	// Server is the control plane that decides and records. Without one the command line
 	// decides on Data.
 	Server string
-	// Map is the decision map. Default: verdict.yaml in the tree that is judged, else the
-	// built-in map.
+	// Map is the decision map that a command looks at: map lint, draw, show, people list.
+	// Default: verdict.yaml in the current directory, else the built-in map. A change is
+	// never judged by it, but by the map of its base or the released one; a command that
+	// judges refuses the flag.
 	Map string
 	// Offline forbids every network connection. What is needed and not here is then
 	// missing, and says so.

@@ -65,7 +65,7 @@ func (c *config) global(root *cobra.Command, file *string) {
 	f.text(&c.Data, "data", "DIR", "directory of the local ledger, keys and indexes")
 	f.secret(&c.Database, "database", "reference (file:PATH or env:NAME) to the URL of a PostgreSQL database that holds the ledger")
 	f.add(addressValue(&c.Server), "server", "", "control plane that decides and records; without one the local ledger does")
-	f.text(&c.Map, "map", "FILE", "decision map; default: verdict.yaml of the tree, else the built-in one")
+	f.text(&c.Map, "map", "FILE", "decision map that a command looks at; default: verdict.yaml in this folder, else the built-in one. A change is never judged by it")
 	f.toggle(&c.Offline, "offline", "make no network connection; what is missing then is reported as missing")
 	f.add(outputsValue(&c.Output), "output", "o", "what to write: a format for standard output, FORMAT=FILE for a file; repeatable")
 	f.toggle(&c.Verbose, "verbose", "tell on standard error what is done")

@@ -25,7 +25,7 @@ type judgedBy struct {
 // there is one, tightened by the repository's file as it stood before the change. A
 // change is never judged by its own map.
 func (w *workspace) judgeBy(ctx context.Context, repo *git.Repo, base string) (judgedBy, error) {
-	released, err := w.releasedMap(ctx)
+	released, err := w.releasedMapAt(ctx, ledger.Now)
 	if err != nil {
 		return judgedBy{}, err
 	}
@@ -82,10 +82,16 @@ func baseOf(ctx context.Context, repo *git.Repo, against string) (base, unknown 
 		return "", "the clone is too shallow to tell where the change left " + b.Against, nil
 	case b.ID != "" && b.ID != head.ID:
 		return b.ID.Hex(), "", nil
-	case len(head.Parents) > 0:
-		return head.Parents[0].Hex(), "", nil
+	case len(head.Parents) == 0:
+		return "", "", nil
 	}
-	return "", "", nil
+	parent := head.Parents[0].Hex()
+	if _, err := repo.Commit(ctx, parent); errors.Is(err, git.ErrNotFound) {
+		return "", "the clone does not hold the commit before this one", nil
+	} else if err != nil {
+		return "", "", err
+	}
+	return parent, "", nil
 }
 
 // mapAt reads the repository's map as it stood at a revision; nil when it had none.
@@ -109,32 +115,12 @@ func fileAt(ctx context.Context, repo *git.Repo, rev, name string) ([]byte, erro
 	return content, err
 }
 
-// mapRelease is the predicate of map-release: the organisation map that holds from here
-// on.
-type mapRelease struct {
-	Map       verdict.Digest `json:"map"`       // digest of the map with its defaults
-	Source    verdict.Digest `json:"source"`    // blob of the file as it was released
-	Reviewers []string       `json:"reviewers"` // persons, at least two once two are enrolled
-}
-
-// releasedMap is the organisation map that was released last; nil when none was.
-func (w *workspace) releasedMap(ctx context.Context) (*decisionmap.Map, error) {
-	return w.releasedMapAt(ctx, ledger.Now)
-}
-
-// releasedMapAt is the organisation map that was released last before a position.
+// releasedMapAt is the organisation map that is in force at a position; nil when none
+// was released.
 func (w *workspace) releasedMapAt(ctx context.Context, at ledger.Position) (*decisionmap.Map, error) {
-	entry, found, err := w.ledger.Release(ctx, verdict.KindMapRelease, at)
-	if err != nil || !found {
+	r, err := w.inForce(ctx, at)
+	if err != nil || r == nil {
 		return nil, err
 	}
-	var release mapRelease
-	if err := w.decode(ctx, entry.Index, &release); err != nil {
-		return nil, fmt.Errorf("released map in entry %d: %w", entry.Index, err)
-	}
-	source, err := w.ledger.Blob(ctx, release.Source)
-	if err != nil {
-		return nil, fmt.Errorf("released map in entry %d: %w", entry.Index, err)
-	}
-	return decisionmap.Load(fmt.Sprintf("the map released in entry %d", entry.Index), source)
+	return r.Map, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"verdict"
@@ -292,6 +293,9 @@ func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Eng
 	if err != nil {
 		return nil, err
 	}
+	if err := bind(m, rules); err != nil {
+		return nil, err
+	}
 	names, err := w.keyNames(ctx)
 	if err != nil {
 		return nil, err
@@ -300,6 +304,20 @@ func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Eng
 		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: func(id string) string { return names[id] },
 		Now: w.app.now, Rand: w.app.rand,
 	}, nil
+}
+
+// bind puts a map and a policy bundle together. A map that wants another bundle is not
+// decided by this one, and a point that reads what its layer may not see is refused
+// whether or not anybody linted the map.
+func bind(m *decisionmap.Map, rules *policy.Bundle) error {
+	_, pin, pinned := strings.Cut(m.Policies.Bundle, "@")
+	if m.Policies.Bundle != decisionmap.BuiltinBundle && (!pinned || pin != string(rules.Digest())) {
+		return &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the map decides by the policy bundle %s, and this version has the built-in one alone (%s)", m.Policies.Bundle, rules.Digest().Short()),
+			Remedy: "write `policies: {bundle: builtin}`, or use a version that fetches bundles",
+		}
+	}
+	return decisionmap.Bind(m, rules)
 }
 
 // keyHistory folds the key events that stand in the ledger at a position.

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+// mapRelease is the predicate of map-release: the organisation map that holds from here
+// on. A proposal to release a map says the same, and nobody has agreed to it yet.
+type mapRelease struct {
+	Action    string         `json:"action"`    // actionMapRelease, which tells a proposal from those of other things
+	Map       verdict.Digest `json:"map"`       // digest of the map with its defaults
+	Source    verdict.Digest `json:"source"`    // blob of the file as it was released
+	Replaces  int64          `json:"replaces"`  // entry of the release that was in force, -1: none
+	Proposal  int64          `json:"proposal"`  // entry of the proposal that this agrees to, -1: none
+	Reviewers []string       `json:"reviewers"` // persons: who proposed it and who agreed; one where nobody is enrolled
+}
+
+const actionMapRelease = "map-release"
+
+// releasedMap is a map in force.
+type releasedMap struct {
+	Entry ledger.Entry
+	Said  mapRelease
+	Map   *decisionmap.Map
+}
+
+// index is the entry of the release; -1 for none.
+func (r *releasedMap) index() int64 {
+	if r == nil {
+		return -1
+	}
+	return r.Entry.Index
+}
+
+// inForce is the organisation map that holds at a position, nil when none was released.
+// What an entry says of its reviewers is not believed: they are told from who signed
+// it and the proposal. A release without them counts as absent, and is said aloud.
+func (w *workspace) inForce(ctx context.Context, at ledger.Position) (*releasedMap, error) {
+	entries, err := w.ownEntries(ctx, verdict.KindMapRelease, at)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	var holds *releasedMap
+	for _, e := range entries {
+		r, void, err := w.judgeRelease(ctx, e, holds)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("the map released in entry %d: %w", e.Index, err)
+		case void != "":
+			fmt.Fprintf(w.app.stderr, "verdict: entry %d says that it releases a map, and does not count: %s\n", e.Index, report.Neutral(void))
+		default:
+			holds = r
+		}
+	}
+	return holds, nil
+}
+
+// ownEntries lists the statements of a kind that our own keys signed, oldest first.
+func (w *workspace) ownEntries(ctx context.Context, kind verdict.Kind, at ledger.Position) ([]ledger.Entry, error) {
+	var out []ledger.Entry
+	q := ledger.Query{Kind: kind, At: at}
+	for {
+		page, err := w.ledger.Find(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page {
+			q.Before = e.Index
+			if !e.Foreign {
+				out = append(out, e)
+			}
+		}
+		if len(page) == 0 || q.Before == 0 {
+			slices.Reverse(out)
+			return out, nil
+		}
+	}
+}
+
+// judgeRelease reads a release, given the map that was in force before it. void says
+// why it does not count.
+func (w *workspace) judgeRelease(ctx context.Context, e ledger.Entry, before *releasedMap) (r *releasedMap, void string, err error) {
+	r = &releasedMap{Entry: e}
+	if r.Said, err = w.saidOfMap(ctx, e); err != nil {
+		return nil, "", err
+	}
+	if r.Said.Action != actionMapRelease || r.Said.Map == "" || r.Said.Source == "" {
+		return nil, "it does not say which map", nil
+	}
+	if r.Said.Replaces != before.index() {
+		return nil, fmt.Sprintf("it takes the place of entry %d, and another map was in force by then", r.Said.Replaces), nil
+	}
+	if void, err = w.reviewedBy(ctx, r, peopleOf(before)); void != "" || err != nil {
+		return nil, void, err
+	}
+	r.Map, err = w.mapFrom(ctx, r)
+	return r, "", err
+}
+
+// saidOfMap reads a release or proposal. One that cannot be read says nothing.
+func (w *workspace) saidOfMap(ctx context.Context, e ledger.Entry) (mapRelease, error) {
+	var said mapRelease
+	b, err := w.ledger.Bundle(ctx, e.Index)
+	if err != nil {
+		return said, err
+	}
+	if s, err := b.Statement(); err != nil || s.Decode(&said) != nil {
+		return mapRelease{}, nil
+	}
+	return said, nil
+}
+
+// mapFrom reads the map of a release from its source.
+func (w *workspace) mapFrom(ctx context.Context, r *releasedMap) (*decisionmap.Map, error) {
+	source, err := w.ledger.Blob(ctx, r.Said.Source)
+	if err != nil {
+		return nil, err
+	}
+	m, err := decisionmap.Load(fmt.Sprintf("released.yaml (entry %d)", r.Entry.Index), source)
+	if err == nil && m.Digest() != r.Said.Map {
+		w.app.log.Info("the built-in map has changed since the release, and with it the effective map", "released", r.Said.Map, "effective", m.Digest())
+	}
+	return m, err
+}
+
+func peopleOf(r *releasedMap) map[string]decisionmap.Person {
+	if r == nil {
+		return nil
+	}
+	return r.Map.People
+}
+
+// reviewers are the persons with a key that counts at an entry: those of the map in
+// force, or everybody who is enrolled when it has none of them. The map that is to be
+// released has no say. The machine's own key is nobody's.
+func reviewers(h *identity.History, index int64, people map[string]decisionmap.Person) []string {
+	var enrolled, known []string
+	for _, k := range h.Keys() {
+		if !k.ValidAt(index) || k.Person == decisionmap.LocalKey {
+			continue
+		}
+		enrolled = append(enrolled, k.Person)
+		if _, ok := people[k.Person]; ok {
+			known = append(known, k.Person)
+		}
+	}
+	if len(known) == 0 {
+		known = enrolled
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
+}
+
+// reviewedBy says why a release does not have the reviewers that it needs: two persons,
+// or this machine's own key where nobody is enrolled.
+func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[string]decisionmap.Person) (void string, err error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	who := reviewers(h, r.Entry.Index, people)
+	signer, _ := h.ValidAt(r.Entry.Signer, r.Entry.Index)
+	switch {
+	case len(who) == 0 && signer.Person == decisionmap.LocalKey:
+		return "", nil
+	case !slices.Contains(who, signer.Person):
+		return fmt.Sprintf("%q, who signed it, is no person who may release a map", signer.Person), nil
+	case r.Said.Proposal < 0 || r.Said.Proposal >= r.Entry.Index:
+		return signer.Person + " alone released it, and it needs two persons", nil
+	}
+	p, err := w.ledger.Entry(ctx, r.Said.Proposal)
+	var e *verdict.Error
+	if errors.As(err, &e) && e.Code == verdict.CodeNotFound {
+		return "the proposal that it names is not in the log", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	proposer, err := w.proposerOf(ctx, p, r.Said, people)
+	switch {
+	case err != nil:
+		return "", err
+	case proposer == "":
+		return fmt.Sprintf("entry %d is no proposal of this map by a person who may release one", p.Index), nil
+	case proposer == signer.Person:
+		return signer.Person + " proposed it and released it, and it needs two persons", nil
+	}
+	return "", nil
+}
+
+// proposerOf is the person who proposed what a release says; empty when the entry is no
+// such proposal.
+func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRelease, people map[string]decisionmap.Person) (string, error) {
+	if e.Foreign || e.Kind != verdict.KindProposal || e.Pruned {
+		return "", nil
+	}
+	p, err := w.saidOfMap(ctx, e)
+	if err != nil || p.Action != actionMapRelease || p.Map != said.Map || p.Replaces != said.Replaces {
+		return "", err
+	}
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	k, _ := h.ValidAt(e.Signer, e.Index)
+	if !slices.Contains(reviewers(h, e.Index, people), k.Person) {
+		return "", nil
+	}
+	return k.Person, nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/policy"
+	"verdict/report"
+)
+
+// lintReport is the document verdict.lint/v1.
+type lintReport struct {
+	Schema   string                `json:"schema"`
+	Map      seenMap               `json:"map"`
+	Loaded   bool                  `json:"loaded"` // false: the file is no map, and the rules were not asked
+	Errors   int                   `json:"errors"`
+	Warnings int                   `json:"warnings"`
+	Problems []decisionmap.Problem `json:"problems"`
+	NotBuilt []string              `json:"not_built"` // points that cannot decide in this version
+	Notes    []string              `json:"notes"`
+}
+
+func mapLintCommand() command {
+	return command{
+		use: "lint", short: "Check the map against the rules of the architecture",
+		long: aboutMap + " Each problem names the rule, the line, and what to do.\n\n" +
+			"Ends with 3 when there is an error, also when the file cannot be read as a map, and with 0 when there are warnings only. Points whose rules this version does not have are listed as not built yet: they decide nothing.",
+		example: "verdict map lint\nverdict map lint --map acme.yaml -o json\nverdict map lint --policy ./policy",
+		formats: textOrJSON,
+		setup: func(f *flags) runner {
+			var folder string
+			f.text(&folder, "policy", "DIR", "look selectors up in the rules of this folder too; decisions use the bundle that the map names")
+			return func(ctx context.Context, a *app, _ []string) error { return a.lint(ctx, folder) }
+		},
+	}
+}
+
+func (a *app) lint(ctx context.Context, folder string) error {
+	rules, err := lintRules(folder)
+	if err != nil {
+		return err
+	}
+	t, err := a.findMap()
+	if err != nil {
+		return err
+	}
+	r, err := a.lintMap(ctx, t, rules)
+	if err != nil {
+		return err
+	}
+	if err := a.emit(r, func(s report.Style) string { return r.text(s) }); err != nil {
+		return err
+	}
+	if r.Errors > 0 {
+		return exit(verdict.CodeRefused.Exit())
+	}
+	return nil
+}
+
+// lintRules is what selectors are looked up in.
+func lintRules(folder string) (*policy.Bundle, error) {
+	if folder == "" {
+		return policy.Builtin()
+	}
+	if err := directory(folder); err != nil {
+		return nil, err
+	}
+	return policy.Open(folder, policy.CompileOptions{Inspect: true})
+}
+
+// lintMap judges a map file as it would take effect. A file that is no map is a report
+// like any other; what could not be found out is an error.
+func (a *app) lintMap(ctx context.Context, t mapText, rules *policy.Bundle) (lintReport, error) {
+	r := lintReport{
+		Schema: "verdict.lint/v1", Map: seenMap{File: t.File, Released: -1}, Problems: []decisionmap.Problem{}, NotBuilt: []string{}, Notes: []string{},
+	}
+	m, err := t.load()
+	if err == nil {
+		r.Map = seen(t, m, -1)
+		var released int64
+		if m, released, err = a.underRelease(ctx, t, m); err == nil {
+			r.Map = seen(t, m, released)
+		}
+	}
+	if err != nil {
+		if r.Problems = unreadableMap(t, err); r.Problems == nil {
+			return r, err
+		}
+		r.count()
+		return r, nil
+	}
+	r.Loaded = true
+	r.Problems = decisionmap.Lint(m, rules, decisionmap.LintOptions{Now: a.now()})
+	r.NotBuilt = decisionmap.NotBuilt(m, rules)
+	if own := m.Policies.Bundle; own != decisionmap.BuiltinBundle {
+		r.Notes = append(r.Notes, "the map names the bundle "+own+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
+	}
+	r.count()
+	return r, nil
+}
+
+// unreadableMap turns the refusal of a file into problems; nil when err is about
+// something else.
+func unreadableMap(t mapText, err error) []decisionmap.Problem {
+	var file *decisionmap.FileError
+	var e *verdict.Error
+	switch {
+	case errors.As(err, &file) && file.Problems[0].File == t.name():
+		return file.Problems
+	case t.File == "":
+	case errors.As(err, &e) && strings.HasPrefix(e.What, t.name()) && (e.Code == verdict.CodeInvalid || e.Code == verdict.CodeLimit):
+		return []decisionmap.Problem{{ID: decisionmap.Unreadable, Severity: decisionmap.SeverityError, File: t.File, What: e.Error(), Remedy: e.Remedy}}
+	}
+	return nil
+}
+
+func (r *lintReport) count() {
+	for _, p := range r.Problems {
+		if p.Severity == decisionmap.SeverityError {
+			r.Errors++
+		} else {
+			r.Warnings++
+		}
+	}
+}
+
+func (r lintReport) text(s report.Style) string {
+	var b strings.Builder
+	b.WriteString(s.Strong(r.Map.heading()) + "\n")
+	if !r.Loaded {
+		b.WriteString("this is no map that can be read, so nothing else about it was checked\n")
+	}
+	// A strings.Builder takes everything.
+	_ = decisionmap.WriteProblems(&b, r.Problems, r.NotBuilt)
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "note: %s\n", report.Neutral(n))
+	}
+	return b.String()
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/policy"
+	"verdict/report"
+)
+
+// mapStep is the document verdict.maprelease/v1: what a call of map release did.
+type mapStep struct {
+	Schema       string         `json:"schema"`
+	State        string         `json:"state"` // proposed, released, in-force
+	File         string         `json:"file"`
+	Organization string         `json:"organization"`
+	Map          verdict.Digest `json:"map"`
+	Entry        int64          `json:"entry"`    // of the proposal, or of the release
+	Replaces     int64          `json:"replaces"` // release that was in force before; -1: none
+	Reviewers    []string       `json:"reviewers"`
+	// Needed are the persons of whom one has to agree; empty when nothing is missing, or
+	// when there is nobody to.
+	Needed []string `json:"needed"`
+	// Changes are those against the map in force, or the built-in one where none is.
+	Changes  []mapChange           `json:"changes"`
+	Problems []decisionmap.Problem `json:"problems"` // warnings of the linter
+}
+
+// The states of a mapStep.
+const (
+	stateProposed = "proposed"
+	stateReleased = "released"
+	stateInForce  = "in-force"
+)
+
+func mapReleaseCommand() command {
+	return command{
+		use: "release FILE", short: "Put an organisation's map in force, by two persons",
+		long: "FILE is an organisation map: it says organization:. Two different enrolled persons release the same map. The first call is recorded as a proposal, says who else is needed, and ends with 5; " +
+			"the call of the second puts the map in force. Every change is then judged by it, tightened by the repository's own file. A proposal counts until another map is released.\n\n" +
+			"Persons are those under people: of the map in force, or everybody with a key when it has none of them. While nobody is enrolled, this machine's own key releases alone, and that is said. " +
+			"A map with lint errors is refused and ends with 3. What becomes weaker is listed.",
+		example: "verdict map release acme.yaml --as alma\nverdict map release acme.yaml --as noor",
+		args:    exactly(1), formats: textOrJSON,
+		setup: runs(func(ctx context.Context, a *app, args []string) error { return a.releaseMap(ctx, args[0]) }),
+	}
+}
+
+func (a *app) releaseMap(ctx context.Context, file string) error {
+	t, err := a.readMap(file)
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Builtin()
+	if err != nil {
+		return err
+	}
+	m, err := t.load()
+	if err != nil {
+		return err
+	}
+	step := mapStep{
+		Schema: "verdict.maprelease/v1", File: file, Organization: m.Organization, Map: m.Digest(),
+		Entry: -1, Replaces: -1, Reviewers: []string{}, Needed: []string{},
+	}
+	if step.Problems, err = releasable(t, m, rules, decisionmap.LintOptions{Now: a.now()}); err != nil {
+		return err
+	}
+	w, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.takeStep(ctx, &step, t, m); err != nil {
+		return err
+	}
+	if err := a.emit(step, func(s report.Style) string { return step.text(s) }); err != nil {
+		return err
+	}
+	if step.State == stateProposed {
+		return exit(verdict.CodeReview.Exit())
+	}
+	return nil
+}
+
+// releasable gives the warnings of a map that may be released, and refuses another.
+func releasable(t mapText, m *decisionmap.Map, rules *policy.Bundle, o decisionmap.LintOptions) ([]decisionmap.Problem, error) {
+	if !m.IsOrganisation() {
+		return nil, &verdict.Error{
+			Code: verdict.CodeRefused, What: t.name() + " is a repository's map: it does not say organization:, and a released map holds for every repository",
+			Remedy: "add `organization: NAME` to an organisation's map; a repository's own file needs no release",
+		}
+	}
+	if err := bind(m, rules); err != nil {
+		return nil, err
+	}
+	problems := decisionmap.Lint(m, rules, o)
+	var errs []string
+	for _, p := range problems {
+		if p.Severity == decisionmap.SeverityError {
+			errs = append(errs, fmt.Sprintf("%s %s:%d %s", p.ID, t.name(), p.Line, p.What))
+		}
+	}
+	if len(errs) == 0 {
+		return problems, nil
+	}
+	const shown = 5
+	if more := len(errs) - shown; more > 0 {
+		errs = append(errs[:shown], fmt.Sprintf("and %d more", more))
+	}
+	return nil, &verdict.Error{
+		Code: verdict.CodeRefused, What: t.name() + " has lint errors, so it is not released\n" + strings.Join(errs, "\n"),
+		Remedy: "verdict map lint --map " + t.name() + " says what to do about each",
+	}
+}
+
+// takeStep records what this call adds to the release of a map: nothing, a proposal, or
+// the release.
+func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *decisionmap.Map) error {
+	before, err := w.inForce(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	old, people := decisionmap.Builtin(), peopleOf(before)
+	if before != nil {
+		old = before.Map
+	}
+	step.Replaces, step.Changes = before.index(), changesBetween(old, m)
+	if before != nil && before.Said.Map == step.Map {
+		step.State, step.Entry, step.Replaces, step.Reviewers = stateInForce, before.Entry.Index, before.Said.Replaces, before.Said.Reviewers
+		return nil
+	}
+	who, me, err := w.reviewersNow(ctx, people)
+	if err != nil {
+		return err
+	}
+	said := mapRelease{Action: actionMapRelease, Map: step.Map, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{me}}
+	if said.Source, err = w.ledger.PutBlob(ctx, t.Data); err != nil {
+		return fmt.Errorf("keep %s: %w", t.name(), err)
+	}
+	step.State = stateReleased
+	if len(who) > 0 {
+		other, proposal, err := w.proposed(ctx, said, people, me)
+		if err != nil {
+			return err
+		}
+		if other == "" {
+			step.State, step.Needed = stateProposed, slices.DeleteFunc(who, func(p string) bool { return p == me })
+		} else {
+			said.Proposal, said.Reviewers = proposal, []string{other, me}
+		}
+	}
+	kind := verdict.KindMapRelease
+	if step.State == stateProposed {
+		kind = verdict.KindProposal
+	}
+	step.Reviewers = said.Reviewers
+	subject := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "decision map of " + m.Organization, Digest: step.Map}
+	entry, err := w.state(ctx, kind, subject, said, verdict.Context{Retention: "release"})
+	if err != nil {
+		return fmt.Errorf("record the map: %w", err)
+	}
+	step.Entry = entry.Index
+	return nil
+}
+
+// reviewersNow are the persons who may release a map, and the one whose key signs now.
+func (w *workspace) reviewersNow(ctx context.Context, people map[string]decisionmap.Person) (who []string, me string, err error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	at, err := w.size(ctx, ledger.Now)
+	if err != nil {
+		return nil, "", err
+	}
+	key, _ := h.ValidAt(w.signer.KeyID(), at)
+	who, me = reviewers(h, at, people), key.Person
+	if slices.Contains(who, me) || len(who) == 0 && me == decisionmap.LocalKey {
+		return who, me, nil
+	}
+	return nil, "", notReviewer(h, w.signer.KeyID(), me, who, people)
+}
+
+func notReviewer(h *identity.History, id, me string, who []string, people map[string]decisionmap.Person) error {
+	e := &verdict.Error{Code: verdict.CodeForbidden}
+	switch _, known := h.Key(id); {
+	case me == decisionmap.LocalKey:
+		e.What = "this machine's own key is nobody's, and maps are released by persons: " + strings.Join(who, ", ")
+		e.Remedy = "sign with the key of one of them: --as KEY; verdict keys list shows the keys on this machine"
+	case !known:
+		e.What, e.Remedy = "this key is not enrolled for anybody", "enroll it: verdict people enroll PERSON"
+	case len(people) > 0:
+		e.What = fmt.Sprintf("%q is not under people: of the map in force, and maps are released by persons", me)
+		e.Remedy = "sign with the key of a person of the map: --as KEY; verdict people list shows them"
+	default:
+		e.What, e.Remedy = fmt.Sprintf("the key of %q does not count any more", me), "sign with a key that counts: verdict keys list"
+	}
+	return e
+}
+
+// proposed finds the latest proposal of the same map by somebody else, made since the map
+// in force was released.
+func (w *workspace) proposed(ctx context.Context, said mapRelease, people map[string]decisionmap.Person, me string) (who string, index int64, err error) {
+	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindProposal, Subject: said.Map, At: ledger.Now})
+	if err != nil {
+		return "", -1, err
+	}
+	for _, e := range entries {
+		who, err := w.proposerOf(ctx, e, said, people)
+		if err != nil {
+			return "", -1, err
+		}
+		if who != "" && who != me {
+			return who, e.Index, nil
+		}
+	}
+	return "", -1, nil
+}
+
+func (x mapStep) text(s report.Style) string {
+	var b strings.Builder
+	para := func(text string) { b.WriteString(report.Wrap(text, s.Width, "") + "\n") }
+	indented := func(text string) { b.WriteString(report.Wrap(text, s.Width, "  ") + "\n") }
+	name := fmt.Sprintf("the map of %s (%s, digest %s)", report.Neutral(x.Organization), report.Neutral(fileName(x.File)), x.Map.Short())
+	switch x.State {
+	case stateInForce:
+		para(s.Strong("IN FORCE ALREADY: ") + fmt.Sprintf("%s was released in entry %d by %s; nothing was recorded.", name, x.Entry, personsText(x.Reviewers)))
+		return b.String()
+	case stateProposed:
+		para(s.Strong("PROPOSED, NOT IN FORCE: ") + fmt.Sprintf("%s, by %s in entry %d. A second person has to release the same map.", name, x.Reviewers[0], x.Entry))
+		if len(x.Needed) > 0 {
+			indented(fmt.Sprintf("next: %s runs verdict map release %s --as KEY", strings.Join(x.Needed, " or "), report.Neutral(x.File)))
+		} else {
+			indented("next: enroll a second person, who then releases it: verdict people enroll PERSON --public-key FILE")
+		}
+	default:
+		para(s.Strong("RELEASED: ") + fmt.Sprintf("%s is in force from entry %d on, by %s.", name, x.Entry, personsText(x.Reviewers)))
+		if len(x.Reviewers) == 1 {
+			para(s.Strong("ONE REVIEWER: ") + "nobody is enrolled but this machine's own key, so nobody else looked at it.")
+			indented("next: verdict people enroll PERSON; once somebody is enrolled, a release needs two persons")
+		}
+	}
+	x.differences(&b, s)
+	for _, p := range x.Problems {
+		indented(fmt.Sprintf("warning %s %s: %s", p.ID, report.Neutral(p.Where), report.Neutral(p.What)))
+	}
+	return b.String()
+}
+
+// differences tells what the map changes: what becomes weaker in full, what cannot be
+// compared where a map was in force, and how many the rest are.
+func (x mapStep) differences(b *strings.Builder, s report.Style) {
+	against, told := "the built-in map (no map was in force)", []decisionmap.Effect{decisionmap.Loosens}
+	if x.Replaces >= 0 {
+		against, told = fmt.Sprintf("the map of entry %d", x.Replaces), append(told, decisionmap.Changes)
+	}
+	head := "It weakens nothing of " + against + "."
+	if weaker := countChanges(x.Changes, decisionmap.Loosens); weaker > 0 {
+		head = s.Strong("WEAKER") + " in " + plural(weaker, "place", "places") + " than " + against + ":"
+	}
+	b.WriteString(head + "\n" + changesTable(x.Changes, s, told...))
+	var rest []string
+	for _, e := range effectOrder {
+		if n := countChanges(x.Changes, e); n > 0 && !slices.Contains(told, e) {
+			rest = append(rest, fmt.Sprintf("%d %s", n, effectWords[e]))
+		}
+	}
+	if len(rest) > 0 {
+		fmt.Fprintf(b, "Further changes: %s; -o json lists all.\n", strings.Join(rest, ", "))
+	}
+}
+
+func personsText(who []string) string {
+	if len(who) == 1 && who[0] == decisionmap.LocalKey {
+		return "this machine's own key"
+	}
+	return strings.Join(who, " and ")
+}
