@@ -92,7 +92,7 @@ func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 	}
 	tables, _ := f["package"].([]any)
 	if len(tables) > maxComponents {
-		return nil, fmt.Errorf("Cargo.lock names more than %d crates", maxComponents)
+		return nil, fmt.Errorf("it names more than %d crates", maxComponents)
 	}
 	lines := cargoLines(content)
 	if len(lines) != len(tables) { // lines are a comfort, never worth a wrong one
@@ -112,7 +112,7 @@ func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 	var found []Dependency
 	for i, k := range all {
 		if k.name == "" || k.version == "" {
-			return nil, fmt.Errorf("Cargo.lock: package %d has no name or version", i+1)
+			return nil, fmt.Errorf("package %d of Cargo.lock has no name or version", i+1)
 		}
 		if k.source == "" {
 			continue

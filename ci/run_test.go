@@ -55,11 +55,11 @@ func committed(t *testing.T, files map[string]string) (dir, id string) {
 }
 
 func TestACleanTreeIsItsCommit(t *testing.T) {
-	dir, id := committed(t, map[string]string{"a.txt": "a", "sub/b.sh": "b", ".gitignore": "*.log\n", "empty": ""})
+	dir, _ := committed(t, map[string]string{"a.txt": "a", "sub/b.sh": "b", ".gitignore": "*.log\n", "empty": ""})
 	must(t, os.Symlink("a.txt", filepath.Join(dir, "link")))
 	gitIn(t, dir, "add", "-A")
 	gitIn(t, dir, "commit", "-q", "--amend", "--no-edit")
-	id = gitIn(t, dir, "rev-parse", "HEAD")
+	id := gitIn(t, dir, "rev-parse", "HEAD")
 	gitIn(t, dir, "remote", "add", "origin", "https://user:secret@git.example/acme/web.git")
 	for name, change := range map[string]func(){
 		"as it was checked out":                    func() {},
