@@ -55,7 +55,7 @@ func cargoAsks(content []byte) (int, error) {
 	}
 	for _, into := range []any{&own, &more} {
 		if err := toml.Unmarshal(content, into); err != nil {
-			return 0, fmt.Errorf("Cargo.toml: %w", err)
+			return 0, fmt.Errorf("read Cargo.toml: %w", err)
 		}
 	}
 	n := own.count() + more.Workspace.count()
@@ -88,7 +88,7 @@ func crateOf(table map[string]any) crate {
 func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 	var f map[string]any
 	if err := toml.Unmarshal(content, &f); err != nil {
-		return nil, fmt.Errorf("Cargo.lock: %w", err)
+		return nil, fmt.Errorf("read Cargo.lock: %w", err)
 	}
 	tables, _ := f["package"].([]any)
 	if len(tables) > maxComponents {
