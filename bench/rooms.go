@@ -28,6 +28,18 @@ var rooms = []room{inRoom("ledger"), inRoom("policy"), inRoom("decide"), inRoom(
 
 // promises are the figures to reach, row by row.
 var promises = []promise{
+	{what: "durable append, SQLite, 128 writers", figure: "ledger Append/sqlite/128_writers appends/s", scale: 1, unit: "/s", least: 4000},
+	{what: "durable append, PostgreSQL, 128 writers", figure: "ledger Append/postgres/128_writers appends/s", scale: 1, unit: "/s", least: 1800},
+	{what: "durable append, SQLite, 1 writer", figure: "ledger Append/sqlite/1_writer appends/s", scale: 1, unit: "/s", least: 400},
+	{what: "inclusion proof at 1,000,000 entries, p50", figure: "ledger Inclusion p50-µs", scale: 1e-3, unit: "ms", most: 1},
+	{what: "consistency proof at 1,000,000 entries, p50", figure: "ledger Consistency p50-µs", scale: 1e-3, unit: "ms", most: 1},
+	{what: "verification of 1,000,000 entries", figure: "ledger Verify/chain_and_projections s/log", scale: 1, unit: "s", most: 60},
+	{what: "… its memory", figure: "ledger Verify/chain_and_projections peak-MB", scale: 1, unit: "MB", most: 200},
+	{what: "… with signatures", figure: "ledger Verify/with_signatures s/log", scale: 1, unit: "s", most: 150},
+	{what: "… its memory", figure: "ledger Verify/with_signatures peak-MB", scale: 1, unit: "MB", most: 200},
+	{what: "policy decision, 25 rules, allow, CPU", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
+	{what: "policy decision, 25 rules, deny, CPU", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
+	{what: "replay, on one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},
 	{what: "verdict version", figure: "binary version ms", scale: 1, unit: "ms", most: 50},
 	{what: "verdict ci, 100 files, warm index", figure: "binary ci ms", scale: 1, unit: "ms", most: 400},
 	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 70},
