@@ -212,7 +212,7 @@ check := {"status": "fail", "message": "exposed"} if {
 `
 	const point = `schema: verdict/v1
 points:
-  - {id: LAYER.peek, layer: LAYER, question: Is it exposed?, mode: observe, needs: [secrets], policy: acme.peek, produces: {kind: peek-check}, owner: web}
+  - {id: LAYER.peek, layer: LAYER, question: "Is it exposed?", mode: observe, needs: [secrets], policy: acme.peek, produces: {kind: peek-check}, owner: web}
 `
 	for _, c := range []struct {
 		name, layer, field string
