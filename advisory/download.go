@@ -187,7 +187,7 @@ func (f *fetcher) explain(address string, err error) error {
 	if errors.Is(err, errRedirect) {
 		return &verdict.Error{
 			Code: verdict.CodeUnavailable, What: fmt.Sprintf("%s sends us to another place, and that is not followed", address),
-			Remedy: "if the advisories moved, set their new address as the base of advisories update", Err: err,
+			Remedy: "if the advisories moved, name their new address with --url", Err: err,
 		}
 	}
 	return err

@@ -83,7 +83,7 @@ func Update(ctx context.Context, o UpdateOptions) ([]Updated, error) {
 	if len(o.Ecosystems) == 0 {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: "no ecosystem was ever fetched, and none was named",
-			Remedy: "name those of your code, for example: verdict advisories update Go npm PyPI crates.io Maven",
+			Remedy: "name those of your code, for example: verdict advisories update --ecosystem Go --ecosystem npm",
 		}
 	}
 	var out []Updated
