@@ -126,12 +126,7 @@ func (w *workspace) mayEnroll(ctx context.Context, person string) error {
 	if err != nil || m == nil {
 		return err
 	}
-	known := slices.Sorted(maps.Keys(m.People))
-	for _, t := range m.Trust {
-		if t.Key != "" && !evidence.IsKeyID(t.Key) {
-			known = append(known, t.Key)
-		}
-	}
+	known := append(slices.Sorted(maps.Keys(m.People)), trustedNames(m)...)
 	if slices.Contains(known, person) {
 		return nil
 	}
@@ -139,6 +134,17 @@ func (w *workspace) mayEnroll(ctx context.Context, person string) error {
 		Code: verdict.CodeInvalid, What: fmt.Sprintf("the released map knows nobody by the id %q: neither under people: nor as a key under trust:", person),
 		Remedy: meant(person, known, "", "add "+person+" under people: in the map and release it: verdict map release"),
 	}
+}
+
+// trustedNames are the names that the map's trust gives to keys.
+func trustedNames(m *decisionmap.Map) []string {
+	var out []string
+	for _, t := range m.Trust {
+		if t.Key != "" && !evidence.IsKeyID(t.Key) {
+			out = append(out, t.Key)
+		}
+	}
+	return out
 }
 
 // keyFor gives the key of this machine that a person is to sign with, made now if there
@@ -172,9 +178,11 @@ type knownPeople struct {
 
 type knownPerson struct {
 	identity.Person
-	// Known: the map has them. Keys of others count as those of nobody in particular.
-	Known bool      `json:"known"`
-	Keys  []heldKey `json:"keys"` // in the order of enrolment
+	// Known: the map has them under people. Machine: its trust names a key by this id.
+	// Keys of others count as those of nobody in particular.
+	Known   bool      `json:"known"`
+	Machine bool      `json:"machine"`
+	Keys    []heldKey `json:"keys"` // in the order of enrolment
 }
 
 func peopleListCommand() command {
@@ -218,6 +226,7 @@ func (w *workspace) peopleAt(ctx context.Context, at ledger.Position) (knownPeop
 	for _, id := range slices.Compact(ids) {
 		p := knownPerson{Person: personOf(m, id), Keys: []heldKey{}}
 		_, p.Known = m.People[id]
+		p.Machine = !p.Known && slices.Contains(trustedNames(m), id)
 		for _, k := range keys.Keys {
 			if k.person() == id && !slices.ContainsFunc(p.Keys, func(o heldKey) bool { return o.ID == k.ID }) {
 				p.Keys = append(p.Keys, k)
@@ -254,6 +263,9 @@ func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decis
 	if err != nil || m != nil {
 		return m, "the released organisation map", err
 	}
+	if at != ledger.Now {
+		return decisionmap.Builtin(), "the built-in map, as no other was released then", nil
+	}
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return nil, "", err
@@ -270,6 +282,8 @@ func (p knownPeople) text(s report.Style) string {
 		switch {
 		case !x.Known && x.ID == decisionmap.LocalKey:
 			about = "the machine that the ledger began on"
+		case x.Machine:
+			about = "a machine: trust: of the map names it"
 		case !x.Known:
 			about = "not under people: of the map"
 		}

@@ -143,6 +143,9 @@ func unknownSubject(ref string, err error) error {
 		return usage(see, fmt.Sprintf("there is no file %s; if it is an image, its digest is missing", ref),
 			fmt.Sprintf("check the path, or give the image's digest: %s@sha256:…", ref))
 	}
+	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrNotRepository) {
+		err = nil // said by the sentence below
+	}
 	return &verdict.Error{
 		Code: verdict.CodeNotFound, What: fmt.Sprintf("%q is no file, digest, image or commit that can be told from here", ref),
 		Remedy: "give a path, sha256:…, NAME@sha256:… of an image, a full commit id, or run inside the repository that has the commit", Err: err,

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+func keysRotateCommand() command {
+	return command{
+		use: "rotate NAME", short: "Replace a key file with a new key of the same person",
+		long: "Makes a new key and records, signed by the old one, that it takes the old one's place. What the old key signed stays valid, and its file is kept beside the new one. " +
+			"A rotation that was interrupted is taken up again.",
+		example: "verdict keys rotate local\nverdict keys rotate alma --reason 'new laptop'",
+		args:    exactly(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			var reason string
+			f.text(&reason, "reason", "TEXT", "why, for the record; no names or addresses")
+			return changing(func(ctx context.Context, w *workspace, args []string) error { return w.rotateKey(ctx, args[0], reason) })
+		},
+	}
+}
+
+// changing opens an existing workspace for a command that states key events, and checks
+// nothing about its signing key: the command knows which key has to sign.
+func changing(r func(ctx context.Context, w *workspace, args []string) error) runner {
+	return func(ctx context.Context, a *app, args []string) error {
+		if err := a.mustExist(); err != nil {
+			return err
+		}
+		w, err := a.openAs(ctx, false)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		return r(ctx, w, args)
+	}
+}
+
+// keyChanged is the document verdict.key-event/v1: what was recorded.
+type keyChanged struct {
+	Schema string            `json:"schema"`
+	Event  identity.KeyEvent `json:"event"`
+	Index  int64             `json:"index"`
+	File   string            `json:"file"` // of the new key, or of the one that ended; empty: not here
+}
+
+func (w *workspace) rotateKey(ctx context.Context, name, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
+	all, err := w.keysAt(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	current, err := all.findKey(name)
+	if err != nil {
+		return err
+	}
+	if current.File == "" {
+		return &verdict.Error{Code: verdict.CodeNotFound, What: "the private half of key " + current.ID + " is not on this machine", Remedy: "run this where it is, or revoke it (verdict keys revoke) and enroll a new key"}
+	}
+	return w.rotateFile(ctx, all, current, reason)
+}
+
+// rotateFile makes the new key, if an interrupted rotation did not make it, and records
+// the rotation signed by the old one.
+func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current heldKey, reason string) error {
+	var old, fresh *evidence.KeyFile
+	var err error
+	before := slices.IndexFunc(all.Keys, func(k heldKey) bool {
+		return !k.Current && k.Counts && strings.HasPrefix(k.Name, current.Name+".")
+	})
+	switch {
+	case current.Counts:
+		old, fresh, err = w.ring.Rotate(current.Name)
+	case current.Enrolled == nil && current.ID != "" && before >= 0:
+		if old, err = w.ring.Open(all.Keys[before].File); err == nil {
+			fresh, err = w.ring.Open(current.File)
+		}
+	case current.ID == "":
+		_, err = w.ring.Open(current.File)
+	default:
+		err = &verdict.Error{
+			Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s does not count: %s", current.Name, current.state()),
+			Remedy: "enroll a new one, signed by a key that counts: verdict people enroll PERSON --as KEY",
+		}
+	}
+	if err != nil {
+		return err
+	}
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	was, _ := h.Key(old.KeyID())
+	event, err := identity.NewRotation(was, fresh.PublicPEM(), reason)
+	if err != nil {
+		return err
+	}
+	w.signer = old // its last statement
+	return w.recordKey(ctx, event, fresh.Path())
+}
+
+// recordKey states a key event and tells what came of it.
+func (w *workspace) recordKey(ctx context.Context, event identity.KeyEvent, file string) error {
+	e, err := w.state(ctx, verdict.KindKey, keySubject(event.Key, event.Person), event, verdict.Context{Retention: "log"})
+	if err != nil {
+		return err
+	}
+	doc := keyChanged{"verdict.key-event/v1", event, e.Index, file}
+	return w.app.emit(doc, func(s report.Style) string { return doc.text(s) })
+}
+
+func (c keyChanged) text(s report.Style) string {
+	person := report.Neutral(c.Event.Person)
+	var head string
+	rows := [][]string{{"key", c.Event.Key}, {"recorded", fmt.Sprintf("entry %d", c.Index)}}
+	next := "sign with it: --as " + strings.TrimSuffix(filepath.Base(c.File), ".pem")
+	switch c.Event.Action {
+	case identity.Enrol:
+		head = "Enrolled a key for " + person + "."
+	case identity.Rotate:
+		head = "Replaced a key of " + person + "."
+		rows = append(rows, []string{"replaces", c.Event.Replaces + ", whose earlier statements stay valid"})
+	default:
+		head = "Revoked a key of " + person + "."
+		next = "What it signed before stays valid; nothing that it signs from now on is recorded."
+	}
+	if c.File != "" {
+		rows = append(rows, []string{"file", report.Neutral(c.File)})
+	} else if c.Event.Action != identity.Revoke {
+		next = "Its owner signs with it where the private half is."
+	}
+	return s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ") + report.Wrap(next, s.Width, "") + "\n"
+}
+
+func keysRevokeCommand() command {
+	return command{
+		use: "revoke NAME", short: "End a key for good: it was lost, copied, or its person left",
+		long: "Records that the key counts no more from here on. It cannot be taken back, and the last key that counts cannot be revoked. What the key signed before stays valid: the ledger's order proves that it came first. " +
+			"The revocation is signed with the machine's own key or the one that --as names. A key file on this machine is kept under another name.",
+		example: "verdict keys revoke alma --reason 'laptop lost'\nverdict keys revoke kq3Yb0Zc --reason 'left the team' --as noor",
+		args:    exactly(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			var reason string
+			f.required(&reason, "reason", "TEXT", "why, for the record; no names or addresses")
+			return changing(func(ctx context.Context, w *workspace, args []string) error { return w.revokeKey(ctx, args[0], reason) })
+		},
+	}
+}
+
+func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
+	all, err := w.keysAt(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	k, err := all.findKey(name)
+	if err != nil {
+		return err
+	}
+	switch others := slices.ContainsFunc(all.Keys, func(o heldKey) bool { return o.Counts && o.ID != k.ID }); {
+	case k.ID == "" || k.Enrolled == nil:
+		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s was never enrolled, so there is nothing to revoke", dash(k.Name)), Remedy: "delete its file: " + k.File}
+	case k.Counts && !others:
+		return &verdict.Error{
+			Code: verdict.CodeConflict, What: "this is the only key that counts: without it nobody could record anything in this ledger again",
+			Remedy: "replace it (verdict keys rotate " + dash(k.Name) + "), or enroll another key first (verdict people enroll PERSON)",
+		}
+	case k.Counts:
+		if err := w.mayRecord(ctx); err != nil {
+			return err
+		}
+		if err := w.recordKey(ctx, identity.NewRevocation(*k.Enrolled, reason), k.File); err != nil {
+			return err
+		}
+	case !k.Current:
+		return &verdict.Error{Code: verdict.CodeConflict, What: "key " + k.ID + " was " + k.state(), Remedy: "nothing is left to do: it counts no more"}
+	}
+	if k.Current { // also after a revocation that was interrupted here
+		_, err = w.ring.Retire(k.Name)
+	}
+	return err
+}
+
+// checkReason holds what goes into a signed statement for good.
+func checkReason(reason string) error {
+	if len(reason) > 500 || report.Neutral(reason) != reason {
+		return usage("", "--reason is longer than 500 bytes or holds characters that do not show", "say it in one short line")
+	}
+	return nil
+}
+
+// mayRecord refuses a signing key that does not count for the next entry: whoever holds
+// it has no say in this ledger.
+func (w *workspace) mayRecord(ctx context.Context) error {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := w.ledger.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	id := w.signer.KeyID()
+	if _, ok := h.ValidAt(id, int64(c.Position)); ok {
+		return nil
+	}
+	k := heldKey{Name: strings.TrimSuffix(filepath.Base(w.signer.Path()), ".pem"), ID: id}
+	k.enrolled(h, int64(c.Position))
+	remedy := "let somebody whose key counts enroll it: verdict people enroll PERSON --public-key FILE --as KEY"
+	switch {
+	case k.Enrolled != nil:
+		remedy = "sign with a key that counts: --as KEY; verdict keys list shows them"
+	case k.Name == identity.LocalKey:
+		remedy = "let somebody whose key counts enroll it: verdict people enroll " + decisionmap.LocalKey + " --as KEY; if verdict keys rotate was interrupted, run it again"
+	}
+	return &verdict.Error{Code: verdict.CodeForbidden, What: fmt.Sprintf("the key %s cannot sign for this ledger: %s", k.Name, k.state()), Remedy: remedy}
+}
+
+// nameOfSigner is for whom the signing key is enrolled.
+func (w *workspace) nameOfSigner(ctx context.Context) (string, error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	k, _ := h.Key(w.signer.KeyID())
+	return k.Person, nil
+}
