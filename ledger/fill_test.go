@@ -89,3 +89,38 @@ func (l *Ledger) fill(tb testing.TB, private *ecdsa.PrivateKey, kind verdict.Kin
 	}
 	return x
 }
+
+// Forge records a statement whose signature does not hold, as somebody could who can run
+// code beside the database and has the log's key, but not the producer's.
+func Forge(tb testing.TB, l *Ledger, b *evidence.Bundle, public *ecdsa.PublicKey) Entry {
+	tb.Helper()
+	s, err := b.Statement()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b, err = evidence.ParseBundle(bundleJSON([]byte(strings.Replace(string(b.Payload()), "FAILED", "PASSED", 1)), b.Signature(), b.Hint()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if s, err = b.Statement(); err != nil {
+		tb.Fatal(err)
+	}
+	leaf, err := evidence.Hashedrekord(b, public)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := projectStatement(s, b, b.Hint())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	x := &prepared{projection: p, leaf: tlog.RecordHash(leaf), signer: public}
+	x.entry.Signature, x.entry.Size = b.Signature(), int64(len(b.Payload()))
+	if x.entry.Payload, err = l.keep(context.Background(), b.Payload()); err != nil {
+		tb.Fatal(err)
+	}
+	e, err := l.enqueue(context.Background(), &request{items: []*prepared{x}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e[0]
+}

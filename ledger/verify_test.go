@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"verdict"
+	"verdict/evidence"
 	"verdict/ledger"
 )
 
@@ -196,4 +198,56 @@ func TestWhatAnEpochSaysAboutTheOneBeforeIsChecked(t *testing.T) {
 		}
 		l.Close()
 	}
+}
+
+func TestAForgedStatementIsFoundByItsSignature(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(6)
+	e := ledger.Forge(t, l, b.sign(b.key, verdict.KindTestResult, map[string]any{"result": "FAILED"}, subject("a")), b.key.Public())
+	b.append(l, b.other(10))
+	r, err := l.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+	if err != nil || len(r.Problems) != 1 || r.Problems[0].Index != e.Index || !strings.Contains(r.Problems[0].What, "signature") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r.Signatures != r.Verified-1 {
+		t.Errorf("%d signatures of %d entries hold", r.Signatures, r.Verified)
+	}
+}
+
+func TestALogVerifiesWhileItGrows(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.filled(40)
+		stop := make(chan struct{})
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					for _, x := range []*evidence.Bundle{
+						b.decision("code.review", subject("a"), verdict.Allow), b.other(50),
+						b.sign(b.key, verdict.KindException, verdict.Exception{ID: "x-1", Ticket: fmt.Sprint(b.serial.Add(1))}, subject("a")),
+					} {
+						if _, err := l.Append(t.Context(), x); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+					if _, _, err := l.Receipt(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 8 {
+			if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+		close(stop)
+		wait.Wait()
+	})
 }
