@@ -17,7 +17,9 @@ const (
 )
 
 // dataTables may be longer than other files: rows of one table, each with why.
-var dataTables = map[string]string{}
+var dataTables = map[string]string{
+	"docs/cli.md": "written by the program from its table of commands, and compared with it by a test",
+}
 
 var fileSizeLaw = law{
 	name: "no file is longer than 800 lines",
