@@ -205,15 +205,11 @@ func (a *anchor) close() error {
 }
 
 // agree holds a head against the anchor: as large, and with the anchor's tree inside.
-func (l *Ledger) agree(ctx context.Context, v *store.View, head store.Head) error {
-	if err := l.anchor.ended(head); err != nil {
+func (l *Ledger) agree(ctx context.Context, v *store.View, head store.Head, s seen) error {
+	if err := l.anchor.ended(head); err != nil || !s.known {
 		return err
 	}
-	tree, _, known := l.anchor.latest()
-	if !known {
-		return nil
-	}
-	return continues(ctx, v, head, tree, "the anchor "+l.anchor.path)
+	return continues(ctx, v, head, s.anchor, "the anchor "+l.anchor.path)
 }
 
 // continues reports why a head does not continue a tree that somebody has seen.

@@ -72,6 +72,10 @@ func TestADatabaseThatIsSetBackWhileItIsUsedTakesNothingMore(t *testing.T) {
 	refusedByAnchor(t, err, "set back")
 	_, err = l.Checkpoint(t.Context())
 	refusedByAnchor(t, err, "set back")
+	_, err = l.Find(t.Context(), ledger.Query{At: ledger.Now})
+	refusedByAnchor(t, err, "set back")
+	_, _, err = l.Decision(t.Context(), "d000001", ledger.Now)
+	refusedByAnchor(t, err, "set back")
 }
 
 func TestAnotherLogUnderTheSameNameIsRefused(t *testing.T) {

@@ -152,7 +152,7 @@ func (l *Ledger) plan(ctx context.Context, v *store.View, at *tail, batch []*req
 	if err != nil {
 		return nil, err
 	}
-	if err := l.trust(ctx, v, head); err != nil {
+	if err := l.trust(ctx, v, head, l.seen()); err != nil {
 		return nil, err
 	}
 	if at == nil || !sameHead(at.head, head) {

@@ -113,7 +113,7 @@ func (l *Ledger) Logged(ctx context.Context, index int64) (*evidence.Bundle, err
 // row reads an entry that was not pruned, whole.
 func (l *Ledger) row(ctx context.Context, index int64) (r store.Entry, err error) {
 	found := false
-	err = l.store.View(ctx, func(v *store.View) (err error) {
+	err = l.view(ctx, func(v *store.View, _ store.Head) (err error) {
 		r, found, err = v.Body(ctx, index)
 		return err
 	})
@@ -155,7 +155,7 @@ func (l *Ledger) Bundle(ctx context.Context, index int64) (*evidence.Bundle, err
 func (l *Ledger) foreign(ctx context.Context, r store.Entry) ([]byte, error) {
 	var f store.ForeignBundle
 	found := false
-	err := l.store.View(ctx, func(v *store.View) (err error) {
+	err := l.view(ctx, func(v *store.View, _ store.Head) (err error) {
 		f, found, err = v.Foreign(ctx, r.Seq)
 		return err
 	})

@@ -159,46 +159,58 @@ func (l *Ledger) Checkpoint(ctx context.Context) (Checkpoint, error) {
 		return Checkpoint{}, l.refusal
 	}
 	var c Checkpoint
-	err := l.store.View(ctx, func(v *store.View) error {
-		head, err := l.look(ctx, v)
-		if err != nil {
-			return err
-		}
+	err := l.view(ctx, func(v *store.View, head store.Head) (err error) {
 		c, err = l.sign(head)
 		return err
 	})
 	return c, err
 }
 
-// look reads the head and holds it against what is trusted.
-func (l *Ledger) look(ctx context.Context, v *store.View) (store.Head, error) {
-	head, _, err := v.Head(ctx)
-	if err != nil {
-		return head, err
-	}
-	return head, l.trust(ctx, v, head)
+// view answers a question from a state of the database that continues what this process
+// has seen: a database that is set back while it is used answers nothing.
+func (l *Ledger) view(ctx context.Context, ask func(v *store.View, head store.Head) error) error {
+	seen := l.seen() // before the snapshot: what is appended behind it is not held against it
+	return l.store.View(ctx, func(v *store.View) error {
+		head, _, err := v.Head(ctx)
+		if err == nil {
+			err = l.trust(ctx, v, head, seen)
+		}
+		if err != nil {
+			return err
+		}
+		return ask(v, head)
+	})
 }
 
-// trust accepts a head that continues the trusted one. Whatever another process
-// appended is compared with the anchor here, and so is a database that was set back
-// while this process ran.
-func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head) error {
-	if l.refusal != nil { // an inspection looks at what there is
-		return nil
-	}
+// seen is what a database must continue.
+type seen struct {
+	head   store.Head
+	anchor tlog.Tree
+	known  bool // there is an anchor
+}
+
+func (l *Ledger) seen() seen {
 	l.mu.Lock()
-	known := l.trusted
-	l.mu.Unlock()
-	if sameHead(known, head) {
+	defer l.mu.Unlock()
+	s := seen{head: l.trusted}
+	s.anchor, _, s.known = l.anchor.latest()
+	return s
+}
+
+// trust accepts a head that continues what was seen. Whatever another process appended
+// is compared with the anchor here, and so is a database that was set back while this
+// process ran.
+func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head, s seen) error {
+	if l.refusal != nil || sameHead(s.head, head) { // an inspection looks at what there is
 		return nil
 	}
-	if known.Epoch != head.Epoch {
-		return epochEnded(known, head)
+	if s.head.Epoch != head.Epoch {
+		return epochEnded(s.head, head)
 	}
-	if err := l.agree(ctx, v, head); err != nil {
+	if err := l.agree(ctx, v, head, s); err != nil {
 		return err
 	}
-	if err := continues(ctx, v, head, tlog.Tree{N: known.Size, Hash: tlog.Hash(known.Root)}, "this process"); err != nil {
+	if err := continues(ctx, v, head, treeOf(s.head), "this process"); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -103,7 +103,7 @@ func noEntry(index int64) error {
 // Entry gives one entry.
 func (l *Ledger) Entry(ctx context.Context, index int64) (Entry, error) {
 	var e Entry
-	err := l.store.View(ctx, func(v *store.View) error {
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		r, found, err := v.Entry(ctx, index)
 		if err == nil && !found {
 			err = noEntry(index)
@@ -145,7 +145,7 @@ func (l *Ledger) Find(ctx context.Context, q Query) ([]Entry, error) {
 		before = min(before, q.Before)
 	}
 	var out []Entry
-	err := l.store.View(ctx, func(v *store.View) error {
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Entries(ctx, store.EntryQuery{
 			Subject: string(q.Subject), Kind: string(q.Kind), Service: q.Service, Environment: q.Environment, Point: q.Point, Before: before, Limit: limited(q.Limit),
 		})
@@ -161,11 +161,7 @@ func (l *Ledger) Find(ctx context.Context, q Query) ([]Entry, error) {
 // before it. Receipts of the log prove these times.
 func (l *Ledger) PositionAt(ctx context.Context, t time.Time) (Position, error) {
 	var found Position
-	err := l.store.View(ctx, func(v *store.View) error {
-		head, _, err := v.Head(ctx)
-		if err != nil {
-			return err
-		}
+	err := l.view(ctx, func(v *store.View, head store.Head) error {
 		// Recorded times never run backwards, so a binary search finds the place.
 		low, high := int64(0), head.Base+head.Size // the answer is in [low, high]
 		for low < high {
@@ -235,7 +231,7 @@ func decisionRow(d store.Decision, at Position) DecisionRow {
 // logs are claims and are not among them.
 func (l *Ledger) Decisions(ctx context.Context, q DecisionQuery) ([]DecisionRow, error) {
 	out := []DecisionRow{}
-	err := l.store.View(ctx, func(v *store.View) error {
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Decisions(ctx, store.DecisionQuery{
 			Subject: string(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: string(q.Outcome), Before: q.At.upTo(), Limit: limited(q.Limit),
 		})
@@ -273,7 +269,7 @@ func (l *Ledger) DecisionStatement(ctx context.Context, prefix string, at Positi
 		}
 	}
 	var row store.Decision
-	err := l.store.View(ctx, func(v *store.View) error {
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.DecisionsByID(ctx, prefix, at.upTo(), 20)
 		if err == nil {
 			row, err = oneDecision(prefix, rows)
@@ -333,7 +329,7 @@ func (l *Ledger) Standing(ctx context.Context, kind verdict.Kind, about string, 
 		return nil, fmt.Errorf("statements of kind %s replace nothing: use Find", kind)
 	}
 	out := []Entry{}
-	err := l.store.View(ctx, func(v *store.View) error {
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Registers(ctx, string(kind), about, at.upTo(), maxList)
 		for _, r := range rows {
 			if err != nil {

@@ -56,11 +56,9 @@ func (l *Ledger) Export(ctx context.Context, dir string, o ExportOptions) (Expor
 		return ExportReport{}, err
 	}
 	x := &export{ledger: l, o: o, files: w, tiles: map[tlog.Tile][]byte{}}
-	err = l.store.View(ctx, func(v *store.View) error {
+	err = l.view(ctx, func(v *store.View, head store.Head) error {
+		x.head = head
 		var err error
-		if x.head, err = l.look(ctx, v); err != nil {
-			return err
-		}
 		if x.keys, err = l.keysSince(ctx, v, newKeyring()); err != nil {
 			return err
 		}

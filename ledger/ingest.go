@@ -150,7 +150,7 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 // sends, from the position that it reached.
 func (l *Ledger) Range(ctx context.Context, from, to Position) ([]Entry, error) {
 	var rows []store.Entry
-	err := l.store.View(ctx, func(v *store.View) (err error) {
+	err := l.view(ctx, func(v *store.View, _ store.Head) (err error) {
 		rows, err = v.EntriesBetween(ctx, int64(from), to.upTo(), maxList)
 		return err
 	})

@@ -154,12 +154,13 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 	if err := l.closePrevious(ctx, head); err != nil {
 		return err
 	}
+	before := l.seen()
 	err = l.store.View(ctx, func(v *store.View) error {
 		current, _, err := v.Head(ctx)
 		if err != nil {
 			return err
 		}
-		if err = l.agree(ctx, v, current); err != nil {
+		if err = l.agree(ctx, v, current, before); err != nil {
 			if err = l.refuse(err); err != nil {
 				return err
 			}

@@ -117,11 +117,7 @@ func (l *Ledger) keyring() (*keyring, int64) {
 
 // refreshKeys takes up the key events that other processes recorded.
 func (l *Ledger) refreshKeys(ctx context.Context) (keys *keyring, position int64, err error) {
-	err = l.store.View(ctx, func(v *store.View) error {
-		head, err := l.look(ctx, v)
-		if err != nil {
-			return err
-		}
+	err = l.view(ctx, func(v *store.View, head store.Head) error {
 		known, _ := l.keyring()
 		keys, err = l.keysSince(ctx, v, known)
 		position = head.Base + head.Size

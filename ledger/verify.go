@@ -114,6 +114,7 @@ type verification struct {
 	o      VerifyOptions
 	report VerifyReport
 	epochs []store.Head
+	seen   seen  // before the run
 	end    int64 // position that bounds everything
 	keys   *keyring
 	rows   *rowSums
@@ -137,6 +138,7 @@ func (x *verification) unchecked(index int64, remedy, format string, a ...any) {
 // begin fixes what is verified: entries that come later are left alone.
 func (x *verification) begin(ctx context.Context) error {
 	l := x.ledger
+	x.seen = l.seen()
 	err := l.store.View(ctx, func(v *store.View) (err error) {
 		if x.epochs, err = v.Epochs(ctx); err != nil {
 			return err
@@ -147,7 +149,7 @@ func (x *verification) begin(ctx context.Context) error {
 		}
 		head := x.epochs[len(x.epochs)-1]
 		x.end = head.Base + head.Size
-		switch _, _, known := l.anchor.latest(); {
+		switch known := x.seen.known; {
 		case errors.Is(l.refusal, errLogKey) && known: // the key is missing, not the entries
 			x.report.Anchor = "agrees"
 		case l.refusal != nil:
@@ -159,7 +161,7 @@ func (x *verification) begin(ctx context.Context) error {
 				"no checkpoint of this log was kept outside the database before now")
 		default:
 			x.report.Anchor = "agrees"
-			if err := l.trust(ctx, v, head); errors.Is(err, ErrAnchor) {
+			if err := l.trust(ctx, v, head, x.seen); errors.Is(err, ErrAnchor) {
 				x.report.Anchor = "refuses"
 				x.problem(-1, verdict.AsError(err).Remedy, "%v", err)
 			} else if err != nil {
@@ -221,7 +223,7 @@ func (x *verification) epoch(ctx context.Context, i int) error {
 	}
 	t := &treeCheck{x: x, head: h, edge: &edge{}}
 	if i == len(x.epochs)-1 {
-		t.anchor, _, _ = x.ledger.anchor.latest()
+		t.anchor = x.seen.anchor
 	}
 	g.Go(func() error {
 		for n := range ready {

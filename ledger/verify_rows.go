@@ -167,7 +167,6 @@ func (s *rowSums) replace(rows []replacing) {
 
 // projections compares the index tables with what the bodies gave.
 func (x *verification) projections(ctx context.Context) error {
-	h := x.rows.hasher()
 	return x.ledger.store.View(ctx, func(v *store.View) error {
 		now, _, err := v.Head(ctx)
 		if err != nil {
@@ -177,44 +176,7 @@ func (x *verification) projections(ctx context.Context) error {
 		if err := x.strays(ctx, v, later); err != nil {
 			return err
 		}
-		end := func(to int64) int64 {
-			if to >= x.end {
-				return store.Open
-			}
-			return to
-		}
-		take := func(seq int64, table string, sums ...rowSum) {
-			x.report.Rows++
-			sum := x.rows.at(seq)
-			switch _, gone := slices.BinarySearch(x.skip, seq); {
-			case sum == nil && seq >= x.end && seq < later:
-				x.report.Rows--
-			case sum == nil:
-				x.problem(seq, remedyTamper, "the index table %s has a row for entry %d, which is no entry", table, seq)
-			case !gone:
-				for _, s := range sums {
-					sum.sub(s)
-				}
-			case len(sums) > 1: // where a row ends is known from what came later
-				sum.sub(sums[1])
-			}
-		}
-		err = v.EachProjection(ctx, store.Projections{
-			Subject: func(r store.Subject) error { take(r.From, "subject", h.subject(r)); return nil },
-			Decision: func(r store.Decision) error {
-				take(r.From, "decision", h.decision(r), h.end(rowDecision, r.From, end(r.To)))
-				return nil
-			},
-			Register: func(r store.Register) error {
-				take(r.From, "register", h.register(r), h.end(rowRegister, r.From, end(r.To)))
-				return nil
-			},
-			Foreign: func(r store.ForeignBundle) error {
-				take(r.From, "foreign_bundle", h.foreign(r.From, r.To, r.Size))
-				return nil
-			},
-		})
-		if err != nil {
+		if err := v.EachProjection(ctx, x.stored(later)); err != nil {
 			return err
 		}
 		for i, e := range x.epochs {
@@ -228,6 +190,46 @@ func (x *verification) projections(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// stored takes the rows of the tables off the sums.
+func (x *verification) stored(later int64) store.Projections {
+	h := x.rows.hasher()
+	take := func(seq int64, table string, sums ...rowSum) error {
+		sum := x.rows.at(seq)
+		switch _, gone := slices.BinarySearch(x.skip, seq); {
+		case sum == nil && seq >= x.end && seq < later: // came meanwhile
+			return nil
+		case sum == nil:
+			x.problem(seq, remedyTamper, "the index table %s has a row for entry %d, which is no entry", table, seq)
+		case !gone:
+			for _, s := range sums {
+				sum.sub(s)
+			}
+		case len(sums) > 1: // where a row ends is known from what came later
+			sum.sub(sums[1])
+		}
+		x.report.Rows++
+		return nil
+	}
+	end := func(to int64) int64 {
+		if to >= x.end {
+			return store.Open
+		}
+		return to
+	}
+	return store.Projections{
+		Subject: func(r store.Subject) error { return take(r.From, "subject", h.subject(r)) },
+		Decision: func(r store.Decision) error {
+			return take(r.From, "decision", h.decision(r), h.end(rowDecision, r.From, end(r.To)))
+		},
+		Register: func(r store.Register) error {
+			return take(r.From, "register", h.register(r), h.end(rowRegister, r.From, end(r.To)))
+		},
+		Foreign: func(r store.ForeignBundle) error {
+			return take(r.From, "foreign_bundle", h.foreign(r.From, r.To, r.Size))
+		},
+	}
 }
 
 // strays looks for entries at positions that no epoch has.

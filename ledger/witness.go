@@ -93,7 +93,7 @@ func (l *Ledger) Witness(ctx context.Context, w Witness) (Cosigned, error) {
 
 // witnessed is the size of the last checkpoint that a witness signed, 0 if there is none.
 func (l *Ledger) witnessed(ctx context.Context, c Checkpoint, name string) (size int64, err error) {
-	err = l.store.View(ctx, func(v *store.View) error {
+	err = l.view(ctx, func(v *store.View, _ store.Head) error {
 		known, err := v.Cosignatures(ctx, c.Origin, c.Size, maxList)
 		for _, k := range known {
 			if k.Name == name {
@@ -178,11 +178,7 @@ func (l *Ledger) keepCosignature(ctx context.Context, c Checkpoint, lines string
 func (l *Ledger) Cosigned(ctx context.Context) (Cosigned, bool, error) {
 	var out Cosigned
 	found := false
-	err := l.store.View(ctx, func(v *store.View) error {
-		head, err := l.look(ctx, v)
-		if err != nil {
-			return err
-		}
+	err := l.view(ctx, func(v *store.View, head store.Head) error {
 		known, err := v.Cosignatures(ctx, head.Origin, head.Size, 100)
 		if err != nil || len(known) == 0 {
 			return err
