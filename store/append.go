@@ -127,7 +127,7 @@ func (v *View) Known(ctx context.Context, identities [][]byte) (Head, map[string
 		return err
 	}}}
 	for len(identities) > 0 {
-		n := chunk(len(identities))
+		n := chunk(len(identities), 1)
 		args := make([]any, n)
 		for i := range args {
 			args[i] = identities[i]
@@ -183,7 +183,7 @@ func (b *Batch) statements() []Statement {
 // insertAll adds inserts of many rows each. A row has columns values.
 func insertAll[T any](out []Statement, sql string, columns int, rows []T, values func(T, []any) []any) []Statement {
 	for len(rows) > 0 {
-		n := chunk(len(rows))
+		n := chunk(len(rows), columns)
 		args := make([]any, 0, n*columns)
 		for _, r := range rows[:n] {
 			args = values(r, args)
@@ -194,11 +194,12 @@ func insertAll[T any](out []Statement, sql string, columns int, rows []T, values
 	return out
 }
 
-// chunk is how many rows the next statement takes of n that are left: few different
-// sizes, so that each engine prepares few different texts.
-func chunk(n int) int {
+// chunk is how many rows of a number of columns the next statement takes of n that are
+// left: few different sizes, so that each engine prepares few different texts, and not
+// many parameters, because SQLite looks each of them up by walking a list.
+func chunk(n, columns int) int {
 	for _, size := range []int{32, 8, 2} {
-		if n >= size {
+		if n >= size && size*columns <= 200 {
 			return size
 		}
 	}
