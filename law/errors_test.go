@@ -18,7 +18,7 @@ var remedyLaw = law{
 					return true
 				}
 				for _, field := range []string{"Code", "What", "Remedy"} {
-					if !filled(lit, field) && (field != "What" || !later[lit]) {
+					if !filled(lit, field) && !later[lit][field] {
 						out = append(out, breach{s.path, tr.line(lit), "a verdict.Error without " + field,
 							"say what happened and the next command or edit; what nobody can act on is fmt.Errorf"})
 					}
@@ -60,9 +60,10 @@ func filled(lit *ast.CompositeLit, field string) bool {
 	return false
 }
 
-// filledLater finds the literals of variables that get their What by assignment.
-func filledLater(s *source) map[*ast.CompositeLit]bool {
-	out := map[*ast.CompositeLit]bool{}
+// filledLater finds the literals of variables whose fields are assigned afterwards, with
+// the names of those fields.
+func filledLater(s *source) map[*ast.CompositeLit]map[string]bool {
+	out := map[*ast.CompositeLit]map[string]bool{}
 	for _, d := range s.ast.Decls {
 		literal := map[string]*ast.CompositeLit{}
 		ast.Inspect(d, func(n ast.Node) bool {
@@ -71,11 +72,13 @@ func filledLater(s *source) map[*ast.CompositeLit]bool {
 				return true
 			}
 			for i, left := range assign.Lhs {
-				if sel, ok := left.(*ast.SelectorExpr); ok && sel.Sel.Name == "What" {
-					out[literal[identName(asIdent(sel.X))]] = true
+				if sel, ok := left.(*ast.SelectorExpr); ok {
+					if lit := literal[identName(asIdent(sel.X))]; lit != nil {
+						out[lit][sel.Sel.Name] = true
+					}
 				} else if ref, ok := assign.Rhs[min(i, len(assign.Rhs)-1)].(*ast.UnaryExpr); ok {
 					if lit, ok := ref.X.(*ast.CompositeLit); ok {
-						literal[identName(asIdent(left))] = lit
+						literal[identName(asIdent(left))], out[lit] = lit, map[string]bool{}
 					}
 				}
 			}
