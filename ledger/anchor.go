@@ -63,7 +63,7 @@ func openAnchor(dir, origin string, v note.Verifier) (*anchor, error) {
 func (a *anchor) unusable(err error) error {
 	return &verdict.Error{
 		Code: verdict.CodeUnavailable, What: "the anchor " + a.path + " cannot be read or written, so nothing can be acknowledged",
-		Remedy: "make its folder writable and free space there, or choose another one with --anchor, and run the command again", Err: err,
+		Remedy: "make its folder writable and free space there, or choose another one with XDG_STATE_HOME, and run the command again", Err: err,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func logCommand() command {
 	return command{
 		use: "log", short: "Look at, prove and export the transparency log that the evidence is kept in",
-		sub: []command{logCheckpointCommand(), logProofCommand(), logVerifyCommand(), logExportCommand()},
+		sub: []command{logCheckpointCommand(), logProofCommand(), logVerifyCommand(), logExportCommand(), logWitnessCommand(), logEpochCommand()},
 	}
 }
 

@@ -83,6 +83,11 @@ func (a *app) mustExist() error {
 // openAs opens the workspace. With inspect, a database that its anchor refuses can be
 // read, verified and given a new epoch.
 func (a *app) openAs(ctx context.Context, inspect bool) (*workspace, error) {
+	return a.openWith(ctx, inspect, logKeyFile)
+}
+
+// openWith is openAs with the log key in another file: a new epoch has a key of its own.
+func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*workspace, error) {
 	if a.config.Server != "" {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
@@ -109,7 +114,7 @@ func (a *app) openAs(ctx context.Context, inspect bool) (*workspace, error) {
 	if w.signer, err = w.signingKey(); err != nil {
 		return nil, err
 	}
-	if w.ledger, err = w.openLedger(ctx, inspect); err != nil {
+	if w.ledger, err = w.openLedger(ctx, inspect, logKey); err != nil {
 		return nil, err
 	}
 	if inspect {
@@ -133,7 +138,7 @@ func (w *workspace) signingKey() (*evidence.KeyFile, error) {
 	return key, err
 }
 
-func (w *workspace) openLedger(ctx context.Context, inspect bool) (*ledger.Ledger, error) {
+func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName string) (*ledger.Ledger, error) {
 	a := w.app
 	state := a.env.stateDir()
 	if state == "" {
@@ -146,7 +151,7 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool) (*ledger.Ledge
 	if err != nil {
 		return nil, err
 	}
-	logKey, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyFile))
+	logKey, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyName))
 	if err != nil {
 		return nil, err
 	}
