@@ -25,6 +25,11 @@ type Ingestion struct {
 	Producer      IngestedFrom   `json:"producer"` // whose signature was verified
 	Origin        string         `json:"origin"`   // the log that it came from; empty: from no log
 	Index         int64          `json:"index"`    // its index there
+	// LogKey and Checkpoint say what it was verified against besides its signature: it is
+	// in the tree of this checkpoint (a signed note), which this verifier key signed, and
+	// its key counted there. Both are empty when it came from no log.
+	LogKey     string `json:"log_key,omitempty"`
+	Checkpoint string `json:"checkpoint,omitempty"`
 }
 
 // IngestedFrom is an evidence.Producer in an ingestion.
@@ -70,6 +75,8 @@ type Arrival struct {
 	// place in another log is taken once: another statement for it is a CodeConflict.
 	Origin string
 	Index  int64
+	// LogKey and Checkpoint are what the caller verified its place against.
+	LogKey, Checkpoint string
 	// Context is that of the ingestion; its time is the caller's clock.
 	Context verdict.Context
 }
@@ -119,6 +126,7 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 	s, err := evidence.New(verdict.KindIngestion, foreign.Subjects, Ingestion{
 		Bundle: verdict.NewDigest("sha256", hex.EncodeToString(sum[:])), Size: int64(len(raw)), Payload: a.Bundle.PayloadDigest(),
 		PredicateType: foreign.PredicateType, Identity: foreign.Identity(a.Producer.String()), Producer: IngestedFrom(a.Producer), Origin: a.Origin, Index: a.Index,
+		LogKey: a.LogKey, Checkpoint: a.Checkpoint,
 	}, a.Context, l.o.Rand)
 	if err != nil {
 		return nil, err
@@ -152,6 +160,20 @@ func (l *Ledger) Range(ctx context.Context, from, to Position) ([]Entry, error) 
 	var rows []store.Entry
 	err := l.view(ctx, func(v *store.View, _ store.Head) (err error) {
 		rows, err = v.EntriesBetween(ctx, int64(from), to.upTo(), maxList)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entriesOf(rows)
+}
+
+// Arrived lists the entries that came from the positions [from, to) of another log, the
+// last of them first, at most 10,000 of them.
+func (l *Ledger) Arrived(ctx context.Context, origin string, from, to Position) ([]Entry, error) {
+	var rows []store.Entry
+	err := l.view(ctx, func(v *store.View, _ store.Head) (err error) {
+		rows, err = v.Arrived(ctx, origin, int64(from), to.upTo(), maxList)
 		return err
 	})
 	if err != nil {

@@ -143,6 +143,43 @@ func TestAPlaceInAnotherLogIsTakenOnce(t *testing.T) {
 	}
 }
 
+// Whoever takes more from a log asks what came from it before, and against what that was
+// verified: it must not have to trust the log anew.
+func TestWhatCameFromALogIsFoundByItsPlaceThereWithWhatItWasVerifiedAgainst(t *testing.T) {
+	b := newBed(t)
+	l := b.begun()
+	other := newBed(t)
+	var arrivals []ledger.Arrival
+	for _, index := range []int64{7, 3} {
+		arrivals = append(arrivals, ledger.Arrival{
+			Bundle: other.other(10), Producer: evidence.Producer{Key: other.key.KeyID()}, Origin: "laptop.example", Index: index, Context: b.context(),
+			LogKey: "laptop.example+00000000+key", Checkpoint: "laptop.example\n8\n",
+		})
+	}
+	if _, err := l.IngestAll(t.Context(), b.key, arrivals); err != nil {
+		t.Fatal(err)
+	}
+	came, err := l.Arrived(t.Context(), "laptop.example", 0, ledger.Now)
+	if err != nil || len(came) != 2 || came[0].Source != 7 || came[1].Source != 3 {
+		t.Fatalf("%+v, %v", came, err)
+	}
+	logged, err := l.Logged(t.Context(), came[0].Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := logged.Statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in ledger.Ingestion
+	if err := s.Decode(&in); err != nil || in.LogKey != arrivals[0].LogKey || in.Checkpoint != arrivals[0].Checkpoint || in.Index != 7 {
+		t.Errorf("%+v, %v", in, err)
+	}
+	if none, err := l.Arrived(t.Context(), "laptop.example", 4, 7); err != nil || len(none) != 0 {
+		t.Errorf("%+v, %v", none, err)
+	}
+}
+
 func TestBodiesThatAreTooLargeForARowLieInBlobs(t *testing.T) {
 	b := newBed(t)
 	l := b.begun()

@@ -75,8 +75,9 @@ const (
 	// Index: entry_identity.
 	knownStatement = `SELECT identity, seq FROM entry WHERE identity IN (`
 
-	// Index: entry_travelled.
-	travelledStatement = `SELECT seq FROM entry WHERE foreign_origin = $1 AND foreign_seq = $2`
+	// Index: entry_travelled. Its own condition is repeated: without it no engine may use
+	// the index.
+	travelledStatement = `SELECT seq FROM entry WHERE foreign_origin = $1 AND foreign_origin <> '' AND foreign_seq = $2`
 
 	// Index: none, inserts. The values follow.
 	insertEntryStatement    = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf) VALUES `

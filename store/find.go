@@ -39,6 +39,9 @@ const (
 	// are searched: the last entry before it.
 	lastBeforeStatement = `SELECT seq, at FROM entry WHERE seq < $1 ORDER BY seq DESC LIMIT 1`
 
+	// Index: entry_travelled, backwards, whose own condition is repeated.
+	arrivedStatement = `SELECT ` + entryColumns + ` FROM entry WHERE foreign_origin = $1 AND foreign_origin <> '' AND foreign_seq >= $2 AND foreign_seq < $3 ORDER BY foreign_seq DESC LIMIT $4`
+
 	// Index: entry_kind.
 	ofKindStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE kind = $1 AND seq >= $2 AND foreign_digest = '' ORDER BY seq`
 )
@@ -86,6 +89,12 @@ func (v *View) EachBody(ctx context.Context, from, to int64, each func(Entry) er
 // EntriesBetween lists the entries [from, to), in order, without their bodies.
 func (v *View) EntriesBetween(ctx context.Context, from, to, limit int64) ([]Entry, error) {
 	return list(ctx, v, entriesBetweenStatement, []any{from, to, limit}, readEntry)
+}
+
+// Arrived lists the entries that came from the positions [from, to) of another log, the
+// last of them first, without their bodies.
+func (v *View) Arrived(ctx context.Context, origin string, from, to, limit int64) ([]Entry, error) {
+	return list(ctx, v, arrivedStatement, []any{origin, from, to, limit}, readEntry)
 }
 
 // EachOfKind calls each with the own entries of a kind from a position on, in order,

@@ -16,6 +16,9 @@ func questions(t *testing.T, s *store.Store) {
 		entries = append(entries, entry(i, func(e *store.Entry) {
 			e.Kind, e.Service = []string{"sbom", "decision"}[i%2], []string{"shop", "bank"}[i/4]
 			e.Environment, e.Point = []string{"", "prod"}[i%2], []string{"a", "b"}[i%2]
+			if i == 2 || i == 4 {
+				e.ForeignDigest, e.ForeignOrigin, e.ForeignSeq = "sha256:00", "other.example", 10*i
+			}
 		}))
 		subjects = append(subjects, store.Subject{Digest: fmt.Sprint("sha256:", i%3), From: i, To: store.Open, Kind: entries[i].Kind})
 	}
@@ -127,6 +130,20 @@ func askRanges(t testing.TB, v *store.View) {
 	ctx := t.Context()
 	got, err := v.EntriesBetween(ctx, 2, 6, 3)
 	expect(t, "between", err, indexes(got), []int64{2, 3, 4})
+	for _, c := range []struct {
+		origin          string
+		from, to, limit int64
+		want            []int64
+	}{
+		{"other.example", 0, store.Open, 5, []int64{4, 2}},
+		{"other.example", 0, store.Open, 1, []int64{4}},
+		{"other.example", 20, 40, 5, []int64{2}},
+		{"third.example", 0, store.Open, 5, []int64{}},
+		{"", 0, store.Open, 5, []int64{}},
+	} {
+		came, err := v.Arrived(ctx, c.origin, c.from, c.to, c.limit)
+		expect(t, fmt.Sprintf("arrived %+v", c), err, indexes(came), c.want)
+	}
 	var bodies, kinds []store.Entry
 	must(t, v.EachBody(ctx, 2, 4, func(e store.Entry) error { bodies = append(bodies, e); return nil }))
 	expect(t, "bodies", nil, indexes(bodies), []int64{2, 3})
