@@ -215,6 +215,9 @@ func zipFiles(ctx context.Context, z *zip.Reader, spent *budget, each func(input
 			i = readRecord(f.Name, r)
 			i.err = errors.Join(i.err, r.Close())
 		}
+		if i.err != nil && f.UncompressedSize64 <= maxRecord { // not its size: what was packed is not what comes out
+			return fmt.Errorf("the archive is damaged at %.200q: %w", f.Name, i.err)
+		}
 		if err := errors.Join(spent.take(i), each(i)); err != nil {
 			return err
 		}

@@ -348,6 +348,10 @@ func TestASourceThatCannotBeTrustedChangesNothing(t *testing.T) {
 	tgz := tarred(t, many(100)...)
 	flipped := bytes.Clone(tgz)
 	flipped[len(flipped)/2] ^= 0x40
+	torn := bytes.Clone(good)
+	for i := range 150 { // the data of one record at least
+		torn[len(torn)/4+i] ^= 0x40
+	}
 	badSum := bytes.Clone(tgz)
 	badSum[len(badSum)-6] ^= 1
 	var bad []entry
@@ -362,6 +366,7 @@ func TestASourceThatCannotBeTrustedChangesNothing(t *testing.T) {
 		"a zip that ends early":                    {good[:len(good)/2], "a.zip", verdict.CodeInvalid},
 		"a tar.gz that ends early":                 {tgz[:len(tgz)/2], "a.tar.gz", verdict.CodeInvalid},
 		"a tar.gz without its last bytes":          {tgz[:len(tgz)-5], "a.tar.gz", verdict.CodeInvalid},
+		"a zip with one torn record":               {torn, "a.zip", verdict.CodeInvalid},
 		"a tar.gz with a flipped bit":              {flipped, "a.tar.gz", verdict.CodeInvalid},
 		"a tar.gz whose checksum is wrong":         {badSum, "a.tar.gz", verdict.CodeInvalid},
 		"five of a hundred records are unreadable": {zipped(t, append(many(95), bad...)...), "a.zip", verdict.CodeInvalid},

@@ -62,7 +62,7 @@ func (x *Index) mapFile() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: fmt.Sprintf("there are no advisories at %s", x.path),
-			Remedy: "fetch those of your code with: verdict advisories update --ecosystem npm; or import an archive with: verdict advisories import FILE",
+			Remedy: "fetch those of your code with: verdict advisories update npm; or import an archive with: verdict advisories import FILE",
 		}
 	}
 	if err != nil {

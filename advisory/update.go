@@ -19,7 +19,8 @@ import (
 // DefaultBase is where OSV publishes one archive per ecosystem, as <ecosystem>/all.zip.
 const DefaultBase = "https://osv-vulnerabilities.storage.googleapis.com"
 
-const updatePrefix = "osv/" // of the names of sources that Update fetches
+// FetchedPrefix begins the names of the sources that Update fetches.
+const FetchedPrefix = "osv/"
 
 // UpdateOptions say what to fetch.
 type UpdateOptions struct {
@@ -75,7 +76,7 @@ func Update(ctx context.Context, o UpdateOptions) ([]Updated, error) {
 	}
 	if len(o.Ecosystems) == 0 {
 		for _, s := range sources {
-			if e, ok := strings.CutPrefix(s.Name, updatePrefix); ok {
+			if e, ok := strings.CutPrefix(s.Name, FetchedPrefix); ok {
 				o.Ecosystems = append(o.Ecosystems, e)
 			}
 		}
@@ -83,7 +84,7 @@ func Update(ctx context.Context, o UpdateOptions) ([]Updated, error) {
 	if len(o.Ecosystems) == 0 {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: "no ecosystem was ever fetched, and none was named",
-			Remedy: "name those of your code, for example: verdict advisories update --ecosystem Go --ecosystem npm",
+			Remedy: "name those of your code, for example: verdict advisories update Go npm",
 		}
 	}
 	var out []Updated
@@ -116,7 +117,7 @@ func (o UpdateOptions) one(ctx context.Context, base *url.URL, ecosystem string,
 	if ecosystem == "" || !printable(ecosystem, maxID) || strings.ContainsAny(ecosystem, "/\\%?#") || strings.HasPrefix(ecosystem, ".") {
 		return u, &verdict.Error{Code: verdict.CodeUsage, What: fmt.Sprintf("%.64q is no ecosystem", ecosystem), Remedy: "write it as OSV does: Go, npm, PyPI, crates.io, Maven …"}
 	}
-	name, address := updatePrefix+ecosystem, base.JoinPath(ecosystem, "all.zip").String()
+	name, address := FetchedPrefix+ecosystem, base.JoinPath(ecosystem, "all.zip").String()
 	var old Source
 	if i := slices.IndexFunc(sources, func(s Source) bool { return s.Name == name && s.Origin == address }); i >= 0 {
 		old = sources[i]

@@ -354,7 +354,7 @@ func TestWhatMayNotBeAsked(t *testing.T) {
 	}
 	o := p.updating(index)
 	o.Ecosystems = nil
-	if _, err := Update(t.Context(), o); verdict.AsError(err).Code != verdict.CodeUsage || !strings.Contains(verdict.AsError(err).Remedy, "advisories update --ecosystem Go") {
+	if _, err := Update(t.Context(), o); verdict.AsError(err).Code != verdict.CodeUsage || !strings.Contains(verdict.AsError(err).Remedy, "advisories update Go") {
 		t.Errorf("no ecosystem at all: %v", err)
 	}
 	p.serve(zipped(t, entry{"1.json", osv("A-1", "", affects("GitHub Actions", "a/b", events("ECOSYSTEM", "introduced 0")))}), `"x"`)
