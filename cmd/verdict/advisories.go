@@ -2,238 +2,423 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"verdict"
 	"verdict/advisory"
-	"verdict/decisionmap"
 	"verdict/report"
 )
 
 func advisoriesCommand() command {
 	return command{
-		use: "advisories", short: "Fetch, import and list the data about known vulnerabilities",
+		use: "advisories", short: "Fetch, import and list what is publicly known about vulnerable packages",
 		sub: []command{advisoriesUpdateCommand(), advisoriesImportCommand(), advisoriesListCommand(), advisoriesRemoveCommand()},
 	}
 }
 
-// advisoryIndex is the path of the index, in a data directory that exists afterwards. It
-// needs no ledger: data may come first.
-func (a *app) advisoryIndex() (string, error) {
+// indexFile is where the advisories of this machine lie. They need no ledger, and for
+// them none is made; the data directory is made when write says so.
+func (a *app) indexFile(write bool) (string, error) {
 	folder, err := a.dataDir()
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", &verdict.Error{Code: verdict.CodeUnavailable, What: "the data directory " + folder + " cannot be made", Remedy: "make room for it, or name another with --data DIR", Err: err}
+	if write {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return "", &verdict.Error{
+				Code: verdict.CodeUnavailable, What: "the data directory " + folder + " cannot be made",
+				Remedy: "make room for it, or name another with --data DIR", Err: err,
+			}
+		}
 	}
-	return filepath.Join(folder, advisoryFile), nil
+	_, err = os.Stat(filepath.Join(folder, keyFolder))
+	fresh := errors.Is(err, fs.ErrNotExist) // no ledger was begun, so no clock was chosen
+	if write || !fresh || !a.pinned {
+		err = a.checkClock(folder, fresh)
+	} else {
+		err = nil
+	}
+	return filepath.Join(folder, advisoryFile), err
 }
 
-func (a *app) advisoryProgress() func(advisory.Progress) {
-	step := a.progress.phase("reading advisories")
+// advisoryChange is the document verdict.advisories-change/v1: what an import or update
+// did.
+type advisoryChange struct {
+	Schema  string         `json:"schema"`
+	Index   string         `json:"index"` // file
+	Sources []takenSource  `json:"sources"`
+	Failed  []failedSource `json:"failed"` // what was known about them stays
+}
+
+func newAdvisoryChange(index string) *advisoryChange {
+	return &advisoryChange{Schema: "verdict.advisories-change/v1", Index: index, Sources: []takenSource{}, Failed: []failedSource{}}
+}
+
+// takenSource is one source that is in the index now.
+type takenSource struct {
+	advisory.Source
+	State   string        `json:"state"` // imported, fetched, unchanged
+	Bytes   int64         `json:"bytes"` // that travelled
+	Resumed bool          `json:"resumed"`
+	Skipped []skippedFile `json:"skipped"` // the first of those that could not be used
+}
+
+type skippedFile struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+type failedSource struct {
+	Source string       `json:"source"`
+	Code   verdict.Code `json:"code"`
+	What   string       `json:"what"`
+	Remedy string       `json:"remedy"`
+	err    error
+}
+
+func (c *advisoryChange) add(s advisory.Source, state string, skipped []advisory.Skipped) *takenSource {
+	t := takenSource{Source: s, State: state, Skipped: []skippedFile{}}
+	for _, x := range skipped {
+		t.Skipped = append(t.Skipped, skippedFile{x.Name, x.Reason})
+	}
+	c.Sources = append(c.Sources, t)
+	return &c.Sources[len(c.Sources)-1]
+}
+
+func (c *advisoryChange) fail(source string, err error) {
+	err = advisoryError(source, err)
+	e := verdict.AsError(err)
+	c.Failed = append(c.Failed, failedSource{source, e.Code, e.Error(), e.Remedy, err})
+}
+
+// advisoryError gives what the system refused a remedy.
+func advisoryError(source string, err error) error {
+	if e := new(verdict.Error); errors.As(err, &e) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &verdict.Error{
+		Code: verdict.CodeUnavailable, What: report.Neutral(source) + " cannot be taken in", Err: err,
+		Remedy: "make it readable for this user, and the data directory writable; what was known before stays in use",
+	}
+}
+
+// conclude tells what was taken in and what was not. Where nothing was, the failure is
+// the whole answer.
+func (a *app) concludeAdvisories(ctx context.Context, c *advisoryChange) error {
+	a.progress.stop()
+	if len(c.Sources) == 0 && len(c.Failed) == 1 {
+		return c.Failed[0].err
+	}
+	if err := a.emit(c, func(s report.Style) string { return c.text(s, a.now()) }); err != nil {
+		return err
+	}
+	code := 0
+	for _, f := range c.Failed {
+		x := explain(ctx, f.err)
+		tell(a.stderr, x, a.screen)
+		code = max(code, x.Exit)
+	}
+	return exit(code)
+}
+
+// stepper shows what advisory does as phases.
+func (a *app) stepper() func(advisory.Progress) {
+	var last advisory.Progress
+	var step *phase
+	verbs := map[string]string{"download": "fetching ", "read": "reading ", "write": "writing the index with "}
 	return func(p advisory.Progress) {
-		unit := "records"
-		if p.Step == "download" {
-			unit = "bytes"
+		if step == nil || p.Source != last.Source || p.Step != last.Step {
+			step = a.progress.phase(verbs[p.Step] + p.Source)
 		}
-		if p.Total > 0 {
-			step.say("%s: %s %d of %d %s", p.Source, p.Step, p.Done, p.Total, unit)
-		} else {
-			step.say("%s: %s %d %s", p.Source, p.Step, p.Done, unit)
+		last = p
+		switch {
+		case p.Step == "download" && p.Total > 0:
+			step.say("%d of %d MiB", p.Done>>20, p.Total>>20)
+		case p.Step == "download":
+			step.say("%d MiB", p.Done>>20)
+		case p.Step == "read":
+			step.say("%d records", p.Done)
 		}
 	}
 }
 
 func advisoriesImportCommand() command {
 	return command{
-		use: "import SOURCE…", short: "Take in advisories from files, without a network",
-		long: "SOURCE is a folder, zip or tar.gz of OSV records in JSON or YAML, a file of CISA's catalogue of known exploited vulnerabilities (JSON), or of FIRST's EPSS (CSV, also gzipped). " +
-			"A source that was imported before under the same name is replaced; others stay. Old data does not become fresh by being imported: its age counts from --as-of, else from the file's own time.",
-		example: "verdict advisories import osv-npm.zip\nverdict advisories import ./records --covers npm --as-of 2026-11-20T00:00:00Z\nverdict advisories import known_exploited_vulnerabilities.json epss.csv.gz",
-		args:    atLeast(1), formats: textOrJSON,
+		use: "import [SOURCE…]", short: "Take advisories from files",
+		long: "SOURCE is a folder, zip or tar.gz of OSV records in JSON or YAML; --kev names CISA's catalogue of known exploited vulnerabilities, --epss FIRST's scores. No ledger is needed, and nothing goes over the network.\n\n" +
+			"A source is kept under its name, and importing that name again replaces it. Its age counts from --as-of, else from the file's own time or its newest record: an old archive does not become fresh by being imported. " +
+			"What is damaged, holds nothing, lost over 10 % of its records or has over 2 % unreadable ones is refused, ends with 1, and changes nothing. The others are still imported.",
+		example: "verdict advisories import go-vulndb.zip --kev known_exploited_vulnerabilities.json\nverdict advisories import all.zip --name npm --covers npm --as-of 2026-11-20T09:00:00Z",
+		args:    atLeast(0), formats: textOrJSON,
 		setup: func(f *flags) runner {
-			var o advisory.ImportOptions
-			var asOf string
-			f.text(&o.Name, "name", "NAME", "name of the source, to replace it later; default: the file's")
-			f.list(&o.Covers, "covers", "ECOSYSTEM", "ecosystem that the source is complete for, such as npm; repeatable; default: what its records say")
-			f.text(&asOf, "as-of", "TIME", "when the data was taken from its publisher, such as 2026-11-20T00:00:00Z")
-			f.toggle(&o.Force, "force", "take a source that has far fewer records than last time")
-			return func(ctx context.Context, a *app, args []string) error {
-				if asOf != "" {
-					var err error
-					if o.AsOf, err = time.Parse(time.RFC3339, asOf); err != nil {
-						return usage("verdict advisories import --help", "--as-of is not a full time", "write it with its zone, such as 2026-11-20T00:00:00Z")
-					}
-				}
-				if o.Name != "" && len(args) > 1 {
-					return usage("verdict advisories import --help", "--name is for one source, and there are several", "import them one by one, or leave --name out")
-				}
-				return importAdvisories(ctx, a, o, args)
-			}
+			x := &importing{}
+			f.text(&x.kev, "kev", "FILE", "catalogue of known exploited vulnerabilities (JSON)")
+			f.text(&x.epss, "epss", "FILE", "probabilities of exploitation (CSV, may be gzipped)")
+			f.text(&x.name, "name", "NAME", "name to keep a single SOURCE under; default: the file's, without its endings")
+			f.list(&x.covers, "covers", "ECOSYSTEM", "ecosystem that a single SOURCE is complete for; default: those that it has records about alone; repeatable")
+			f.text(&x.asOf, "as-of", "TIME", "when the data was taken from its publisher")
+			f.toggle(&x.force, "force", "take a source that lost over 10 % of its records")
+			return x.run
 		},
 	}
 }
 
-func importAdvisories(ctx context.Context, a *app, o advisory.ImportOptions, sources []string) error {
-	index, err := a.advisoryIndex()
+// importing is one call of advisories import.
+type importing struct {
+	kev, epss, name, asOf string
+	covers                []string
+	force                 bool
+}
+
+const seeImport = "verdict advisories import --help"
+
+func (x *importing) run(ctx context.Context, a *app, args []string) error {
+	o, err := x.options(a, args)
 	if err != nil {
 		return err
 	}
-	o.Now, o.Progress = a.now, a.advisoryProgress()
-	var done []*advisory.Imported
-	for _, source := range sources {
-		got, err := advisory.Import(ctx, source, index, o)
-		if err != nil {
-			return err
-		}
-		done = append(done, got)
+	todo, err := x.plan(args)
+	if err != nil {
+		return err
 	}
-	a.progress.stop()
-	return a.emit(map[string]any{"schema": "verdict.advisories/v1", "imported": done}, func(s report.Style) string {
-		var b strings.Builder
-		for _, i := range done {
-			fmt.Fprintf(&b, "%s: %s\n", report.Neutral(i.Source.Name), taken(i.Source))
-			b.WriteString(skippedText(i.Skipped, i.Source.Counts.Unreadable, s))
+	index, err := a.indexFile(true)
+	if err != nil {
+		return err
+	}
+	c := newAdvisoryChange(index)
+	for _, t := range todo {
+		if t.err == nil {
+			one := o
+			one.Progress = a.stepper()
+			if t.family != advisory.FamilyOSV {
+				one.Name, one.Covers = "", nil
+			}
+			var done *advisory.Imported
+			if done, t.err = advisory.Import(ctx, t.path, index, one); t.err == nil {
+				c.add(done.Source, "imported", done.Skipped)
+				continue
+			}
 		}
-		return b.String()
-	})
+		c.fail(t.path, t.err)
+	}
+	return a.concludeAdvisories(ctx, c)
 }
 
-// taken says in one line what a source holds.
-func taken(s advisory.Source) string {
-	out := fmt.Sprintf("%d records", s.Counts.Records)
-	if len(s.Covers) > 0 {
-		out += " that cover " + strings.Join(s.Covers, ", ")
-	} else if s.Family == advisory.FamilyOSV {
-		out += "; no ecosystem is covered, so packages stay unknown (name it with --covers)"
+func (x *importing) options(a *app, args []string) (advisory.ImportOptions, error) {
+	o := advisory.ImportOptions{Name: x.name, Covers: x.covers, Force: x.force, Now: a.now}
+	switch {
+	case len(args) == 0 && x.kev == "" && x.epss == "":
+		return o, usage(seeImport, "verdict advisories import has nothing to import", "name a folder, zip or tar.gz, or --kev FILE, or --epss FILE")
+	case len(args) != 1 && (x.name != "" || len(x.covers) > 0):
+		return o, usage(seeImport, fmt.Sprintf("--name and --covers are about one SOURCE, and %d are given", len(args)), "import the sources one by one")
+	case x.asOf == "":
+		return o, nil
 	}
-	if n := s.Counts.NotMatchable; n > 0 {
-		out += fmt.Sprintf("; %d packages about which only git commits are said", n)
+	t, err := time.Parse(time.RFC3339, x.asOf)
+	if err != nil {
+		return o, usage(seeImport, fmt.Sprintf("--as-of is %q, which is not a full time", x.asOf), "write a time with its zone, such as 2026-11-20T09:00:00Z")
 	}
-	return out + "; as of " + s.Confirmed.UTC().Format("2006-01-02 15:04 UTC")
+	if t.After(a.now()) {
+		return o, usage(seeImport, fmt.Sprintf("--as-of is %s, which lies ahead", x.asOf), "give the time at which the data was taken from its publisher")
+	}
+	o.AsOf = t
+	return o, nil
 }
 
-func skippedText(list []advisory.Skipped, all int64, s report.Style) string {
-	var b strings.Builder
-	for _, x := range list {
-		b.WriteString(report.Wrap("  not read: "+report.Neutral(x.Name)+": "+report.Neutral(x.Reason), s.Width, "    ") + "\n")
-	}
-	if rest := all - int64(len(list)); rest > 0 {
-		fmt.Fprintf(&b, "  not read: %d more\n", rest)
-	}
-	return b.String()
+// planned is one file to import, or why it cannot be.
+type planned struct {
+	path   string
+	family advisory.Family
+	err    error
 }
+
+// plan looks at every file before the first is imported: a flag that names the wrong
+// file, and two files of which the second would replace the first, are mistakes of the
+// call.
+func (x *importing) plan(args []string) ([]planned, error) {
+	var out []planned
+	names := map[string]string{}
+	look := func(path, flag string, want advisory.Family) error {
+		p := planned{path: path}
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			p.err = notRegular(path, info.Mode())
+		}
+		var name string
+		if p.err == nil {
+			name, p.family, p.err = advisory.Recognise(path)
+		}
+		if out = append(out, p); p.err != nil {
+			return nil
+		}
+		if want != "" && p.family != want {
+			return usage(seeImport, fmt.Sprintf("%s %s: the file holds %s", flag, path, familyWords[p.family]), fmt.Sprintf("%s is for %s; name this file as a SOURCE", flag, familyWords[want]))
+		}
+		if p.family == advisory.FamilyOSV && x.name != "" {
+			name = x.name
+		}
+		if other, twice := names[name]; twice {
+			return usage(seeImport, fmt.Sprintf("%s and %s would both be kept as %q, and the second would replace the first", other, path, name), "import them one by one, each with a --name of its own")
+		}
+		names[name] = path
+		return nil
+	}
+	for _, path := range args {
+		if err := look(path, "", ""); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range []struct {
+		path, flag string
+		family     advisory.Family
+	}{{x.kev, "--kev", advisory.FamilyKEV}, {x.epss, "--epss", advisory.FamilyEPSS}} {
+		if c.path == "" {
+			continue
+		}
+		if err := look(c.path, c.flag, c.family); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+var familyWords = map[advisory.Family]string{
+	advisory.FamilyOSV: "advisories", advisory.FamilyKEV: "known exploited vulnerabilities", advisory.FamilyEPSS: "probabilities of exploitation",
+}
+
+const seeUpdate = "verdict advisories update --help"
 
 func advisoriesUpdateCommand() command {
 	return command{
-		use: "update [ECOSYSTEM…]", short: "Fetch OSV's published archives, as far as they changed",
-		long: "ECOSYSTEM is OSV's word: Go, npm, PyPI, crates.io, Maven … Without one, those that were fetched before. " +
-			"A download that broke off is continued; an archive that did not change is confirmed and counts as fresh again.",
+		use: "update [ECOSYSTEM…]", short: "Fetch advisories from their publisher, as far as they changed",
+		long: "Fetches the archive that OSV publishes of each ECOSYSTEM: Go, npm, PyPI, crates.io, Maven and others, as OSV writes them. Where none is named it is those that were fetched before, and the first time those of this repository's lockfiles. " +
+			"An archive that has not changed is confirmed, and not fetched again; a download that broke off is continued.\n\n" +
+			"Where one ecosystem fails the others are still updated, and the command ends with 1; what was known about it stays in use until it is stale.",
 		example: "verdict advisories update Go npm\nverdict advisories update",
 		args:    atLeast(0), formats: textOrJSON,
 		setup: func(f *flags) runner {
-			var o advisory.UpdateOptions
-			f.text(&o.Base, "url", "URL", "where the archives are; default: OSV's own place")
-			f.toggle(&o.Force, "force", "take an archive that has far fewer records than last time")
+			o := &advisory.UpdateOptions{}
+			f.list(&o.Ecosystems, "ecosystem", "NAME", "ecosystem to fetch beside those named, for the configuration file; repeatable")
+			f.add(addressValue(&o.Base), "url", "", "where <ecosystem>/all.zip lies; default: OSV's storage")
+			f.toggle(&o.Force, "force", "take an archive that lost over 10 % of its records")
 			return func(ctx context.Context, a *app, args []string) error {
-				if a.config.Offline {
-					return usage("verdict advisories update --help", "--offline forbids the connection that an update is", "leave --offline out, or import an archive with verdict advisories import FILE")
-				}
-				var err error
-				if o.Index, err = a.advisoryIndex(); err != nil {
-					return err
-				}
-				o.Ecosystems, o.Now, o.Progress = args, a.now, a.advisoryProgress()
-				done, failed := advisory.Update(ctx, o)
-				a.progress.stop()
-				err = a.emit(map[string]any{"schema": "verdict.advisories/v1", "updated": done}, func(s report.Style) string { return updatedText(done, s) })
-				if failed != nil {
-					return failed
-				}
-				return err
+				one := *o
+				one.Ecosystems = append(slices.Clone(args), o.Ecosystems...)
+				return a.updateAdvisories(ctx, one)
 			}
 		},
 	}
 }
 
-func updatedText(done []advisory.Updated, s report.Style) string {
-	var b strings.Builder
-	for _, u := range done {
-		how := fmt.Sprintf("%d bytes fetched", u.Bytes)
-		if u.NotModified {
-			how = "nothing new"
-		} else if u.Resumed {
-			how += ", an earlier download continued"
-		}
-		fmt.Fprintf(&b, "%s: %s; %s\n", report.Neutral(u.Ecosystem), how, taken(u.Source))
-		b.WriteString(skippedText(u.Skipped, u.Source.Counts.Unreadable, s))
+func (a *app) updateAdvisories(ctx context.Context, o advisory.UpdateOptions) error {
+	if a.config.Offline {
+		return usage(seeUpdate, "--offline forbids every connection, and an update is one", "leave --offline out, or bring the archives in files: verdict advisories import FILE")
 	}
-	return b.String()
+	index, err := a.indexFile(true)
+	if err != nil {
+		return err
+	}
+	if len(o.Ecosystems) == 0 {
+		if o.Ecosystems, err = a.neededHere(ctx, index); err != nil {
+			return err
+		}
+	}
+	o.Index, o.Now, o.Progress = index, a.now, a.stepper()
+	done, err := advisory.Update(ctx, o)
+	c := newAdvisoryChange(index)
+	for _, u := range done {
+		state := "fetched"
+		if u.NotModified {
+			state = "unchanged"
+		}
+		t := c.add(u.Source, state, u.Skipped)
+		t.Bytes, t.Resumed = u.Bytes, u.Resumed
+	}
+	var many interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+	case errors.As(err, &many) && ctx.Err() == nil:
+		for _, e := range many.Unwrap() {
+			c.fail(failedEcosystem(e), e)
+		}
+	default:
+		return advisoryError("the publisher's archive", err)
+	}
+	return a.concludeAdvisories(ctx, c)
 }
 
-func advisoriesListCommand() command {
-	return command{
-		use: "list", short: "List the sources, what they cover, and whether they are fresh",
-		formats: textOrJSON,
-		setup: runs(func(_ context.Context, a *app, _ []string) error {
-			path, err := a.advisoryIndex()
-			if err != nil {
-				return err
-			}
-			index, err := advisory.Open(path)
-			if err != nil {
-				return err
-			}
-			defer index.Close()
-			if err := index.Verify(); err != nil {
-				return err
-			}
-			maxAge := time.Duration(decisionmap.Builtin().Sources["advisories"].MaxAge)
-			db, sources := index.Database(), index.Sources()
-			return a.emit(map[string]any{"schema": "verdict.advisories/v1", "database": db, "sources": sources, "exploited_known": index.KnowsExploited()}, func(s report.Style) string {
-				rows := [][]string{{"source", "records", "covers", "as of"}}
-				for _, x := range sources {
-					age := a.now().Sub(x.Confirmed)
-					state := "fresh"
-					if age > maxAge {
-						state = "STALE"
-					}
-					covers := strings.Join(x.Covers, ", ")
-					if x.Family != advisory.FamilyOSV {
-						covers = string(x.Family)
-					} else if covers == "" {
-						covers = "nothing: its packages stay unknown"
-					}
-					rows = append(rows, []string{report.Neutral(x.Name), fmt.Sprint(x.Counts.Records), covers, x.Confirmed.UTC().Format(time.DateOnly) + ", " + state})
-				}
-				out := report.Table(rows, s.Width, "")
-				if !index.KnowsExploited() {
-					out += "Which vulnerabilities are exploited is not known: import CISA's catalogue with verdict advisories import FILE.\n"
-				}
-				return out
-			})
-		}),
+// ecosystemOf is which ecosystem a lockfile is about, by its name.
+var ecosystemOf = map[string]string{
+	"go.mod": "Go", "go.sum": "Go", "package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "requirements.txt": "PyPI", "Cargo.lock": "crates.io", "pom.xml": "Maven",
+}
+
+// neededHere lists the ecosystems of the lockfiles of the repository in this folder,
+// where nothing was ever fetched.
+func (a *app) neededHere(ctx context.Context, index string) ([]string, error) {
+	if x, err := advisory.Open(index); err == nil {
+		fetched := slices.ContainsFunc(x.Sources(), func(s advisory.Source) bool { return strings.HasPrefix(s.Name, advisory.FetchedPrefix) })
+		if err := x.Close(); err != nil || fetched {
+			return nil, err
+		}
 	}
+	repo, err := repository(ctx, ".")
+	if err != nil || repo == nil {
+		return nil, err
+	}
+	found, err := lookAround(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, f := range found.Lockfiles {
+		if e := ecosystemOf[path.Base(f)]; e != "" {
+			out = append(out, e)
+		}
+	}
+	slices.Sort(out)
+	if out = slices.Compact(out); len(out) > 0 {
+		fmt.Fprintf(a.stderr, "verdict: fetching what the lockfiles of this repository need: %s\n", strings.Join(out, ", "))
+	}
+	return out, nil
+}
+
+// failedEcosystem is the name in an error of advisory.Update, which is: update "Go": why.
+func failedEcosystem(err error) string {
+	quoted, bad := strconv.QuotedPrefix(strings.TrimPrefix(err.Error(), "update "))
+	name, unquote := strconv.Unquote(quoted)
+	if bad != nil || unquote != nil {
+		return ""
+	}
+	return name
 }
 
 func advisoriesRemoveCommand() command {
 	return command{
-		use: "remove NAME", short: "Take a source out of the index",
-		args: exactly(1),
+		use: "remove NAME", short: "Take a source out of the advisories, for good",
+		long:    "For a source that another one replaced: as long as it is there, the whole is as old as this part. Ecosystems that no other source is complete for are unknown from then on.",
+		example: "verdict advisories remove go-vulndb",
+		args:    exactly(1), formats: textOrJSON,
 		setup: runs(func(ctx context.Context, a *app, args []string) error {
-			path, err := a.advisoryIndex()
+			index, err := a.indexFile(false)
 			if err != nil {
 				return err
 			}
-			if err := advisory.Forget(ctx, path, args[0]); err != nil {
+			if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
+				_, err := advisory.Open(index) // it says what to do
 				return err
 			}
-			return a.emit(nil, func(report.Style) string { return report.Neutral(args[0]) + " is removed.\n" })
+			if err := advisory.Forget(ctx, index, args[0]); err != nil {
+				return advisoryError(args[0], err)
+			}
+			return a.listAdvisories(ctx)
 		}),
 	}
 }

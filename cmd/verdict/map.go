@@ -52,13 +52,12 @@ func (t mapText) load() (*decisionmap.Map, error) {
 	return decisionmap.Load(t.name(), t.Data)
 }
 
-// findMap reads the file that --map names, else the one in this folder. Without either
-// it is the built-in map, which is said aloud.
+// findMap reads the file that --map names, else the one in this folder, else it is the
+// built-in map.
 func (a *app) findMap() (mapText, error) {
 	file := a.config.Map
 	if file == "" {
 		if _, err := os.Lstat(decisionmap.FileName); errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintf(a.stderr, "verdict: there is no %s in this folder: this is about the built-in map\n", decisionmap.FileName)
 			return mapText{}, nil
 		}
 		file = decisionmap.FileName
@@ -72,6 +71,13 @@ func (a *app) readMap(file string) (mapText, error) {
 	}
 	data, err := a.readInput(file, "the decision map", maxMap)
 	return mapText{file, data}, err
+}
+
+// sayBuiltin says aloud that there was no file.
+func (a *app) sayBuiltin(t mapText) {
+	if t.File == "" {
+		fmt.Fprintf(a.stderr, "verdict: there is no %s in this folder: this is about the built-in map\n", decisionmap.FileName)
+	}
 }
 
 // underRelease reads a repository's map over the organisation map that this machine's
@@ -110,8 +116,8 @@ func seen(t mapText, m *decisionmap.Map, released int64) seenMap {
 	return seenMap{File: t.File, Organization: m.Organization, Digest: m.Digest(), Released: released}
 }
 
-// heading names the map in a line of text.
-func (s seenMap) heading() string {
+// inWords names the map for people.
+func (s seenMap) inWords() string {
 	out := "the built-in map"
 	if s.File != "" {
 		out = report.Neutral(fileName(s.File))
@@ -119,10 +125,15 @@ func (s seenMap) heading() string {
 	if s.Released >= 0 {
 		out += fmt.Sprintf(", over the organisation map released in entry %d", s.Released)
 	}
-	if s.Digest != "" {
-		out += ", digest " + s.Digest.Short()
-	}
 	return out
+}
+
+// heading is the map's line of text.
+func (s seenMap) heading() string {
+	if s.Digest == "" {
+		return s.inWords()
+	}
+	return s.inWords() + ", digest " + s.Digest.Short()
 }
 
 // effectiveMap is the map with everything that a file or a release changes in it.
@@ -131,6 +142,7 @@ func (a *app) effectiveMap(ctx context.Context) (*decisionmap.Map, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.sayBuiltin(t)
 	m, err := t.load()
 	if err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ func (a *app) lint(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	a.sayBuiltin(t)
 	r, err := a.lintMap(ctx, t, rules)
 	if err != nil {
 		return err
