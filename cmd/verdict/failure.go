@@ -22,9 +22,6 @@ func (f *failure) Error() string { return f.err.Error() }
 // Unwrap gives the error without the place.
 func (f *failure) Unwrap() error { return f.err }
 
-// seeing adds the place to look at.
-func seeing(err *verdict.Error, see string) error { return &failure{err, see} }
-
 // usage is the error of a command that was written wrong.
 func usage(see, what, remedy string) error {
 	return &failure{&verdict.Error{Code: verdict.CodeUsage, What: what, Remedy: remedy}, see}

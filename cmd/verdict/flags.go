@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -38,11 +36,6 @@ func (f *flags) toggle(p *bool, name, help string) { f.add(toggleValue(p), name,
 // number declares a flag that is a whole number from low to high.
 func (f *flags) number(p *int64, name, kind, help string, low, high int64) {
 	f.add(numberValue(p, kind, low, high), name, "", help)
-}
-
-// span declares a flag that is a duration from low to high.
-func (f *flags) span(p *time.Duration, name, help string, low, high time.Duration) {
-	f.add(spanValue(p, low, high), name, "", help)
 }
 
 // choice declares a flag that is one of a few words.

@@ -126,7 +126,6 @@ func TestValuesRefuseWhatTheyAreNot(t *testing.T) {
 		text    string
 		toggle  bool
 		n       int64
-		span    time.Duration
 		choice  = "a"
 		address string
 		ref     secret
@@ -135,7 +134,7 @@ func TestValuesRefuseWhatTheyAreNot(t *testing.T) {
 		list    []string
 	)
 	all := map[string]*value{
-		"text": textValue(&text, "X"), "toggle": toggleValue(&toggle), "number": numberValue(&n, "N", 1, 10), "span": spanValue(&span, time.Second, time.Hour),
+		"text": textValue(&text, "X"), "toggle": toggleValue(&toggle), "number": numberValue(&n, "N", 1, 10),
 		"choice": choiceValue(&choice, "alpha", "beta"), "address": addressValue(&address), "secret": secretValue(&ref), "moment": momentValue(&at), "outputs": outputsValue(&outs), "list": listValue(&list, "X"),
 	}
 	for name, v := range all {
@@ -146,7 +145,7 @@ func TestValuesRefuseWhatTheyAreNot(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ kind, in string }{
-		{"toggle", "yes"}, {"toggle", "1"}, {"toggle", "TRUE"}, {"number", "0"}, {"number", "11"}, {"number", "1e1"}, {"span", "5"}, {"span", "2h"}, {"span", "-1s"},
+		{"toggle", "yes"}, {"toggle", "1"}, {"toggle", "TRUE"}, {"number", "0"}, {"number", "11"}, {"number", "1e1"},
 		{"choice", "gamma"}, {"address", "ftp://x"}, {"address", "x"}, {"address", "https://"}, {"address", "https://user:secret@host"},
 		{"secret", "postgres://u:p@h/d"}, {"secret", "file:"}, {"secret", "vault:x"}, {"moment", "yesterday"}, {"moment", "2026-01-31"}, {"moment", "-1"}, {"moment", "2026-01-31T10:00:00"},
 		{"outputs", "=x"}, {"outputs", "json="}, {"outputs", "json= "},
@@ -161,7 +160,7 @@ func TestValuesRefuseWhatTheyAreNot(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ kind, in string }{
-		{"toggle", "true"}, {"number", "10"}, {"span", "90s"}, {"choice", "beta"}, {"address", "https://verdict.example:8443/"}, {"secret", "env:DB"}, {"moment", "4120"}, {"moment", "2026-01-31T18:00:00+02:00"}, {"outputs", "sarif=a=b"}, {"list", "x"}, {"list", "y"},
+		{"toggle", "true"}, {"number", "10"}, {"choice", "beta"}, {"address", "https://verdict.example:8443/"}, {"secret", "env:DB"}, {"moment", "4120"}, {"moment", "2026-01-31T18:00:00+02:00"}, {"outputs", "sarif=a=b"}, {"list", "x"}, {"list", "y"},
 	} {
 		if err := all[c.kind].take(c.in); err != nil {
 			t.Errorf("%s refused %q: %v", c.kind, c.in, err)

@@ -84,7 +84,13 @@ func (a *app) sayBuiltin(t mapText) {
 // ledger holds. released is the entry of that release, -1 where there is none. An
 // organisation's file stays as it is: it is what would be released next.
 func (a *app) underRelease(ctx context.Context, t mapText, m *decisionmap.Map) (out *decisionmap.Map, released int64, err error) {
-	if m.IsOrganisation() || a.mustExist() != nil {
+	asOf := a.config.At.Set
+	switch missing := a.mustExist(); {
+	case asOf && m.IsOrganisation():
+		return nil, -1, usage("", fmt.Sprintf("--at asks for a released map, and %s is an organisation's own", t.name()), "leave --at out, or name no file to see the map that was in force")
+	case asOf && missing != nil:
+		return nil, -1, missing
+	case missing != nil || m.IsOrganisation():
 		return m, -1, nil
 	}
 	w, err := a.openExisting(ctx)
@@ -92,7 +98,11 @@ func (a *app) underRelease(ctx context.Context, t mapText, m *decisionmap.Map) (
 		return nil, -1, err
 	}
 	defer w.close()
-	r, err := w.inForce(ctx, -1)
+	at, err := w.position(ctx)
+	if err != nil {
+		return nil, -1, err
+	}
+	r, err := w.inForce(ctx, at)
 	if err != nil || r == nil {
 		return m, -1, err
 	}
@@ -159,7 +169,7 @@ func mapShowCommand() command {
 		use: "show", short: "Write the whole map, with where each value is from",
 		long:    aboutMap + " Behind each value stands the file and line that says it, or default. The YAML can be used as a map and has the same digest.",
 		example: "verdict map show\nverdict map show --map acme.yaml -o json",
-		formats: []string{"yaml", "json"},
+		formats: []string{"yaml", "json"}, reads: true,
 		setup: runs(func(ctx context.Context, a *app, _ []string) error {
 			m, err := a.effectiveMap(ctx)
 			if err != nil {
@@ -181,7 +191,7 @@ func mapDrawCommand() command {
 		long: aboutMap + " The picture is made from what decides, so it cannot show another architecture. " +
 			"The leadership view shows trust, exposure and the flow of evidence, without the names of tools, clouds and clusters.",
 		example: "verdict map draw\nverdict map draw -o svg=map.svg\nverdict map draw --view leadership -o svg=board.svg",
-		formats: []string{decisionmap.FormatText, decisionmap.FormatSVG},
+		formats: []string{decisionmap.FormatText, decisionmap.FormatSVG}, reads: true,
 		setup: func(f *flags) runner {
 			view := decisionmap.ViewEngineer
 			f.choice(&view, "view", "for whom it is drawn", decisionmap.ViewEngineer, decisionmap.ViewLeadership)

@@ -92,18 +92,6 @@ func numberValue(p *int64, kind string, low, high int64) *value {
 	}}
 }
 
-// spanValue reads a duration of Go's form; a day is 24h.
-func spanValue(p *time.Duration, low, high time.Duration) *value {
-	return &value{kind: "DURATION", show: func() string { return p.String() }, parse: func(s string) error {
-		d, err := time.ParseDuration(s)
-		if err != nil || d < low || d > high {
-			return &badValue{fmt.Sprintf("is %q, which is not a duration from %s to %s", s, low, high), "write a number with its unit, such as 90s, 15m or 720h"}
-		}
-		*p = d
-		return nil
-	}}
-}
-
 func choiceValue(p *string, choices ...string) *value {
 	return &value{kind: strings.Join(choices, "|"), show: func() string { return *p }, parse: func(s string) error {
 		for _, c := range choices {
