@@ -127,17 +127,23 @@ func (e *edge) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 // hashes reads a tree from its tiles in the database. Whatever it gives is proven to be
 // in the tree of the head: a tile that was changed is an error with errTiles.
 func hashes(ctx context.Context, v *store.View, epoch int64, t tlog.Tree) tlog.HashReader {
+	known := map[tlog.Tile][]byte{} // read before, by the same question
 	r := tlog.TileHashReader(t, tileReader{func(want []tlog.Tile) ([][]byte, error) {
-		rows := make([]store.Tile, len(want))
-		for i, w := range want {
-			rows[i] = store.Tile{Level: int64(w.L), N: w.N}
+		var rows []store.Tile
+		for _, w := range want {
+			if known[w] == nil {
+				rows = append(rows, store.Tile{Level: int64(w.L), N: w.N})
+			}
 		}
 		if err := v.Tiles(ctx, epoch, rows); err != nil {
 			return nil, err
 		}
 		data := make([][]byte, len(want))
 		for i, w := range want {
-			if data[i] = rows[i].Data; len(data[i]) < w.W*tlog.HashSize {
+			if known[w] == nil {
+				known[w], rows = rows[0].Data, rows[1:]
+			}
+			if data[i] = known[w]; len(data[i]) < w.W*tlog.HashSize {
 				return nil, fmt.Errorf("%w: tile %s is missing or short", errTiles, TilePath(w))
 			}
 			data[i] = data[i][:w.W*tlog.HashSize]
