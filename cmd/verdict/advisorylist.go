@@ -207,14 +207,14 @@ func recordsText(s advisory.Source) string {
 	if len(s.Covers) > 0 {
 		out += " for " + strings.Join(s.Covers, ", ")
 	}
-	if left := leftOut(c); left != "" {
+	if left := unusedText(c); left != "" {
 		out += "; " + left
 	}
 	return report.Neutral(out)
 }
 
-// leftOut counts what could not be used or compared; empty when all could.
-func leftOut(c advisory.Tally) string {
+// unusedText counts what could not be used or compared; empty when all could.
+func unusedText(c advisory.Tally) string {
 	var out []string
 	for _, x := range []struct {
 		n    int64
