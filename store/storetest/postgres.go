@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,11 +93,21 @@ func (s *server) start() {
 		return
 	}
 	run.Stdout, run.Stderr = log, log
-	if s.err = run.Start(); s.err != nil {
+	dieWithParent(run.SysProcAttr)
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // the wish to die with the parent is one about a thread
+		defer runtime.UnlockOSThread()
+		err := run.Start()
+		started <- err
+		if err == nil {
+			run.Wait()
+		}
+	}()
+	if s.err = <-started; s.err != nil {
 		return
 	}
-	ended := make(chan struct{})
-	go func() { run.Wait(); close(ended) }()
 	s.stop = func() {
 		run.Process.Signal(syscall.SIGQUIT)
 		<-ended
