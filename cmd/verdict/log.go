@@ -181,7 +181,7 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		if p.Index >= 0 {
 			where = fmt.Sprintf("  entry %d: ", p.Index)
 		}
-		out += report.Wrap(where+report.Neutral(p.What), s.Width, "  ") + report.Wrap("  fix: "+p.Remedy, s.Width, "  ")
+		out += report.Wrap(where+report.Neutral(p.What), s.Width, "  ") + "\n" + report.Wrap("  fix: "+p.Remedy, s.Width, "  ") + "\n"
 	}
 	signatures := fmt.Sprintf("%d hold", r.Signatures)
 	if r.Signatures == 0 {

@@ -104,8 +104,8 @@ func replayText(r *decide.Replayed, s report.Style) string {
 	}
 	out := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ")
 	if !r.Same {
-		out += report.Wrap("  first difference: "+report.Neutral(r.Difference), s.Width, "  ")
-		out += report.Wrap("  fix: the record does not follow from its basis: find out who signed entry "+fmt.Sprint(r.Index)+" (verdict why "+d.ID+")", s.Width, "  ")
+		out += report.Wrap("  first difference: "+report.Neutral(r.Difference), s.Width, "  ") + "\n"
+		out += report.Wrap("  fix: the record does not follow from its basis: find out who signed entry "+fmt.Sprint(r.Index)+" (verdict why "+d.ID+")", s.Width, "  ") + "\n"
 	}
 	if !strings.HasSuffix(out, "\n") {
 		out += "\n"
