@@ -6,6 +6,10 @@ SHELL := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.release=$(VERSION)
 
+# Every go command gets the same flags, so that build, tests and lint compile a package once.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 # Two packages at a time: several of them start PostgreSQL or link large programs.
 GOTEST     := go test -p 2 -timeout 15m
 FUZZTIME   ?= 10s
@@ -46,7 +50,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/verdict, stripped and without cgo
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/verdict ./cmd/verdict
+	go build -ldflags '$(LDFLAGS)' -o bin/verdict ./cmd/verdict
 
 demo: build ## the whole journey on an example organisation, offline
 	sh examples/acme/demo.sh bin/verdict
@@ -60,7 +64,7 @@ test: build parts ## every test; installs PostgreSQL from Debian when root
 	VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) ./...
 
 test-long: build parts ## test and test-peers; fails when a single test is skipped
-	@echo "$(GOTEST) -count=1 -v ./..."; VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) -count=1 -v ./... >bin/test.log 2>&1; status=$$?; \
+	@echo "$(GOTEST) -count=1 -v ./..."; VERDICT_LONG=1 VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) -count=1 -v ./... >bin/test.log 2>&1; status=$$?; \
 	grep -E '^(ok|FAIL|---|panic)|^ *--- (FAIL|SKIP)' bin/test.log; \
 	if grep -E -A1 '^ *--- SKIP' bin/test.log; then echo "tests were skipped, see above and bin/test.log"; exit 1; fi; exit $$status
 	$(MAKE) --no-print-directory test-peers
