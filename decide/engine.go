@@ -28,6 +28,8 @@ import (
 type Ledger interface {
 	// Find lists entries, newest first; an empty list means that there is none.
 	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	// Entry gives one entry by its index.
+	Entry(ctx context.Context, index int64) (ledger.Entry, error)
 	// Bundle gives the signed bytes of an entry; an error when they were pruned or are
 	// damaged.
 	Bundle(ctx context.Context, index int64) (*evidence.Bundle, error)
@@ -110,19 +112,25 @@ func (e *Engine) point(id string) (decisionmap.Point, []verdict.Rule, error) {
 			Remedy: "run `verdict map show` for the points that it has",
 		}
 	}
-	var rules []verdict.Rule
-	for _, selector := range point.Policy {
-		found, _ := e.Policy.Select(selector)
-		rules = append(rules, found...)
-	}
+	rules := active(point, e.Policy)
 	if len(rules) == 0 {
 		return point, nil, &verdict.Error{
 			Code: verdict.CodeUnavailable, What: fmt.Sprintf("point %s has no rules in this policy bundle: %s", id, strings.Join(point.Policy, ", ")),
 			Remedy: "run `verdict map lint`: a point is decided once its rules exist",
 		}
 	}
+	return point, rules, nil
+}
+
+// active lists the rules that a point's selectors name in a bundle, by id, each once.
+func active(p decisionmap.Point, b *policy.Bundle) []verdict.Rule {
+	var rules []verdict.Rule
+	for _, selector := range p.Policy {
+		found, _ := b.Select(selector)
+		rules = append(rules, found...)
+	}
 	slices.SortFunc(rules, func(a, b verdict.Rule) int { return strings.Compare(a.ID, b.ID) })
-	return point, slices.CompactFunc(rules, func(a, b verdict.Rule) bool { return a.ID == b.ID }), nil
+	return slices.CompactFunc(rules, func(a, b verdict.Rule) bool { return a.ID == b.ID })
 }
 
 // decision puts the parts together.

@@ -244,6 +244,85 @@ func TestReplayFindsADecisionThatDoesNotFollowFromItsBasis(t *testing.T) {
 	}
 }
 
+// A basis that was forged as a whole contradicts nothing inside itself. What it cannot
+// change is the map, the bundle and the ledger that it names.
+func TestReplayHoldsABasisAgainstItsMapAndTheLedger(t *testing.T) {
+	for want, forge := range map[string]func(d, c map[string]any){
+		"active rules":          func(_, c map[string]any) { c["rules"] = []any{} },
+		"needs":                 func(_, c map[string]any) { c["facts"] = []any{} },
+		"mode":                  func(d, c map[string]any) { d["mode"], c["mode"] = "observe", "observe" },
+		"service":               func(_, c map[string]any) { c["service"] = "another" },
+		"capabilities digest":   func(d, _ map[string]any) { d["digests"].(map[string]any)["capabilities"] = "sha256:0" },
+		"point ci.secrets of":   func(d, _ map[string]any) { d["digests"].(map[string]any)["map"] = "sha256:0" },
+		"evidence in entry":     func(d, _ map[string]any) { d["evidence"].([]any)[0].(map[string]any)["digest"] = "sha256:0" },
+		"evidence of the input": func(d, _ map[string]any) { d["evidence"] = []any{} },
+	} {
+		t.Run(want, func(t *testing.T) {
+			h := newHouse(t, "")
+			h.report("local", leaked())
+			d := h.decide("ci.secrets")
+			_, original, err := h.ledger.DecisionStatement(h.ctx, d.ID, ledger.Now)
+			must(t, err)
+			var predicate map[string]any
+			must(t, original.Decode(&predicate))
+			basis := predicate["basis"].(map[string]any)
+			predicate["id"] = "d-forged"
+			basis["input"].(map[string]any)["decision"].(map[string]any)["id"] = "d-forged"
+			forge(predicate, basis["case"].(map[string]any))
+			s, err := evidence.New(verdict.KindDecision, original.Subjects, predicate, verdict.Context{At: h.now, Point: d.Point}, rand.Reader)
+			must(t, err)
+			h.append("local", s)
+			if out := h.replay("d-forged"); out.Same || !strings.HasPrefix(out.Difference, want) {
+				t.Fatalf("the difference is %q", out.Difference)
+			}
+		})
+	}
+}
+
+// A result of somebody else's test has to say that it passed, and a report of ours is
+// not one: with either, missing evidence would read as verified.
+func TestANeedForTestResultsIsMetByAPassOfTheirsAlone(t *testing.T) {
+	const chart = "schema: verdict/v1\nsources: {tests: {kinds: [test-result]}}\ntrust:\n  - {name: all, key: local, kinds: [secrets, test-result], services: [\"*\"], environments: []}\npoints:\n  - {id: ci.secrets, needs: [secrets, test-result]}\n"
+	state := func(h *house, predicate any) {
+		s, err := evidence.New(verdict.KindTestResult, []verdict.Subject{commit}, predicate, verdict.Context{At: h.now}, rand.Reader)
+		must(h.t, err)
+		h.append("local", s)
+	}
+	for name, tc := range map[string]struct {
+		state   func(h *house)
+		outcome verdict.Outcome
+	}{
+		"none was stated":      {func(*house) {}, verdict.Deny},
+		"a pass was stated":    {func(h *house) { state(h, map[string]any{"result": "PASSED", "configuration": []any{}}) }, verdict.Allow},
+		"a fail was stated":    {func(h *house) { state(h, map[string]any{"result": "FAILED", "configuration": []any{}}) }, verdict.Deny},
+		"a warning was stated": {func(h *house) { state(h, map[string]any{"result": "WARNED", "configuration": []any{}}) }, verdict.Deny},
+		"no result was stated": {func(h *house) { state(h, map[string]any{"configuration": []any{}}) }, verdict.Deny},
+		"a fail followed the pass": {func(h *house) {
+			state(h, map[string]any{"result": "PASSED", "configuration": []any{}})
+			state(h, map[string]any{"result": "FAILED", "configuration": []any{}})
+		}, verdict.Deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, chart)
+			h.report("local", clean("secrets"))
+			tc.state(h)
+			if d := h.decide("ci.secrets"); d.Outcome != tc.outcome {
+				t.Fatalf("outcome %s, want %s: %+v", d.Outcome, tc.outcome, d.Reasons)
+			}
+		})
+	}
+}
+
+func TestAFindingWithoutItsVulnerabilityIsNotPassedOver(t *testing.T) {
+	h := newHouse(t, "")
+	r := h.vulnerable("4.17.21", time.Hour)
+	r.Hits[0].Vulnerability = nil
+	h.report("local", r)
+	if d := h.decide("ci.vulnerabilities"); d.Exit() != 1 || len(d.Errors) == 0 {
+		t.Fatalf("exit %d with errors %v", d.Exit(), d.Errors)
+	}
+}
+
 func cleanInput(d map[string]any) {
 	input := d["basis"].(map[string]any)["input"].(map[string]any)
 	input["checks"].(map[string]any)["secrets"].(map[string]any)["failed"] = []any{}

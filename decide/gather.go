@@ -57,9 +57,15 @@ func (e *Engine) service(r Request) policy.Service {
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
 // known, and writes it into the input.
 func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, now time.Time, g *gathered) error {
-	all, err := e.statements(ctx, r, need.Kind)
+	all, cut, err := e.statements(ctx, r, need.Kind)
 	if err != nil {
 		return err
+	}
+	if cut {
+		g.faults = append(g.faults, verdict.Fault{
+			Code: "evidence.too-many", What: fmt.Sprintf("%s was stated %d times or more about this subject, more than are weighed", need.Kind, perNeed),
+			Remedy: "find out who states it over and over: verdict trail " + string(r.Subject.Digest),
+		})
 	}
 	counts, aside := choose(all)
 	f := Fact{
@@ -116,13 +122,12 @@ func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
 
 // statements lists what was said about the subject for a need: a check's reports, the
 // decisions of an earlier point, or statements of a kind.
-func (e *Engine) statements(ctx context.Context, r Request, need string) ([]Stated, error) {
+func (e *Engine) statements(ctx context.Context, r Request, need string) (out []Stated, cut bool, err error) {
 	kind, check, point := e.Map.Evidence(need)
 	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: kind, Point: point, At: ledger.Now, Limit: perNeed})
 	if err != nil {
-		return nil, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
+		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
 	}
-	var out []Stated
 	for _, entry := range entries {
 		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry, need, r)}
 		if kind == verdict.KindDecision && entry.Foreign {
@@ -138,7 +143,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string) ([]Stat
 			out = append(out, s)
 		}
 	}
-	return out, nil
+	return out, len(entries) == perNeed, nil
 }
 
 // read takes what the statement says of its subject. It is false for a statement of the
@@ -158,11 +163,45 @@ func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
 		return true
 	}
 	report, ok := evidence.ReportOf(statement)
-	if check != "" && (!ok || report.Check != check) {
+	switch {
+	case check != "" && (!ok || report.Check != check):
 		return false
-	}
-	if ok {
+	case check == "" && ok && statement.Kind() == verdict.KindTestResult:
+		return false // a check of ours answers the need of its own name, and no other
+	case ok:
 		s.Report, s.Fails = report, len(report.Hits) > 0 || !report.Complete
+		s.Unreadable = incoherent(report)
+	default:
+		s.Fails = !passed(statement)
+	}
+	return true
+}
+
+// incoherent says why a report cannot be judged as it stands; "" when it can.
+func incoherent(r *verdict.Report) string {
+	if r.Check != string(verdict.KindVulnerabilities) {
+		return ""
+	}
+	for _, h := range r.Hits {
+		if h.Vulnerability == nil {
+			return fmt.Sprintf("its finding %.80q names no vulnerability", h.Key)
+		}
+	}
+	return ""
+}
+
+// passed reads the result that predicates of others state: in-toto test results and
+// verification summaries. A kind that states no result says nothing against its subject.
+func passed(s *evidence.Statement) bool {
+	var p struct {
+		Result             string `json:"result"`
+		VerificationResult string `json:"verificationResult"`
+	}
+	switch s.Kind() {
+	case verdict.KindTestResult:
+		return s.Decode(&p) == nil && p.Result == "PASSED"
+	case verdict.KindVSA:
+		return s.Decode(&p) == nil && p.VerificationResult == "PASSED"
 	}
 	return true
 }
@@ -196,6 +235,8 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 		f.State, f.Why = verdict.StateUnknown, "the statement cannot be read: "+s.Unreadable
 	case s.Report != nil && !s.Report.Complete:
 		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
+	case s.Report == nil && s.Fails:
+		f.State, f.Why = verdict.StateFailed, "what was stated speaks against the subject"
 	case maxAge > 0 && age(s, now) > maxAge:
 		f.State = verdict.StateStale
 		f.Why = fmt.Sprintf("its data is from %s, older than %s allows", dataTime(s).Format(time.DateOnly), days(maxAge))

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"verdict"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/policy"
@@ -21,15 +22,24 @@ import (
 type Replayer struct {
 	Ledger Ledger
 
-	mu      sync.Mutex // guards bundles
+	mu      sync.Mutex // guards bundles and maps
 	bundles map[verdict.Digest]*policy.Bundle
+	maps    map[verdict.Digest]*chart
+}
+
+// chart is a map with the digests that each of its decisions is held against.
+type chart struct {
+	*decisionmap.Map
+	digest verdict.Digest
+	points map[string]verdict.Digest
 }
 
 // Replayed is what a replay found.
 type Replayed struct {
 	Decision verdict.Decision `json:"decision"` // as recorded
 	Index    int64            `json:"index"`
-	Again    Conclusion       `json:"again"` // as computed now
+	Signer   string           `json:"signer"` // the enrolled key that signed the record
+	Again    Conclusion       `json:"again"`  // as computed now
 	Result   verdict.Digest   `json:"result"`
 	// Engine is the engine of this program; it may be newer than the decision's.
 	Engine string `json:"engine"`
@@ -47,7 +57,7 @@ func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*
 	}
 	out, err := r.again(ctx, s)
 	if out != nil {
-		out.Index = entry.Index
+		out.Index, out.Signer = entry.Index, entry.Signer
 	}
 	return out, err
 }
@@ -81,7 +91,12 @@ func (r *Replayer) again(ctx context.Context, s *evidence.Statement) (*Replayed,
 	}
 	out.Again = Conclude(rec.Basis.Case, *ev)
 	out.Result = resultDigest(out.Again)
-	out.Difference = difference(d, rec.Basis, sha256Of(input), b, out)
+	if out.Difference, err = r.unfounded(ctx, d, rec.Basis, in, b); err != nil {
+		return nil, err
+	}
+	if out.Difference == "" {
+		out.Difference = difference(d, rec.Basis, sha256Of(input), b, out)
+	}
 	out.Same = out.Difference == ""
 	return out, nil
 }
@@ -108,15 +123,90 @@ func (r *Replayer) bundle(ctx context.Context, d verdict.Decision, blob verdict.
 	return b, nil
 }
 
+// unfounded names the first thing in which a basis is not the one of its decision: a
+// record whose rules, needs or mode are not those of its point in its map, whose case or
+// input is about something else, or which names evidence that is not in the ledger.
+func (r *Replayer) unfounded(ctx context.Context, d verdict.Decision, b Basis, in *policy.Input, p *policy.Bundle) (string, error) {
+	m, err := r.chart(ctx, d, b.Blobs.Map)
+	if err != nil {
+		return "", err
+	}
+	point, ok := m.Point(d.Point)
+	if !ok || m.digest != d.Digests.Map || m.points[d.Point] != d.Digests.Point {
+		return fmt.Sprintf("point %s of map %s is not that of the recorded map %s", d.Point, d.Digests.Map, m.digest), nil
+	}
+	rules, needs, facts := []string{}, []string{}, []string{}
+	for _, x := range active(point, p) {
+		rules = append(rules, x.ID)
+	}
+	for _, n := range point.Needs {
+		needs = append(needs, n.Kind)
+	}
+	for _, f := range b.Case.Facts {
+		facts = append(facts, f.Need)
+	}
+	c := b.Case
+	for _, found := range []string{
+		differ("active rules", rules, c.Rules), differ("needs", needs, facts), differ("mode", point.ModeAt(d.At), c.Mode),
+		differ("point", d.Point, c.Point), differ("layer", point.Layer, c.Layer), differ("service", d.Service, c.Service),
+		differ("environment", d.Environment, c.Environment), differ("time", d.At, c.At), differ("policy digest", d.Digests.Policy, c.Policy),
+		differ("capabilities digest", d.Digests.Capabilities, p.Capabilities()), differ("decision of the input", d.ID, in.Decision.ID),
+		differ("subject of the input", d.Subject.Digest, in.Subject.Digest), differ("point of the input", d.Point, in.Decision.Point),
+		differ("evidence of the input", len(d.Evidence), len(in.Evidence)),
+	} {
+		if found != "" {
+			return found, nil
+		}
+	}
+	for _, ref := range d.Evidence {
+		entry, err := r.Ledger.Entry(ctx, ref.Index)
+		if err != nil {
+			return "", fmt.Errorf("evidence of decision %s: %w", d.ID, err)
+		}
+		if entry.Digest != ref.Digest || entry.Producer != ref.Producer || entry.Kind != ref.Kind {
+			return differ(fmt.Sprintf("evidence in entry %d", ref.Index), ref, entry.Ref()), nil
+		}
+	}
+	return "", nil
+}
+
+// chart gives the map of a decision.
+func (r *Replayer) chart(ctx context.Context, d verdict.Decision, blob verdict.Digest) (*chart, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m, ok := r.maps[blob]; ok {
+		return m, nil
+	}
+	content, err := r.Ledger.Blob(ctx, blob)
+	if err != nil {
+		return nil, fmt.Errorf("map of decision %s: %w", d.ID, err)
+	}
+	m, err := decisionmap.Load("map of decision "+d.ID, content)
+	if err != nil {
+		return nil, fmt.Errorf("map of decision %s: %w", d.ID, err)
+	}
+	c := &chart{Map: m, digest: m.Digest(), points: map[string]verdict.Digest{}}
+	for _, p := range m.Points {
+		c.points[p.ID] = p.Digest()
+	}
+	if r.maps == nil {
+		r.maps = map[verdict.Digest]*chart{}
+	}
+	r.maps[blob] = c
+	return c, nil
+}
+
+// differ says how two values differ; "" when they do not.
+func differ(what string, was, is any) string {
+	if w, i := fmt.Sprint(was), fmt.Sprint(is); w != i {
+		return fmt.Sprintf("%s was %s and is %s", what, w, i)
+	}
+	return ""
+}
+
 // difference names the first thing in which the recorded decision and the one taken
 // again are not the same, from what went in to what came out.
 func difference(d verdict.Decision, b Basis, input verdict.Digest, p *policy.Bundle, out *Replayed) string {
-	differ := func(what string, was, is any) string {
-		if w, i := fmt.Sprint(was), fmt.Sprint(is); w != i {
-			return fmt.Sprintf("%s was %s and is %s", what, w, i)
-		}
-		return ""
-	}
 	again := out.Again
 	for _, found := range []string{
 		differ("policy digest", d.Digests.Policy, p.Digest()),
