@@ -369,3 +369,19 @@ func TestRunThatCannotTakePlace(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// A folder of the repository that looks like a repository hides nothing.
+func TestACommittedGitDirectoryHidesNothing(t *testing.T) {
+	dir, _ := committed(t, map[string]string{"service/leak.env": "api_key=" + generic1 + "\n"})
+	gitIn(t, dir, "init", "-q", "--bare", "service")
+	write(t, dir, "service/info/exclude", "*\n")
+	write(t, dir, "service/config", "[core]\n\tbare = false\n\tworktree = "+filepath.Join(dir, "service")+"\n")
+	_, err := Run(t.Context(), Options{Path: filepath.Join(dir, "service")})
+	var e *verdict.Error
+	if !errors.As(err, &e) || e.Remedy == "" {
+		t.Errorf("the folder passed as a repository: %v", err)
+	}
+	if r := ran(t, dir, Options{}).Reports[0]; len(r.Hits) != 1 || r.Hits[0].Path != "service/leak.env" {
+		t.Errorf("at the top: %+v", r.Hits)
+	}
+}

@@ -29,6 +29,7 @@ var overrides = []string{
 	"core.sshCommand=false", "core.askPass=false", "core.gitProxy=", "credential.helper=",
 	"protocol.allow=never", "diff.external=", "submodule.recurse=false", "log.showSignature=false",
 	"gc.auto=0", "maintenance.auto=false", "core.quotePath=true",
+	"safe.bareRepository=explicit", // a committed folder that looks like a repository is none
 }
 
 // environment replaces what the caller's environment says to git.
@@ -153,6 +154,8 @@ func failure(ctx context.Context, dir, command string, err error, stderr string)
 			Code: verdict.CodeUnavailable, What: "the repository of " + quote(dir) + " belongs to another user, and git does not read it",
 			Remedy: "if you trust it: git config --global --add safe.directory " + shellQuote(owned(stderr, dir)), Err: said,
 		}
+	case strings.Contains(stderr, "safe.bareRepository"):
+		return inGitDirectory(dir, said)
 	case strings.Contains(stderr, "not a git repository"):
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: quote(dir) + " is in no git repository",

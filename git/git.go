@@ -37,7 +37,7 @@ type Repo struct {
 	Root string
 	// Prefix is Dir relative to Root with slashes: "" at the top, else "a/b".
 	Prefix string
-	// Bare is true for a repository without a working tree.
+	// Bare is true for a repository that says it has no working tree (core.bare).
 	Bare bool
 	// Shallow is true when older history was not fetched: then a question about
 	// history that finds nothing is unanswered, not answered with no.
@@ -71,7 +71,37 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.outside(ctx); err != nil {
+		return nil, err
+	}
 	return r, r.read(string(out))
+}
+
+// outside refuses a folder that is a git directory or lies in one. Any change can commit
+// a folder with HEAD, config, objects/ and refs/; git before 2.38 takes it for a
+// repository of its own, whose index and excludes say what there is to read.
+func (r *Repo) outside(ctx context.Context) error {
+	out, err := r.git.run(ctx, r.Dir, call{args: []string{"rev-parse", "--absolute-git-dir"}})
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.FromSlash(strings.TrimSuffix(string(out), "\n")))
+	if err != nil {
+		return unreadable(r.Dir, "its git directory "+quote(string(out))+" cannot be found")
+	}
+	if r.Dir == dir || strings.HasPrefix(r.Dir, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator)) {
+		return inGitDirectory(r.Dir, nil)
+	}
+	return nil
+}
+
+// inGitDirectory is the error for a folder that is a git directory or lies in one.
+func inGitDirectory(dir string, err error) error {
+	return &verdict.Error{
+		Code: verdict.CodeInvalid, What: quote(dir) + " is a git directory, or lies in one: it is no working tree, and what it says of itself is not believed",
+		Remedy: "give the folder that holds the files, not its .git folder; for a bare repository: git --git-dir=" + shellQuote(dir) +
+			" worktree add ../tree; when the folder is part of another repository, run it at that one's top, and remove HEAD, objects and refs from the folder", Err: err,
+	}
 }
 
 // read takes the answers of rev-parse. The superproject's path is printed only inside

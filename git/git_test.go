@@ -172,6 +172,39 @@ func TestWhatCannotBeOpened(t *testing.T) {
 	})
 }
 
+// Any change can commit a folder that looks like a git directory.
+func TestACommittedGitDirectoryIsNoRepository(t *testing.T) {
+	s := newRepo(t)
+	s.commit("service/leak.env", "x")
+	inner := filepath.Join(s.dir, "service")
+	s.git("init", "-q", "--bare", inner)
+	s.write("service/info/exclude", "*\n")
+	s.write("service/deep/b.txt", "b")
+	for name, config := range map[string]string{
+		"bare":                        "[core]\n\tbare = true\n",
+		"with a working tree":         "[core]\n\tbare = false\n\tworktree = " + inner + "\n",
+		"with a working tree outside": "[core]\n\tworktree = " + s.dir + "\n",
+	} {
+		s.write("service/config", config)
+		for _, dir := range []string{"service", "service/deep"} {
+			r, err := Open(t.Context(), filepath.Join(s.dir, dir))
+			if err == nil || errors.Is(err, ErrNotRepository) {
+				t.Fatalf("%s: %s opened as %+v, %v", name, dir, r, err)
+			}
+			remedied(t, err, "git directory")
+		}
+	}
+	// A git before 2.38 knows no safe.bareRepository.
+	old := overrides
+	overrides = slices.DeleteFunc(slices.Clone(old), func(kv string) bool { return strings.HasPrefix(kv, "safe.") })
+	defer func() { overrides = old }()
+	_, err := Open(t.Context(), inner)
+	remedied(t, err, "git directory")
+	if files, err := s.open(".").Files(t.Context()); err != nil || !slices.ContainsFunc(files, func(e Entry) bool { return e.Path == "service/leak.env" }) {
+		t.Errorf("the outer repository: %+v, %v", files, err)
+	}
+}
+
 func TestForeignOwnerNamesTheRemedy(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root to give a folder to another user")
@@ -535,13 +568,16 @@ func TestSubmodulesWorktreesAndBareRepositories(t *testing.T) {
 	}
 	bare := sandbox{t: t, dir: t.TempDir()}
 	bare.git("clone", "-q", "--bare", lib.dir, ".")
-	r := bare.open(".")
+	_, err = Open(t.Context(), bare.dir)
+	remedied(t, err, "worktree add")
+	w.git("config", "core.bare", "true")
+	r := s.open(".")
 	if _, err := r.Head(t.Context()); err != nil || !r.Bare {
 		t.Errorf("bare: %+v, %v", r, err)
 	}
 	_, err = r.Files(t.Context())
 	remedied(t, err, "git worktree add")
-	if e, err := r.Entries(t.Context(), "HEAD"); err != nil || len(e) != 1 {
+	if e, err := r.Entries(t.Context(), "HEAD"); err != nil || len(e) != 3 {
 		t.Errorf("bare entries: %+v, %v", e, err)
 	}
 }
