@@ -94,15 +94,12 @@ func (l *Ledger) fill(tb testing.TB, private *ecdsa.PrivateKey, kind verdict.Kin
 // code beside the database and has the log's key, but not the producer's.
 func Forge(tb testing.TB, l *Ledger, b *evidence.Bundle, public *ecdsa.PublicKey) Entry {
 	tb.Helper()
+	b, err := evidence.ParseBundle(bundleJSON([]byte(strings.Replace(string(b.Payload()), "FAILED", "PASSED", 1)), b.Signature(), b.Hint()))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	s, err := b.Statement()
 	if err != nil {
-		tb.Fatal(err)
-	}
-	b, err = evidence.ParseBundle(bundleJSON([]byte(strings.Replace(string(b.Payload()), "FAILED", "PASSED", 1)), b.Signature(), b.Hint()))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if s, err = b.Statement(); err != nil {
 		tb.Fatal(err)
 	}
 	leaf, err := evidence.Hashedrekord(b, public)

@@ -125,7 +125,6 @@ type rowSums struct {
 	first  []int // of each epoch, its first run
 	sums   []rowSum
 	open   map[rowSum]int64 // position of the row that stands, by key
-	count  int64
 }
 
 func newRowSums(epochs []store.Head) *rowSums {

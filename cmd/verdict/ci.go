@@ -61,14 +61,18 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	judged, err := w.judgeBy(ctx, repo, c.base)
+	base := c.base
+	if base == "" {
+		base = pipelineBase(a.env)
+	}
+	judged, err := w.judgeBy(ctx, repo, base)
 	if err != nil {
 		return err
 	}
 	if judged.Unknown != "" {
 		return &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "the map that judges this change cannot be told: " + judged.Unknown,
-			Remedy: "fetch the whole history (git fetch --unshallow; fetch-depth: 0 in GitHub Actions), then run again",
+			Remedy: "name the branch that it goes to with --base BRANCH, or fetch the whole history (git fetch --unshallow; fetch-depth: 0 in GitHub Actions), then run again",
 		}
 	}
 	service, err := c.serviceOf(ctx, judged.Map, repo)
@@ -245,17 +249,4 @@ func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged j
 		run.Decisions = append(run.Decisions, d)
 	}
 	return run, nil
-}
-
-// pipelineRun names the run of the pipeline that this command is part of; empty outside
-// of one.
-func pipelineRun(env environment) string {
-	for _, v := range []struct{ mark, prefix, id string }{
-		{"GITHUB_ACTIONS", "github", "GITHUB_RUN_ID"}, {"TF_BUILD", "azure-pipelines", "BUILD_BUILDID"}, {"GITLAB_CI", "gitlab", "CI_PIPELINE_ID"},
-	} {
-		if env.get(v.mark) != "" && env.get(v.id) != "" {
-			return v.prefix + ":" + env.get(v.id)
-		}
-	}
-	return ""
 }

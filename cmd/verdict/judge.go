@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -57,8 +59,28 @@ func short(rev string) string {
 	if d, err := verdict.ParseDigest(rev); err == nil {
 		return d.Short()
 	}
-	return rev
+	return rev[:min(len(rev), 12)]
 }
+
+// pipelineBase is what the pipeline says that the change goes to, or stood on before: a
+// branch for a pull or merge request, a commit for a push; "" when it says nothing.
+func pipelineBase(env environment) string {
+	for _, name := range []string{"GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "SYSTEM_PULLREQUEST_TARGETBRANCH", "CI_COMMIT_BEFORE_SHA"} {
+		if v := strings.TrimPrefix(env.get(name), "refs/heads/"); strings.Trim(v, "0") != "" {
+			return v
+		}
+	}
+	var push struct {
+		Before string `json:"before"`
+	}
+	if b, err := readLimited(env.get("GITHUB_EVENT_PATH"), maxEvent); err == nil && json.Unmarshal(b, &push) == nil && strings.Trim(push.Before, "0") != "" {
+		return push.Before
+	}
+	return ""
+}
+
+// maxEvent bounds the event file of a pipeline.
+const maxEvent = 16 << 20
 
 // baseOf is the revision before the change: where the branch left the default branch,
 // or the first parent when the change is on the default branch itself. It is empty

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 
 	"verdict"
+	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -15,7 +17,10 @@ import (
 func logCommand() command {
 	return command{
 		use: "log", short: "Look at, prove and export the transparency log that the evidence is kept in",
-		sub: []command{logCheckpointCommand(), logProofCommand(), logVerifyCommand(), logExportCommand(), logWitnessCommand(), logEpochCommand()},
+		sub: []command{
+			logCheckpointCommand(), logKeyCommand(), logProofCommand(), logVerifyCommand(), logReceiptCommand(),
+			logExportCommand(), logWitnessCommand(), logEpochCommand(),
+		},
 	}
 }
 
@@ -46,17 +51,115 @@ func reading(r func(ctx context.Context, w *workspace, args []string) error) fun
 	})
 }
 
+// checkpointed is a checkpoint with the signatures of witnesses that are under it.
+type checkpointed struct {
+	ledger.Checkpoint
+	Cosigned *ledger.Cosigned `json:"cosigned"` // the largest that a witness signed, null if none did
+}
+
 func logCheckpointCommand() command {
 	return command{
 		use: "checkpoint", short: "Print the signed size and root of the log",
-		long:    "The text is a C2SP tlog-checkpoint: keep it outside of this machine, and nobody can take an entry away unseen.",
+		long: "The text is a C2SP tlog-checkpoint: keep it outside of this machine, and nobody can take an entry away unseen. " +
+			"Signatures of witnesses stand under it while it is the latest.",
 		formats: textOrJSON,
 		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
 			c, err := w.ledger.Checkpoint(ctx)
 			if err != nil {
 				return err
 			}
-			return w.app.emit(c, func(report.Style) string { return c.Note })
+			doc := checkpointed{Checkpoint: c}
+			signed, found, err := w.ledger.Cosigned(ctx)
+			if err != nil {
+				return err
+			}
+			if found {
+				doc.Cosigned = &signed
+			}
+			return w.app.emit(doc, func(report.Style) string {
+				if found && signed.Checkpoint.Origin == c.Origin && signed.Checkpoint.Size == c.Size {
+					return signed.Note
+				}
+				return c.Note
+			})
+		}),
+	}
+}
+
+// logKey is the document verdict.log-key/v1.
+type logKey struct {
+	Schema      string `json:"schema"`
+	Origin      string `json:"origin"`
+	VerifierKey string `json:"verifier_key"`
+	PublicPEM   string `json:"public_pem"`
+}
+
+func logKeyCommand() command {
+	return command{
+		use: "key", short: "Print the key by which others check this log",
+		long: "One line, as C2SP signed-note has it: the log's name, a hash and its public key. Whoever checks checkpoints of this log needs it from you, on a way of its own: " +
+			"another ledger for verdict sync --trust-log, a witness, an auditor.",
+		formats: textOrJSON,
+		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
+			c, err := w.ledger.Checkpoint(ctx)
+			if err != nil {
+				return err
+			}
+			key, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyFile))
+			if err != nil {
+				return err
+			}
+			line, err := evidence.VerifierKey(c.Origin, key.Public())
+			if err != nil {
+				return err
+			}
+			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(key.Public())}
+			return w.app.emit(doc, func(report.Style) string { return line + "\n" })
+		}),
+	}
+}
+
+// receipted is the document verdict.receipted/v1.
+type receipted struct {
+	Schema  string          `json:"schema"`
+	Index   int64           `json:"index"`   // of the receipt; -1: there was nothing to sign for
+	Receipt *ledger.Receipt `json:"receipt"` // null: every entry has one already
+}
+
+func logReceiptCommand() command {
+	return command{
+		use: "receipt", short: "Have the log sign the time of what was recorded since the last receipt",
+		long: "A receipt proves later that entries were there at a time. The log signs one a minute after an entry while it is in use, and with the next entry otherwise: " +
+			"run this after the last command of a day, where nothing follows.",
+		formats: textOrJSON,
+		setup: runs(func(ctx context.Context, a *app, _ []string) error {
+			if err := a.mustExist(); err != nil {
+				return err
+			}
+			w, err := a.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer w.close()
+			e, fresh, err := w.ledger.Receipt(ctx)
+			if err != nil {
+				return err
+			}
+			doc := receipted{Schema: "verdict.receipted/v1", Index: -1}
+			if fresh {
+				doc.Index, doc.Receipt = e.Index, &ledger.Receipt{}
+				err = w.decode(ctx, e.Index, doc.Receipt)
+			}
+			if err != nil {
+				return err
+			}
+			return a.emit(doc, func(report.Style) string {
+				if !fresh {
+					return "Every entry has a receipt already.\n"
+				}
+				r := doc.Receipt
+				return fmt.Sprintf("Signed as entry %d: what was recorded in %s was there at %s.\n", e.Index, entriesText(r.From, r.To), r.At.Format("2006-01-02 15:04:05 MST"))
+			})
 		}),
 	}
 }
@@ -170,6 +273,8 @@ func (a *app) openToInspect(ctx context.Context) (*workspace, error) {
 func verifyText(r ledger.VerifyReport, s report.Style) string {
 	head := "The log holds."
 	switch {
+	case r.Signatures == 0 && r.Verified > 0 && r.Holds():
+		head = "The log holds; its signatures were not checked."
 	case len(r.Problems) > 0:
 		head = "THE LOG DOES NOT HOLD."
 	case len(r.Unchecked) > 0:

@@ -97,6 +97,7 @@ func replayText(r *decide.Replayed, s report.Style) string {
 	}
 	rows := [][]string{
 		{"decision", fmt.Sprintf("%s, entry %d", d.ID, r.Index)},
+		{"signed by", "key " + r.Signer},
 		{"point", d.Point},
 		{"outcome", fmt.Sprintf("%s, enforced as %s", r.Again.Outcome, r.Again.Enforced)},
 		{"result digest", string(r.Result)},

@@ -34,8 +34,32 @@ func lookAt(w io.Writer, env environment) screen {
 	return s
 }
 
-// inPipeline reports whether a pipeline runs us. All that we know set CI, but Azure
-// Pipelines, which sets TF_BUILD.
+// pipelines are the systems that run us in a pipeline, by the variable that each sets,
+// with the one that names the run.
+var pipelines = []struct{ name, mark, run string }{
+	{"github", "GITHUB_ACTIONS", "GITHUB_RUN_ID"}, {"azure-pipelines", "TF_BUILD", "BUILD_BUILDID"}, {"gitlab", "GITLAB_CI", "CI_PIPELINE_ID"},
+	{"jenkins", "JENKINS_URL", "BUILD_TAG"}, {"buildkite", "BUILDKITE", "BUILDKITE_BUILD_ID"}, {"circleci", "CIRCLECI", "CIRCLE_WORKFLOW_ID"},
+	{"teamcity", "TEAMCITY_VERSION", "BUILD_NUMBER"}, {"bitbucket", "BITBUCKET_BUILD_NUMBER", "BITBUCKET_BUILD_NUMBER"}, {"codebuild", "CODEBUILD_BUILD_ID", "CODEBUILD_BUILD_ID"},
+	{"", "CI", ""},
+}
+
+// inPipeline reports whether a pipeline runs us.
 func inPipeline(env environment) bool {
-	return (env.get("CI") != "" && env.get("CI") != "false") || env.get("TF_BUILD") != ""
+	for _, p := range pipelines {
+		if v := env.get(p.mark); v != "" && v != "false" {
+			return true
+		}
+	}
+	return false
+}
+
+// pipelineRun names the run of the pipeline that this command is part of; empty outside
+// of one.
+func pipelineRun(env environment) string {
+	for _, p := range pipelines {
+		if env.get(p.mark) != "" && p.name != "" && env.get(p.run) != "" {
+			return p.name + ":" + env.get(p.run)
+		}
+	}
+	return ""
 }

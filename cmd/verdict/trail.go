@@ -122,7 +122,7 @@ func kindOfSubject(d verdict.Digest) verdict.SubjectKind {
 
 // about lists what was said of one subject, oldest first.
 func (t *trailer) about(ctx context.Context, d verdict.Digest, side report.Side) ([]report.TrailNode, error) {
-	entries, err := t.w.ledger.Find(ctx, ledger.Query{Subject: d, At: t.at})
+	entries, err := t.w.findAll(ctx, ledger.Query{Subject: d, At: t.at})
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ type provenance struct {
 
 // builds reads the provenance statements of the log, which join changes and artifacts.
 func (t *trailer) builds(ctx context.Context) ([]provenance, error) {
-	entries, err := t.w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindProvenance, At: t.at})
+	entries, err := t.w.findAll(ctx, ledger.Query{Kind: verdict.KindProvenance, At: t.at})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/evidence"
@@ -103,7 +104,11 @@ func (w *workspace) explain(ctx context.Context, r ledger.DecisionRow, at ledger
 		if err != nil {
 			return c, err
 		}
-		e.State = stateOf(*d, e)
+		need := ""
+		if read != nil {
+			need = read.Check
+		}
+		e.State = stateOf(*d, e, need)
 		c.Evidence = append(c.Evidence, e)
 		if read != nil {
 			c.Reports = append(c.Reports, *read)
@@ -154,12 +159,15 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 
 // stateOf says how a statement counted: a fault of the decision about its check is
 // stronger than that the statement itself is sound.
-func stateOf(d verdict.Decision, e report.Evidence) verdict.State {
-	if e.State != verdict.StateVerified {
+func stateOf(d verdict.Decision, e report.Evidence, need string) verdict.State {
+	if e.State != verdict.StateVerified || need == "" {
 		return e.State
 	}
 	for _, s := range []verdict.State{verdict.StateFailed, verdict.StateStale, verdict.StateUnknown} {
-		if slices.ContainsFunc(d.Errors, func(f verdict.Fault) bool { return f.Code == "check."+string(s) }) {
+		about := func(f verdict.Fault) bool {
+			return f.Code == "check."+string(s) && strings.HasPrefix(f.What, need+": ")
+		}
+		if slices.ContainsFunc(d.Errors, about) {
 			return s
 		}
 	}

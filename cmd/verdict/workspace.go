@@ -207,8 +207,7 @@ func openLogKey(path string) (*evidence.LogKey, error) {
 	return key, err
 }
 
-// firstUse enrols the machine's own key in a ledger that knows no key, and records which
-// policy bundle this program carries whenever it is another one.
+// firstUse enrols the machine's own key in a ledger that knows no key.
 func (w *workspace) firstUse(ctx context.Context) error {
 	keys, err := w.ledger.Standing(ctx, verdict.KindKey, "", ledger.Now)
 	if err != nil {
@@ -325,9 +324,25 @@ func bind(m *decisionmap.Map, rules *policy.Bundle) error {
 	return decisionmap.Bind(m, rules)
 }
 
+// findAll pages through what a query chooses, newest first: a list with its end cut off
+// would look like one without that part.
+func (w *workspace) findAll(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) {
+	var all []ledger.Entry
+	for {
+		page, err := w.ledger.Find(ctx, q)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all, q.Before = append(all, page...), page[len(page)-1].Index
+		if q.Before == 0 { // as a bound it would mean everything once more
+			return all, nil
+		}
+	}
+}
+
 // keyHistory folds the key events that stand in the ledger at a position.
 func (w *workspace) keyHistory(ctx context.Context, at ledger.Position) (*identity.History, error) {
-	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindKey, At: at})
+	entries, err := w.findAll(ctx, ledger.Query{Kind: verdict.KindKey, At: at})
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +365,7 @@ func (w *workspace) keyHistory(ctx context.Context, at ledger.Position) (*identi
 
 // keyNames gives for each enrolled key id the person it is enrolled for.
 func (w *workspace) keyNames(ctx context.Context) (map[string]string, error) {
-	h, err := w.keyHistory(ctx, ledger.Now)
+	h, err := w.ledger.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -381,7 +396,11 @@ func (w *workspace) position(ctx context.Context) (ledger.Position, error) {
 	case !at.Set:
 		return ledger.Now, nil
 	case at.Time.IsZero():
-		return ledger.Position(at.Size), nil
+		size, err := w.size(ctx, ledger.Now)
+		if err == nil && at.Size > size {
+			err = usage("verdict log checkpoint", fmt.Sprintf("--at %d is beyond the log, which holds %d entries", at.Size, size), "give a size that it had, or a time")
+		}
+		return ledger.Position(at.Size), err
 	}
 	return w.ledger.PositionAt(ctx, at.Time)
 }
