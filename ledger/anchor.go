@@ -206,7 +206,7 @@ func (a *anchor) close() error {
 
 // agree holds a head against the anchor: as large, and with the anchor's tree inside.
 func (l *Ledger) agree(ctx context.Context, v *store.View, head store.Head, s seen) error {
-	if err := l.anchor.ended(head); err != nil || !s.known {
+	if err := closedBefore(l.o.AnchorDir, head); err != nil || !s.known {
 		return err
 	}
 	return continues(ctx, v, head, s.anchor, "the anchor "+l.anchor.path)

@@ -221,9 +221,15 @@ func TestARestoredBackupGoesOnUnderANewOrigin(t *testing.T) {
 	// The same backup once more: that origin is closed, and the second log has grown.
 	copyFolder(t, filepath.Join(b.folder, "backup"), data)
 	_, err = b.try(nil)
-	if err == nil {
-		t.Fatal("a closed log was opened")
+	refusedByAnchor(t, err, "was closed")
+	l, err = b.try(func(o *ledger.Options) { o.Inspect = true })
+	if err != nil {
+		t.Fatal(err)
 	}
+	if r, err = l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || r.Anchor != "refuses" || r.Holds() {
+		t.Errorf("a closed log holds: %+v, %v", r, err)
+	}
+	l.Close()
 	third := b.newEpoch(t)
 	if third.LostTo != 27 || third.Previous != second.Origin || third.Checkpoint != c.Note {
 		t.Errorf("%+v", third)
@@ -263,6 +269,20 @@ func TestALogWhoseKeyIsLostGoesOnUnderANewOrigin(t *testing.T) {
 	if _, err := b.try(func(o *ledger.Options) { o.LogKey = other.log }); verdict.AsError(err).Code != verdict.CodeConflict {
 		t.Fatalf("another log key: %v", err)
 	}
+	// A key that is not there hides no database that was set back.
+	data := filepath.Dir(b.database())
+	copyFolder(t, data, filepath.Join(b.folder, "today"))
+	tamper(t, b, `DELETE FROM entry WHERE seq = 5`, `DELETE FROM subject WHERE from_seq = 5`, `DELETE FROM register WHERE from_seq = 5`, `UPDATE log SET size = 5`)
+	l, err := b.try(func(o *ledger.Options) { o.LogKey, o.Inspect = other.log, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || r.Anchor != "refuses" || r.Holds() {
+		t.Errorf("set back, and without its key: %+v, %v", r, err)
+	}
+	l.Close()
+	copyFolder(t, filepath.Join(b.folder, "today"), data)
+
 	e := b.newEpoch(t)
 	if e.LostFrom != e.LostTo || e.Continues != "yes" {
 		t.Errorf("%+v", e)

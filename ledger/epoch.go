@@ -95,9 +95,9 @@ func writeMark(dir, closed string, h store.Head) error {
 	return nil
 }
 
-// ended reports that the epoch of the head was closed before.
-func (a *anchor) ended(h store.Head) error {
-	m, err := readMark(filepath.Dir(a.path), h.Origin)
+// closedBefore reports that the epoch of the head was closed before.
+func closedBefore(dir string, h store.Head) error {
+	m, err := readMark(dir, h.Origin)
 	if err != nil || m == nil {
 		return err
 	}

@@ -142,6 +142,11 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 		return err
 	}
 	if l.signer, err = checkpointSigner(l.o.LogKey, head); err != nil {
+		// A database from before the open epoch goes with an older key: it is the database
+		// that is wrong then.
+		if ended := closedBefore(l.o.AnchorDir, head); ended != nil {
+			err = ended
+		}
 		if err = l.refuse(err); err != nil {
 			return err
 		}
@@ -188,7 +193,8 @@ func (l *Ledger) refuse(err error) error {
 	if !l.o.Inspect || !errors.Is(err, ErrAnchor) && !errors.Is(err, errLogKey) {
 		return err
 	}
-	if l.refusal == nil {
+	// What the anchor says is worse than a key that is not there.
+	if l.refusal == nil || errors.Is(l.refusal, errLogKey) && errors.Is(err, ErrAnchor) {
 		l.refusal = err
 	}
 	return nil

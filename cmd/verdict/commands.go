@@ -16,6 +16,7 @@ func commands() []command {
 		whyCommand(),
 		trailCommand(),
 		logCommand(),
+		syncCommand(),
 		mapCommand(),
 		policyCommand(),
 		advisoriesCommand(),

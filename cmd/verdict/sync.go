@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"verdict"
+	"verdict/report"
+)
+
+// verifiedTime is what a key history of another log has for its times: validity goes by
+// position, and the times of another log are its own word.
+var verifiedTime time.Time
+
+func syncCommand() command {
+	return command{
+		use: "sync", short: "Send what this ledger recorded to another one",
+		long: "Each entry of this ledger that the other one does not have is recorded there as evidence of others, keyed by the name of this log and its index, so that sending again adds nothing and an interrupted run goes on where it stopped. " +
+			"The other side believes nothing unseen: it verifies the checkpoint of this log with the key that it knows the log by (--trust-log, the first time), that the log continues what it showed before, the proof of each entry, and its signature by a key that counted there, and signs what it verified.\n\n" +
+			"What arrives is a claim: a decision decides nothing on the other side, an exception exempts from nothing, a key signs nothing. Whether evidence counts is for the trust of the other side's map. " +
+			"Evidence of others in this ledger, and the input documents of decisions, stay where they are.\n\n" +
+			"--to is the data directory of the other ledger, opened with its own keys and anchor; its machine key signs what is recorded, or the key of it that --as names. " +
+			"Ends with 3 when something was verified and does not hold, and with 1 when something could not be verified.",
+		example: "verdict sync --to /srv/verdict --trust-log \"$(verdict log key)\"\nverdict sync --to /srv/verdict -o json\nverdict sync --to /srv/verdict --to-database file:/etc/verdict/database",
+		formats: textOrJSON,
+		setup: func(f *flags) runner {
+			x := &syncing{}
+			f.required(&x.to, "to", "DIR", "data directory of the other ledger")
+			f.secret(&x.database, "to-database", "reference (file:PATH or env:NAME) to the URL of the PostgreSQL database that holds the other ledger; its keys are in --to")
+			f.text(&x.trust, "trust-log", "VKEY", "key of this log, as verdict log key prints it: needed the first time, kept with what is recorded")
+			return x.run
+		},
+	}
+}
+
+// syncing is one run of the command.
+type syncing struct {
+	to       string
+	database secret
+	trust    string
+}
+
+// synced is the document verdict.synced/v1.
+type synced struct {
+	Schema  string    `json:"schema"`
+	From    syncedLog `json:"from"`
+	To      syncedLog `json:"to"`
+	Trusted string    `json:"trusted"` // how the other side knows this log
+	Sent    int64     `json:"sent"`
+	Claims  int64     `json:"claims"` // decisions among them: claims on the other side
+	Known   int64     `json:"known"`  // were there before
+	// LeftOut is what cannot travel, by reason.
+	LeftOut []notSent `json:"left_out"`
+	// Refused is what does not hold or could not be read, at most 100 entries.
+	Refused []refusedEntry `json:"refused"`
+	// MoreRefused counts those that are not listed.
+	MoreRefused int64 `json:"more_refused"`
+}
+
+type syncedLog struct {
+	Origin  string `json:"origin"`
+	Data    string `json:"data"`
+	Entries int64  `json:"entries"`
+}
+
+type notSent struct {
+	Reason string `json:"reason"`
+	First  int64  `json:"first"` // index of the first of them
+	Count  int64  `json:"count"`
+}
+
+type refusedEntry struct {
+	Index  int64        `json:"index"`
+	Code   verdict.Code `json:"code"` // refused, or unavailable when it could not be checked
+	Reason string       `json:"reason"`
+}
+
+const maxRefused = 100
+
+func (r *synced) took(k verdict.Kind, fresh bool) {
+	if !fresh {
+		r.Known++
+		return
+	}
+	r.Sent++
+	if k == verdict.KindDecision {
+		r.Claims++
+	}
+}
+
+func (r *synced) leave(index int64, reason string) {
+	for i := range r.LeftOut {
+		if r.LeftOut[i].Reason == reason {
+			r.LeftOut[i].Count++
+			return
+		}
+	}
+	r.LeftOut = append(r.LeftOut, notSent{reason, index, 1})
+}
+
+func (r *synced) refuse(index int64, code verdict.Code, why error) {
+	if len(r.Refused) == maxRefused {
+		r.MoreRefused++
+		return
+	}
+	r.Refused = append(r.Refused, refusedEntry{index, code, report.Neutral(why.Error())})
+}
+
+func (r *synced) exit() int {
+	code := 0
+	for _, x := range r.Refused {
+		if x.Code == verdict.CodeRefused {
+			return x.Code.Exit()
+		}
+		code = x.Code.Exit()
+	}
+	return code
+}
+
+func (x *syncing) run(ctx context.Context, a *app, _ []string) error {
+	if a.config.Server != "" {
+		return &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
+			Remedy: "leave --server and VERDICT_SERVER out, and name the data directory of another ledger: verdict sync --to DIR",
+		}
+	}
+	here, there := *a, *a
+	here.config.As = "" // whoever takes signs
+	there.config.Data, there.config.Database = x.to, x.database
+	from, err := here.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	if err := there.mustExist(); verdict.AsError(err) != nil && verdict.AsError(err).Code == verdict.CodeNotFound {
+		return &verdict.Error{
+			Code: verdict.CodeNotFound, What: "there is no ledger in " + x.to,
+			Remedy: "compare --to with the data directory of the other ledger; a new one begins with the first thing that is recorded in it, such as verdict ci --data " + x.to,
+		}
+	} else if err != nil {
+		return err
+	}
+	to, err := there.open(ctx)
+	if err != nil {
+		return x.otherSide(err)
+	}
+	defer to.close()
+	if err := different(ctx, from, to); err != nil {
+		return err
+	}
+	r := &synced{Schema: "verdict.synced/v1", LeftOut: []notSent{}, Refused: []refusedEntry{}}
+	t := &taking{from: from.ledger, to: to, result: r, step: a.progress.phase("sending evidence")}
+	err = t.run(ctx, x.trust)
+	a.progress.stop()
+	if err != nil {
+		return r.interrupted(err)
+	}
+	end, err := to.ledger.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	r.From = syncedLog{t.head.Origin, from.dir, int64(t.head.Position)}
+	r.To = syncedLog{end.Origin, to.dir, int64(end.Position)}
+	if err := a.emit(r, r.text); err != nil {
+		return err
+	}
+	return exit(r.exit())
+}
+
+// interrupted says what was recorded before an error ended the run.
+func (r *synced) interrupted(err error) error {
+	if r.Sent == 0 {
+		return err
+	}
+	e := verdict.AsError(err)
+	return &verdict.Error{Code: e.Code, What: fmt.Sprintf("sending stopped after %d entries, which are recorded on the other side", r.Sent), Remedy: e.Remedy + "; then run the command again: it goes on from there", Err: err}
+}
+
+// otherSide says of which ledger an error is, and where its remedy is to be applied.
+func (x *syncing) otherSide(err error) error {
+	e := verdict.AsError(err)
+	return &verdict.Error{Code: e.Code, What: "the other ledger, in " + x.to + ", cannot take anything: " + e.Error(), Remedy: e.Remedy + " (for that ledger: --data " + x.to + ")"}
+}
+
+// different refuses to send a log to itself or to a copy of it.
+func different(ctx context.Context, from, to *workspace) error {
+	a, err := from.ledger.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := to.ledger.Checkpoint(ctx)
+	if err != nil || a.Origin != b.Origin {
+		return err
+	}
+	return usage("verdict sync --help", "both sides are the same log, "+a.Origin, "name the data directory of another ledger with --to")
+}
+
+func (r *synced) text(s report.Style) string {
+	head := "Everything that can travel is there."
+	switch {
+	case r.exit() == verdict.CodeRefused.Exit():
+		head = "SOMETHING DOES NOT HOLD AND WAS NOT TAKEN."
+	case len(r.Refused) > 0:
+		head = "NOT EVERYTHING COULD BE SENT."
+	}
+	out := s.Strong(head) + "\n"
+	for _, x := range r.Refused {
+		out += report.Wrap(fmt.Sprintf("entry %d: %s", x.Index, x.Reason), s.Width, "  ") + "\n"
+	}
+	if r.MoreRefused > 0 {
+		out += fmt.Sprintf("  and %d more\n", r.MoreRefused)
+	}
+	if len(r.Refused) > 0 {
+		out += report.Wrap("fix: "+remedySender, s.Width, "  ") + "\n"
+	}
+	sent := fmt.Sprintf("%d entries", r.Sent)
+	if r.Claims > 0 {
+		sent += fmt.Sprintf("; the %d decisions among them are claims there: the other side decides again", r.Claims)
+	}
+	rows := [][]string{
+		{"from", fmt.Sprintf("%s, %d entries, in %s", r.From.Origin, r.From.Entries, report.Neutral(r.From.Data))},
+		{"to", fmt.Sprintf("%s, now %d entries, in %s", r.To.Origin, r.To.Entries, report.Neutral(r.To.Data))},
+		{"trusted", "the other side knows this log's key, " + r.Trusted},
+		{"sent", sent}, {"known", fmt.Sprintf("%d were there before", r.Known)},
+	}
+	for _, x := range r.LeftOut {
+		rows = append(rows, []string{"left out", fmt.Sprintf("%d, the first is entry %d: %s", x.Count, x.First, x.Reason)})
+	}
+	return out + report.Table(rows, s.Width, "  ")
+}
