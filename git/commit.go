@@ -37,6 +37,9 @@ type Commit struct {
 func (r *Repo) Head(ctx context.Context) (Commit, error) {
 	o, err := r.object(ctx, "HEAD", "commit")
 	if err == nil && o.missing {
+		if id, err := r.resolves(ctx, "HEAD"); err != nil || id != "" {
+			return Commit{}, r.absent("the commit of HEAD", err)
+		}
 		return Commit{}, &verdict.Error{
 			Code: verdict.CodeNotFound, What: "nothing is committed in " + quote(r.Root),
 			Remedy: "commit first: git add . && git commit", Err: ErrUnborn,
@@ -46,6 +49,13 @@ func (r *Repo) Head(ctx context.Context) (Commit, error) {
 		return Commit{}, err
 	}
 	return parseCommit(o.id, o.data)
+}
+
+// resolves gives the id that a name stands for, whether or not the object is there.
+func (r *Repo) resolves(ctx context.Context, name string) (string, error) {
+	ended := 0
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"rev-parse", "-q", "--verify", name}, ok1: true, ended: &ended})
+	return strings.TrimSpace(string(out)), err
 }
 
 // Commit reads the commit that rev names: an id, a branch, a tag, HEAD~2. The error
@@ -71,8 +81,9 @@ func (r *Repo) Tree(ctx context.Context, rev string) (verdict.Digest, error) {
 }
 
 // ReadFile gives the file at name, slash-separated and relative to Root, as rev has it.
-// The error holds ErrNotFound when rev has no such file; a file above MaxFile is
-// refused with CodeLimit.
+// The error holds ErrNotFound only when the tree of rev lists no such path: a revision
+// or a content that this clone does not hold is CodeUnavailable, a folder, a link or a
+// submodule CodeInvalid, and a file above MaxFile CodeLimit.
 func (r *Repo) ReadFile(ctx context.Context, rev, name string) ([]byte, error) {
 	if err := checkRevision(rev); err != nil {
 		return nil, err
@@ -83,17 +94,75 @@ func (r *Repo) ReadFile(ctx context.Context, rev, name string) ([]byte, error) {
 			Remedy: "give a path relative to the repository's top, with slashes and without . or ..",
 		}
 	}
-	o, err := r.object(ctx, rev+":"+name, "blob")
+	e, err := r.entry(ctx, rev, name)
+	if err != nil {
+		return nil, err
+	}
+	o, err := r.object(ctx, e.ID, "blob")
 	if err != nil {
 		return nil, err
 	}
 	if o.missing {
-		return nil, &verdict.Error{
-			Code: verdict.CodeNotFound, What: "there is no file " + quote(name) + " in " + rev,
-			Remedy: "list what is there: git ls-tree -r --name-only " + rev, Err: ErrNotFound,
-		}
+		return nil, r.absent("the content of "+quote(name)+" in "+rev, nil)
 	}
 	return o.data, nil
+}
+
+// entry looks a path up in the tree of rev. Only a path that the tree does not list is
+// ErrNotFound: whoever takes that for "was not there" must not be told it of a revision
+// or an object that is absent here, nor of something that is no file.
+func (r *Repo) entry(ctx context.Context, rev, name string) (Entry, error) {
+	commit, err := r.first(ctx, []string{rev})
+	if err != nil {
+		return Entry{}, err
+	}
+	if commit.name == "" {
+		return Entry{}, r.absent("the commit "+quote(rev), nil)
+	}
+	said := ""
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"ls-tree", "-z", "--full-tree", commit.id, "--", name}, warned: &said})
+	if err != nil || strings.Contains("\n"+said, "\nerror: ") { // hints are no failure
+		return Entry{}, r.absent("the tree that would list "+quote(name)+" in "+rev, err)
+	}
+	entries, err := parseTree(out)
+	if err != nil {
+		return Entry{}, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.Path != name:
+		case e.Mode == ModeFile || e.Mode == ModeProgram || e.Mode == "100664": // as old versions wrote it
+			return e, nil
+		default:
+			return Entry{}, &verdict.Error{
+				Code: verdict.CodeInvalid, What: quote(name) + " in " + rev + " is no regular file, but " + kindOf(e.Mode),
+				Remedy: "commit a regular file in its place, or take it out: git rm -r -- " + shellQuote(name),
+			}
+		}
+	}
+	return Entry{}, &verdict.Error{
+		Code: verdict.CodeNotFound, What: "there is no file " + quote(name) + " in " + rev,
+		Remedy: "list what is there: git ls-tree -r --name-only " + rev, Err: ErrNotFound,
+	}
+}
+
+func kindOf(mode string) string {
+	switch mode {
+	case ModeLink:
+		return "a symbolic link"
+	case ModeSubmodule:
+		return "a submodule"
+	}
+	return "a folder"
+}
+
+// absent is the error for something that may well exist and that this clone does not hold.
+func (r *Repo) absent(what string, err error) error {
+	remedy := "fetch what is missing: git fetch --refetch, or clone again without --filter; then check with git fsck"
+	if r.Shallow {
+		remedy = "this clone is shallow: git fetch --unshallow"
+	}
+	return &verdict.Error{Code: verdict.CodeUnavailable, What: "this clone does not hold " + what, Remedy: remedy, Err: err}
 }
 
 func (r *Repo) noRevision(rev string) error {

@@ -232,12 +232,12 @@ func TestReadFileGivesTheBaseVersion(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for name, want := range map[string]string{
-		"sub/none": "no file", "sub": "no file", "../x": "not a path", "/etc/passwd": "not a path", "a\nHEAD": "not a path", "": "not a path", "./sub/verdict.yaml": "not a path",
+		"sub/none": "no file", "sub": "a folder", "../x": "not a path", "/etc/passwd": "not a path", "a\nHEAD": "not a path", "": "not a path", "./sub/verdict.yaml": "not a path",
 	} {
 		_, err := r.ReadFile(t.Context(), "HEAD", name)
 		remedied(t, err, want)
-		if want == "no file" && !errors.Is(err, ErrNotFound) {
-			t.Errorf("%q: not ErrNotFound: %v", name, err)
+		if (want == "no file") != errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: ErrNotFound is wrong: %v", name, err)
 		}
 	}
 	for _, rev := range []string{"-p", "--output=x", "HEAD..main", ":/one", "HEAD:sub", "a b", "", "HEAD\nmain", "^main", "main@{1}", "HEAD^{/x}"} {
@@ -251,6 +251,63 @@ func TestReadFileGivesTheBaseVersion(t *testing.T) {
 	var e *verdict.Error
 	if !errors.As(err, &e) || e.Code != verdict.CodeLimit {
 		t.Errorf("a file above the limit gave %v", err)
+	}
+}
+
+// Whoever reads ErrNotFound as "was not there" is told it only then.
+func TestWhatACloneDoesNotHoldIsNotAbsent(t *testing.T) {
+	s := newRepo(t)
+	s.write("sub/x.yaml", "x")
+	must(t, os.Symlink("sub/x.yaml", filepath.Join(s.dir, "link")))
+	s.commit("a.yaml", "a")
+	s.git("config", "uploadpack.allowFilter", "true")
+	clone := func(filter string) *Repo {
+		c := sandbox{t: t, dir: t.TempDir()}
+		c.git("clone", "-q", "--no-checkout", "--filter="+filter, "file://"+s.dir, ".")
+		return c.open(".")
+	}
+	damaged := sandbox{t: t, dir: t.TempDir()}
+	damaged.git("clone", "-q", "--no-checkout", "--no-local", s.dir, ".")
+	pack, err := filepath.Glob(filepath.Join(damaged.dir, ".git/objects/pack/*.pack"))
+	if err != nil || len(pack) != 1 {
+		t.Fatal(pack, err)
+	}
+	in, err := os.Open(pack[0])
+	must(t, err)
+	must(t, os.RemoveAll(filepath.Join(damaged.dir, ".git/objects/pack")))
+	unpack := exec.Command("git", "unpack-objects", "-q")
+	unpack.Dir, unpack.Stdin = damaged.dir, in
+	must(t, unpack.Run())
+	lose := func(id string) { must(t, os.Remove(filepath.Join(damaged.dir, ".git/objects", id[:2], id[2:]))) }
+	lose(s.git("rev-parse", "HEAD:sub"))
+	here := s.open(".")
+	for _, c := range []struct {
+		name string
+		r    *Repo
+		rev  string
+		path string
+		code verdict.Code
+		none bool
+	}{
+		{"a clone without contents", clone("blob:none"), "HEAD", "sub/x.yaml", verdict.CodeUnavailable, false},
+		{"a clone without trees", clone("tree:0"), "HEAD", "a.yaml", verdict.CodeUnavailable, false},
+		{"a tree that was lost", damaged.open("."), "HEAD", "sub/x.yaml", verdict.CodeUnavailable, false},
+		{"a revision that is not there", here, "nowhere", "a.yaml", verdict.CodeUnavailable, false},
+		{"a commit that is not there", here, strings.Repeat("1", 40), "a.yaml", verdict.CodeUnavailable, false},
+		{"a link", here, "HEAD", "link", verdict.CodeInvalid, false},
+		{"a folder", here, "HEAD", "sub", verdict.CodeInvalid, false},
+		{"a path that is not listed", here, "HEAD", "sub/y.yaml", verdict.CodeNotFound, true},
+		{"a path below a file", here, "HEAD", "a.yaml/b", verdict.CodeNotFound, true},
+	} {
+		_, err := c.r.ReadFile(t.Context(), c.rev, c.path)
+		var e *verdict.Error
+		if !errors.As(err, &e) || e.Code != c.code || e.Remedy == "" || errors.Is(err, ErrNotFound) != c.none {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	lose(s.git("rev-parse", "HEAD"))
+	if _, err := damaged.open(".").Head(t.Context()); err == nil || errors.Is(err, ErrUnborn) {
+		t.Errorf("a lost commit reads as none: %v", err)
 	}
 }
 
@@ -337,6 +394,50 @@ func TestDefaultBranchAsTheRemoteSays(t *testing.T) {
 	s.git("checkout", "-q", "--detach")
 	if b, err := s.open(".").Branch(t.Context()); err != nil || b != "" {
 		t.Errorf("detached: branch %q, %v", b, err)
+	}
+}
+
+func TestADefaultBranchThatCannotBeToldIsUnknown(t *testing.T) {
+	for name, c := range map[string]struct {
+		refs []string // beside the branch topic that is checked out
+		do   []string
+		want string
+		none bool
+	}{
+		"main alone":                             {refs: []string{"refs/heads/main"}, want: "main"},
+		"the remote's main alone":                {refs: []string{"refs/remotes/origin/main"}, want: "main"},
+		"main here and there":                    {refs: []string{"refs/heads/main", "refs/remotes/origin/main"}, want: "main"},
+		"main and master":                        {refs: []string{"refs/heads/main", "refs/heads/master"}},
+		"the remote's main and master":           {refs: []string{"refs/remotes/origin/main", "refs/remotes/origin/master"}},
+		"the remote's master and a main of ours": {refs: []string{"refs/heads/main", "refs/remotes/origin/master"}},
+		"a remote that was not fetched":          {do: []string{"remote", "add", "origin", "https://git.example/a"}},
+		"a remote of another name":               {do: []string{"remote", "add", "upstream", "https://git.example/a"}},
+		"a default branch that was not fetched":  {do: []string{"symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"}, want: "trunk"},
+		"no remote and neither of them":          {none: true},
+	} {
+		s := newRepo(t)
+		s.commit("a.txt", "one")
+		s.git("branch", "-m", "topic")
+		for _, ref := range c.refs {
+			s.git("update-ref", ref, "HEAD")
+		}
+		if c.do != nil {
+			s.git(c.do...)
+		}
+		r := s.open(".")
+		got, err := r.DefaultBranch(t.Context())
+		if got != c.want || (err == nil) != (c.want != "") || errors.Is(err, ErrNotFound) != c.none {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if len(c.refs) > 0 && c.want != "" {
+			continue
+		}
+		_, err = r.MergeBase(t.Context(), "")
+		remedied(t, err, "--base BRANCH")
+		var e *verdict.Error
+		if errors.As(err, &e); errors.Is(err, ErrNotFound) != c.none || !c.none && e.Code != verdict.CodeUnavailable {
+			t.Errorf("%s: the base: %v", name, err)
+		}
 	}
 }
 

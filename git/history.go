@@ -23,7 +23,8 @@ type Base struct {
 // there is one: a local copy is the author's own to move. An empty name means
 // DefaultBranch.
 func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
-	if branch == "" {
+	named := branch != ""
+	if !named {
 		var err error
 		if branch, err = r.DefaultBranch(ctx); err != nil {
 			return Base{}, err
@@ -39,6 +40,9 @@ func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
 	if found.name == "" {
 		if r.Shallow { // it was not fetched: that is no answer
 			return Base{Against: branch}, nil
+		}
+		if !named { // nobody may take this for "there is no default branch"
+			return Base{}, r.noDefault("its default branch "+quote(branch)+" was not fetched", nil)
 		}
 		return Base{}, r.noRevision(branch)
 	}
@@ -57,8 +61,10 @@ func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
 }
 
 // DefaultBranch is the branch that changes go to, as the remote says, or else main or
-// master where one exists: "main", not "origin/main". The error holds ErrNotFound when
-// none does.
+// master where only one of them exists: "main", not "origin/main". Where both do, or a
+// remote was not asked, it is not known, and the error has CodeUnavailable: a change
+// must not choose what it is measured against by bringing a branch along. The error
+// holds ErrNotFound only in a repository that has no remote and neither branch.
 func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
 	const remote = "refs/remotes/origin/"
 	ended := 0
@@ -69,17 +75,43 @@ func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
 	if name, ok := strings.CutPrefix(strings.TrimSpace(string(out)), remote); ok && ended == 0 && checkRevision(name) == nil {
 		return name, nil
 	}
-	found, err := r.first(ctx, []string{remote + "main", remote + "master", "refs/heads/main", "refs/heads/master"})
+	var candidates []string
+	for _, name := range []string{"main", "master"} {
+		found, err := r.first(ctx, []string{remote + name, "refs/heads/" + name})
+		if err != nil {
+			return "", err
+		}
+		if found.name != "" {
+			candidates = append(candidates, name)
+		}
+	}
+	if len(candidates) == 1 {
+		return candidates[0], nil
+	}
+	if len(candidates) > 1 {
+		return "", r.noDefault("both main and master exist", nil)
+	}
+	remotes, err := r.git.run(ctx, r.Root, call{args: []string{"remote"}})
 	if err != nil {
 		return "", err
 	}
-	if found.name == "" {
-		return "", &verdict.Error{
-			Code: verdict.CodeNotFound, What: "it cannot be told which branch is the default one of " + quote(r.Root),
-			Remedy: "name the branch that the change goes to, or run git remote set-head origin --auto", Err: ErrNotFound,
-		}
+	if r.Shallow || len(remotes) > 0 {
+		return "", r.noDefault("neither main nor master was fetched", nil)
 	}
-	return found.name[strings.LastIndex(found.name, "/")+1:], nil
+	return "", r.noDefault("there is no remote, and neither main nor master", ErrNotFound)
+}
+
+// noDefault is the error for a default branch that cannot be told. ErrNotFound as its
+// cause says that there is none.
+func (r *Repo) noDefault(why string, cause error) error {
+	e := &verdict.Error{
+		Code: verdict.CodeUnavailable, What: "it cannot be told which branch is the default one of " + quote(r.Root) + ": " + why,
+		Remedy: "fetch and ask the remote: git fetch origin && git remote set-head origin -a; or name the branch that the change goes to: --base BRANCH", Err: cause,
+	}
+	if cause != nil {
+		e.Code, e.Remedy = verdict.CodeNotFound, "name the branch that the change goes to: --base BRANCH"
+	}
+	return e
 }
 
 // Branch is the branch that HEAD is on; empty when HEAD is detached.
