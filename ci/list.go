@@ -29,6 +29,7 @@ func (w *walk) listed(ctx context.Context) ([]item, error) {
 	items := make([]item, 0, len(entries))
 	for _, e := range entries {
 		it := item{path: strings.TrimSuffix(e.Path, "/"), mode: e.Mode, id: e.ID}
+		it.folder = e.Unlisted || e.Mode == git.ModeSubmodule || it.path != e.Path
 		switch {
 		case e.Unlisted:
 			it.gone, it.blocks = "the folder cannot be listed", true
@@ -56,7 +57,8 @@ func (w *walk) found(ctx context.Context, d *folder, prefix string, depth int, i
 	var below []string
 	err := d.names(func(e fs.DirEntry) error {
 		switch name := prefix + e.Name(); {
-		case e.Name() == ".git":
+		case e.Name() == ".git" && e.IsDir():
+			w.skip(Skip{File: File{Path: name}, Folder: true, Reason: "it has the name of git's own folder, and is not read"})
 		case e.IsDir():
 			below = append(below, e.Name())
 		case len(*items) > w.MaxFiles:
@@ -70,17 +72,19 @@ func (w *walk) found(ctx context.Context, d *folder, prefix string, depth int, i
 		if len(*items) > w.MaxFiles {
 			return err
 		}
-		w.skip(Skip{File: File{Path: strings.TrimSuffix(prefix, "/")}, Reason: reason("the folder cannot be listed", err), Blocks: true})
+		w.skip(Skip{File: File{Path: strings.TrimSuffix(prefix, "/")}, Reason: reason("the folder cannot be listed", err), Blocks: true, Folder: true})
 	}
 	for _, name := range below {
 		path := prefix + name
 		if depth >= w.MaxDepth || len(path) > maxPath {
-			w.skip(Skip{File: File{Path: path}, Reason: fmt.Sprintf("the folder lies more than %d deep, or its path is too long", w.MaxDepth), Blocks: true})
+			w.skip(Skip{File: File{Path: path}, Reason: fmt.Sprintf("the folder lies more than %d deep, or its path is too long", w.MaxDepth), Blocks: true, Folder: true})
 			continue
 		}
 		sub, err := d.sub(name)
 		if err != nil {
-			w.skip(unopened(item{path: path}, err))
+			s := unopened(item{path: path}, err)
+			s.Folder = !s.Gone
+			w.skip(s)
 			continue
 		}
 		err = w.found(ctx, sub, path+"/", depth+1, items)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"verdict"
+	"verdict/git"
 )
 
 // Manifest is what a walk read: the subject of an uncommitted tree.
@@ -36,6 +37,8 @@ type Skip struct {
 	Reason string
 	// Blocks is true when a check that wanted the file is incomplete without it.
 	Blocks bool
+	// Folder is true for a folder: what lies in it is not known, so every check is told.
+	Folder bool
 	// Binary is true when the start of the file shows that it holds no text.
 	Binary bool
 	// Gone is true when there was nothing there any more.
@@ -62,13 +65,28 @@ func (m *Manifest) Digest() verdict.Digest {
 }
 
 // notChecked tells a check's report what the walk kept from it. Text reports whether
-// the check reads text only, so that a binary file is no loss to it.
+// the check reads text only, so that a binary file is no loss to it, nor a link: what it
+// points at is searched where it lies. A check that looks for files by their names lacks
+// the one that the link stands for.
 func (m *Manifest) notChecked(r Reader, text bool) []verdict.NotChecked {
 	out := []verdict.NotChecked{}
 	for _, s := range m.Skipped {
-		if r.Wants(s.File) {
+		if s.Folder || r.Wants(s.File) {
 			out = append(out, verdict.NotChecked{Path: shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks && !(text && s.Binary)})
 		}
+	}
+	links := 0
+	for _, e := range m.Entries {
+		switch {
+		case e.Mode != git.ModeLink || !r.Wants(File{Path: e.Path, Size: e.Size}):
+		case text:
+			links++
+		default:
+			out = append(out, verdict.NotChecked{Path: shown(e.Path), Reason: "it is a symbolic link, which is not followed", Blocks: !testData(e.Path)})
+		}
+	}
+	if links > 0 {
+		out = append(out, verdict.NotChecked{Reason: fmt.Sprintf("symbolic links, which are not followed: %d", links)})
 	}
 	return out
 }

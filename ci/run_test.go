@@ -385,3 +385,72 @@ func TestACommittedGitDirectoryHidesNothing(t *testing.T) {
 		t.Errorf("at the top: %+v", r.Hits)
 	}
 }
+
+func TestLockfilesThatAreLinksAreNotRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, link := range []string{"package-lock.json", "a/testdata/package-lock.json", "vendor/node_modules/x/package-lock.json", "readme"} {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, link)), 0o755))
+		must(t, os.Symlink("/dev/null", filepath.Join(dir, link)))
+	}
+	r := ran(t, dir, Options{})
+	want := verdict.NotChecked{Path: "package-lock.json", Reason: "it is a symbolic link, which is not followed", Blocks: true}
+	if !slices.Contains(r.Reports[1].NotChecked, want) {
+		t.Errorf("told: %+v", r.Reports[1].NotChecked)
+	}
+	gap(t, r.Reports[1].NotChecked, "a/testdata/package-lock.json: it is a symbolic link", false)
+	if n := len(r.Reports[1].NotChecked); n != 3 || r.Reports[1].Complete || told(r.Reports[1], "there is no file") {
+		t.Errorf("vulnerabilities: %+v", r.Reports[1].NotChecked)
+	}
+	if !r.Reports[0].Complete || !told(r.Reports[0], "symbolic links, which are not followed") {
+		t.Errorf("secrets: %+v", r.Reports[0].NotChecked)
+	}
+}
+
+func TestTestDataAloneIsNotNothing(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "testdata/go.mod", "module m\n")
+	if r := ran(t, dir, Options{}).Reports[1]; told(r, "there is no file") || !told(r, "is test data") || !r.Complete {
+		t.Errorf("told: %+v", r.NotChecked)
+	}
+}
+
+func TestSubmodulesAreToldToEveryCheck(t *testing.T) {
+	lib, _ := committed(t, map[string]string{"package-lock.json": packageLock})
+	dir, _ := committed(t, map[string]string{"a.txt": "a"})
+	gitIn(t, dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib, "dep")
+	commitAll(t, dir)
+	for _, r := range ran(t, dir, Options{}).Reports {
+		if !told(r, "dep it is a submodule") || told(r, "there is no file") || !r.Complete {
+			t.Errorf("%s: %+v", r.Check, r.NotChecked)
+		}
+	}
+}
+
+func TestAFolderThatWasNotListedBlocksEveryCheck(t *testing.T) {
+	dir := t.TempDir()
+	deep := []string{"x.png", "vendor", "node_modules"}
+	for _, name := range deep {
+		write(t, dir, name+"/in/a.txt", "a")
+	}
+	for _, r := range ran(t, dir, Options{Walk: WalkOptions{MaxDepth: -1}}).Reports {
+		for _, name := range deep {
+			gap(t, r.NotChecked, name+": the folder lies more than", true)
+		}
+		if r.Complete {
+			t.Errorf("%s is complete", r.Check)
+		}
+	}
+}
+
+func TestAGitFolderOfNoRepositoryIsTold(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, ".git/leak.env", "x")
+	write(t, dir, "a/.git", "api_key = \""+generic1+"\"\n")
+	r := ran(t, dir, Options{})
+	if m := r.Manifest; len(m.Entries) != 1 || m.Entries[0].Path != "a/.git" || !told(r.Reports[0], "leaves out by their path") {
+		t.Errorf("a file of that name: %+v", r.Reports[0])
+	}
+	for _, r := range r.Reports {
+		gap(t, r.NotChecked, ".git: it has the name of git's own folder", false)
+	}
+}

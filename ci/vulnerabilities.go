@@ -52,6 +52,7 @@ type Vulnerabilities struct {
 	inventories []inventory
 	inputs      int64
 	bytes       int64
+	aside       int64 // files that are told and not judged
 	failed      []verdict.NotChecked
 	gathered    bool
 	found       []Dependency
@@ -83,7 +84,8 @@ func (v *Vulnerabilities) of(p string) inventory {
 func (v *Vulnerabilities) Read(_ context.Context, f File, content []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if within(f.Path, "testdata") { // by the convention of Go and others
+	if testData(f.Path) {
+		v.aside++
 		v.gaps = append(v.gaps, aside(f.Path, "it lies in a testdata folder: taken for test data, not for what is built"))
 		return
 	}
@@ -97,6 +99,9 @@ func (v *Vulnerabilities) Read(_ context.Context, f File, content []byte) {
 		v.failed = append(v.failed, open(f.Path, "it cannot be read: %s", shown(cut(err.Error(), 300))))
 	}
 }
+
+// testData reports whether a path is one of test data, by the convention of Go and others.
+func testData(p string) bool { return within(p, "testdata") }
 
 // conflict reports whether git left its marks in a file.
 func conflict(content []byte) bool {
@@ -152,8 +157,11 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 	}
 	r.NotChecked = append(r.NotChecked, v.gaps...)
 	places := byPURL(v.found)
+	unseen := slices.ContainsFunc(r.NotChecked, func(n verdict.NotChecked) bool { return n.Path != "" })
 	r.Scope.Components = int64(len(places))
 	switch {
+	case len(places) == 0 && v.inputs == 0 && (v.aside > 0 || unseen):
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "no file that names components was judged: see what was not read or is test data"})
 	case len(places) == 0 && v.inputs == 0:
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "there is no file here that names components: nothing to judge"})
 	case len(places) > 0 && v.matcher == nil:

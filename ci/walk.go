@@ -37,7 +37,7 @@ type Reader interface {
 // WalkOptions bound a walk. The zero value walks a plain folder with the defaults.
 type WalkOptions struct {
 	// Repo lists what git sees: tracked files, and untracked ones that are not ignored.
-	// nil walks every file of the folder except .git.
+	// nil walks every file of the folder; what lies in a folder .git is told and not read.
 	Repo *git.Repo
 	// MaxFile is the size up to which a file is read and offered; 0: 64 MiB.
 	MaxFile int64
@@ -132,6 +132,7 @@ type item struct {
 	// gone says why there is nothing to read; such an item is only told.
 	gone   string
 	blocks bool
+	folder bool // it is a folder, of which no file is known
 }
 
 // batch is files of one folder, so that a folder is opened once for many of them.
@@ -185,7 +186,7 @@ func (w *walk) readBatch(ctx context.Context, r *fileReader, items []item) error
 	readable := items[:0:0]
 	for _, it := range items {
 		if why := w.unfit(it); why != "" {
-			w.skip(Skip{File: File{Path: it.path}, Reason: why, Blocks: it.gone == "" || it.blocks, Index: it.id})
+			w.skip(Skip{File: File{Path: it.path}, Reason: why, Blocks: it.gone == "" || it.blocks, Folder: it.folder, Index: it.id})
 			continue
 		}
 		readable = append(readable, it)

@@ -370,7 +370,7 @@ func unreadable(t *testing.T, tree string, o WalkOptions) {
 	if s := skipOf(t, m, "locked"); !s.Blocks || !strings.Contains(s.Reason, "permission denied") {
 		t.Errorf("a file: %+v", s)
 	}
-	if s := skipOf(t, m, "closed"); !s.Blocks {
+	if s := skipOf(t, m, "closed"); !s.Blocks || !s.Folder {
 		t.Errorf("a folder: %+v", s)
 	}
 	if len(m.Entries) != 1 {
