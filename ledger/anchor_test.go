@@ -1,11 +1,17 @@
 package ledger_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"verdict"
 	"verdict/evidence"
@@ -150,6 +156,95 @@ func TestAnAnchorThatIsMissingIsSaidToBeMissing(t *testing.T) {
 	r, err := l.Verify(t.Context(), ledger.VerifyOptions{})
 	if err != nil || r.Anchor != "absent" || len(r.Problems) != 0 || verdict.AsError(r.Err()).Code != verdict.CodeUnavailable {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What was adopted stays said: the next opening finds an anchor, and it covers nothing
+// of before.
+func TestAnAnchorSaysWhatItDoesNotCover(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(4)
+	origin := originOf(t, l)
+	if _, found := l.Unanchored(); found {
+		t.Error("a log that begins here is said to have no anchor")
+	}
+	l.Close()
+	data := filepath.Dir(b.database())
+	copyFolder(t, data, filepath.Join(b.folder, "backup"))
+	l = b.open()
+	if _, found := l.Unanchored(); found {
+		t.Error("the anchor is there")
+	}
+	b.append(l, b.other(10))
+	l.Close()
+	copyFolder(t, filepath.Join(b.folder, "backup"), data) // set back, and the anchor is gone
+	if err := os.RemoveAll(b.anchor()); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	l, err := b.try(func(o *ledger.Options) { o.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if since, found := l.Unanchored(); !found || since != 6 || !strings.Contains(said.String(), "level=WARN") {
+		t.Errorf("since %d, %v: %s", since, found, said.String())
+	}
+	b.append(l, b.other(11))
+	l.Close()
+	mark := filepath.Join(b.anchor(), origin+".since")
+	verify := func() ledger.VerifyReport {
+		l := b.open()
+		defer l.Close()
+		if _, found := l.Unanchored(); found {
+			t.Error("found again")
+		}
+		r, err := l.Verify(t.Context(), ledger.VerifyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := verify()
+	if r.Anchor != "agrees" || len(r.Problems) != 0 || len(r.Unchecked) != 1 || !strings.Contains(r.Unchecked[0].What, "the 6 entries before entry 6") ||
+		!strings.Contains(r.Unchecked[0].Remedy, mark) || verdict.AsError(r.Err()).Code != verdict.CodeUnavailable {
+		t.Errorf("%+v", r)
+	}
+	if err := os.WriteFile(mark, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(); len(r.Unchecked) != 1 || !strings.Contains(r.Unchecked[0].What, "cannot be told") {
+		t.Errorf("a mark that cannot be read: %+v", r)
+	}
+	if err := os.Remove(mark); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(); !r.Holds() {
+		t.Errorf("somebody has looked: %+v", r)
+	}
+}
+
+func TestParallelFirstUseLacksNoAnchor(t *testing.T) {
+	for range 5 {
+		b := newBed(t)
+		first := b.enrolment(b.key, b.key)
+		var g errgroup.Group
+		for range 4 {
+			g.Go(func() error {
+				l, err := b.try(nil)
+				if err != nil {
+					return err
+				}
+				defer l.Close()
+				if since, found := l.Unanchored(); found {
+					return fmt.Errorf("no anchor since %d", since)
+				}
+				_, err = l.Append(context.Background(), first)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

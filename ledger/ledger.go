@@ -69,7 +69,9 @@ type Ledger struct {
 	body   *bodies
 	// refusal is why the anchor refuses the database, nil when it does not.
 	refusal error
-	adopted bool // there was no anchor: the checkpoint of the database became the first
+	// since is 0 when there was an anchor or no entry. Otherwise the checkpoint of the
+	// database at this position became the first one.
+	since Position
 
 	mu      sync.Mutex
 	trusted store.Head // guarded by mu: the last head that agreed with the anchor
@@ -159,8 +161,27 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 	if err := l.closePrevious(ctx, head); err != nil {
 		return err
 	}
+	if err := l.look(ctx); err != nil || l.refusal != nil {
+		return err
+	}
+	if _, _, known := l.anchor.latest(); !known && l.trusted.Size > 0 {
+		// Another process may have begun log and anchor since we looked for one.
+		if l.anchor, err = openAnchor(l.o.AnchorDir, head.Origin, l.verify); err != nil {
+			if err = l.refuse(err); err != nil {
+				return err
+			}
+		}
+		if err := l.look(ctx); err != nil || l.refusal != nil {
+			return err
+		}
+	}
+	return l.adopt()
+}
+
+// look reads the head, holds it against the anchor and folds the keys.
+func (l *Ledger) look(ctx context.Context) error {
 	before := l.seen()
-	err = l.store.View(ctx, func(v *store.View) error {
+	return l.store.View(ctx, func(v *store.View) error {
 		current, _, err := v.Head(ctx)
 		if err != nil {
 			return err
@@ -177,14 +198,6 @@ func (l *Ledger) load(ctx context.Context, head store.Head) error {
 		}
 		return err
 	})
-	if err != nil || l.refusal != nil {
-		return err
-	}
-	if _, _, known := l.anchor.latest(); !known && l.trusted.Size > 0 {
-		l.adopted = true
-		l.o.Logger.Warn("no anchor was found, the checkpoint of the database becomes the first", "origin", head.Origin, "size", l.trusted.Size)
-	}
-	return l.anchor.create(l.sign(l.trusted))
 }
 
 // refuse keeps for an inspection why the log takes no entry, and gives any other error

@@ -155,10 +155,8 @@ func (x *verification) begin(ctx context.Context) error {
 		case l.refusal != nil:
 			x.report.Anchor = "refuses"
 			x.problem(-1, verdict.AsError(l.refusal).Remedy, "%v", l.refusal)
-		case !known || l.adopted:
-			x.report.Anchor = "absent"
-			x.unchecked(-1, "compare the checkpoint with one that was kept elsewhere: verdict log checkpoint, verdict log witness",
-				"no checkpoint of this log was kept outside the database before now")
+		case !known || l.since > 0:
+			x.report.Anchor = "absent" // uncovered says what follows from it
 		default:
 			x.report.Anchor = "agrees"
 			if err := l.trust(ctx, v, head, x.seen); errors.Is(err, ErrAnchor) {
@@ -168,6 +166,7 @@ func (x *verification) begin(ctx context.Context) error {
 				return err
 			}
 		}
+		x.uncovered()
 		x.keys, err = l.keysSince(ctx, v, newKeyring())
 		if err != nil && ctx.Err() == nil {
 			x.problem(-1, remedyTamper, "the key events do not make a history: %v", err)
