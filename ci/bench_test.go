@@ -86,7 +86,7 @@ func BenchmarkSecrets(b *testing.B) {
 	all, err := listFiles(os.DirFS(dir))
 	must(b, err)
 	for _, f := range all {
-		if content, err := os.ReadFile(filepath.Join(dir, f)); err == nil && !isBinary(content) && !strings.HasPrefix(f, ".git/") {
+		if content, err := os.ReadFile(filepath.Join(dir, f)); err == nil && !hasNUL(content) && !strings.HasPrefix(f, ".git/") {
 			text.Write(content)
 		}
 	}

@@ -169,7 +169,7 @@ func (w *walk) readLarge(ctx context.Context, f *os.File, opened fs.FileInfo, it
 	}
 	head = head[:n]
 	out := skipped(Skip{
-		File: File{Path: it.path, Size: e.Size}, Blocks: true, Binary: isBinary(head),
+		File: File{Path: it.path, Size: e.Size}, Blocks: true, Binary: isBinary(it.path, head),
 		Reason: fmt.Sprintf("it holds %d bytes, more than the limit of %d", e.Size, w.MaxFile),
 	})
 	if e.Size > w.MaxHash {
@@ -271,12 +271,6 @@ func lastCause(err error) error {
 		}
 		err = next
 	}
-}
-
-// isBinary reports whether a file that starts so holds no text: there is a NUL in its
-// first 8,000 bytes, and it is not UTF-16 with its mark.
-func isBinary(content []byte) bool {
-	return bytes.IndexByte(content[:min(len(content), sniffed)], 0) >= 0 && utf16Order(content) == nil
 }
 
 // shown makes a path fit for a document: bytes that are no UTF-8 become \xNN.

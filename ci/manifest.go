@@ -39,7 +39,7 @@ type Skip struct {
 	Blocks bool
 	// Folder is true for a folder: what lies in it is not known, so every check is told.
 	Folder bool
-	// Binary is true when the start of the file shows that it holds no text.
+	// Binary is true when the name and the start of the file show that it holds no text.
 	Binary bool
 	// Gone is true when there was nothing there any more.
 	Gone bool

@@ -74,13 +74,14 @@ func (s *Secrets) Wants(f File) bool { return !s.rules.pathAllowed(f.Path) }
 
 // Read searches one file.
 func (s *Secrets) Read(ctx context.Context, f File, content []byte) {
-	if isBinary(content) {
+	if isBinary(f.Path, content) {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.binary++
-		s.mu.Unlock()
+		s.bytes += f.Size
 		return
 	}
-	found, err := s.rules.find(ctx, f.Path, text(content))
+	found, err := s.rules.find(ctx, f.Path, withoutNUL(text(content)))
 	hits := gathered(f.Path, found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +134,7 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 	r := verdict.Report{
 		Check:      SecretsCheck,
 		Tool:       verdict.Tool{Name: "verdict with the rules of " + RulesVersion, Version: s.o.Version, Rules: s.rules.digest},
-		Scope:      verdict.Scope{Path: scope, Files: s.files, Bytes: s.bytes, Inputs: s.files},
+		Scope:      verdict.Scope{Path: scope, Files: s.files + s.binary, Bytes: s.bytes, Inputs: s.files + s.binary},
 		NotChecked: append(m.notChecked(s, true), s.failed...),
 	}
 	hits, n, told := ignored(s.keyed(append(slices.Clone(s.hits), named...)), s.o.Ignores, s.o.IgnoreFile, s.o.Now())

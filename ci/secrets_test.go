@@ -201,7 +201,7 @@ func TestOurOwnRules(t *testing.T) {
 
 func TestWhatWasNotSearchedIsTold(t *testing.T) {
 	r := searched(t, map[string]string{
-		"a.bin.dat": "api_key=" + generic1 + "\n\x00", "package-lock.json": "{}", "wide.txt": utf16le("api_key=" + generic2 + "\n"),
+		"a.bin.dat": "api_key=" + generic1 + "\n" + compiled, "package-lock.json": "{}", "wide.txt": utf16le("api_key=" + generic2 + "\n"),
 	}, SecretsOptions{})
 	if !told(r, "binary files, whose content was not searched: 1") || !told(r, "brought in by others: 1") {
 		t.Errorf("told: %+v", r.NotChecked)
@@ -211,6 +211,33 @@ func TestWhatWasNotSearchedIsTold(t *testing.T) {
 	}
 	if !r.Complete {
 		t.Error("binary files make the check incomplete")
+	}
+}
+
+// compiled is content that nobody takes for text.
+var compiled = "\x7fELF" + strings.Repeat("\x00\x01\x02\xff\xfe\xc3", 20)
+
+// One byte hides nothing, and binary files alone are not nothing.
+func TestANULHidesNoText(t *testing.T) {
+	leak := "settlement_api_key: \"" + generic1 + "\"\n"
+	for name, content := range map[string]string{
+		"c.yaml":   "\x00settlement_api_key: \"8f3Kq9ZtW2xLm5Vd" + "7RbY4nCs6HpJ1gTe\"\n",
+		"c.dat":    leak + "\x00",
+		"data":     strings.Repeat("a line of text\n", 50) + leak + "\x00\x00\x00",
+		"d.json":   compiled + "\n" + leak,
+		".env.ci":  "\x00\x00\x00\x00" + leak,
+		"w.conf":   utf16le(leak)[2:],
+		"key.py":   strings.ReplaceAll(leak, " ", "\x00"),
+		"w16.yaml": utf16le("\x00" + leak),
+	} {
+		r := searched(t, map[string]string{name: content}, SecretsOptions{})
+		if len(r.Hits) != 1 || r.Hits[0].Line != int64(1+strings.Count(content[:max(strings.Index(content, "settlement"), 0)], "\n")) {
+			t.Errorf("%s: %+v", name, r.Hits)
+		}
+	}
+	r := searched(t, map[string]string{"a.so": compiled, "b.class": compiled}, SecretsOptions{})
+	if !told(r, "binary files, whose content was not searched: 2") || r.Scope.Files != 2 || r.Scope.Inputs != 2 || r.Scope.Bytes == 0 {
+		t.Errorf("binary files alone: %+v", r)
 	}
 }
 
@@ -225,14 +252,19 @@ func utf16le(s string) string {
 func TestATextTooLargeLeavesTheCheckIncomplete(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "dump.sql", strings.Repeat("insert into t;\n", 100))
-	write(t, dir, "disk.dat", "\x00"+strings.Repeat("x", 1000))
+	write(t, dir, "disk.dat", compiled+strings.Repeat("\x00\x01\xff\xfe", 100))
+	write(t, dir, "page.dat", "\x00"+strings.Repeat("text ", 100))
+	write(t, dir, "wide.yaml", compiled+compiled)
 	s, err := NewSecrets(SecretsOptions{})
 	must(t, err)
 	m, err := Walk(t.Context(), dir, WalkOptions{MaxFile: 100}, s)
 	must(t, err)
 	r := s.Report(m, ".")
 	i := slices.IndexFunc(r.NotChecked, func(n verdict.NotChecked) bool { return n.Path == "disk.dat" })
-	if r.Complete || !told(r, "dump.sql") || i < 0 || r.NotChecked[i].Blocks {
+	for _, name := range []string{"dump.sql", "page.dat", "wide.yaml"} {
+		gap(t, r.NotChecked, name+": it holds", true)
+	}
+	if r.Complete || i < 0 || r.NotChecked[i].Blocks {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -544,14 +544,14 @@ func TestShownPathsAreText(t *testing.T) {
 
 func TestUTF16IsText(t *testing.T) {
 	little := []byte{0xff, 0xfe, 'a', 0, '\n', 0, 0x3d, 0xd8, 0x00, 0xde, 'b', 0}
-	if isBinary(little) || string(text(little)) != "a\n😀b" {
+	if isBinary("", little) || string(text(little)) != "a\n😀b" {
 		t.Errorf("got %q", text(little))
 	}
 	big := []byte{0xfe, 0xff, 0, 'a', 0xd8, 0x3d, 0, 'x', 0}
 	if got := string(text(big)); got != "a\uFFFDx" {
 		t.Errorf("an unpaired surrogate gave %q", got)
 	}
-	if !isBinary([]byte("PK\x03\x00")) || isBinary([]byte("plain")) {
+	if !isBinary("", []byte("PK\x03\x00")) || isBinary("", []byte("plain")) {
 		t.Error("NUL tells binary from text")
 	}
 }
