@@ -72,3 +72,11 @@ func withLittleRoom(ts *testscript.TestScript, neg bool, args []string) {
 	script := fmt.Sprintf("ulimit -f %s; exec %s", args[0], strings.Join(quoted, " "))
 	expectCode(ts, false, []string{args[1], "sh", "-c", script})
 }
+
+// setTrimmed gives a variable the text of a file, without the line end: trimmed NAME FILE.
+func setTrimmed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: trimmed NAME FILE")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}

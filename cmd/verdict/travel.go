@@ -277,7 +277,7 @@ func (t *taking) page(ctx context.Context, s span, from, to int64) error {
 		return err
 	}
 	here := make(map[int64]bool, len(came))
-	for _, e := range came {
+	for _, e := range slices.Backward(came) { // key events in the order of their log
 		here[e.Source] = true
 		if e.Kind == verdict.KindKey {
 			if err := t.learned(ctx, e); err != nil {
