@@ -138,7 +138,9 @@ func lookAround(ctx context.Context, repo *git.Repo) (*begun, error) {
 	if found.Remote, err = top.Remote(ctx); err != nil {
 		return nil, err
 	}
-	if found.DefaultBranch, err = top.DefaultBranch(ctx); err != nil && !errors.Is(err, git.ErrNotFound) {
+	var unknown *verdict.Error
+	found.DefaultBranch, err = top.DefaultBranch(ctx)
+	if err != nil && !errors.Is(err, git.ErrNotFound) && !(errors.As(err, &unknown) && unknown.Code == verdict.CodeUnavailable) {
 		return nil, err
 	}
 	for _, f := range files {
@@ -294,7 +296,7 @@ func (x *begun) text(s report.Style) string {
 		rows = append(rows, []string{name, text})
 	}
 	add("remote", nonEmpty(x.Remote), "none")
-	add("branch", nonEmpty(x.DefaultBranch), "no default branch yet")
+	add("branch", nonEmpty(x.DefaultBranch), "the default branch cannot be told from this clone")
 	add("lockfiles", x.Lockfiles, "none that verdict ci reads")
 	if len(x.Unread) > 0 {
 		add("not read yet", x.Unread, "")
