@@ -166,6 +166,9 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName str
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if since, found := l.Unanchored(); found {
+		fmt.Fprintf(a.stderr, "verdict: no anchor was here for this log of %d entries; if there was one elsewhere (XDG_STATE_HOME), use it, else hold the log against a checkpoint that was kept elsewhere: verdict log verify says how\n", since)
+	}
 	return l, nil
 }
 
