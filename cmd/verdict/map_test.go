@@ -69,6 +69,7 @@ organization: acme
 people:
   alma: {name: Alma}
   noor: {name: Noor}
+  mei: {name: Mei}
 `
 
 // stateMap records a statement about a map as a client that keeps no rules would.
@@ -141,6 +142,52 @@ func TestAReleaseWithoutTwoPersonsCountsAsAbsent(t *testing.T) {
 			w.as(t, "alma")
 			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: -1, Proposal: p})
 		}, "another map was in force by then"},
+		{"with a proposal by whom the releaser enrolled", func(w *workspace, first int64) {
+			enrollForTest(t, w, "mei")
+			w.as(t, "mei")
+			p := stateMap(t, w, verdict.KindProposal, weak, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "alma")
+			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "alma enrolled the key of mei"},
+		{"by whom the proposer enrolled", func(w *workspace, first int64) {
+			w.as(t, "alma")
+			p := stateMap(t, w, verdict.KindProposal, weak, mapRelease{Replaces: first, Proposal: -1})
+			enrollForTest(t, w, "mei")
+			w.as(t, "mei")
+			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "alma enrolled the key of mei"},
+		{"with a key of another person that the releaser put in the place of theirs", func(w *workspace, first int64) {
+			h, err := w.ledger.Keys(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.as(t, "noor")
+			old, _ := h.Key(w.signer.KeyID())
+			mine, _, err := w.ring.Named("mine")
+			if err != nil {
+				t.Fatal(err)
+			}
+			event, err := identity.NewRotation(old, mine.PublicPEM(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.as(t, "alma")
+			if _, err := w.state(t.Context(), verdict.KindKey, keySubject(event.Key, "noor"), event, verdict.Context{}); err != nil {
+				t.Fatal(err)
+			}
+			w.as(t, "mine")
+			p := stateMap(t, w, verdict.KindProposal, weak, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "alma")
+			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "alma enrolled the key of noor"},
+		{"with a person whom the machine's own key enrolled when there were persons", func(w *workspace, first int64) {
+			w.as(t, "local")
+			enrollForTest(t, w, "mei")
+			w.as(t, "mei")
+			p := stateMap(t, w, verdict.KindProposal, weak, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "noor")
+			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "this machine's own key enrolled the key of mei"},
 		{"without saying which map", func(w *workspace, _ int64) {
 			w.as(t, "alma")
 			about := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "map", Digest: sha256Digest([]byte("x"))}
@@ -152,7 +199,9 @@ func TestAReleaseWithoutTwoPersonsCountsAsAbsent(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w, talk := installation(t)
 			first := stateMap(t, w, verdict.KindMapRelease, smallOrganisation, mapRelease{Replaces: -1, Proposal: -1, Reviewers: []string{"local"}})
-			enrollForTest(t, w, "alma", "noor", "builder")
+			enrollForTest(t, w, "alma")
+			w.as(t, "alma")
+			enrollForTest(t, w, "noor", "builder")
 			c.forge(w, first)
 			r, err := w.inForce(t.Context(), ledger.Now)
 			if err != nil || r.index() != first {
@@ -172,6 +221,8 @@ func TestAReleaseByTwoPersonsIsInForceFromItsEntryOn(t *testing.T) {
 		t.Fatalf("%v is in force before any release (%v)", r, err)
 	}
 	first := stateMap(t, w, verdict.KindMapRelease, smallOrganisation, mapRelease{Replaces: -1, Proposal: -1})
+	enrollForTest(t, w, "mei")
+	w.as(t, "mei")
 	enrollForTest(t, w, "alma", "noor")
 	const next = smallOrganisation + "points:\n  - {id: code.review, mode: block}\n"
 	w.as(t, "alma")

@@ -189,31 +189,35 @@ func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[s
 	switch {
 	case err != nil:
 		return "", err
-	case proposer == "":
+	case proposer.Person == "":
 		return fmt.Sprintf("entry %d is no proposal of this map by a person who may release one", p.Index), nil
-	case proposer == signer.Person:
+	case proposer.Person == signer.Person:
 		return signer.Person + " proposed it and released it, and it needs two persons", nil
 	}
-	return "", nil
+	one, err := w.oneHand(ctx, h, proposer, signer, people)
+	if one != "" {
+		one += ", so the two do not count as two persons"
+	}
+	return one, err
 }
 
-// proposerOf is the person who proposed what a release says; empty when the entry is no
-// such proposal.
-func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRelease, people map[string]decisionmap.Person) (string, error) {
+// proposerOf is the key of the person who proposed what a release says; nobody's when the
+// entry is no such proposal.
+func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRelease, people map[string]decisionmap.Person) (none identity.EnrolledKey, err error) {
 	if e.Foreign || e.Kind != verdict.KindProposal || e.Pruned {
-		return "", nil
+		return none, nil
 	}
 	p, err := w.saidOfMap(ctx, e)
 	if err != nil || p.Action != actionMapRelease || p.Map != said.Map || p.Replaces != said.Replaces {
-		return "", err
+		return none, err
 	}
 	h, err := w.ledger.Keys(ctx)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	k, _ := h.ValidAt(e.Signer, e.Index)
 	if !slices.Contains(reviewers(h, e.Index, people), k.Person) {
-		return "", nil
+		return none, nil
 	}
-	return k.Person, nil
+	return k, nil
 }

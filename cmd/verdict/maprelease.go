@@ -42,7 +42,7 @@ const (
 func mapReleaseCommand() command {
 	return command{
 		use: "release FILE", short: "Put an organisation's map in force, by two persons",
-		long: "FILE is an organisation map: it says organization:. Two different enrolled persons release the same map. The first call is recorded as a proposal, says who else is needed, and ends with 5; " +
+		long: "FILE is an organisation map: it says organization:. Two different enrolled persons, of whom neither enrolled the other, release the same map. The first call is recorded as a proposal, says who else is needed, and ends with 5; " +
 			"the call of the second puts the map in force. Every change is then judged by it, tightened by the repository's own file. A proposal counts until another map is released.\n\n" +
 			"Persons are those under people: of the map in force, or everybody with a key when it has none of them. While nobody is enrolled, this machine's own key releases alone, and that is said. " +
 			"A map with lint errors is refused and ends with 3. What becomes weaker is listed.",
@@ -136,24 +136,28 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *d
 		step.State, step.Entry, step.Replaces, step.Reviewers = stateInForce, before.Entry.Index, before.Said.Replaces, before.Said.Reviewers
 		return nil
 	}
-	who, me, err := w.reviewersNow(ctx, people)
+	who, key, err := w.reviewersNow(ctx, people)
 	if err != nil {
 		return err
 	}
-	said := mapRelease{Action: actionMapRelease, Map: step.Map, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{me}}
+	said := mapRelease{Action: actionMapRelease, Map: step.Map, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{key.Person}}
 	if said.Source, err = w.ledger.PutBlob(ctx, t.Data); err != nil {
 		return fmt.Errorf("keep %s: %w", t.name(), err)
 	}
 	step.State = stateReleased
 	if len(who) > 0 {
-		other, proposal, err := w.proposed(ctx, said, people, me)
+		other, proposal, err := w.proposed(ctx, said, people, key)
 		if err != nil {
 			return err
 		}
 		if other == "" {
-			step.State, step.Needed = stateProposed, slices.DeleteFunc(who, func(p string) bool { return p == me })
+			step.State = stateProposed
+			step.Needed, err = w.agreeing(ctx, who, key, people)
 		} else {
-			said.Proposal, said.Reviewers = proposal, []string{other, me}
+			said.Proposal, said.Reviewers = proposal, []string{other, key.Person}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	kind := verdict.KindMapRelease
@@ -170,22 +174,36 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *d
 	return nil
 }
 
-// reviewersNow are the persons who may release a map, and the one whose key signs now.
-func (w *workspace) reviewersNow(ctx context.Context, people map[string]decisionmap.Person) (who []string, me string, err error) {
+// reviewersNow are the persons who may release a map, and the key that signs now, which
+// is one of theirs.
+func (w *workspace) reviewersNow(ctx context.Context, people map[string]decisionmap.Person) (who []string, key identity.EnrolledKey, err error) {
 	h, err := w.ledger.Keys(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, key, err
 	}
 	at, err := w.size(ctx, ledger.Now)
 	if err != nil {
-		return nil, "", err
+		return nil, key, err
 	}
-	key, _ := h.ValidAt(w.signer.KeyID(), at)
-	who, me = reviewers(h, at, people), key.Person
-	if slices.Contains(who, me) || len(who) == 0 && me == decisionmap.LocalKey {
-		return who, me, nil
+	key, _ = h.ValidAt(w.signer.KeyID(), at)
+	who = reviewers(h, at, people)
+	if slices.Contains(who, key.Person) || len(who) == 0 && key.Person == decisionmap.LocalKey {
+		return who, key, nil
 	}
-	return nil, "", notReviewer(h, w.signer.KeyID(), me, who, people)
+	return nil, key, notReviewer(h, w.signer.KeyID(), key.Person, who, people)
+}
+
+// agreeing are the persons of whom one has to agree to what this key proposes.
+func (w *workspace) agreeing(ctx context.Context, who []string, key identity.EnrolledKey, people map[string]decisionmap.Person) ([]string, error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at, err := w.size(ctx, ledger.Now)
+	if err != nil {
+		return nil, err
+	}
+	return w.otherHands(ctx, h, who, key, at, people)
 }
 
 func notReviewer(h *identity.History, id, me string, who []string, people map[string]decisionmap.Person) error {
@@ -205,20 +223,31 @@ func notReviewer(h *identity.History, id, me string, who []string, people map[st
 	return e
 }
 
-// proposed finds the latest proposal of the same map by somebody else, made since the map
-// in force was released.
-func (w *workspace) proposed(ctx context.Context, said mapRelease, people map[string]decisionmap.Person, me string) (who string, index int64, err error) {
+// proposed finds the latest proposal of the same map by somebody else, in whose hand
+// this key is not, made since the map in force was released.
+func (w *workspace) proposed(ctx context.Context, said mapRelease, people map[string]decisionmap.Person, key identity.EnrolledKey) (who string, index int64, err error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return "", -1, err
+	}
 	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindProposal, Subject: said.Map, At: ledger.Now})
 	if err != nil {
 		return "", -1, err
 	}
 	for _, e := range entries {
-		who, err := w.proposerOf(ctx, e, said, people)
+		by, err := w.proposerOf(ctx, e, said, people)
 		if err != nil {
 			return "", -1, err
 		}
-		if who != "" && who != me {
-			return who, e.Index, nil
+		if by.Person == "" || by.Person == key.Person {
+			continue
+		}
+		one, err := w.oneHand(ctx, h, by, key, people)
+		if err != nil {
+			return "", -1, err
+		}
+		if one == "" {
+			return by.Person, e.Index, nil
 		}
 	}
 	return "", -1, nil
@@ -238,7 +267,7 @@ func (x mapStep) text(s report.Style) string {
 		if len(x.Needed) > 0 {
 			indented(fmt.Sprintf("next: %s runs verdict map release %s --as KEY", strings.Join(x.Needed, " or "), report.Neutral(x.File)))
 		} else {
-			indented("next: enroll a second person, who then releases it: verdict people enroll PERSON --public-key FILE")
+			indented("next: enroll a second person, who then releases it; of two persons neither may have enrolled the other, so it takes a third who did: verdict people enroll PERSON --public-key FILE --as KEY")
 		}
 	default:
 		para(s.Strong("RELEASED: ") + fmt.Sprintf("%s is in force from entry %d on, by %s.", name, x.Entry, personsText(x.Reviewers)))

@@ -28,7 +28,7 @@ func peopleEnrollCommand() command {
 		long: "PERSON is an id under people: in the decision map, or a name that trust: gives to a machine's key. It stands in signed evidence for good, so it is an id and never an address; " +
 			"name, teams and accounts stand in the map alone, where they can be erased. Where a map is released, an id that it does not have is refused.\n\n" +
 			"With --public-key the private half stays where it is: the file is what verdict keys show prints there. Without it a key is made on this machine, in a file that only you can read. " +
-			"The enrolment is recorded in the ledger, signed with this machine's own key or the one that --as names.",
+			"The enrolment is recorded in the ledger, signed with this machine's own key or the one that --as names; once a person is enrolled, it takes a person's key (--as).",
 		example: "verdict people enroll alma --public-key alma.pub\nverdict people enroll alma\nverdict people enroll build-agent --public-key agent.pub --as noor",
 		args:    exactly(1), formats: textOrJSON,
 		setup: func(f *flags) runner {
@@ -67,6 +67,9 @@ func (a *app) enroll(ctx context.Context, person, public string) error {
 	}
 	defer w.close()
 	if err := w.mayEnroll(ctx, person); err != nil {
+		return err
+	}
+	if err := w.mayVouch(ctx); err != nil {
 		return err
 	}
 	file := ""
