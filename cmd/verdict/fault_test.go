@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -79,4 +80,12 @@ func setTrimmed(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: trimmed NAME FILE")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// conditions are what scripts ask of the machine beside what testscript knows.
+func conditions(name string) (bool, error) {
+	if name == "root" {
+		return os.Geteuid() == 0, nil
+	}
+	return false, fmt.Errorf("no condition is called %q", name)
 }

@@ -37,7 +37,8 @@ func TestScripts(t *testing.T) {
 			e.Vars = append(kept, "HOME="+e.WorkDir+"/home", "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "CI=", "GITHUB_ACTIONS=", "TF_BUILD=", "GITLAB_CI=", "NO_COLOR=", "CLICOLOR_FORCE=")
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed},
+		Condition: conditions,
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed},
 	})
 }
 
