@@ -73,7 +73,7 @@ const noteEd25519 = 1
 // signed-note): origin, key hash and public key.
 func VerifierKey(origin string, pub ed25519.PublicKey) (string, error) {
 	if origin == "" || strings.ContainsAny(origin, "+ \t\r\n") {
-		return "", invalid(fmt.Sprintf("%q cannot be the origin of a log", origin), "use a host name, as in verdict.yaml's ledger.origin", nil)
+		return "", invalid(fmt.Sprintf("%q cannot be the origin of a log", origin), "use a host name, such as log.example.com", nil)
 	}
 	return note.NewEd25519VerifierKey(origin, pub)
 }

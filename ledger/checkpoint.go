@@ -54,7 +54,7 @@ func newHead(o Options, epoch int64, origin string, base int64, previous string)
 	if !plainHost(origin) {
 		return store.Head{}, &verdict.Error{
 			Code: verdict.CodeInvalid, What: fmt.Sprintf("%q cannot name a log", origin),
-			Remedy: "set ledger.origin to a host name of yours in lower case: letters, digits, dots and hyphens",
+			Remedy: "name it by a host name of yours in lower case: letters, digits, dots and hyphens",
 		}
 	}
 	key, err := evidence.VerifierKey(origin, o.LogKey.Public())

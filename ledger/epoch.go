@@ -190,7 +190,7 @@ func (l *Ledger) epochAfter(ctx context.Context, v *store.View, old store.Head, 
 	if vkey == old.Key {
 		return &verdict.Error{
 			Code: verdict.CodeConflict, What: "a new epoch needs a log key of its own, and the one given is that of " + old.Origin,
-			Remedy: "make a new log key: verdict log epoch does that unless one is given",
+			Remedy: "use verdict log epoch, which makes one",
 		}
 	}
 	*e = Epoch{

@@ -42,7 +42,7 @@ func (k *keyring) valid(id string, position int64) (*ecdsa.PublicKey, error) {
 	if !ok {
 		return nil, &verdict.Error{
 			Code: verdict.CodeRefused, What: "the statement is signed with key " + id + ", which is not enrolled in this ledger",
-			Remedy: "enroll the key of its producer with verdict people enroll, or record it as evidence of somebody else: verdict verify, then verdict sync",
+			Remedy: "enroll the key of its producer with verdict people enroll, or record it as evidence of somebody else: verdict attest --bundle FILE --key FILE",
 		}
 	}
 	return nil, &verdict.Error{

@@ -34,7 +34,7 @@ func (l *Ledger) prepare(ctx context.Context, b *evidence.Bundle) (*prepared, er
 	case verdict.KindIngestion:
 		return nil, &verdict.Error{
 			Code: verdict.CodeInvalid, What: "an ingestion was given without the foreign evidence that it vouches for",
-			Remedy: "give the foreign bundle itself: verdict attest or verdict sync writes the ingestion",
+			Remedy: "give the foreign bundle itself: verdict attest --bundle FILE or verdict sync writes the ingestion",
 		}
 	case verdict.KindReceipt, verdict.KindEpoch:
 		return nil, &verdict.Error{
@@ -90,7 +90,7 @@ func (l *Ledger) signerOf(ctx context.Context, b *evidence.Bundle, event *identi
 	if b.Hint() == "" {
 		return nil, &verdict.Error{
 			Code: verdict.CodeRefused, What: "the bundle is signed with a certificate, not with an enrolled key",
-			Remedy: "record it as evidence of somebody else: verdict attest --certificate-identity … --certificate-oidc-issuer … --trusted-root …",
+			Remedy: "record it as evidence of somebody else: verdict attest --bundle FILE --certificate-identity … --certificate-oidc-issuer … --trusted-root …",
 		}
 	}
 	keys, position := l.keyring()

@@ -117,7 +117,7 @@ func (w Witness) add(ctx context.Context, old int64, proof tlog.TreeProof, signe
 	body.WriteString("\n" + signed)
 	unavailable := func(what string, cause error) error {
 		return &verdict.Error{
-			Code: verdict.CodeUnavailable, What: what, Remedy: "check the witness's address and that he accepts this log's origin and key (verdict log checkpoint prints them)", Err: cause,
+			Code: verdict.CodeUnavailable, What: what, Remedy: "check the witness's address and that he accepts this log by its key (verdict log key prints it)", Err: cause,
 		}
 	}
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(w.URL, "/")+"/add-checkpoint", &body)
