@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
@@ -70,7 +71,8 @@ func (r VerifyReport) Err() error {
 const (
 	maxProblems  = 100
 	verifyChunk  = 4096 // entries that one worker takes: 16 tiles, and one bucket of row sums
-	remedyTamper = "somebody changed the database: keep it as it is, restore a backup beside it and compare; verdict log epoch --from-backup continues from there"
+	remedyTamper = "somebody changed the database: keep a copy of it as it is, put a backup in its place, and go on from that with verdict log epoch --from-backup"
+	remedyBehind = "if a backup was restored, go on from it with verdict log epoch --from-backup; if not, somebody changed the database: keep a copy of it as it is, and put a backup in its place"
 	remedyBlobs  = "restore the blob store from the same backup as the ledger, then run verdict log verify again"
 )
 
@@ -154,14 +156,14 @@ func (x *verification) begin(ctx context.Context) error {
 			x.report.Anchor = "agrees"
 		case l.refusal != nil:
 			x.report.Anchor = "refuses"
-			x.problem(-1, verdict.AsError(l.refusal).Remedy, "%v", l.refusal)
+			x.problem(-1, refusalRemedy(l.refusal), "%v", l.refusal)
 		case !known || l.since > 0:
 			x.report.Anchor = "absent" // uncovered says what follows from it
 		default:
 			x.report.Anchor = "agrees"
 			if err := l.trust(ctx, v, head, x.seen); errors.Is(err, ErrAnchor) {
 				x.report.Anchor = "refuses"
-				x.problem(-1, verdict.AsError(err).Remedy, "%v", err)
+				x.problem(-1, refusalRemedy(err), "%v", err)
 			} else if err != nil {
 				return err
 			}
@@ -177,6 +179,15 @@ func (x *verification) begin(ctx context.Context) error {
 	x.report.Position = Position(x.end)
 	x.rows = newRowSums(x.epochs)
 	return err
+}
+
+// refusalRemedy is that of an anchor's refusal for somebody who is verifying already.
+func refusalRemedy(err error) string {
+	remedy := verdict.AsError(err).Remedy
+	if strings.Contains(remedy, "verdict log verify") {
+		return remedyBehind
+	}
+	return remedy
 }
 
 // epoch verifies the tree of one epoch: workers compute leaves, this goroutine puts them

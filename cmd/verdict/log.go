@@ -300,9 +300,9 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		rows = append(rows, []string{"pruned", fmt.Sprintf("%d entries without a body: only their leaf was checked", r.Pruned)})
 	}
 	for _, e := range r.Epochs {
-		rows = append(rows, []string{"log", fmt.Sprintf("%s, %d entries, root %s", e.Origin, e.Size, e.Root)})
+		rows = append(rows, []string{"log", fmt.Sprintf("%s, %s, root %s", e.Origin, plural(int(e.Size), "entry", "entries"), e.Root)})
 		if e.Lost > 0 {
-			rows = append(rows, []string{"lost", fmt.Sprintf("%d positions before it stay empty since a restored backup", e.Lost)})
+			rows = append(rows, []string{"lost", plural(int(e.Lost), "position before it stays", "positions before it stay") + " empty since a restored backup"})
 		}
 	}
 	return out + report.Table(rows, s.Width, "  ")

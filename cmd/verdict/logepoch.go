@@ -185,7 +185,7 @@ func (w *workspace) takeLogKey() (kept string, err error) {
 }
 
 func (e begunEpoch) text(s report.Style) string {
-	kept := fmt.Sprintf("%d entries of it", e.Survived)
+	kept := plural(int(e.Survived), "entry", "entries") + " of it"
 	switch e.Continues {
 	case "yes":
 		kept += ", the first ones of the last checkpoint that was seen"
@@ -200,7 +200,7 @@ func (e begunEpoch) text(s report.Style) string {
 		{"kept", kept},
 	}
 	if e.LostTo > e.LostFrom {
-		rows = append(rows, []string{"LOST", fmt.Sprintf("%s: recorded before, and not there now; their places stay empty", entriesText(e.LostFrom, e.LostTo))})
+		rows = append(rows, []string{"LOST", entriesText(e.LostFrom, e.LostTo) + ": recorded before, and not there now; the place stays empty"})
 	} else {
 		rows = append(rows, []string{"lost", "nothing that anybody has seen"})
 	}

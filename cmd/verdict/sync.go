@@ -214,9 +214,9 @@ func (r *synced) text(s report.Style) string {
 	if len(r.Refused) > 0 {
 		out += report.Wrap("fix: "+remedySender, s.Width, "  ") + "\n"
 	}
-	sent := fmt.Sprintf("%d entries", r.Sent)
+	sent := plural(int(r.Sent), "entry", "entries")
 	if r.Claims > 0 {
-		sent += fmt.Sprintf("; the %d decisions among them are claims there: the other side decides again", r.Claims)
+		sent += "; " + plural(int(r.Claims), "decision", "decisions") + " among them: a claim there, the other side decides again"
 	}
 	rows := [][]string{
 		{"from", fmt.Sprintf("%s, %d entries, in %s", r.From.Origin, r.From.Entries, report.Neutral(r.From.Data))},
