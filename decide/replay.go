@@ -81,10 +81,6 @@ func (r *Replayer) again(ctx context.Context, s *evidence.Statement) (*Replayed,
 		return nil, fmt.Errorf("input of decision %s: %w", d.ID, err)
 	}
 	out := &Replayed{Decision: d, Engine: b.Engine()}
-	input, err := in.Canonical()
-	if err != nil {
-		return nil, fmt.Errorf("input of decision %s: %w", d.ID, err)
-	}
 	ev, err := b.Evaluate(ctx, policy.Query{Rules: rec.Basis.Case.Rules, Input: in, At: rec.Basis.Case.At})
 	if err != nil {
 		return nil, fmt.Errorf("evaluate decision %s: %w", d.ID, err)
@@ -95,7 +91,8 @@ func (r *Replayer) again(ctx context.Context, s *evidence.Statement) (*Replayed,
 		return nil, err
 	}
 	if out.Difference == "" {
-		out.Difference = difference(d, rec.Basis, sha256Of(input), b, out)
+		// ParseInput took nothing but the canonical form, so these bytes are it.
+		out.Difference = difference(d, rec.Basis, sha256Of(rec.Basis.Input), b, out)
 	}
 	out.Same = out.Difference == ""
 	return out, nil
@@ -208,6 +205,13 @@ func differ(what string, was, is any) string {
 // again are not the same, from what went in to what came out.
 func difference(d verdict.Decision, b Basis, input verdict.Digest, p *policy.Bundle, out *Replayed) string {
 	again := out.Again
+	recorded := Conclusion{
+		Outcome: d.Outcome, Enforced: d.Enforced, Reasons: d.Reasons, Passed: d.Passed, Skipped: d.Skipped, Errors: d.Errors, BreakGlass: d.BreakGlass,
+	}
+	if d.Digests.Policy == p.Digest() && d.Digests.Input == input && d.Mode == b.Case.Mode && d.Subject.Digest == b.Case.Subject.Digest &&
+		d.Digests.Facts == again.Facts && d.Digests.Result == out.Result && resultDigest(recorded) == out.Result {
+		return "" // everything that follows is in these digests
+	}
 	for _, found := range []string{
 		differ("policy digest", d.Digests.Policy, p.Digest()),
 		differ("input digest", d.Digests.Input, input),
@@ -230,6 +234,7 @@ func difference(d verdict.Decision, b Basis, input verdict.Digest, p *policy.Bun
 	}
 	for _, found := range []string{
 		differ("errors", d.Errors, again.Errors),
+		differ("break-glass", d.BreakGlass, again.BreakGlass),
 		differ("facts digest", d.Digests.Facts, again.Facts),
 		differ("result digest", d.Digests.Result, out.Result),
 	} {
@@ -237,7 +242,7 @@ func difference(d verdict.Decision, b Basis, input verdict.Digest, p *policy.Bun
 			return found
 		}
 	}
-	return ""
+	return "the record and the result differ in their canonical form"
 }
 
 func unreplayable(id, why string) error {
