@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -62,16 +64,20 @@ func (o options) wants(room string) bool {
 	return o.only == "" || strings.Contains(","+o.only+",", ","+room+",")
 }
 
-// benchmarks runs the benchmarks of a package that match, and reads their figures.
-func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir, match string) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", match, "-benchtime", o.benchtime, "-benchmem", "-timeout", "60m", "./"+dir)
+// benchmarks runs the benchmarks of a package and reads their figures.
+func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir string, cores int) error {
+	if cores == 0 {
+		cores = runtime.GOMAXPROCS(0)
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-cpu", strconv.Itoa(cores),
+		"-benchtime", o.benchtime, "-benchmem", "-timeout", "60m", "./"+dir)
 	cmd.Env = append(os.Environ(), "VERDICT_BENCH=1")
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(w, &said), w
 	err := cmd.Run()
 	f.read(dir, said.String())
 	if err != nil {
-		return fmt.Errorf("go test -bench %s ./%s: %w", match, dir, err)
+		return fmt.Errorf("go test -bench . ./%s: %w", dir, err)
 	}
 	return nil
 }

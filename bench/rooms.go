@@ -18,13 +18,16 @@ type room struct {
 	measure func(ctx context.Context, w io.Writer, o options, f figures) error
 }
 
-func inRoom(dir string) room {
+// inRoom runs a room's benchmarks on so many cores; 0 for all of them.
+func inRoom(dir string, cores int) room {
 	return room{dir, func(ctx context.Context, w io.Writer, o options, f figures) error {
-		return benchmarks(ctx, w, o, f, dir, ".")
+		return benchmarks(ctx, w, o, f, dir, cores)
 	}}
 }
 
-var rooms = []room{inRoom("ledger"), inRoom("policy"), inRoom("decide"), inRoom("advisory"), inRoom("ci"), {"binary", binary}}
+// What is promised per core or as processor time is measured on one: there the clock on
+// the wall and the processor's agree, also about collecting garbage.
+var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), inRoom("decide", 1), inRoom("advisory", 0), inRoom("ci", 0), {"binary", binary}}
 
 // promises are the figures to reach, row by row.
 var promises = []promise{
@@ -37,9 +40,9 @@ var promises = []promise{
 	{what: "… its memory", figure: "ledger Verify/chain_and_projections peak-MB", scale: 1, unit: "MB", most: 200},
 	{what: "… with signatures", figure: "ledger Verify/with_signatures s/log", scale: 1, unit: "s", most: 150},
 	{what: "… its memory", figure: "ledger Verify/with_signatures peak-MB", scale: 1, unit: "MB", most: 200},
-	{what: "policy decision, 25 rules, allow, CPU", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
-	{what: "policy decision, 25 rules, deny, CPU", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
-	{what: "replay, on one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},
+	{what: "policy decision, 25 rules, allow, one core", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
+	{what: "policy decision, 25 rules, deny, one core", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
+	{what: "replay, one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},
 	{what: "verdict version", figure: "binary version ms", scale: 1, unit: "ms", most: 50},
 	{what: "verdict ci, 100 files, warm index", figure: "binary ci ms", scale: 1, unit: "ms", most: 400},
 	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 70},
