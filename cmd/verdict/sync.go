@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"verdict"
@@ -133,13 +135,13 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) error {
 		return err
 	}
 	defer from.close()
-	if err := there.mustExist(); verdict.AsError(err) != nil && verdict.AsError(err).Code == verdict.CodeNotFound {
+	// A wrong --to must not begin a ledger there. Every ledger has its log key in its
+	// directory, also one whose database is elsewhere.
+	if _, err := os.Stat(filepath.Join(x.to, keyFolder, logKeyFile)); err != nil {
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: "there is no ledger in " + x.to,
 			Remedy: "compare --to with the data directory of the other ledger; a new one begins with the first thing that is recorded in it, such as verdict ci --data " + x.to,
 		}
-	} else if err != nil {
-		return err
 	}
 	to, err := there.open(ctx)
 	if err != nil {
