@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -62,6 +63,23 @@ func (d document) flip(t *testing.T, field string) {
 		t.Fatalf("field %s holds no base64: %q", field, text)
 	}
 	data[len(data)/2] ^= 1
+	d[field] = base64.StdEncoding.EncodeToString(data)
+}
+
+// reletter changes a letter behind some words inside a base64 field. What is changed is
+// base64 itself and stays that: a flipped bit would now and then be no letter at all.
+func (d document) reletter(t *testing.T, field, behind string) {
+	t.Helper()
+	text, _ := d[field].(string)
+	data, err := base64.StdEncoding.DecodeString(text)
+	at := bytes.Index(data, []byte(behind))
+	if err != nil || at < 0 {
+		t.Fatalf("field %s does not hold %s: %q", field, behind, data)
+	}
+	at += len(behind) + 20
+	if data[at]++; data[at] != 'B' {
+		data[at] = 'A'
+	}
 	d[field] = base64.StdEncoding.EncodeToString(data)
 }
 

@@ -53,8 +53,8 @@ var tamperings = []tampering{
 	{name: "the log entry is another statement's", change: func(t *testing.T, b document, _ *export, o export) {
 		b.within(t, "verificationMaterial")["tlogEntries"] = readJSON(t, o.bundle).within(t, "verificationMaterial")["tlogEntries"]
 	}},
-	{name: "the entry's body has another bit", change: func(t *testing.T, b document, _ *export, _ export) {
-		b.within(t, "verificationMaterial", "tlogEntries", 0).flip(t, "canonicalizedBody")
+	{name: "the entry's body has another signature", change: func(t *testing.T, b document, _ *export, _ export) {
+		b.within(t, "verificationMaterial", "tlogEntries", 0).reletter(t, "canonicalizedBody", `"content":"`)
 	}, unseen: "it rebuilds the body from payload, signature and key"},
 	{name: "the entry is of another log", change: func(t *testing.T, b document, _ *export, _ export) {
 		b.within(t, "verificationMaterial", "tlogEntries", 0, "logId").flip(t, "keyId")
