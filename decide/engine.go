@@ -5,7 +5,7 @@
 // that counts, and builds the closed input document. The policy evaluates it. Conclude,
 // which is pure, turns the results into an outcome. Recording signs the decision
 // together with all that it rested on, so that Replay gives the same result digest
-// years later, without the sources of the facts.
+// years later. It gathers once more from the ledger as it was then.
 package decide
 
 import (
@@ -26,10 +26,10 @@ import (
 
 // Ledger is what the engine needs of the ledger.
 type Ledger interface {
+	// Position is how many entries there are now.
+	Position(ctx context.Context) (ledger.Position, error)
 	// Find lists entries, newest first; an empty list means that there is none.
 	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
-	// Entry gives one entry by its index.
-	Entry(ctx context.Context, index int64) (ledger.Entry, error)
 	// Bundle gives the signed bytes of an entry; an error when they were pruned or are
 	// damaged.
 	Bundle(ctx context.Context, index int64) (*evidence.Bundle, error)
@@ -50,9 +50,9 @@ type Engine struct {
 	Map    *decisionmap.Map
 	Policy *policy.Bundle
 	Signer evidence.Signer
-	// KeyName gives the name under which a key id is enrolled, "" for an unknown key:
-	// the map's trust may name keys by it.
-	KeyName func(keyID string) string
+	// KeyName gives the name under which a key id was enrolled before a position, ""
+	// when it was not: the map's trust may name keys by it.
+	KeyName func(keyID string, at ledger.Position) string
 	Now     func() time.Time
 	Rand    io.Reader
 }
@@ -81,16 +81,15 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 	if err != nil {
 		return verdict.Decision{}, ledger.Entry{}, err
 	}
-	g, err := e.gather(ctx, r, point, now)
+	seen, err := e.Ledger.Position(ctx)
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("decide %s: %w", point.ID, err)
+	}
+	g, err := e.gather(ctx, r, point, moment{id, now, seen})
 	if err != nil {
 		return verdict.Decision{}, ledger.Entry{}, err
 	}
-	g.input.Decision = policy.Decision{
-		ID: id, Point: point.ID, Layer: point.Layer, At: policy.TimeOf(now), Trigger: r.Trigger, Actor: r.Actor,
-	}
-	g.input.Normalize()
-	basis := Basis{Schema: BasisSchema, Case: g.caseOf(r, point, rules, now, point.ModeAt(now)), Partial: point.AllowPartial}
-	basis.Case.Policy = e.Policy.Digest()
+	basis := Basis{Schema: BasisSchema, Seen: seen, Case: e.caseOf(g, r, point, rules, now), Partial: point.AllowPartial}
 	if basis.Input, err = g.input.Canonical(); err != nil {
 		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("input of %s: %w", point.ID, err)
 	}
@@ -216,7 +215,10 @@ const BasisSchema = "verdict.basis/v1"
 // Basis is everything that a decision was computed from, apart from the policy bundle
 // and the map, which are blobs.
 type Basis struct {
-	Schema  string          `json:"schema"`
+	Schema string `json:"schema"`
+	// Seen is the position of the ledger that the facts were gathered at. What came
+	// after it had no part in the decision.
+	Seen    ledger.Position `json:"seen"`
 	Case    Case            `json:"case"`
 	Partial bool            `json:"allow_partial"`
 	Input   json.RawMessage `json:"input"` // canonical verdict.input/v1

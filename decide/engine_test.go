@@ -61,16 +61,18 @@ func newHouse(t testing.TB, mapYAML string) *house {
 	must(t, err)
 	h.engine = &decide.Engine{
 		Ledger: h.ledger, Map: m, Policy: rules, Signer: h.keys["local"], Now: func() time.Time { return h.now }, Rand: rand.Reader,
-		KeyName: func(id string) string {
-			for name, k := range h.keys {
-				if k.KeyID() == id {
-					return name
-				}
-			}
-			return ""
-		},
+		KeyName: h.keyName,
 	}
 	return h
+}
+
+func (h *house) keyName(id string, _ ledger.Position) string {
+	for name, k := range h.keys {
+		if k.KeyID() == id {
+			return name
+		}
+	}
+	return ""
 }
 
 func must(t testing.TB, err error) {
@@ -202,7 +204,7 @@ func TestCIPointsDecideFromEvidence(t *testing.T) {
 
 func (h *house) replay(id string) *decide.Replayed {
 	h.t.Helper()
-	r := &decide.Replayer{Ledger: h.ledger}
+	r := &decide.Replayer{Ledger: h.ledger, KeyName: h.keyName}
 	out, err := r.Replay(h.ctx, id, ledger.Now)
 	must(h.t, err)
 	return out
@@ -361,7 +363,7 @@ func BenchmarkReplay(b *testing.B) {
 	h := newHouse(b, "")
 	h.report("local", leaked())
 	d := h.decide("ci.secrets")
-	r := &decide.Replayer{Ledger: h.ledger}
+	r := &decide.Replayer{Ledger: h.ledger, KeyName: h.keyName}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program runs
 	b.ReportAllocs()
 	for b.Loop() {

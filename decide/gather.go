@@ -20,20 +20,31 @@ type gathered struct {
 	facts  []Fact
 	refs   []verdict.Ref // statements that the input was built from, by index
 	faults []verdict.Fault
+	about  []verdict.Ref // every statement that was weighed
+	// unread says of the first statement that could not be read why; "" when all were.
+	unread string
+}
+
+// moment is when a decision is taken, by the clock and by the ledger.
+type moment struct {
+	id   string // of the decision
+	now  time.Time
+	seen ledger.Position
 }
 
 // perNeed bounds how many statements of one kind about one subject are weighed.
 const perNeed = 1000
 
 // gather builds the closed input of one point: its needs and nothing else, so that a
-// point cannot rest on evidence that the map does not show.
-func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, now time.Time) (*gathered, error) {
+// point cannot rest on evidence that the map does not show. It reads the ledger at the
+// moment's position alone, so that replay gathers the same.
+func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m moment) (*gathered, error) {
 	g := &gathered{input: &policy.Input{Checks: map[string]policy.Check{}}, refs: []verdict.Ref{}, faults: []verdict.Fault{}}
 	g.input = g.input.ForLayer(p.Layer)
 	g.input.Subject = policy.Subject{Kind: r.Subject.Kind, Name: r.Subject.Name, Digest: r.Subject.Digest}
 	g.input.Service = e.service(r)
 	for _, need := range p.Needs {
-		if err := e.gatherNeed(ctx, r, p, need, now, g); err != nil {
+		if err := e.gatherNeed(ctx, r, p, need, m, g); err != nil {
 			return nil, err
 		}
 	}
@@ -43,6 +54,8 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, now
 			Kind: ref.Kind, Digest: ref.Digest, Index: ref.Index, At: policy.TimeOf(ref.At), Producer: ref.Producer,
 		})
 	}
+	g.input.Decision = policy.Decision{ID: m.id, Point: p.ID, Layer: p.Layer, At: policy.TimeOf(m.now), Trigger: r.Trigger, Actor: r.Actor}
+	g.input.Normalize()
 	return g, nil
 }
 
@@ -56,8 +69,8 @@ func (e *Engine) service(r Request) policy.Service {
 
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
 // known, and writes it into the input.
-func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, now time.Time, g *gathered) error {
-	all, cut, err := e.statements(ctx, r, need.Kind)
+func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, m moment, g *gathered) error {
+	all, cut, err := e.statements(ctx, r, need.Kind, m.seen)
 	if err != nil {
 		return err
 	}
@@ -67,12 +80,18 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 			Remedy: "find out who states it over and over: verdict trail " + string(r.Subject.Digest),
 		})
 	}
+	for _, s := range all {
+		g.about = append(g.about, s.Ref)
+	}
 	counts, aside := choose(all)
 	f := Fact{
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
 	f.Own = p.Layer == verdict.LayerCI && f.Producer == ownSource
-	judge(&f, counts, aside, e.maxAge(need, counts), now)
+	judge(&f, counts, aside, e.maxAge(need, counts), m.now)
+	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Unreadable != "" }); i >= 0 && g.unread == "" {
+		g.unread = fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)
+	}
 	if counts != nil {
 		f.Evidence = &counts.Ref
 		g.refs = append(g.refs, counts.Ref)
@@ -122,14 +141,14 @@ func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
 
 // statements lists what was said about the subject for a need: a check's reports, the
 // decisions of an earlier point, or statements of a kind.
-func (e *Engine) statements(ctx context.Context, r Request, need string) (out []Stated, cut bool, err error) {
+func (e *Engine) statements(ctx context.Context, r Request, need string, at ledger.Position) (out []Stated, cut bool, err error) {
 	kind, check, point := e.Map.Evidence(need)
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: kind, Point: point, At: ledger.Now, Limit: perNeed})
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
 	}
 	for _, entry := range entries {
-		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry, need, r)}
+		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, need, r, at)}
 		if kind == verdict.KindDecision && entry.Foreign {
 			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
 		}
@@ -209,11 +228,11 @@ func passed(s *evidence.Statement) bool {
 // rank is the place of the first trust entry that lets the producer state the need
 // about the service that is decided on: what service the statement names for itself
 // gives no right.
-func (e *Engine) rank(entry ledger.Entry, need string, r Request) int {
-	p := evidence.ParseProducer(entry.Producer)
+func (e *Engine) rank(producer, need string, r Request, at ledger.Position) int {
+	p := evidence.ParseProducer(producer)
 	s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
 	if e.KeyName != nil && p.Key != "" {
-		s.KeyName = e.KeyName(p.Key)
+		s.KeyName = e.KeyName(p.Key, at)
 	}
 	if rank := e.Map.Rank(s, need, r.Service, r.Environment); rank >= 0 {
 		return rank
@@ -358,10 +377,11 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 }
 
 // caseOf is what the conclusion depends on besides the rules' results.
-func (g *gathered) caseOf(r Request, p decisionmap.Point, rules []verdict.Rule, now time.Time, mode verdict.Mode) Case {
+func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []verdict.Rule, now time.Time) Case {
+	mode := p.ModeAt(now)
 	c := Case{
 		Point: p.ID, Layer: p.Layer, Mode: mode, Subject: r.Subject, Service: r.Service, Environment: r.Environment, At: now,
-		Rules: []string{}, Facts: g.facts, Faults: g.faults, Exceptions: []verdict.Exception{}, Approvals: []verdict.Approval{},
+		Policy: e.Policy.Digest(), Rules: []string{}, Facts: g.facts, Faults: g.faults, Exceptions: []verdict.Exception{}, Approvals: []verdict.Approval{},
 		BreakGlasses: []verdict.BreakGlass{}, Approvers: 1, NotApprovers: []string{}, Refs: map[string]verdict.Ref{},
 	}
 	for _, rule := range rules {

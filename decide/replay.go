@@ -11,16 +11,17 @@ import (
 
 	"verdict"
 	"verdict/decisionmap"
-	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/policy"
 )
 
-// Replayer takes recorded decisions again from what they rested on, without the map's
-// sources, the tree or the network. Bundles are compiled once each. It is safe for
-// concurrent use.
+// Replayer takes recorded decisions again: it gathers from the ledger as the decision
+// saw it, evaluates and concludes, without the tree, the network or any file. Bundles are
+// compiled once each. It is safe for concurrent use.
 type Replayer struct {
 	Ledger Ledger
+	// KeyName is that of the Engine.
+	KeyName func(keyID string, at ledger.Position) string
 
 	mu      sync.Mutex // guards bundles and maps
 	bundles map[verdict.Digest]*policy.Bundle
@@ -39,8 +40,12 @@ type Replayed struct {
 	Decision verdict.Decision `json:"decision"` // as recorded
 	Index    int64            `json:"index"`
 	Signer   string           `json:"signer"` // the enrolled key that signed the record
-	Again    Conclusion       `json:"again"`  // as computed now
-	Result   verdict.Digest   `json:"result"`
+	// Trusted: the map of then lets the signer state what the point leaves. Where a later
+	// point needs it, an untrusted decision counts as absent.
+	Trusted bool           `json:"trusted"`
+	Facts   Facts          `json:"facts"`
+	Again   Conclusion     `json:"again"` // as computed now
+	Result  verdict.Digest `json:"result"`
 	// Engine is the engine of this program; it may be newer than the decision's.
 	Engine string `json:"engine"`
 	Same   bool   `json:"same"`
@@ -55,44 +60,36 @@ func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.again(ctx, s)
-	if out != nil {
-		out.Index, out.Signer = entry.Index, entry.Signer
-	}
-	return out, err
-}
-
-// again evaluates and concludes from a recorded statement.
-func (r *Replayer) again(ctx context.Context, s *evidence.Statement) (*Replayed, error) {
 	var rec recorded
 	if err := s.Decode(&rec); err != nil {
 		return nil, fmt.Errorf("read decision: %w", err)
 	}
-	d := rec.Decision
-	if rec.Basis.Schema != BasisSchema {
-		return nil, unreplayable(d.ID, fmt.Sprintf("its basis is %q, and this program reads %s", rec.Basis.Schema, BasisSchema))
+	d, basis := rec.Decision, rec.Basis
+	if basis.Schema != BasisSchema {
+		return nil, unreplayable(d.ID, fmt.Sprintf("its basis is %q, and this program reads %s", basis.Schema, BasisSchema))
 	}
-	b, err := r.bundle(ctx, d, rec.Basis.Blobs.Policy)
+	b, err := r.bundle(ctx, d, basis.Blobs.Policy)
 	if err != nil {
 		return nil, err
 	}
-	in, err := policy.ParseInput(rec.Basis.Input)
+	m, err := r.chart(ctx, d, basis.Blobs.Map)
 	if err != nil {
-		return nil, fmt.Errorf("input of decision %s: %w", d.ID, err)
+		return nil, err
 	}
-	out := &Replayed{Decision: d, Engine: b.Engine()}
-	ev, err := b.Evaluate(ctx, policy.Query{Rules: rec.Basis.Case.Rules, Input: in, At: rec.Basis.Case.At})
+	out := &Replayed{Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine()}
+	in, err := r.found(ctx, &rec, entry, m, b, out)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := b.Evaluate(ctx, policy.Query{Rules: basis.Case.Rules, Input: in, At: basis.Case.At})
 	if err != nil {
 		return nil, fmt.Errorf("evaluate decision %s: %w", d.ID, err)
 	}
-	out.Again = Conclude(rec.Basis.Case, *ev)
+	out.Again = Conclude(basis.Case, *ev)
 	out.Result = resultDigest(out.Again)
-	if out.Difference, err = r.unfounded(ctx, d, rec.Basis, in, b); err != nil {
-		return nil, err
-	}
 	if out.Difference == "" {
-		// ParseInput took nothing but the canonical form, so these bytes are it.
-		out.Difference = difference(d, rec.Basis, sha256Of(rec.Basis.Input), b, out)
+		// The input is in its canonical form: found took no other.
+		out.Difference = difference(d, basis, sha256Of(basis.Input), b, out)
 	}
 	out.Same = out.Difference == ""
 	return out, nil
@@ -127,53 +124,6 @@ func sameResult(a, b Conclusion) bool {
 	x, err := json.Marshal(a)
 	y, err2 := json.Marshal(b)
 	return err == nil && err2 == nil && bytes.Equal(x, y)
-}
-
-// unfounded names the first thing in which a basis is not the one of its decision: a
-// record whose rules, needs or mode are not those of its point in its map, whose case or
-// input is about something else, or which names evidence that is not in the ledger.
-func (r *Replayer) unfounded(ctx context.Context, d verdict.Decision, b Basis, in *policy.Input, p *policy.Bundle) (string, error) {
-	m, err := r.chart(ctx, d, b.Blobs.Map)
-	if err != nil {
-		return "", err
-	}
-	point, ok := m.Point(d.Point)
-	if !ok || m.digest != d.Digests.Map || m.points[d.Point] != d.Digests.Point {
-		return fmt.Sprintf("point %s of map %s is not that of the recorded map %s", d.Point, d.Digests.Map, m.digest), nil
-	}
-	rules, needs, facts := []string{}, []string{}, []string{}
-	for _, x := range active(point, p) {
-		rules = append(rules, x.ID)
-	}
-	for _, n := range point.Needs {
-		needs = append(needs, n.Kind)
-	}
-	for _, f := range b.Case.Facts {
-		facts = append(facts, f.Need)
-	}
-	c := b.Case
-	for _, found := range []string{
-		differ("active rules", rules, c.Rules), differ("needs", needs, facts), differ("mode", point.ModeAt(d.At), c.Mode),
-		differ("point", d.Point, c.Point), differ("layer", point.Layer, c.Layer), differ("service", d.Service, c.Service),
-		differ("environment", d.Environment, c.Environment), differ("time", d.At, c.At), differ("policy digest", d.Digests.Policy, c.Policy),
-		differ("capabilities digest", d.Digests.Capabilities, p.Capabilities()), differ("decision of the input", d.ID, in.Decision.ID),
-		differ("subject of the input", d.Subject.Digest, in.Subject.Digest), differ("point of the input", d.Point, in.Decision.Point),
-		differ("evidence of the input", len(d.Evidence), len(in.Evidence)),
-	} {
-		if found != "" {
-			return found, nil
-		}
-	}
-	for _, ref := range d.Evidence {
-		entry, err := r.Ledger.Entry(ctx, ref.Index)
-		if err != nil {
-			return "", fmt.Errorf("evidence of decision %s: %w", d.ID, err)
-		}
-		if entry.Digest != ref.Digest || entry.Producer != ref.Producer || entry.Kind != ref.Kind {
-			return differ(fmt.Sprintf("evidence in entry %d", ref.Index), ref, entry.Ref()), nil
-		}
-	}
-	return "", nil
 }
 
 // chart gives the map of a decision.

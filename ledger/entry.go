@@ -19,6 +19,15 @@ type Position int64
 // Now is the position behind the last entry.
 const Now Position = -1
 
+// Position is how many entries there are now.
+func (l *Ledger) Position(ctx context.Context) (p Position, err error) {
+	err = l.view(ctx, func(_ *store.View, head store.Head) error {
+		p = Position(head.Base + head.Size)
+		return nil
+	})
+	return p, err
+}
+
 // upTo is the position as a bound of a query.
 func (p Position) upTo() int64 {
 	if p < 0 {

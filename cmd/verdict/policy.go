@@ -60,8 +60,9 @@ func neutralLines(text string) string {
 func policyReplayCommand() command {
 	return command{
 		use: "replay ID", short: "Take a recorded decision again and compare",
-		long: "The decision is computed from what was recorded with it: its input, policy bundle, mode and everything that could lift a reason. " +
-			"Nothing else is read. The same result digest ends with 0; the first difference is named and ends with 3; what cannot be replayed ends with 1.",
+		long: "Its facts are gathered again from the ledger as it was then, and the rules and the map that were recorded with it judge them again. " +
+			"Nothing else is read. The same result ends with 0; the first difference is named and ends with 3; what cannot be replayed ends with 1. " +
+			"Where evidence was pruned since, the result is computed from the recorded facts, and that they could not be gathered again is said.",
 		example: "verdict policy replay d-4k7m",
 		args:    exactly(1), formats: textOrJSON, reads: true,
 		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
@@ -69,7 +70,11 @@ func policyReplayCommand() command {
 			if err != nil {
 				return err
 			}
-			r := &decide.Replayer{Ledger: w.ledger}
+			keys, err := w.ledger.Keys(ctx)
+			if err != nil {
+				return err
+			}
+			r := &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)}
 			out, err := r.Replay(ctx, args[0], at)
 			if err != nil {
 				return err
@@ -97,10 +102,11 @@ func replayText(r *decide.Replayed, s report.Style) string {
 	}
 	rows := [][]string{
 		{"decision", fmt.Sprintf("%s, entry %d", d.ID, r.Index)},
-		{"signed by", "key " + r.Signer},
+		{"signed by", "key " + r.Signer + trustWord(r.Trusted)},
 		{"point", d.Point},
 		{"outcome", fmt.Sprintf("%s, enforced as %s", r.Again.Outcome, r.Again.Enforced)},
 		{"result digest", string(r.Result)},
+		{"facts", factsText(r.Facts)},
 		{"engine", engine},
 	}
 	out := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ")
@@ -110,6 +116,31 @@ func replayText(r *decide.Replayed, s report.Style) string {
 	}
 	if !strings.HasSuffix(out, "\n") {
 		out += "\n"
+	}
+	return out
+}
+
+// trustWord says aloud when the signer had no right to the decision.
+func trustWord(trusted bool) string {
+	if trusted {
+		return ""
+	}
+	return ", which the map of then does not trust with what this point leaves: the decision counts for nobody who needs it"
+}
+
+// factsText says how far the ledger confirms what the decision rested on.
+func factsText(f decide.Facts) string {
+	var out string
+	switch f.State {
+	case verdict.StateVerified:
+		out = fmt.Sprintf("gathered again at position %d of the log: the same", f.Seen)
+	case verdict.StateFailed:
+		out = "not those that the log holds"
+	default:
+		out = "as recorded; they could NOT be gathered again: " + report.Neutral(f.Why)
+	}
+	if len(f.Late) > 0 {
+		out += fmt.Sprintf("; entries %s came before the decision was recorded and had no part in it", strings.Trim(fmt.Sprint(f.Late), "[]"))
 	}
 	return out
 }

@@ -303,13 +303,12 @@ func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Eng
 	if err := bind(m, rules); err != nil {
 		return nil, err
 	}
-	names, err := w.keyNames(ctx)
+	keys, err := w.ledger.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &decide.Engine{
-		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: func(id string) string { return names[id] },
-		Now: w.app.now, Rand: w.app.rand,
+		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: namesOf(keys), Now: w.app.now, Rand: w.app.rand,
 	}, nil
 }
 
@@ -366,17 +365,14 @@ func (w *workspace) keyHistory(ctx context.Context, at ledger.Position) (*identi
 	return h, nil
 }
 
-// keyNames gives for each enrolled key id the person it is enrolled for.
-func (w *workspace) keyNames(ctx context.Context) (map[string]string, error) {
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return nil, err
+// namesOf gives the person that a key was enrolled for before a position.
+func namesOf(keys *identity.History) func(keyID string, at ledger.Position) string {
+	return func(keyID string, at ledger.Position) string {
+		if k, ok := keys.Key(keyID); ok && ledger.Position(k.From) < at {
+			return k.Person
+		}
+		return ""
 	}
-	names := map[string]string{}
-	for _, k := range h.Keys() {
-		names[k.ID] = k.Person
-	}
-	return names, nil
 }
 
 // decode reads the predicate of an entry.
