@@ -24,6 +24,26 @@ type Dependency struct {
 	Path []string
 	// Development is true for what only builds or tests need.
 	Development bool
+
+	// What the file says beyond that. Each is empty where the file does not tell, which is
+	// not the same as none.
+
+	// Needs are the components of the same file that this one brings in, each as
+	// name@version. nil: the file does not tell; empty: it brings in nothing.
+	Needs []string
+	// Hashes are those of what is downloaded for it.
+	Hashes []Hash
+	// License is an SPDX expression, or what the file says instead of one.
+	License string
+	// From is where it is downloaded from, without credentials; empty for the ecosystem's
+	// own registry.
+	From string
+}
+
+// Hash is one digest of a downloaded component.
+type Hash struct {
+	Algorithm string // as CycloneDX writes it: "SHA-256", "SHA-512", "SHA-1"
+	Hex       string // lower case
 }
 
 // Ecosystems, as OSV writes them.
