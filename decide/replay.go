@@ -42,10 +42,13 @@ type Replayed struct {
 	Signer   string           `json:"signer"` // the enrolled key that signed the record
 	// Trusted: the map of then lets the signer state what the point leaves. Where a later
 	// point needs it, an untrusted decision counts as absent.
-	Trusted bool           `json:"trusted"`
-	Facts   Facts          `json:"facts"`
-	Again   Conclusion     `json:"again"` // as computed now
-	Result  verdict.Digest `json:"result"`
+	Trusted bool `json:"trusted"`
+	// Map is the one that the record names. Replay holds the decision against it; that it
+	// was the one in force is for its caller to tell.
+	Map    *decisionmap.Map `json:"-"`
+	Facts  Facts            `json:"facts"`
+	Again  Conclusion       `json:"again"` // as computed now
+	Result verdict.Digest   `json:"result"`
 	// Engine is the engine of this program; it may be newer than the decision's.
 	Engine string `json:"engine"`
 	Same   bool   `json:"same"`
@@ -76,7 +79,7 @@ func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &Replayed{Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine()}
+	out := &Replayed{Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine(), Map: m.Map}
 	in, err := r.found(ctx, &rec, entry, m, b, out)
 	if err != nil {
 		return nil, err

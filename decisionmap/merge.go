@@ -2,6 +2,7 @@ package decisionmap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"verdict"
@@ -38,12 +39,10 @@ func Merge(org, repo *Map) (*Map, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	for _, c := range Diff(org, m) {
-		if !mayRepository(org, c) {
-			n := *repo.doc
-			n.Line = m.originOf(c.Path).Line
-			r.fail(&n, fmt.Sprintf("%s %s what %s requires: %s", c.Path, verb(c.Effect), orgName(org), c.What), "take that line out, or have the owner of the organisation map change it there")
-		}
+	for _, c := range Beyond(org, m) {
+		n := *repo.doc
+		n.Line = m.originOf(c.Path).Line
+		r.fail(&n, fmt.Sprintf("%s %s what %s requires: %s", c.Path, verb(c.Effect), orgName(org), c.What), "take that line out, or have the owner of the organisation map change it there")
 	}
 	if err := r.err(); err != nil {
 		return nil, err
@@ -77,6 +76,12 @@ func mayRepository(org *Map, c Change) bool {
 	}
 	_, said := org.origins[c.Path]
 	return c.Effect == Safe || strings.HasSuffix(c.Path, ".paths") && !said
+}
+
+// Beyond lists how a map departs from an organisation's map in more than a repository's
+// file may: it declares and tightens. Empty: the map follows from the organisation's.
+func Beyond(org, m *Map) []Change {
+	return slices.DeleteFunc(Diff(org, m), func(c Change) bool { return mayRepository(org, c) })
 }
 
 func verb(e Effect) string {

@@ -7,6 +7,7 @@ import (
 
 	"verdict"
 	"verdict/decide"
+	"verdict/decisionmap"
 	"verdict/policy"
 	"verdict/report"
 )
@@ -65,32 +66,75 @@ func policyReplayCommand() command {
 			"Where evidence was pruned since, the result is computed from the recorded facts, and that they could not be gathered again is said.",
 		example: "verdict policy replay d-4k7m",
 		args:    exactly(1), formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
-			at, err := w.position(ctx)
-			if err != nil {
-				return err
-			}
-			keys, err := w.ledger.Keys(ctx)
-			if err != nil {
-				return err
-			}
-			r := &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)}
-			out, err := r.Replay(ctx, args[0], at)
-			if err != nil {
-				return err
-			}
-			if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
-				return err
-			}
-			if !out.Same {
-				return exit(verdict.CodeRefused.Exit())
-			}
-			return nil
-		}),
+		setup: reading(replay),
 	}
 }
 
-func replayText(r *decide.Replayed, s report.Style) string {
+// replayed is a replay, with where the map of the decision came from.
+type replayed struct {
+	*decide.Replayed
+	MapFrom string `json:"map_from"`
+}
+
+func replay(ctx context.Context, w *workspace, args []string) error {
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	r := &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)}
+	out := replayed{}
+	if out.Replayed, err = r.Replay(ctx, args[0], at); err != nil {
+		return err
+	}
+	if err := w.placeMap(ctx, &out); err != nil {
+		return err
+	}
+	if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
+		return err
+	}
+	if !out.Same {
+		return exit(verdict.CodeRefused.Exit())
+	}
+	return nil
+}
+
+// placeMap tells whether the map of a decision was the one in force: a record is judged
+// by the map that it names, and whoever signed it chose that name.
+func (w *workspace) placeMap(ctx context.Context, r *replayed) error {
+	released, err := w.inForce(ctx, r.Facts.Seen)
+	if err != nil {
+		return err
+	}
+	d := r.Decision.Digests.Map
+	switch {
+	case released == nil:
+		r.MapFrom = "no organisation map was in force: it is the one that the signer found before the change"
+		return nil
+	case d == released.Said.Map || d == released.Map.Digest():
+		r.MapFrom = fmt.Sprintf("the organisation map that entry %d released", released.Entry.Index)
+		return nil
+	case released.Said.Map != released.Map.Digest():
+		r.MapFrom = fmt.Sprintf("NOT compared with the organisation map of entry %d: the built-in map has changed since, and with it what that map says", released.Entry.Index)
+		return nil
+	}
+	beyond := decisionmap.Beyond(released.Map, r.Map)
+	if len(beyond) == 0 {
+		r.MapFrom = fmt.Sprintf("the organisation map of entry %d, tightened by the repository's file", released.Entry.Index)
+		return nil
+	}
+	r.MapFrom = fmt.Sprintf("NOT the organisation map of entry %d", released.Entry.Index)
+	if r.Same {
+		r.Same = false
+		r.Difference = fmt.Sprintf("the map of the decision does not follow from the organisation map of entry %d: %s: %s", released.Entry.Index, beyond[0].Path, beyond[0].What)
+	}
+	return nil
+}
+
+func replayText(r replayed, s report.Style) string {
 	d := r.Decision
 	head := "The same decision again."
 	if !r.Same {
@@ -107,6 +151,7 @@ func replayText(r *decide.Replayed, s report.Style) string {
 		{"outcome", fmt.Sprintf("%s, enforced as %s", r.Again.Outcome, r.Again.Enforced)},
 		{"result digest", string(r.Result)},
 		{"facts", factsText(r.Facts)},
+		{"map", d.Digests.Map.Short() + ", " + r.MapFrom},
 		{"engine", engine},
 	}
 	out := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ")
