@@ -28,17 +28,25 @@ const Untrusted = -1
 //
 // An authorised producer counts; of theirs the latest position in the ledger; but a
 // newer pass replaces a fail only when it comes from the same or a stronger producer,
-// so that nobody can wash a fail away with a second, more lenient tool.
+// so that nobody can wash a fail away with a second, more lenient tool. That holds
+// against every fail that stands: a weaker producer that first agrees with it and then
+// changes its mind has taken back no more than its own word.
 func choose(all []Stated) (counts *Stated, aside []Stated) {
 	all = append([]Stated{}, all...)
 	sort.Slice(all, func(i, j int) bool { return all[i].Ref.Index < all[j].Ref.Index })
+	strongest := Untrusted // the least rank of the fails that stand; Untrusted: none does
 	for i := range all {
 		s := &all[i]
+		against := s.Fails || s.Unreadable != ""
 		switch {
 		case s.Rank == Untrusted:
 			aside = append(aside, *s)
-		case counts == nil, s.Fails, s.Unreadable != "", !counts.Fails, s.Rank <= counts.Rank:
+		case against && (strongest == Untrusted || s.Rank < strongest):
+			strongest, counts = s.Rank, s
+		case against:
 			counts = s
+		case strongest == Untrusted || s.Rank <= strongest:
+			strongest, counts = Untrusted, s
 		}
 	}
 	return counts, aside
