@@ -156,13 +156,19 @@ func TestCIPointsDecideFromEvidence(t *testing.T) {
 		rule    string // a failing rule that must be there
 		fault   string // a fault that must be there
 	}{
-		"a clean commit is allowed":                {"ci.secrets", func(h *house) { h.report("local", clean("secrets")) }, verdict.Allow, 0, "", ""},
-		"a leaked secret blocks":                   {"ci.secrets", func(h *house) { h.report("local", leaked()) }, verdict.Deny, 3, "ci.secrets", ""},
-		"a check that never ran is no pass":        {"ci.secrets", func(*house) {}, verdict.Undecided, 1, "", "check.missing"},
-		"a report of another check is no pass":     {"ci.secrets", func(h *house) { h.report("local", clean("vulnerabilities")) }, verdict.Undecided, 1, "", "check.missing"},
-		"a fixable vulnerability blocks":           {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", time.Hour)) }, verdict.Deny, 3, "ci.vulnerabilities", ""},
-		"one without a fix goes on to the gate":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", time.Hour)) }, verdict.Allow, 0, "", ""},
-		"stale data cannot decide":                 {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", 8*24*time.Hour)) }, verdict.Undecided, 1, "", "check.stale"},
+		"a clean commit is allowed":             {"ci.secrets", func(h *house) { h.report("local", clean("secrets")) }, verdict.Allow, 0, "", ""},
+		"a leaked secret blocks":                {"ci.secrets", func(h *house) { h.report("local", leaked()) }, verdict.Deny, 3, "ci.secrets", ""},
+		"a check that never ran is no pass":     {"ci.secrets", func(*house) {}, verdict.Undecided, 1, "", "check.missing"},
+		"a report of another check is no pass":  {"ci.secrets", func(h *house) { h.report("local", clean("vulnerabilities")) }, verdict.Undecided, 1, "", "check.missing"},
+		"a fixable vulnerability blocks":        {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", time.Hour)) }, verdict.Deny, 3, "ci.vulnerabilities", ""},
+		"one without a fix goes on to the gate": {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", time.Hour)) }, verdict.Allow, 0, "", ""},
+		"stale data cannot decide":              {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", 8*24*time.Hour)) }, verdict.Undecided, 1, "", "check.stale"},
+		"data of the future cannot decide":      {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Hour)) }, verdict.Undecided, 1, "", "check.unknown"},
+		"clocks may be a little apart":          {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Minute)) }, verdict.Allow, 0, "", ""},
+		"nor can a check that was not run yet": {"ci.secrets", func(h *house) {
+			h.report("local", clean("secrets"))
+			h.now = h.now.Add(-time.Hour)
+		}, verdict.Undecided, 1, "", "check.unknown"},
 		"a real failure beside stale data wins":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", 8*24*time.Hour)) }, verdict.Undecided, 3, "ci.vulnerabilities", "check.stale"},
 		"a key without the right counts as absent": {"ci.secrets", func(h *house) { h.enroll("mallory"); h.report("mallory", clean("secrets")) }, verdict.Undecided, 1, "", "check.missing"},
 		"and cannot wash away what a trusted one saw": {"ci.secrets", func(h *house) {

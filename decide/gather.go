@@ -256,6 +256,9 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
 	case s.Report == nil && s.Fails:
 		f.State, f.Why = verdict.StateFailed, "what was stated speaks against the subject"
+	case age(s, now) < -maxSkew || s.Ref.At.Sub(now) > maxSkew:
+		f.State, f.Why = verdict.StateUnknown, fmt.Sprintf("it is from %s, which lies ahead of this machine's clock: its age cannot be told", later(dataTime(s), s.Ref.At).Format(time.RFC3339))
+		f.Remedy = "set the clock of this machine, or of the one that stated it, right; then have it stated again"
 	case maxAge > 0 && age(s, now) > maxAge:
 		f.State = verdict.StateStale
 		f.Why = fmt.Sprintf("its data is from %s, older than %s allows", dataTime(s).Format(time.DateOnly), days(maxAge))
@@ -274,6 +277,17 @@ func dataTime(s *Stated) time.Time {
 		return s.Report.Database.At
 	}
 	return s.Ref.At
+}
+
+// maxSkew is how far the clocks of two machines may be apart. What lies further ahead
+// would look fresh for as long as it does, so it is unknown.
+const maxSkew = 5 * time.Minute
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func age(s *Stated, now time.Time) time.Duration { return now.Sub(dataTime(s)) }
