@@ -176,6 +176,12 @@ func TestCIPointsDecideFromEvidence(t *testing.T) {
 			h.enroll("mallory")
 			h.report("mallory", clean("secrets"))
 		}, verdict.Deny, 3, "ci.secrets", ""},
+		"a leak that comes back after a pass blocks again": {"ci.secrets", func(h *house) {
+			for _, r := range []verdict.Report{leaked(), clean("secrets"), leaked()} {
+				h.report("local", r)
+				h.now = h.now.Add(time.Minute)
+			}
+		}, verdict.Deny, 3, "ci.secrets", ""},
 		"an incomplete check without hits is no pass": {"ci.secrets", func(h *house) {
 			r := clean("secrets")
 			r.Complete, r.NotChecked = false, []verdict.NotChecked{{Path: "big.bin", Reason: "permission denied", Blocks: true}}
@@ -329,6 +335,50 @@ func TestAFindingWithoutItsVulnerabilityIsNotPassedOver(t *testing.T) {
 	h.report("local", r)
 	if d := h.decide("ci.vulnerabilities"); d.Exit() != 1 || len(d.Errors) == 0 {
 		t.Fatalf("exit %d with errors %v", d.Exit(), d.Errors)
+	}
+}
+
+// A need says how old what was stated may be, and the source of the data how old that
+// may be. Neither lets the other grow older: a repository's file may add an age to a
+// need, and must not keep old advisories fresh with it.
+func TestTheShorterAgeCounts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		chart   string
+		outcome verdict.Outcome
+	}{
+		"the data's, where the need has none": {"points:\n  - {id: ci.vulnerabilities, needs: [vulnerabilities]}\n", verdict.Undecided},
+		"the data's, where the need's is longer": {
+			"points:\n  - {id: ci.vulnerabilities, needs: [{kind: vulnerabilities, max_age: 1y}]}\n", verdict.Undecided,
+		},
+		"the need's, where it is shorter": {
+			"sources: {advisories: {max_age: 30d}}\npoints:\n  - {id: ci.vulnerabilities, needs: [{kind: vulnerabilities, max_age: 1d}]}\n", verdict.Undecided,
+		},
+		"both are kept": {
+			"sources: {advisories: {max_age: 30d}}\npoints:\n  - {id: ci.vulnerabilities, needs: [{kind: vulnerabilities, max_age: 20d}]}\n", verdict.Allow,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, "schema: verdict/v1\n"+tc.chart)
+			h.report("local", h.vulnerable("", 8*24*time.Hour))
+			if d := h.decide("ci.vulnerabilities"); d.Outcome != tc.outcome {
+				t.Fatalf("outcome %s, want %s: %+v", d.Outcome, tc.outcome, d.Errors)
+			}
+		})
+	}
+}
+
+// Whoever follows the advice to check again gets an answer: the same result of a new run
+// is fresh, and not the old statement once more.
+func TestWhatIsCheckedAgainIsFresh(t *testing.T) {
+	h := newHouse(t, "schema: verdict/v1\npoints:\n  - {id: ci.secrets, needs: [{kind: secrets, max_age: 1d}]}\n")
+	h.report("local", clean("secrets"))
+	h.now = h.now.Add(48 * time.Hour)
+	if d := h.decide("ci.secrets"); d.Outcome != verdict.Undecided {
+		t.Fatalf("stale evidence: %s", d.Outcome)
+	}
+	h.report("local", clean("secrets"))
+	if d := h.decide("ci.secrets"); d.Outcome != verdict.Allow {
+		t.Fatalf("after a new run: %s, %+v", d.Outcome, d.Errors)
 	}
 }
 

@@ -132,11 +132,10 @@ func producer(m *decisionmap.Map, need string) string {
 // maxAge is the age beyond which a need is stale. A report that rests on a database is
 // as old as the database.
 func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
-	age := e.Map.MaxAge(need)
-	if age == 0 && s != nil && s.Report != nil && s.Report.Database != nil {
-		age = e.Map.Sources[advisorySource].MaxAge
+	if s != nil && s.Report != nil && s.Report.Database != nil {
+		return time.Duration(e.Map.MaxDataAge(need, advisorySource))
 	}
-	return time.Duration(age)
+	return time.Duration(e.Map.MaxAge(need))
 }
 
 // statements lists what was said about the subject for a need: a check's reports, the

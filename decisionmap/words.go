@@ -105,6 +105,18 @@ func (m *Map) MaxAge(n Need) Duration {
 	return age
 }
 
+// MaxDataAge is the age beyond which the data that a check matched against is stale: that
+// of the source of the data, or the need's where that is shorter. A need cannot allow
+// older data than the source does; otherwise a repository could, by giving an age to a
+// need to which the organisation gave none.
+func (m *Map) MaxDataAge(n Need, source string) Duration {
+	need, data := m.MaxAge(n), m.Sources[source].MaxAge
+	if need == 0 || data > 0 && data < need {
+		return data
+	}
+	return need
+}
+
 // Command is the command of a source, of a released map only: a change must not be able
 // to bring the command that examines it.
 func (m *Map) Command(source string) ([]string, error) {

@@ -14,11 +14,15 @@ import (
 // NewCheck makes the statement of a check that ran: known vulnerabilities in the
 // predicate for those, any other check in a test result. The whole report travels under
 // ReportField beside what the standard has a place for.
+//
+// Both say when the check ran. So a run is evidence of its own, although it found what an
+// earlier one found: were it that one again, a fail that comes back after a pass would
+// stay at its old place in the ledger, and the pass would count.
 func NewCheck(r verdict.Report, subjects []verdict.Subject, started, finished time.Time, c verdict.Context, random io.Reader) (*Statement, error) {
 	if r.Check == "vulnerabilities" {
 		return New(verdict.KindVulnerabilities, subjects, Vulns(r, started, finished), c, random)
 	}
-	return New(verdict.KindTestResult, subjects, TestResult(r), c, random)
+	return New(verdict.KindTestResult, subjects, TestResult(r, started, finished), c, random)
 }
 
 // testResult is in-toto's test-result v0.1, with the report beside it.
@@ -28,6 +32,8 @@ type testResult struct {
 	PassedTests   []string        `json:"passedTests"`
 	WarnedTests   []string        `json:"warnedTests"`
 	FailedTests   []string        `json:"failedTests"`
+	Started       time.Time       `json:"startedOn"` // the standard knows no times; readers of it pass these over
+	Finished      time.Time       `json:"finishedOn"`
 	Report        *verdict.Report `json:"-"`
 }
 
@@ -41,10 +47,11 @@ type descriptor struct {
 // v0.1. The standard knows no
 // incomplete run, so one is FAILED: a reader that knows nothing of Verdict must not
 // take what was not looked at for clean.
-func TestResult(r verdict.Report) any {
+func TestResult(r verdict.Report, started, finished time.Time) any {
 	p := testResult{
 		Result: "PASSED", Configuration: []descriptor{tool(r.Tool)},
 		PassedTests: []string{}, WarnedTests: []string{}, FailedTests: []string{}, Report: whole(r),
+		Started: micros(started), Finished: micros(finished),
 	}
 	for _, h := range r.Hits {
 		p.FailedTests = append(p.FailedTests, r.Check+": "+h.Key)
@@ -59,6 +66,9 @@ func TestResult(r verdict.Report) any {
 	}
 	return p
 }
+
+// micros is a time as documents write it.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func tool(t verdict.Tool) descriptor {
 	d := descriptor{Name: strings.TrimSpace(t.Name + " " + t.Version)}
@@ -117,13 +127,13 @@ type scanTimes struct {
 func Vulns(r verdict.Report, started, finished time.Time) any {
 	p := scan{
 		Scanner:  scanned{URI: r.Tool.Name, Version: r.Tool.Version, Result: []scanResult{}},
-		Metadata: scanTimes{started.UTC().Truncate(time.Microsecond), finished.UTC().Truncate(time.Microsecond)},
+		Metadata: scanTimes{micros(started), micros(finished)},
 		Report:   whole(r),
 	}
 	if d := r.Database; d != nil {
 		p.Scanner.DB = scannedDB{URI: d.Name, Version: string(d.Digest)}
 		if !d.At.IsZero() {
-			at := d.At.UTC().Truncate(time.Microsecond)
+			at := micros(d.At)
 			p.Scanner.DB.LastUpdate = &at
 		}
 	}
@@ -169,7 +179,7 @@ func whole(r verdict.Report) *verdict.Report {
 	}
 	if r.Database != nil {
 		d := *r.Database
-		d.At = d.At.UTC().Truncate(time.Microsecond)
+		d.At = micros(d.At)
 		if d.Ecosystems == nil {
 			d.Ecosystems = []string{}
 		}

@@ -60,6 +60,21 @@ func TestAReportTravelsWhole(t *testing.T) {
 	}
 }
 
+// TestEachRunOfACheckIsEvidenceOfItsOwn: a leak that comes back after a pass has to
+// stand after the pass in the ledger, or the pass counts.
+func TestEachRunOfACheckIsEvidenceOfItsOwn(t *testing.T) {
+	for _, check := range []string{"secrets", "vulnerabilities"} {
+		run := func(at time.Time) verdict.Digest {
+			return must(t, func() (*evidence.Statement, error) {
+				return evidence.NewCheck(report(check), artifact(1), at, at, context1(), nil)
+			}).Identity("somebody")
+		}
+		if run(day) == run(day.Add(time.Second)) {
+			t.Errorf("two runs of %s are one piece of evidence", check)
+		}
+	}
+}
+
 // TestOthersReadOurChecks: the published predicate types accept what we write.
 func TestOthersReadOurChecks(t *testing.T) {
 	read := protojson.UnmarshalOptions{DiscardUnknown: true}
@@ -102,7 +117,7 @@ func TestWhatWasNotLookedAtIsNotClean(t *testing.T) {
 		{"incomplete with a hit", false, []verdict.Hit{{Key: "k"}}, "FAILED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b, err := json.Marshal(evidence.TestResult(verdict.Report{Check: "secrets", Complete: c.complete, Hits: c.hits}))
+			b, err := json.Marshal(evidence.TestResult(verdict.Report{Check: "secrets", Complete: c.complete, Hits: c.hits}, day, day))
 			if err != nil {
 				t.Fatal(err)
 			}

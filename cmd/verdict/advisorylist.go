@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +119,7 @@ func (a *app) advisoryAge(ctx context.Context) (seconds int64, from string) {
 			if n.Kind != string(verdict.KindVulnerabilities) {
 				continue
 			}
-			if d := cmp.Or(m.MaxAge(n), m.Sources["advisories"].MaxAge); d > 0 && (age == 0 || d < age) {
+			if d := m.MaxDataAge(n, "advisories"); d > 0 && (age == 0 || d < age) {
 				age = d
 			}
 		}
