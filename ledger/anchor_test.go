@@ -228,7 +228,7 @@ func TestParallelFirstUseLacksNoAnchor(t *testing.T) {
 		b := newBed(t)
 		first := b.enrolment(b.key, b.key)
 		var g errgroup.Group
-		for range 4 {
+		for range 16 {
 			g.Go(func() error {
 				l, err := b.try(nil)
 				if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -22,6 +23,9 @@ import (
 
 // readers is how many connections read at most. A read waits for one.
 const readers = 8
+
+// patience is how long one process waits for another to let go of the file.
+const patience = 15 * time.Second
 
 // Options are the settings of one database. The zero value is what most need.
 type Options struct {
@@ -51,20 +55,41 @@ func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 	}
 	// 2,000 pages between checkpoints of the write-ahead log: fewer, larger moves of
 	// pages into the file than the default 1,000.
-	writing := []string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(15000)", "wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "cache_size(-16000)", "temp_store(MEMORY)"}
+	waiting := fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds())
+	writing := []string{"journal_mode(WAL)", "synchronous(FULL)", waiting, "wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "cache_size(-16000)", "temp_store(MEMORY)"}
 	if o.MaxPages > 0 {
 		writing = append(writing, fmt.Sprintf("max_page_count(%d)", o.MaxPages))
 	}
 	e.write = open(path, writing...)
-	e.read = open(path, "busy_timeout(15000)", "query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)")
+	e.read = open(path, waiting, "query_only(1)", "cache_size(-4000)", "temp_store(MEMORY)")
 	e.write.SetMaxOpenConns(1)
 	e.read.SetMaxOpenConns(readers)
 	e.read.SetMaxIdleConns(readers)
-	if err := e.write.PingContext(ctx); err != nil {
-		e.Close()
-		return nil, explain(path, err)
+	if err := e.connect(ctx); err != nil {
+		return nil, errors.Join(explain(path, err), e.Close())
 	}
 	return e, nil
+}
+
+// connect opens the connection that writes, which puts a new file into write-ahead mode.
+// Of two processes that do so at once one is refused at once, whatever the busy timeout:
+// SQLite lets nobody wait who reads already and wants to write.
+func (e *Engine) connect(ctx context.Context) error {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		err := e.write.PingContext(ctx)
+		if kind(err) != code.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-limit.C:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func create(path string) error {
@@ -84,8 +109,11 @@ func create(path string) error {
 	return nil
 }
 
+// open names the database and how each connection to it is set up. A transaction of
+// database/sql, which migrations alone use, takes the write lock when it begins: one that
+// takes it later is refused at once, and not made to wait, when another process has it.
 func open(path string, pragmas ...string) *sql.DB {
-	q := url.Values{"_pragma": pragmas}
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String())
 	if err != nil { // the driver is linked in, and the name above is well formed
 		panic(err)
@@ -297,7 +325,7 @@ func explain(path string, err error) error {
 		return problem(verdict.CodeUnavailable, "the disk refused to read or write the database",
 			"check the disk's health, its space and the file size limit of the process, and run the command again; nothing that was acknowledged is lost")
 	case code.SQLITE_BUSY:
-		return problem(verdict.CodeConflict, "another process has been writing for 15 seconds to the database",
+		return problem(verdict.CodeConflict, fmt.Sprintf("another process has been writing for %d seconds to the database", int(patience.Seconds())),
 			"wait until it has finished, or stop it, and run the command again")
 	case code.SQLITE_CORRUPT, code.SQLITE_NOTADB:
 		return problem(verdict.CodeInvalid, "the file is damaged, or is no database:",
