@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
@@ -17,23 +18,25 @@ import (
 
 // VerifyOptions choose how much is checked.
 type VerifyOptions struct {
-	Signatures bool                    // check the signature of each statement too
-	Workers    int                     // 0: one per core
-	Progress   func(done, total int64) // called now and then, from one goroutine; may be nil
+	Signatures  bool                    // check the signature of each statement too
+	WitnessKeys []string                // verifier keys of witnesses, beside those that Ledger.Witness kept
+	Workers     int                     // 0: one per core
+	Progress    func(done, total int64) // called now and then, from one goroutine; may be nil
 }
 
 // VerifyReport says what was checked and what was found. A problem is something that
 // does not hold; what could not be checked is told apart and is never taken for good.
 type VerifyReport struct {
-	Position   Position      `json:"position"`   // everything before it was looked at
-	Verified   int64         `json:"verified"`   // entries whose leaf was computed from their body
-	Pruned     int64         `json:"pruned"`     // entries without a body: only their leaf was checked
-	Signatures int64         `json:"signatures"` // signatures that hold
-	Rows       int64         `json:"rows"`       // index rows that were computed again
-	Epochs     []EpochReport `json:"epochs"`
-	Anchor     string        `json:"anchor"`    // "agrees", "absent" or "refuses"
-	Problems   []Problem     `json:"problems"`  // by index, the first first; at most 100
-	Unchecked  []Problem     `json:"unchecked"` // could not be checked; at most 100
+	Position     Position      `json:"position"`     // everything before it was looked at
+	Verified     int64         `json:"verified"`     // entries whose leaf was computed from their body
+	Pruned       int64         `json:"pruned"`       // entries without a body: only their leaf was checked
+	Signatures   int64         `json:"signatures"`   // signatures that hold
+	Cosignatures int64         `json:"cosignatures"` // signatures of witnesses that hold
+	Rows         int64         `json:"rows"`         // index rows that were computed again
+	Epochs       []EpochReport `json:"epochs"`
+	Anchor       string        `json:"anchor"`    // "agrees", "absent" or "refuses"
+	Problems     []Problem     `json:"problems"`  // by index, the first first; at most 100
+	Unchecked    []Problem     `json:"unchecked"` // could not be checked; at most 100
 }
 
 // EpochReport is one epoch of the log.
@@ -112,17 +115,19 @@ func order(p Problem) int64 {
 // verification is one run. Only the goroutine of Verify touches it; workers hand in
 // pieces.
 type verification struct {
-	ledger *Ledger
-	o      VerifyOptions
-	report VerifyReport
-	epochs []store.Head
-	seen   seen  // before the run
-	end    int64 // position that bounds everything
-	keys   *keyring
-	rows   *rowSums
-	skip   []int64 // positions whose rows cannot be computed, in order
-	last   int64   // recorded time of the entry before
-	done   int64
+	ledger   *Ledger
+	o        VerifyOptions
+	report   VerifyReport
+	epochs   []store.Head
+	seen     seen  // before the run
+	end      int64 // position that bounds everything
+	keys     *keyring
+	witness  note.Verifiers                 // keys of witnesses
+	cosigned map[string][]store.Cosignature // by origin, the smallest tree first
+	rows     *rowSums
+	skip     []int64 // positions whose rows cannot be computed, in order
+	last     int64   // recorded time of the entry before
+	done     int64
 }
 
 func (x *verification) problem(index int64, remedy, format string, a ...any) {
@@ -169,6 +174,9 @@ func (x *verification) begin(ctx context.Context) error {
 			}
 		}
 		x.uncovered()
+		if err := x.witnesses(ctx, v); err != nil {
+			return err
+		}
 		x.keys, err = l.keysSince(ctx, v, newKeyring())
 		if err != nil && ctx.Err() == nil {
 			x.problem(-1, remedyTamper, "the key events do not make a history: %v", err)
@@ -231,11 +239,14 @@ func (x *verification) epoch(ctx context.Context, i int) error {
 			return nil
 		})
 	}
-	t := &treeCheck{x: x, head: h, edge: &edge{}}
+	t := &treeCheck{x: x, head: h, edge: &edge{}, cosigned: x.cosigned[h.Origin]}
 	if i == len(x.epochs)-1 {
 		t.anchor = x.seen.anchor
 	}
 	g.Go(func() error {
+		if err := t.witnessed(); err != nil {
+			return err
+		}
 		for n := range ready {
 			select {
 			case p := <-ready[n]:
@@ -273,12 +284,13 @@ func (x *verification) follows(i int) {
 
 // treeCheck builds the tree of one epoch from leaves in order.
 type treeCheck struct {
-	x      *verification
-	head   store.Head
-	edge   *edge
-	anchor tlog.Tree // to be met on the way; N is 0 for none
-	broken bool      // the tree is known to be another one
-	other  []int64   // positions where the lowest tile holds another leaf
+	x        *verification
+	head     store.Head
+	edge     *edge
+	anchor   tlog.Tree           // to be met on the way; N is 0 for none
+	cosigned []store.Cosignature // to be met on the way, the smallest tree first
+	broken   bool                // the tree is known to be another one
+	other    []int64             // positions where the lowest tile holds another leaf
 }
 
 // take adds the leaves of the next piece.
@@ -319,6 +331,9 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 			}
 		})
 		t.anchored()
+		if err := t.witnessed(); err != nil {
+			return err
+		}
 	}
 	x.rows.at(p.from).add(p.rows)
 	x.rows.replace(p.replacing)
@@ -395,6 +410,7 @@ func (t *treeCheck) finish() error {
 	if err != nil {
 		return err
 	}
+	t.beyond()
 	t.x.report.Epochs[len(t.x.report.Epochs)-1].Root = root
 	h := t.head
 	tiles := t.edge.size == h.Size && string(root[:]) == string(h.Root)

@@ -45,12 +45,9 @@ const (
 // Witness has the latest checkpoint signed by a witness and keeps his signature. A
 // witness who has seen a larger tree than the database holds is an error with ErrAnchor.
 func (l *Ledger) Witness(ctx context.Context, w Witness) (Cosigned, error) {
-	verifier, err := torchwood.NewCosignatureVerifier(w.Key)
+	verifier, err := witnessKey(w.Key)
 	if err != nil {
-		return Cosigned{}, &verdict.Error{
-			Code: verdict.CodeInvalid, What: "the key of the witness cannot be read",
-			Remedy: "give his verifier key as he publishes it: name+hash+base64", Err: err,
-		}
+		return Cosigned{}, err
 	}
 	c, err := l.Checkpoint(ctx)
 	if err != nil {
@@ -168,10 +165,16 @@ func (l *Ledger) keepCosignature(ctx context.Context, c Checkpoint, lines string
 	if err != nil {
 		return Cosigned{}, fmt.Errorf("cosignature of %s: %w", by.Name, err)
 	}
-	line := "— " + by.Name + " " + by.Base64 + "\n"
+	if err := keepWitness(l.o.AnchorDir, v); err != nil {
+		return Cosigned{}, err
+	}
+	line := signatureLine(*by)
 	err = l.store.PutCosignature(ctx, store.Cosignature{Origin: c.Origin, Size: c.Size, Name: by.Name, Line: line, At: at})
 	return Cosigned{Checkpoint: c, Witness: by.Name, Note: c.Note + line, At: at}, err
 }
+
+// signatureLine is how a signature stands in a signed note.
+func signatureLine(s note.Signature) string { return "— " + s.Name + " " + s.Base64 + "\n" }
 
 // Cosigned gives the largest checkpoint that a witness signed, with all signatures that
 // are kept under it. It is false when there is none.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -186,5 +187,108 @@ func TestAWitnessWhoAnswersNonsenseIsNotBelieved(t *testing.T) {
 				t.Errorf("something was kept: %v", err)
 			}
 		})
+	}
+}
+
+// witnessed is a ledger whose checkpoints of 6, 7 and 8 entries a witness signed.
+func (b *bed) witnessed(t *testing.T) (*ledger.Ledger, *witness) {
+	t.Helper()
+	l := b.filled(4)
+	w := newWitness(t, b.verifier(t, originOf(t, l)))
+	server := httptest.NewServer(w)
+	t.Cleanup(server.Close)
+	for range 3 {
+		if _, err := l.Witness(t.Context(), ledger.Witness{URL: server.URL + "/w", Key: w.signer.Verifier().String(), Client: server.Client()}); err != nil {
+			t.Fatal(err)
+		}
+		b.append(l, b.other(10))
+	}
+	return l, w
+}
+
+// Without this a signature of a witness in the database is a decoration: whoever sets the
+// log back writes the ones that he likes.
+func TestEachChangeOfAWitnessesSignatureIsDetectedAndLocated(t *testing.T) {
+	for _, c := range []struct{ name, change, says string }{
+		{"a signature is edited", `UPDATE cosignature SET line = substr(line, 1, length(line) - 5) || CASE WHEN substr(line, length(line) - 4, 1) = 'A' THEN 'B' ELSE 'A' END || substr(line, length(line) - 3) WHERE size = 7`, "checkpoint of 7 entries"},
+		{"a signature is that of another checkpoint", `UPDATE cosignature SET (line, at) = (SELECT line, at FROM cosignature WHERE size = 6) WHERE size = 7`, "checkpoint of 7 entries"},
+		{"a signature is moved to another size", `UPDATE cosignature SET size = 5 WHERE size = 7`, "checkpoint of 5 entries"},
+		{"a signature is for more than there is", `UPDATE cosignature SET size = 4711 WHERE size = 7`, "signed a checkpoint of 4711 entries"},
+		{"a signature is for less than nothing", `UPDATE cosignature SET size = -1 WHERE size = 7`, "no tree has"},
+		{"a signature is that of somebody else", `UPDATE cosignature SET name = 'other.example' WHERE size = 7`, "that of witness.example"},
+		{"a signature is for another log", `UPDATE cosignature SET origin = 'other.example' WHERE size = 7`, "no log of this database"},
+		{"its time is edited", `UPDATE cosignature SET at = at + 1 WHERE size = 7`, "another time"},
+		{"its line is no line", `UPDATE cosignature SET line = 'nonsense' WHERE size = 7`, "checkpoint of 7 entries"},
+		{"there are two lines", `UPDATE cosignature SET line = line || line WHERE size = 7`, "checkpoint of 7 entries"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBed(t)
+			l, _ := b.witnessed(t)
+			if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Cosignatures != 3 {
+				t.Fatalf("untouched: %+v, %v", r, err)
+			}
+			tamper(t, b, c.change)
+			r, err := l.Verify(t.Context(), ledger.VerifyOptions{})
+			if err != nil || len(r.Problems) != 1 || len(r.Unchecked) != 0 || r.Cosignatures != 2 || !strings.Contains(r.Problems[0].What, c.says) || r.Problems[0].Remedy == "" {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// Whoever rewrites the whole log, head and tiles too, and has the anchor of this machine,
+// still does not have the key of the witness.
+func TestAWitnessSignedForOtherEntriesThanThoseOfARewrittenLog(t *testing.T) {
+	b := newBed(t)
+	l, w := b.witnessed(t)
+	l.Close()
+	forged := newBed(t)
+	forged.key, forged.log = b.key, b.log
+	f := forged.filled(40)
+	f.Close()
+	line := func(size int64) string {
+		signed, err := note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n", w.seen.Origin, w.seen.N, w.seen.Hash)}, w.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, line, _ := strings.Cut(string(signed), "\n\n")
+		return line
+	}(w.seen.N)
+	at, err := torchwood.CosignatureTimestamp(note.Signature{Base64: strings.Fields(line)[2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tamper(t, forged, fmt.Sprintf(`INSERT INTO cosignature (origin, size, name, line, at) VALUES ('%s', %d, 'witness.example', '%s', %d)`, w.seen.Origin, w.seen.N, line, at))
+	f = forged.open()
+	defer f.Close()
+	r, err := f.Verify(t.Context(), ledger.VerifyOptions{WitnessKeys: []string{w.signer.Verifier().String()}})
+	if err != nil || len(r.Problems) != 1 || !strings.Contains(r.Problems[0].What, "given for other entries") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestASignatureOfAWitnessWhoseKeyIsNotKnownIsNotTakenForGood(t *testing.T) {
+	b := newBed(t)
+	l, w := b.witnessed(t)
+	keys := filepath.Join(b.anchor(), "witness_keys")
+	kept, err := os.ReadFile(keys)
+	if err != nil || strings.TrimSpace(string(kept)) != w.signer.Verifier().String() {
+		t.Fatalf("%q, %v: kept once, beside the anchor", kept, err)
+	}
+	for name, text := range map[string]string{"the file is gone": "", "its line is torn": string(kept)[:40], "another witness is known": newWitness(t, w.log).signer.Verifier().String() + "\n"} {
+		if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.Verify(t.Context(), ledger.VerifyOptions{})
+		if err != nil || len(r.Problems) != 0 || len(r.Unchecked) != 3 || r.Cosignatures != 0 || !strings.Contains(r.Unchecked[0].Remedy, "--witness-key") || verdict.AsError(r.Err()).Code != verdict.CodeUnavailable {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+		given := ledger.VerifyOptions{WitnessKeys: []string{w.signer.Verifier().String()}}
+		if r, err := l.Verify(t.Context(), given); err != nil || !r.Holds() || r.Cosignatures != 3 {
+			t.Errorf("%s, and the key is given: %+v, %v", name, r, err)
+		}
+	}
+	if _, err := l.Verify(t.Context(), ledger.VerifyOptions{WitnessKeys: []string{"nonsense"}}); verdict.AsError(err) == nil || verdict.AsError(err).Code != verdict.CodeInvalid {
+		t.Errorf("a key that is none: %v", err)
 	}
 }

@@ -17,6 +17,9 @@ const (
 
 	// Index: primary key of cosignature, backwards.
 	cosignaturesStatement = `SELECT origin, size, name, line, at FROM cosignature WHERE origin = $1 AND size <= $2 ORDER BY size DESC, name LIMIT $3`
+
+	// Index: none, the whole table.
+	allCosignaturesStatement = `SELECT origin, size, name, line, at FROM cosignature`
 )
 
 // PutCosignature keeps a signature of a witness; the newer one of the same witness under
@@ -30,8 +33,21 @@ func (s *Store) PutCosignature(ctx context.Context, c Cosignature) error {
 // Cosignatures lists the signatures under checkpoints of an origin up to a size, the
 // largest checkpoint first.
 func (v *View) Cosignatures(ctx context.Context, origin string, upTo, limit int64) ([]Cosignature, error) {
-	return list(ctx, v, cosignaturesStatement, []any{origin, upTo, limit}, func(r Row) (c Cosignature, err error) {
-		err = r.Scan(&c.Origin, &c.Size, &c.Name, &c.Line, &c.At)
-		return c, err
-	})
+	return list(ctx, v, cosignaturesStatement, []any{origin, upTo, limit}, readCosignature)
+}
+
+// EachCosignature calls each with all signatures of witnesses, in no order.
+func (v *View) EachCosignature(ctx context.Context, each func(Cosignature) error) error {
+	return v.r.Run(ctx, Statement{SQL: allCosignaturesStatement, Each: func(r Row) error {
+		c, err := readCosignature(r)
+		if err != nil {
+			return err
+		}
+		return each(c)
+	}})
+}
+
+func readCosignature(r Row) (c Cosignature, err error) {
+	err = r.Scan(&c.Origin, &c.Size, &c.Name, &c.Line, &c.At)
+	return c, err
 }

@@ -228,13 +228,15 @@ func (w *workspace) consistency(ctx context.Context, from, to int64) error {
 func logVerifyCommand() command {
 	return command{
 		use: "verify", short: "Compute the whole log again: leaves, tree, anchor, signatures and index",
-		long: "Every leaf is computed from its body, the root from the leaves, and every index row from the statements; the root is compared with the anchor outside the database. " +
+		long: "Every leaf is computed from its body, the root from the leaves, and every index row from the statements; the root is compared with the anchor outside the database, and with each checkpoint that a witness signed. " +
 			"The first thing that does not hold is named. Ends with 3 when something does not hold, and with 1 when something could not be checked.",
 		example: "verdict log verify\nverdict log verify --signatures=false -o json",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			signatures := true
 			f.toggle(&signatures, "signatures", "check the signature of each statement too")
+			var witnesses []string
+			f.list(&witnesses, "witness-key", "VKEY", "verifier key of a witness whose signatures are kept here; those of verdict log witness are known; repeatable")
 			return func(ctx context.Context, a *app, _ []string) error {
 				w, err := a.openToInspect(ctx)
 				if err != nil {
@@ -242,7 +244,7 @@ func logVerifyCommand() command {
 				}
 				defer w.close()
 				step := a.progress.phase("verifying the log")
-				r, err := w.ledger.Verify(ctx, ledger.VerifyOptions{Signatures: signatures, Progress: func(done, total int64) {
+				r, err := w.ledger.Verify(ctx, ledger.VerifyOptions{Signatures: signatures, WitnessKeys: witnesses, Progress: func(done, total int64) {
 					step.say("%d of %d entries", done, total)
 				}})
 				a.progress.stop()
@@ -295,6 +297,9 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 	rows := [][]string{
 		{"leaves", fmt.Sprintf("%d computed from their bodies", r.Verified)}, {"signatures", signatures},
 		{"index rows", fmt.Sprintf("%d computed again and compared", r.Rows)}, {"anchor", r.Anchor},
+	}
+	if r.Cosignatures > 0 {
+		rows = append(rows, []string{"witnesses", plural(int(r.Cosignatures), "signature holds", "signatures hold")})
 	}
 	if r.Pruned > 0 {
 		rows = append(rows, []string{"pruned", fmt.Sprintf("%d entries without a body: only their leaf was checked", r.Pruned)})

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,6 +70,18 @@ func TestAWitnessIsAskedFromTheCommandLine(t *testing.T) {
 	}
 	if code, after, _ := verdict("log", "checkpoint"); code != 0 || after != asked {
 		t.Errorf("exit %d\n%s\nwant\n%s", code, after, asked)
+	}
+	if code, out, talk := verdict("log", "verify"); code != 0 || !strings.Contains(out, "1 signature holds") {
+		t.Errorf("exit %d\n%s\n%s", code, out, talk)
+	}
+	if err := os.Remove(filepath.Join(home, ".local", "state", "verdict", "anchor", "witness_keys")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := verdict("log", "verify"); code != 1 || !strings.Contains(out, "NOT EVERYTHING COULD BE CHECKED") || !strings.Contains(out, "--witness-key KEY") {
+		t.Errorf("the key is lost: exit %d\n%s", code, out)
+	}
+	if code, out, talk := verdict("log", "verify", "--witness-key", key); code != 0 || !strings.Contains(out, "1 signature holds") {
+		t.Errorf("the key is given: exit %d\n%s\n%s", code, out, talk)
 	}
 	for _, c := range []struct {
 		name string

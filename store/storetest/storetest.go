@@ -313,6 +313,9 @@ func cosignatures(t *testing.T, s *store.Store) {
 		if err != nil || len(got) != 2 || got[0].Line != "other" || got[1].Line != "new" || got[1].At != 2 {
 			t.Errorf("%+v, %v", got, err)
 		}
+		all := map[string]int64{}
+		must(t, v.EachCosignature(t.Context(), func(c store.Cosignature) error { all[c.Origin+" "+c.Line] = c.Size; return nil }))
+		expect(t, "all", nil, all, map[string]int64{"o new": 5, "o later": 9, "o other": 5, "p else": 5})
 		return nil
 	}))
 }
