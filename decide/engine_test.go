@@ -156,19 +156,15 @@ func TestCIPointsDecideFromEvidence(t *testing.T) {
 		rule    string // a failing rule that must be there
 		fault   string // a fault that must be there
 	}{
-		"a clean commit is allowed":             {"ci.secrets", func(h *house) { h.report("local", clean("secrets")) }, verdict.Allow, 0, "", ""},
-		"a leaked secret blocks":                {"ci.secrets", func(h *house) { h.report("local", leaked()) }, verdict.Deny, 3, "ci.secrets", ""},
-		"a check that never ran is no pass":     {"ci.secrets", func(*house) {}, verdict.Undecided, 1, "", "check.missing"},
-		"a report of another check is no pass":  {"ci.secrets", func(h *house) { h.report("local", clean("vulnerabilities")) }, verdict.Undecided, 1, "", "check.missing"},
-		"a fixable vulnerability blocks":        {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", time.Hour)) }, verdict.Deny, 3, "ci.vulnerabilities", ""},
-		"one without a fix goes on to the gate": {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", time.Hour)) }, verdict.Allow, 0, "", ""},
-		"stale data cannot decide":              {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", 8*24*time.Hour)) }, verdict.Undecided, 1, "", "check.stale"},
-		"data of the future cannot decide":      {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Hour)) }, verdict.Undecided, 1, "", "check.unknown"},
-		"clocks may be a little apart":          {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Minute)) }, verdict.Allow, 0, "", ""},
-		"nor can a check that was not run yet": {"ci.secrets", func(h *house) {
-			h.report("local", clean("secrets"))
-			h.now = h.now.Add(-time.Hour)
-		}, verdict.Undecided, 1, "", "check.unknown"},
+		"a clean commit is allowed":                {"ci.secrets", func(h *house) { h.report("local", clean("secrets")) }, verdict.Allow, 0, "", ""},
+		"a leaked secret blocks":                   {"ci.secrets", func(h *house) { h.report("local", leaked()) }, verdict.Deny, 3, "ci.secrets", ""},
+		"a check that never ran is no pass":        {"ci.secrets", func(*house) {}, verdict.Undecided, 1, "", "check.missing"},
+		"a report of another check is no pass":     {"ci.secrets", func(h *house) { h.report("local", clean("vulnerabilities")) }, verdict.Undecided, 1, "", "check.missing"},
+		"a fixable vulnerability blocks":           {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", time.Hour)) }, verdict.Deny, 3, "ci.vulnerabilities", ""},
+		"one without a fix goes on to the gate":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", time.Hour)) }, verdict.Allow, 0, "", ""},
+		"stale data cannot decide":                 {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", 8*24*time.Hour)) }, verdict.Undecided, 1, "", "check.stale"},
+		"data of the future cannot decide":         {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Hour)) }, verdict.Undecided, 1, "", "check.unknown"},
+		"clocks may be a little apart":             {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("", -time.Minute)) }, verdict.Allow, 0, "", ""},
 		"a real failure beside stale data wins":    {"ci.vulnerabilities", func(h *house) { h.report("local", h.vulnerable("4.17.21", 8*24*time.Hour)) }, verdict.Undecided, 3, "ci.vulnerabilities", "check.stale"},
 		"a key without the right counts as absent": {"ci.secrets", func(h *house) { h.enroll("mallory"); h.report("mallory", clean("secrets")) }, verdict.Undecided, 1, "", "check.missing"},
 		"and cannot wash away what a trusted one saw": {"ci.secrets", func(h *house) {
@@ -335,6 +331,21 @@ func TestAFindingWithoutItsVulnerabilityIsNotPassedOver(t *testing.T) {
 	h.report("local", r)
 	if d := h.decide("ci.vulnerabilities"); d.Exit() != 1 || len(d.Errors) == 0 {
 		t.Fatalf("exit %d with errors %v", d.Exit(), d.Errors)
+	}
+}
+
+// A clock that was set back makes evidence one of the future, and the decision one whose
+// time nobody can tell: it allows nothing, and replay says why.
+func TestAClockThatWasSetBackDecidesNothing(t *testing.T) {
+	h := newHouse(t, "")
+	h.report("local", clean("secrets"))
+	h.now = h.now.Add(-time.Hour)
+	d := h.decide("ci.secrets")
+	if d.Outcome != verdict.Undecided || !slices.ContainsFunc(d.Errors, func(f verdict.Fault) bool { return f.Code == "check.unknown" }) {
+		t.Fatalf("outcome %s, errors %+v", d.Outcome, d.Errors)
+	}
+	if again := h.replay(d.ID); again.Same || !strings.Contains(again.Difference, "was recorded") {
+		t.Fatalf("same %v, difference %q", again.Same, again.Difference)
 	}
 }
 

@@ -278,8 +278,11 @@ func dataTime(s *Stated) time.Time {
 	return s.Ref.At
 }
 
-// maxSkew is how far the clocks of two machines may be apart. What lies further ahead
-// would look fresh for as long as it does, so it is unknown.
+// maxSkew is how far the clocks of two machines may be apart, and with them what happens
+// at one time. Evidence that lies further ahead would look fresh for as long as it does,
+// so it is unknown. A decision further from its record, or one that did not look at what
+// was recorded longer before it, was kept back or chose its time: gathering and recording
+// are moments apart.
 const maxSkew = 5 * time.Minute
 
 func later(a, b time.Time) time.Time {

@@ -33,12 +33,6 @@ type Facts struct {
 	Late []int64 `json:"late"`
 }
 
-// patience is how far apart the time of a decision and that of its record may be, and how
-// long a statement that a decision did not look at may have been in the ledger before it.
-// Gathering and recording are moments apart, by clocks that may differ a little; beyond
-// this the decision was kept back, or chose its time or its position.
-const patience = 5 * time.Minute
-
 // found holds the basis of a record against the map, the bundle and the ledger that it
 // names, and gives the input to evaluate. It sets Trusted, Facts and Difference of out.
 func (r *Replayer) found(ctx context.Context, rec *recorded, entry ledger.Entry, m *chart, b *policy.Bundle, out *Replayed) (*policy.Input, error) {
@@ -64,7 +58,7 @@ func (r *Replayer) found(ctx context.Context, rec *recorded, entry ledger.Entry,
 	}
 	c := e.caseOf(g, q, point, active(point, b), d.At)
 	if bytes.Equal(again, basis.Input) && sameCase(c, basis.Case) && slices.EqualFunc(d.Evidence, g.refs, sameRef) &&
-		basis.Seen <= ledger.Position(entry.Index) && entry.At.Sub(d.At).Abs() <= patience &&
+		basis.Seen <= ledger.Position(entry.Index) && entry.At.Sub(d.At).Abs() <= maxSkew &&
 		basis.Partial == point.AllowPartial && d.Digests.Capabilities == b.Capabilities() {
 		out.Facts.State = verdict.StateVerified
 		return g.input, e.late(ctx, q, point, entry, out)
@@ -91,7 +85,7 @@ func (r *Replayer) found(ctx context.Context, rec *recorded, entry ledger.Entry,
 // about something else, evidence that is not in the ledger.
 func departs(d verdict.Decision, b Basis, entry ledger.Entry, in *policy.Input, point decisionmap.Point, p *policy.Bundle, again Case, g *gathered) string {
 	c := b.Case
-	if gap := entry.At.Sub(d.At).Abs(); gap > patience {
+	if gap := entry.At.Sub(d.At).Abs(); gap > maxSkew {
 		return fmt.Sprintf("the decision says that it was taken %s, and was recorded %s", d.At.Format(time.RFC3339), entry.At.Format(time.RFC3339))
 	}
 	if b.Seen > ledger.Position(entry.Index) {
@@ -148,7 +142,7 @@ func (e *Engine) late(ctx context.Context, r Request, p decisionmap.Point, decis
 				continue
 			}
 			out.Facts.Late = append(out.Facts.Late, s.Ref.Index)
-			if waited := decision.At.Sub(s.Ref.At); waited > patience && out.Difference == "" {
+			if waited := decision.At.Sub(s.Ref.At); waited > maxSkew && out.Difference == "" {
 				out.Difference = fmt.Sprintf("entry %d had been in the ledger for %s when the decision was recorded, and the decision did not look at it",
 					s.Ref.Index, waited.Round(time.Second))
 			}

@@ -95,11 +95,13 @@ func TestReplayTellsWhatADecisionDidNotLookAt(t *testing.T) {
 // Data that was stale is fresh for a decision that says it was taken last week.
 func TestReplayRefusesADecisionOfAnotherTime(t *testing.T) {
 	h := newHouse(t, "")
-	h.report("local", h.vulnerable("", 8*24*time.Hour))
-	h.engine.Now = func() time.Time { return h.now.Add(-2 * 24 * time.Hour) }
+	h.report("local", h.vulnerable("", 6*24*time.Hour))
+	then := h.now
+	h.engine.Now = func() time.Time { return then }
+	h.now = h.now.Add(2 * 24 * time.Hour)
 	d := h.decide("ci.vulnerabilities")
 	out := h.replay(d.ID)
-	if d.Outcome != verdict.Allow || out.Same || !strings.Contains(out.Difference, "was recorded 2026-11-20") {
+	if d.Outcome != verdict.Allow || out.Same || !strings.Contains(out.Difference, "was recorded 2026-11-22") {
 		t.Fatalf("outcome %s, same %v, difference %q", d.Outcome, out.Same, out.Difference)
 	}
 }
