@@ -72,6 +72,10 @@ type Item struct {
 	Path     string `json:"path"`
 	Line     int64  `json:"line"`
 	Fix      string `json:"fix"`
+	// Old: it was there before the change.
+	Old bool `json:"old"`
+	// From is the day from which an old item counts; zero when it counts already.
+	From time.Time `json:"from"`
 	// Accepted names the exception that covers this item, if one does.
 	Accepted string `json:"accepted"`
 }

@@ -107,6 +107,9 @@ type Report struct {
 	Hits       []Hit        `json:"hits"`
 	// Ignored counts hits that a protected ignore file states to be false positives.
 	Ignored int64 `json:"ignored"`
+	// Base is the commit that hits were compared with, to tell old ones from new ones;
+	// empty where there was none, and then no hit is old.
+	Base Digest `json:"base,omitempty"`
 }
 
 // Tool names what ran.
@@ -147,13 +150,15 @@ type NotChecked struct {
 type Hit struct {
 	// Key is stable across runs and unique within the report: what an ignore or an
 	// exception names.
-	Key           string         `json:"key"`
-	Detector      string         `json:"detector"` // the tool's rule, or the advisory's id
-	Message       string         `json:"message"`
-	Severity      Severity       `json:"severity"`
-	Path          string         `json:"path"`
-	Line          int64          `json:"line"` // from 1; 0 when unknown
-	Fix           string         `json:"fix"`
+	Key      string   `json:"key"`
+	Detector string   `json:"detector"` // the tool's rule, or the advisory's id
+	Message  string   `json:"message"`
+	Severity Severity `json:"severity"`
+	Path     string   `json:"path"`
+	Line     int64    `json:"line"` // from 1; 0 when unknown
+	Fix      string   `json:"fix"`
+	// Old: the base of the change has it as well. What cannot be told is not old.
+	Old           bool           `json:"old"`
 	Vulnerability *Vulnerability `json:"vulnerability,omitempty"`
 }
 

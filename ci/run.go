@@ -20,6 +20,9 @@ type Options struct {
 	Walk WalkOptions
 	// Matcher knows advisories; nil when there are none.
 	Matcher Matcher
+	// Base is the revision that the change came from, to tell what was there before it from
+	// what it brings; empty: everything counts as new.
+	Base string
 	// Ignore is the file of false positives as the base of the change has it, and
 	// IgnoreName where it was; nil when the base has none.
 	Ignore     []byte
@@ -77,9 +80,16 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	found := secrets.Report(m, scope)
 	found.NotChecked = append(found.NotChecked, told...)
+	reports := []verdict.Report{found, vulnerabilities.Report(m, scope)}
+	before, err := o.base(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		before.tell(ctx, m, secrets, reports)
+	}
 	return &Result{
-		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(),
-		Reports: []verdict.Report{found, vulnerabilities.Report(m, scope)},
+		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(), Reports: reports,
 	}, nil
 }
 

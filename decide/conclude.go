@@ -39,23 +39,25 @@ func (f Fact) Holds() bool {
 // Case is everything that a conclusion depends on besides what the rules reported. It
 // is recorded with the decision, so that replay needs nothing else.
 type Case struct {
-	Point        string                 `json:"point"`
-	Layer        verdict.Layer          `json:"layer"`
-	Mode         verdict.Mode           `json:"mode"`
-	Subject      verdict.Subject        `json:"subject"`
-	Service      string                 `json:"service"`
-	Environment  string                 `json:"environment"`
-	At           time.Time              `json:"at"`
-	Policy       verdict.Digest         `json:"policy"`
-	Rules        []string               `json:"rules"` // active rules
-	Facts        []Fact                 `json:"facts"`
-	Faults       []verdict.Fault        `json:"faults"` // met while gathering
-	Exceptions   []verdict.Exception    `json:"exceptions"`
-	Approvals    []verdict.Approval     `json:"approvals"`
-	BreakGlasses []verdict.BreakGlass   `json:"break_glasses"`
-	Approvers    int                    `json:"approvers"`     // persons that a review needs; at least 1
-	NotApprovers []string               `json:"not_approvers"` // author, requester, …
-	Refs         map[string]verdict.Ref `json:"refs"`          // statements that items may name, by digest
+	Point        string               `json:"point"`
+	Layer        verdict.Layer        `json:"layer"`
+	Mode         verdict.Mode         `json:"mode"`
+	Subject      verdict.Subject      `json:"subject"`
+	Service      string               `json:"service"`
+	Environment  string               `json:"environment"`
+	At           time.Time            `json:"at"`
+	Policy       verdict.Digest       `json:"policy"`
+	Rules        []string             `json:"rules"` // active rules
+	Facts        []Fact               `json:"facts"`
+	Faults       []verdict.Fault      `json:"faults"` // met while gathering
+	Exceptions   []verdict.Exception  `json:"exceptions"`
+	Approvals    []verdict.Approval   `json:"approvals"`
+	BreakGlasses []verdict.BreakGlass `json:"break_glasses"`
+	Approvers    int                  `json:"approvers"`     // persons that a review needs; at least 1
+	NotApprovers []string             `json:"not_approvers"` // author, requester, …
+	// OldFrom is the day from which what was there before the change counts as well.
+	OldFrom time.Time              `json:"old_from"`
+	Refs    map[string]verdict.Ref `json:"refs"` // statements that items may name, by digest
 }
 
 // Conclusion is the part of a decision that follows from case and evaluation alone.
@@ -86,6 +88,8 @@ func Conclude(c Case, ev policy.Evaluation) Conclusion {
 			r.Standing = verdict.Announced
 		} else if deploy {
 			accept(r, c, &out.Expires)
+		} else {
+			announceOld(r, c)
 		}
 	}
 	out.Facts = factsDigest(c, out.Reasons)
@@ -189,6 +193,24 @@ func reason(r policy.Result, c Case) verdict.Reason {
 	}
 	sort.Slice(out.Evidence, func(i, j int) bool { return out.Evidence[i].Index < out.Evidence[j].Index })
 	return out
+}
+
+// announceOld lets what was there before the change wait for the day that the map names.
+// It stays in the decision with that day, and one new item makes the reason count.
+func announceOld(r *verdict.Reason, c Case) {
+	if !c.OldFrom.After(c.At) {
+		return
+	}
+	waiting := 0
+	for i := range r.Items {
+		if r.Items[i].Old {
+			r.Items[i].From = c.OldFrom
+			waiting++
+		}
+	}
+	if waiting > 0 && waiting == len(r.Items) {
+		r.Standing, r.EffectiveOn = verdict.Announced, c.OldFrom
+	}
 }
 
 func silent(id string) verdict.Fault {

@@ -361,7 +361,7 @@ func check(f Fact, s *Stated) policy.Check {
 	for _, h := range s.Report.Hits {
 		c.Failed = append(c.Failed, policy.Hit{
 			Key: h.Key, Detector: h.Detector, Message: h.Message, Severity: h.Severity, Path: h.Path, Line: h.Line, Fix: h.Fix,
-			Evidence: s.Ref.Digest,
+			Old: h.Old, Evidence: s.Ref.Digest,
 		})
 	}
 	return c
@@ -386,7 +386,7 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
 			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Severity: h.Severity, EPSS: x.EPSS,
 			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
-			SourcePath: h.Path, Line: h.Line, Evidence: s.Ref.Digest,
+			SourcePath: h.Path, Line: h.Line, Old: h.Old, Evidence: s.Ref.Digest,
 		})
 	}
 	return v
@@ -411,6 +411,9 @@ func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []ver
 	}
 	for _, ref := range g.refs {
 		c.Refs[string(ref.Digest)] = ref
+	}
+	if p.Layer == verdict.LayerCI {
+		c.OldFrom = p.OldFrom
 	}
 	if p.Review != nil {
 		c.Approvers = int(p.Review.Count)

@@ -41,7 +41,7 @@ func genRule(i int) *rapid.Generator[policy.Result] {
 			r.Rule.EffectiveOn = genTime.Draw(t, "effective")
 		}
 		for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 3, rapid.ID[string]).Draw(t, "items") {
-			r.Items = append(r.Items, verdict.Item{Key: k})
+			r.Items = append(r.Items, verdict.Item{Key: k, Old: rapid.Bool().Draw(t, "old")})
 		}
 		return r
 	})
@@ -51,6 +51,9 @@ func genCase(t *rapid.T) (Case, policy.Evaluation) {
 	c := Case{
 		Point: "p", Layer: genLayer.Draw(t, "layer"), Mode: genMode.Draw(t, "mode"), Service: "pay", Environment: "prod", At: noon,
 		Subject: verdict.Subject{Kind: verdict.SubjectArtifact, Digest: "sha256:aa"}, Policy: "sha256:bb", Approvers: rapid.IntRange(0, 2).Draw(t, "approvers"),
+	}
+	if rapid.Bool().Draw(t, "old waits") {
+		c.OldFrom = genTime.Draw(t, "old from")
 	}
 	var ev policy.Evaluation
 	for i := range rapid.IntRange(0, 4).Draw(t, "rules") {

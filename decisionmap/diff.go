@@ -184,6 +184,18 @@ func (d *differ) later(path string, old, new time.Time, e Effect) {
 	d.add(path, e, dayText(old), dayText(new), fmt.Sprintf("%s: %s instead of %s", lastKey(path), quoted(dayText(new)), quoted(dayText(old))))
 }
 
+// delay is later for a day on which something begins that holds at once without one.
+func (d *differ) delay(path string, old, new time.Time) {
+	if old.Equal(new) {
+		return
+	}
+	e := Tightens
+	if new.After(old) {
+		e = Loosens
+	}
+	d.add(path, e, dayText(old), dayText(new), fmt.Sprintf("%s: %s instead of %s", lastKey(path), quoted(dayText(new)), quoted(dayText(old))))
+}
+
 func dayText(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -36,6 +36,7 @@ func (d *differ) point(path string, old, new *Map, a, b Point) {
 	d.text(path+".question", a.Question, b.Question, Changes)
 	d.ranked(path+".mode", string(a.Mode), string(b.Mode), string(verdict.ModeObserve), string(verdict.ModeWarn), string(verdict.ModeBlock))
 	d.later(path+".enforce_from", a.EnforceFrom, b.EnforceFrom, Loosens)
+	d.delay(path+".old_from", a.OldFrom, b.OldFrom)
 	if !a.Since.Equal(b.Since) {
 		d.text(path+".since", dayText(a.Since), dayText(b.Since), Safe)
 	}

@@ -30,6 +30,7 @@ func TestADiffTellsAReplacedToolFromAChangedDecisionPoint(t *testing.T) {
 		"a stricter rollback":                 {"internal, blast_radius: service, rollback: required, min_slsa: 2", "internal, blast_radius: service, rollback: tested, min_slsa: 2", []Effect{Tightens}, "rollback"},
 		"a service that is new":               {"  storefront: {", "  shop: {team: web, owner: x@acme.example}\n  storefront: {", []Effect{Safe}, "shop was added to services"},
 		"a day of enforcement that is later":  {"enforce_from: 2027-02-01", "enforce_from: 2027-03-01", []Effect{Loosens}, "enforce_from"},
+		"old findings that wait":              {"{id: ci.secrets, at", "{id: ci.secrets, old_from: 2027-02-01, at", []Effect{Loosens}, "old_from"},
 		"a day of enforcement that goes":      {"    enforce_from: 2027-02-01 #", "    #", []Effect{Loosens}, "enforce_from"},
 		"hours that are cut":                  {"Mon-Thu 08:00-16:00", "Tue-Thu 08:00-16:00", []Effect{Tightens}, "hours"},
 		"comments and order of the file":      {"retention: {default: 3y, minimum: 1y, audit_log: 7y}", "retention: {minimum: 365d, audit_log: 7y, default: 1095d} # ours", nil, ""},

@@ -227,6 +227,9 @@ func pointNode(m *Map, x Point, leadership bool, say func(string) string) node {
 	if !x.EnforceFrom.IsZero() {
 		n.notes = append(n.notes, "blocks from "+x.EnforceFrom.Format("2006-01-02"))
 	}
+	if !x.OldFrom.IsZero() {
+		n.notes = append(n.notes, "old findings from "+x.OldFrom.Format("2006-01-02"))
+	}
 	if slices.Contains(x.Feeds, Backlog) {
 		n.notes = append(n.notes, "feeds the backlog")
 	}

@@ -229,6 +229,7 @@ func (r *reader) point(n *yaml.Node, at string, p *Point) {
 		"question":      r.text(&p.Question, "Does this commit contain a leaked secret?"),
 		"mode":          r.oneOf(&mode, string(verdict.ModeBlock), string(verdict.ModeWarn), string(verdict.ModeObserve)),
 		"enforce_from":  r.day(&p.EnforceFrom, time.UTC, "2027-02-01"),
+		"old_from":      r.day(&p.OldFrom, time.UTC, "2027-02-01"),
 		"since":         r.day(&p.Since, time.UTC, "2026-11-01"),
 		"at":            r.text(&p.At, "github/workflow"),
 		"needs":         r.needs(&p.Needs),

@@ -70,6 +70,9 @@ func group(read string) string {
 func ciPassOrFail(l *linter) { // VD-L03
 	for _, p := range l.Points {
 		if p.Layer != verdict.LayerCI {
+			if !p.OldFrom.IsZero() {
+				l.found(at(p, "old_from"), p.ID+" lets what is old wait; only a ci point compares a change with what was there before", "take `old_from:` out, or say `enforce_from:`")
+			}
 			continue
 		}
 		if p.Mode == verdict.ModeWarn {

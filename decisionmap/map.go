@@ -114,6 +114,9 @@ type Point struct {
 	Mode     verdict.Mode  `json:"mode"`
 	// EnforceFrom is the day from which the point blocks; until then Mode holds.
 	EnforceFrom time.Time `json:"enforce_from,omitzero"`
+	// OldFrom is the day from which a ci point judges what the base of a change has as
+	// well; until then that is told and does not block. Zero: it blocks now.
+	OldFrom time.Time `json:"old_from,omitzero"`
 	// Since is the day from which the mode holds, as far as the file says it.
 	Since        time.Time `json:"since,omitzero"`
 	At           string    `json:"at,omitempty"` // system/place: replaceable, unlike id and question

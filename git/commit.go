@@ -108,6 +108,19 @@ func (r *Repo) ReadFile(ctx context.Context, rev, name string) ([]byte, error) {
 	return o.data, nil
 }
 
+// Blob gives the content of a blob by its object id, as Entries lists it. One that this
+// clone does not hold is CodeUnavailable, and one above MaxFile CodeLimit.
+func (r *Repo) Blob(ctx context.Context, id string) ([]byte, error) {
+	o, err := r.object(ctx, id, "blob")
+	if err != nil {
+		return nil, err
+	}
+	if o.missing {
+		return nil, r.absent("the content "+quote(id), nil)
+	}
+	return o.data, nil
+}
+
 // entry looks a path up in the tree of rev. Only a path that the tree does not list is
 // ErrNotFound: whoever takes that for "was not there" must not be told it of a revision
 // or an object that is absent here, nor of something that is no file.

@@ -153,6 +153,7 @@ type Finding struct {
 	Path       []string         `json:"path" order:"kept"` // from the root to the component
 	SourcePath string           `json:"source_path"`       // the file that names the component
 	Line       int64            `json:"line"`
+	Old        bool             `json:"old"` // the base of the change has the component as well
 	Evidence   verdict.Digest   `json:"evidence"`
 }
 
@@ -176,6 +177,7 @@ type Hit struct {
 	Path     string           `json:"path"`
 	Line     int64            `json:"line"`
 	Fix      string           `json:"fix"`
+	Old      bool             `json:"old"` // the base of the change has it as well
 	Evidence verdict.Digest   `json:"evidence"`
 }
 

@@ -121,6 +121,8 @@ func readItem(v ast.Value) (verdict.Item, error) {
 			i.Fix, err = text(v)
 		case "line":
 			i.Line, err = integer(v)
+		case "old":
+			i.Old, err = boolean(v)
 		default:
 			err = fmt.Errorf("an item has no member %q", name)
 		}
@@ -236,6 +238,14 @@ func text(v ast.Value) (string, error) {
 		return "", fmt.Errorf("is %s, not text", ast.ValueName(v))
 	}
 	return clip(string(s), maxText), nil
+}
+
+func boolean(v ast.Value) (bool, error) {
+	b, ok := v.(ast.Boolean)
+	if !ok {
+		return false, fmt.Errorf("is %s, not true or false", ast.ValueName(v))
+	}
+	return bool(b), nil
 }
 
 func integer(v ast.Value) (int64, error) {

@@ -141,11 +141,12 @@ func cases() map[string]Run {
 		"mixed": run([]verdict.Decision{
 			with(secrets, "1111111111111111", passed),
 			with(denied("ci.vulnerabilities", askVulns, verdict.ModeBlock), "2222222222222222", func(d *verdict.Decision) {
-				announced, accepted := vulnsReason(1), vulnsReason(1)
+				announced, accepted, partly := vulnsReason(1), vulnsReason(1), vulnsReason(2)
+				partly.Items[0].Old, partly.Items[0].From = true, noon.AddDate(0, 2, 0)
 				announced.Rule, announced.Standing, announced.EffectiveOn = "ci.vulnerabilities.epss", verdict.Announced, noon.AddDate(0, 1, 0)
 				accepted.Rule, accepted.Standing, accepted.By = "ci.vulnerabilities.direct", verdict.Accepted, []string{"EX-12"}
 				accepted.Items[0].Accepted = "EX-12"
-				d.Reasons = []verdict.Reason{vulnsReason(2), announced, accepted}
+				d.Reasons = []verdict.Reason{partly, announced, accepted}
 				d.Errors = []verdict.Fault{{Code: "rule.silent", What: "the rule ci.vulnerabilities.malicious reported nothing", Remedy: "verdict policy test", Rule: "ci.vulnerabilities.malicious"}}
 			}),
 			with(review, "3333333333333333", func(*verdict.Decision) {}),

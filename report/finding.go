@@ -76,8 +76,11 @@ func (r Run) findings() []finding {
 
 // complete takes from the check's own report what the item does not say.
 func (f *finding) complete(hits map[string]verdict.Hit) {
-	if f.item.Accepted != "" {
+	switch {
+	case f.item.Accepted != "":
 		f.weight = notes
+	case !f.item.From.IsZero() && f.weight == stops:
+		f.weight = warns
 	}
 	h, ok := hits[f.item.Key]
 	if !ok || f.item.Key == "" {

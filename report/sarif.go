@@ -81,6 +81,7 @@ type (
 		Message      sarifText          `json:"message"`
 		Locations    []sarifLocation    `json:"locations,omitempty"`
 		Fingerprints map[string]string  `json:"partialFingerprints"`
+		Baseline     string             `json:"baselineState,omitempty"` // 3.27.24; empty where it cannot be told
 		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 		Properties   map[string]any     `json:"properties"`
 	}
@@ -234,6 +235,9 @@ func sarifResultOf(id string, index int, f finding) sarifResult {
 			"verdict/point": word(f.decision.Point), "verdict/decision": word(f.decision.ID), "verdict/mode": string(f.decision.Mode),
 			"verdict/standing": string(f.reason.Standing), "verdict/severity": severityWord(f.severity), "verdict/key": word(f.item.Key),
 		},
+	}
+	if f.item.Old {
+		out.Baseline = "unchanged"
 	}
 	if f.item.Path != "" {
 		p := sarifPhysical{Artifact: sarifArtifact{pathURI(f.item.Path), sarifRoot}}

@@ -109,7 +109,13 @@ func tally(d verdict.Decision) string {
 		r := &d.Reasons[i]
 		n := max(1, len(r.Items))
 		if r.Standing == verdict.Counts && r.Effect != verdict.EffectNote {
-			counts += n
+			waiting := 0
+			for _, i := range r.Items {
+				if !i.From.IsZero() {
+					waiting++
+				}
+			}
+			counts, rest = counts+n-waiting, rest+waiting
 		} else {
 			rest += n
 		}
@@ -119,7 +125,7 @@ func tally(d verdict.Decision) string {
 		parts = append(parts, count(counts, "finding", "findings"))
 	}
 	if rest > 0 {
-		parts = append(parts, number(rest)+" that do not count")
+		parts = append(parts, number(rest)+" that do not count yet or any more")
 	}
 	if len(d.Errors) > 0 {
 		parts = append(parts, count(len(d.Errors), "thing unknown", "things unknown"))
@@ -209,9 +215,21 @@ func textItem(p *page, f finding, r *verdict.Reason) {
 	if f.item.Accepted != "" {
 		p.under(pad+"accepted by ", word(f.item.Accepted))
 	}
+	p.under(pad, oldText(f.item))
 	if f.item.Fix != "" && f.item.Fix != r.Remediation {
 		p.under(pad+"fix: ", fit(f.item.Fix, 300))
 	}
+}
+
+// oldText says of an item that was there before the change what follows from that.
+func oldText(i verdict.Item) string {
+	switch {
+	case !i.Old:
+		return ""
+	case i.From.IsZero():
+		return "old: it was there before this change, and counts all the same"
+	}
+	return "old: it was there before this change, and counts from " + day(i.From) + " on"
 }
 
 // expectation is what the rule saw and what it wants.

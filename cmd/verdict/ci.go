@@ -157,7 +157,7 @@ func (c *ciCheck) serviceOf(ctx context.Context, m *decisionmap.Map, repo *git.R
 
 // check walks the tree once with every reader of the ci layer.
 func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy) (*ci.Result, error) {
-	o := ci.Options{Path: path, Repo: repo, Now: w.app.now, Version: version()}
+	o := ci.Options{Path: path, Repo: repo, Base: judged.Base, Now: w.app.now, Version: version()}
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package verdict.rules.ci.secrets_test
 
 import data.verdict.rules.ci.secrets
 
-hit := {"key": "aws:a.py:1", "message": "AWS access key", "path": "a.py", "line": 1, "fix": "", "evidence": ""}
+hit := {"key": "aws:a.py:1", "message": "AWS access key", "path": "a.py", "line": 1, "fix": "", "old": false, "evidence": ""}
 
 found(failed) := {"checks": {"secrets": {"state": "verified", "complete": true, "inputs": 1, "ignored": 0, "failed": failed}}}
 

@@ -27,6 +27,7 @@ items(findings, message) := list if {
 			"path": f.source_path,
 			"line": f.line,
 			"fix": fix(f),
+			"old": f.old,
 			"evidence": f.evidence,
 		}
 	]

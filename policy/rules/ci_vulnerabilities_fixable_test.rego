@@ -4,7 +4,7 @@ import data.verdict.rules.ci.vulnerabilities.fixable
 
 harmless := {
 	"key": "V-1@left@1.0.0", "id": "V-1", "name": "left", "version": "1.0.0", "fixed": "", "exploited": false,
-	"malicious": false, "source_path": "package-lock.json", "line": 4, "evidence": "",
+	"malicious": false, "source_path": "package-lock.json", "line": 4, "old": false, "evidence": "",
 }
 
 finding := object.union(harmless, {"fixed": "1.0.1"})

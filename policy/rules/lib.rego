@@ -22,6 +22,7 @@ items(hits) := list if {
 			"path": hit.path,
 			"line": hit.line,
 			"fix": hit.fix,
+			"old": hit.old,
 			"evidence": hit.evidence,
 		}
 	]

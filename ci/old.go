@@ -1,0 +1,150 @@
+package ci
+
+import (
+	"context"
+	"slices"
+
+	"verdict"
+	"verdict/git"
+)
+
+// maxBefore bounds how many files of the base are read to tell old findings from new ones.
+// Findings in further files count as new.
+const maxBefore = 2_000
+
+// before is the base of a change: what was there already.
+type before struct {
+	repo   *git.Repo
+	commit verdict.Digest
+	files  map[string]string   // blob ids of regular files, by path
+	paths  map[string][]string // of each blob
+}
+
+// base reads which files the base of the change holds; nil without one.
+func (o *Options) base(ctx context.Context, repo *git.Repo) (*before, error) {
+	if repo == nil || o.Base == "" {
+		return nil, nil
+	}
+	c, err := repo.Commit(ctx, o.Base)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := repo.Entries(ctx, o.Base)
+	if err != nil {
+		return nil, err
+	}
+	b := &before{repo: repo, commit: c.ID, files: make(map[string]string, len(entries)), paths: make(map[string][]string, len(entries))}
+	for _, e := range entries {
+		if e.Mode == git.ModeFile || e.Mode == git.ModeProgram {
+			b.files[e.Path], b.paths[e.ID] = e.ID, append(b.paths[e.ID], e.Path)
+		}
+	}
+	return b, nil
+}
+
+// tell marks what the base has as well. The base is searched by the check itself, in the
+// files that matter: for secrets those with a hit, for components all that name some.
+func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, reports []verdict.Report) {
+	for i := range reports {
+		r := &reports[i]
+		if r.Base = b.commit; len(r.Hits) == 0 {
+			continue
+		}
+		var err error
+		switch r.Check {
+		case SecretsCheck:
+			err = b.oldSecrets(ctx, m, secrets, r.Hits)
+		case VulnerabilitiesCheck:
+			err = b.oldComponents(ctx, m, r.Hits)
+		}
+		if err != nil {
+			for i := range r.Hits {
+				r.Hits[i].Old = false
+			}
+			r.Base = ""
+			r.NotChecked = append(r.NotChecked, aside("", "what of this was there before the change could not be told, so all of it counts as new: %s", shown(cut(lastCause(err).Error(), 300))))
+		}
+	}
+}
+
+func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits []verdict.Hit) error {
+	now := map[string]Entry{} // by path as hits name it
+	for _, e := range m.Entries {
+		now[shown(e.Path)] = e
+	}
+	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now})
+	if err != nil {
+		return err
+	}
+	seen := &Manifest{}
+	for i, h := range hits {
+		e, known := now[h.Path]
+		if !known {
+			continue
+		}
+		// The same content under another name is old where it was moved, and new where it
+		// was copied.
+		hits[i].Old = slices.ContainsFunc(b.paths[e.Blob], func(p string) bool {
+			_, stays := now[shown(p)]
+			return p == e.Path || !stays
+		})
+		if !hits[i].Old {
+			if err := b.read(ctx, e.Path, probe, seen); err != nil {
+				return err
+			}
+		}
+	}
+	keys := map[string]bool{}
+	for _, h := range probe.Report(seen, ".").Hits {
+		keys[h.Key] = true
+	}
+	for i := range hits {
+		hits[i].Old = hits[i].Old || keys[hits[i].Key]
+	}
+	return nil
+}
+
+// oldComponents goes by the component: an advisory that was published since makes an old
+// component vulnerable, and the change did not bring it.
+func (b *before) oldComponents(ctx context.Context, m *Manifest, hits []verdict.Hit) error {
+	probe := NewVulnerabilities(nil, "")
+	changed := slices.ContainsFunc(m.Entries, func(e Entry) bool {
+		return e.Mode != git.ModeLink && probe.Wants(File{Path: e.Path, Size: e.Size}) && b.files[e.Path] != e.Blob
+	})
+	purls := map[string]bool{}
+	if changed {
+		seen := &Manifest{}
+		for p := range b.files {
+			if !probe.Wants(File{Path: p}) {
+				continue
+			}
+			if err := b.read(ctx, p, probe, seen); err != nil {
+				return err
+			}
+		}
+		for _, d := range probe.Dependencies() {
+			purls[d.PURL] = true
+		}
+	}
+	for i, h := range hits {
+		hits[i].Old = !changed || h.Vulnerability != nil && purls[h.Vulnerability.Component.PURL]
+	}
+	return nil
+}
+
+// read offers a file of the base to a reader, once.
+func (b *before) read(ctx context.Context, p string, r Reader, seen *Manifest) error {
+	id, there := b.files[p]
+	if !there || len(seen.Entries) >= maxBefore || slices.ContainsFunc(seen.Entries, func(e Entry) bool { return e.Path == p }) {
+		return nil
+	}
+	content, err := b.repo.Blob(ctx, id)
+	if err != nil {
+		return err
+	}
+	seen.Entries = append(seen.Entries, Entry{Path: p, Mode: git.ModeFile, Size: int64(len(content))})
+	if f := (File{Path: p, Size: int64(len(content))}); r.Wants(f) {
+		r.Read(ctx, f, content)
+	}
+	return ctx.Err()
+}
