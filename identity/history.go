@@ -39,7 +39,10 @@ type KeyEvent struct {
 	Algorithm string    `json:"algorithm"`
 	PublicPEM string    `json:"public_pem"` // empty in a revocation
 	Replaces  string    `json:"replaces"`   // the key id that a rotation ends
-	Reason    string    `json:"reason"`
+	// Beside is the key id that is enrolled together with this one, for another person:
+	// each of the two enrolments names the other. Empty: it was enrolled on its own.
+	Beside string `json:"beside"`
+	Reason string `json:"reason"`
 }
 
 // NewEnrolment is the event that enrols a public key for a person.
@@ -52,6 +55,21 @@ func NewEnrolment(person, publicPEM string) (KeyEvent, error) {
 		return KeyEvent{}, invalid("a key is enrolled for somebody", "name the person as under people: in the map")
 	}
 	return KeyEvent{Action: Enrol, Key: id, Person: person, Algorithm: AlgorithmP256, PublicPEM: publicPEM}, nil
+}
+
+// NewPair are the events that enrol the keys of two persons together.
+func NewPair(person, publicPEM, second, secondPEM string) (a, b KeyEvent, err error) {
+	if a, err = NewEnrolment(person, publicPEM); err != nil {
+		return a, b, err
+	}
+	if b, err = NewEnrolment(second, secondPEM); err != nil {
+		return a, b, err
+	}
+	if a.Person == b.Person || a.Key == b.Key {
+		return a, b, invalid("two persons have two ids and two keys", "name two persons, and give the key that each of them made")
+	}
+	a.Beside, b.Beside = b.Key, a.Key
+	return a, b, nil
 }
 
 // NewRotation is the event by which a person's new key takes the place of an old one.
@@ -95,6 +113,7 @@ type EnrolledKey struct {
 	ValidFrom time.Time `json:"valid_from"`
 	ValidTo   time.Time `json:"valid_to"` // zero: still valid
 	Replaces  string    `json:"replaces"`
+	Beside    string    `json:"beside"` // the key that its enrolment names as enrolled together with it
 	Reason    string    `json:"reason"` // why it ended
 	Revoked   bool      `json:"revoked"`
 }
@@ -133,7 +152,7 @@ func (h *History) Apply(index int64, at time.Time, e KeyEvent) error {
 		}
 		h.keys[e.Key] = &EnrolledKey{
 			ID: e.Key, Person: e.Person, Algorithm: e.Algorithm, PublicPEM: e.PublicPEM,
-			From: index, To: Open, ValidFrom: at.UTC(), Replaces: e.Replaces,
+			From: index, To: Open, ValidFrom: at.UTC(), Replaces: e.Replaces, Beside: e.Beside,
 		}
 		h.ids = append(h.ids, e.Key)
 	}
@@ -158,6 +177,9 @@ func (h *History) check(index int64, e KeyEvent) (*EnrolledKey, error) {
 			return nil, err
 		} else if id != e.Key || e.Algorithm != AlgorithmP256 || e.Person == "" {
 			return nil, invalid("the event does not describe the key that it names", "make it with `verdict people enroll` or `verdict keys rotate`")
+		}
+		if e.Beside == e.Key || e.Beside != "" && e.Action != Enrol {
+			return nil, invalid("the event says that the key is enrolled together with itself, or takes another's place together with one", "enroll two persons with `verdict people enroll PERSON PERSON`")
 		}
 		if k := h.keys[e.Key]; k != nil {
 			return nil, conflict("key "+e.Key+" was enrolled at entry "+fmt.Sprint(k.From)+" already", "make a new key: one that ended never comes back")

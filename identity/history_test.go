@@ -131,6 +131,8 @@ func TestAnEventThatContradictsTheHistoryChangesNothing(t *testing.T) {
 		{"a key for nobody", with(three, func(e *identity.KeyEvent) { e.Person = "" }), verdict.CodeInvalid},
 		{"an algorithm that it does not have", with(three, func(e *identity.KeyEvent) { e.Algorithm = "rsa" }), verdict.CodeInvalid},
 		{"no public key", with(three, func(e *identity.KeyEvent) { e.PublicPEM = "" }), verdict.CodeInvalid},
+		{"a key together with itself", with(three, func(e *identity.KeyEvent) { e.Beside = e.Key }), verdict.CodeInvalid},
+		{"a rotation together with another key", with(three, func(e *identity.KeyEvent) { e.Action, e.Replaces, e.Beside = identity.Rotate, one.Key, two.Key }), verdict.CodeInvalid},
 		{"an action that does not exist", with(three, func(e *identity.KeyEvent) { e.Action = "unrevoke" }), verdict.CodeInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,6 +161,31 @@ func TestAnEventThatContradictsTheHistoryChangesNothing(t *testing.T) {
 	}
 	if err := h.Apply(4, day, two); err == nil {
 		t.Error("an event out of order")
+	}
+}
+
+// Who is enrolled together must be told from the log, by either of the two.
+func TestAPairNamesEachOther(t *testing.T) {
+	one, two := newPEM(t), newPEM(t)
+	a, b, err := identity.NewPair("ada", one, "grace", two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h identity.History
+	for i, e := range []identity.KeyEvent{a, b} {
+		if err := h.Apply(int64(i), day, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys := h.Keys(); keys[0].Beside != keys[1].ID || keys[1].Beside != keys[0].ID {
+		t.Errorf("%+v", keys)
+	}
+	for name, c := range map[string][4]string{
+		"one person": {"ada", one, "ada", two}, "one key": {"ada", one, "grace", one}, "nobody": {"ada", one, "", two}, "no key": {"ada", "", "grace", two},
+	} {
+		if _, _, err := identity.NewPair(c[0], c[1], c[2], c[3]); err == nil {
+			t.Errorf("%s is a pair", name)
+		}
 	}
 }
 

@@ -52,7 +52,11 @@ type keyChanged struct {
 	Event  identity.KeyEvent `json:"event"`
 	Index  int64             `json:"index"`
 	File   string            `json:"file"` // of the new key, or of the one that ended; empty: not here
+	// alone: it is the key of the only person who is enrolled.
+	alone bool
 }
+
+const keyEventSchema = "verdict.key-event/v1"
 
 func (w *workspace) rotateKey(ctx context.Context, name, reason string) error {
 	if err := checkReason(reason); err != nil {
@@ -108,16 +112,17 @@ func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current heldKe
 		return err
 	}
 	w.signer = old // its last statement
-	return w.recordKey(ctx, event, fresh.Path())
+	return w.recordKey(ctx, event, fresh.Path(), false)
 }
 
-// recordKey states a key event and tells what came of it.
-func (w *workspace) recordKey(ctx context.Context, event identity.KeyEvent, file string) error {
+// recordKey states a key event and tells what came of it; alone says that it enrolls the
+// only person there is.
+func (w *workspace) recordKey(ctx context.Context, event identity.KeyEvent, file string, alone bool) error {
 	e, err := w.state(ctx, verdict.KindKey, keySubject(event.Key, event.Person), event, verdict.Context{Retention: "log"})
 	if err != nil {
 		return err
 	}
-	doc := keyChanged{"verdict.key-event/v1", event, e.Index, file}
+	doc := keyChanged{keyEventSchema, event, e.Index, file, alone}
 	return w.app.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 
@@ -141,7 +146,11 @@ func (c keyChanged) text(s report.Style) string {
 	} else if c.Event.Action != identity.Revoke {
 		next = "Its owner signs with it where the private half is."
 	}
-	return s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ") + report.Wrap(next, s.Width, "") + "\n"
+	text := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ") + report.Wrap(next, s.Width, "") + "\n"
+	if c.alone {
+		text += report.Wrap("Others are enrolled with this key from here on, and to release a map takes two persons of whom neither enrolled the other. If you are exactly two, revoke it and enroll both of you together: verdict people enroll --help.", s.Width, "") + "\n"
+	}
+	return text
 }
 
 func keysRevokeCommand() command {
@@ -183,7 +192,7 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
 		if err := w.mayRecord(ctx); err != nil {
 			return err
 		}
-		if err := w.recordKey(ctx, identity.NewRevocation(*k.Enrolled, reason), k.File); err != nil {
+		if err := w.recordKey(ctx, identity.NewRevocation(*k.Enrolled, reason), k.File, false); err != nil {
 			return err
 		}
 	case !k.Current:

@@ -27,6 +27,8 @@ type mapStep struct {
 	// Needed are the persons of whom one has to agree; empty when nothing is missing, or
 	// when there is nobody to.
 	Needed []string `json:"needed"`
+	// OneHand says for each other person why they do not count as a second one.
+	OneHand []string `json:"one_hand"`
 	// Changes are those against the map in force, or the built-in one where none is.
 	Changes  []mapChange           `json:"changes"`
 	Problems []decisionmap.Problem `json:"problems"` // warnings of the linter
@@ -42,7 +44,7 @@ const (
 func mapReleaseCommand() command {
 	return command{
 		use: "release FILE", short: "Put an organisation's map in force, by two persons",
-		long: "FILE is an organisation map: it says organization:. Two different enrolled persons, of whom neither enrolled the other, release the same map. The first call is recorded as a proposal, says who else is needed, and ends with 5; " +
+		long: "FILE is an organisation map: it says organization:. Two different enrolled persons, of whom neither enrolled the other, release the same map (verdict people enroll --help says how two persons begin). The first call is recorded as a proposal, says who else is needed, and ends with 5; " +
 			"the call of the second puts the map in force. Every change is then judged by it, tightened by the repository's own file. A proposal counts until another map is released.\n\n" +
 			"Persons are those under people: of the map in force, or everybody with a key when it has none of them. While nobody is enrolled, this machine's own key releases alone, and that is said. " +
 			"A map with lint errors is refused and ends with 3. What becomes weaker is listed.",
@@ -67,7 +69,7 @@ func (a *app) releaseMap(ctx context.Context, file string) error {
 	}
 	step := mapStep{
 		Schema: "verdict.maprelease/v1", File: file, Organization: m.Organization, Map: m.Digest(),
-		Entry: -1, Replaces: -1, Reviewers: []string{}, Needed: []string{},
+		Entry: -1, Replaces: -1, Reviewers: []string{}, Needed: []string{}, OneHand: []string{},
 	}
 	if step.Problems, err = releasable(t, m, rules, decisionmap.LintOptions{Now: a.now()}); err != nil {
 		return err
@@ -152,7 +154,7 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *d
 		}
 		if other == "" {
 			step.State = stateProposed
-			step.Needed, err = w.agreeing(ctx, who, key, people)
+			step.Needed, step.OneHand, err = w.agreeing(ctx, who, key, people)
 		} else {
 			said.Proposal, said.Reviewers = proposal, []string{other, key.Person}
 		}
@@ -193,15 +195,16 @@ func (w *workspace) reviewersNow(ctx context.Context, people map[string]decision
 	return nil, key, notReviewer(h, w.signer.KeyID(), key.Person, who, people)
 }
 
-// agreeing are the persons of whom one has to agree to what this key proposes.
-func (w *workspace) agreeing(ctx context.Context, who []string, key identity.EnrolledKey, people map[string]decisionmap.Person) ([]string, error) {
+// agreeing are the persons of whom one has to agree to what this key proposes, and why
+// the others do not count.
+func (w *workspace) agreeing(ctx context.Context, who []string, key identity.EnrolledKey, people map[string]decisionmap.Person) (needed, not []string, err error) {
 	h, err := w.ledger.Keys(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	at, err := w.size(ctx, ledger.Now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return w.otherHands(ctx, h, who, key, at, people)
 }
@@ -267,13 +270,17 @@ func (x mapStep) text(s report.Style) string {
 		if len(x.Needed) > 0 {
 			indented(fmt.Sprintf("next: %s runs verdict map release %s --as KEY", strings.Join(x.Needed, " or "), report.Neutral(x.File)))
 		} else {
-			indented("next: enroll a second person, who then releases it; of two persons neither may have enrolled the other, so it takes a third who did: verdict people enroll PERSON --public-key FILE --as KEY")
+			for _, why := range x.OneHand {
+				indented("not two persons: " + report.Neutral(why))
+			}
+			indented("next: enroll a second person, who then releases it; of two persons neither may have enrolled the other, so let a third one do it: verdict people enroll PERSON --public-key FILE --as KEY")
+			indented(beginAgain)
 		}
 	default:
 		para(s.Strong("RELEASED: ") + fmt.Sprintf("%s is in force from entry %d on, by %s.", name, x.Entry, personsText(x.Reviewers)))
 		if len(x.Reviewers) == 1 {
 			para(s.Strong("ONE REVIEWER: ") + "nobody is enrolled but this machine's own key, so nobody else looked at it.")
-			indented("next: verdict people enroll PERSON; once somebody is enrolled, a release needs two persons")
+			indented("next: verdict people enroll PERSON PERSON enrolls the first two together; once somebody is enrolled, a release needs two persons, of whom neither enrolled the other")
 		}
 	}
 	x.differences(&b, s)

@@ -234,14 +234,19 @@ func keySubject(id, name string) verdict.Subject {
 	return verdict.Subject{Kind: verdict.SubjectIdentity, Name: name, Digest: sha256Digest([]byte("key:" + id))}
 }
 
-// state signs a statement of ours and records it. Time and actor are filled in.
-func (w *workspace) state(ctx context.Context, kind verdict.Kind, about verdict.Subject, predicate any, c verdict.Context) (ledger.Entry, error) {
+// sign makes a statement of ours. Time and actor are filled in.
+func (w *workspace) sign(ctx context.Context, kind verdict.Kind, about verdict.Subject, predicate any, c verdict.Context) (*evidence.Bundle, error) {
 	c.At, c.Actor = w.now(), w.actor()
 	s, err := evidence.New(kind, []verdict.Subject{about}, predicate, c, w.app.rand)
 	if err != nil {
-		return ledger.Entry{}, err
+		return nil, err
 	}
-	b, err := evidence.Sign(ctx, s, w.signer)
+	return evidence.Sign(ctx, s, w.signer)
+}
+
+// state signs a statement of ours and records it.
+func (w *workspace) state(ctx context.Context, kind verdict.Kind, about verdict.Subject, predicate any, c verdict.Context) (ledger.Entry, error) {
+	b, err := w.sign(ctx, kind, about, predicate, c)
 	if err != nil {
 		return ledger.Entry{}, err
 	}
