@@ -214,17 +214,17 @@ func (l *linter) bindsLater(where, what, remedy string) {
 	p.What += fmt.Sprintf("; a warning while adopting, an error from %s", from.Format(time.DateOnly))
 }
 
-// adoptingTime is how long adopting may last where the map does not say.
-const adoptingTime = 90 * 24 * time.Hour
+// AdoptingTime is how long adopting may last where the map does not say.
+const AdoptingTime = 90 * 24 * time.Hour
 
 func (l *linter) bindsFrom() time.Time {
 	switch {
 	case !l.AdoptingUntil.IsZero():
 		return l.AdoptingUntil
 	case !l.opts.AdoptingSince.IsZero():
-		return l.opts.AdoptingSince.Add(adoptingTime)
+		return l.opts.AdoptingSince.Add(AdoptingTime)
 	case !l.opts.Now.IsZero():
-		return l.opts.Now.Add(adoptingTime)
+		return l.opts.Now.Add(AdoptingTime)
 	}
 	return time.Time{}
 }

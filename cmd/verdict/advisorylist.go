@@ -106,7 +106,7 @@ func (a *app) advisoryAge(ctx context.Context) (seconds int64, from string) {
 	if err == nil {
 		m, err = t.load()
 	}
-	released := int64(-1)
+	var released *releasedMap
 	if err == nil {
 		m, released, err = a.underRelease(ctx, t, m)
 	}

@@ -397,7 +397,7 @@ func TestTheMapThatInitWritesLintsWithWarningsOnly(t *testing.T) {
 		{"more than fits", begun{Lockfiles: slices.Repeat([]string{"a/go.mod"}, 500), Infrastructure: many}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.x.Until = now.Add(adoptingTime).Format(time.DateOnly)
+			c.x.Until = now.Add(decisionmap.AdoptingTime).Format(time.DateOnly)
 			text := c.x.file("payments-api")
 			m, err := decisionmap.Load("verdict.yaml", []byte(text))
 			if err != nil {

@@ -41,9 +41,6 @@ func initCommand() command {
 	}
 }
 
-// adoptingTime is how long a map that init wrote lets rules of its table warn.
-const adoptingTime = 90 * 24 * time.Hour
-
 // begun is the document verdict.init/v1: what init saw, and what it wrote.
 type begun struct {
 	Schema         string   `json:"schema"`
@@ -76,7 +73,7 @@ func (a *app) initialise(ctx context.Context, dir string, show bool) error {
 	if err != nil {
 		return err
 	}
-	found.Until = a.now().UTC().Add(adoptingTime).Format(time.DateOnly)
+	found.Until = a.now().UTC().Add(decisionmap.AdoptingTime).Format(time.DateOnly)
 	found.Content = found.file(serviceName(repo, found.Remote))
 	if _, err := decisionmap.Load(decisionmap.FileName, []byte(found.Content)); err != nil {
 		return fmt.Errorf("the map that init wrote: %w", err)

@@ -81,37 +81,37 @@ func (a *app) sayBuiltin(t mapText) {
 }
 
 // underRelease reads a repository's map over the organisation map that this machine's
-// ledger holds. released is the entry of that release, -1 where there is none. An
-// organisation's file stays as it is: it is what would be released next.
-func (a *app) underRelease(ctx context.Context, t mapText, m *decisionmap.Map) (out *decisionmap.Map, released int64, err error) {
+// ledger holds. released is that map, nil where there is none. An organisation's file
+// stays as it is: it is what would be released next.
+func (a *app) underRelease(ctx context.Context, t mapText, m *decisionmap.Map) (out *decisionmap.Map, released *releasedMap, err error) {
 	asOf := a.config.At.Set
 	switch missing := a.mustExist(); {
 	case asOf && m.IsOrganisation():
-		return nil, -1, usage("", fmt.Sprintf("--at asks for a released map, and %s is an organisation's own", t.name()), "leave --at out, or name no file to see the map that was in force")
+		return nil, nil, usage("", fmt.Sprintf("--at asks for a released map, and %s is an organisation's own", t.name()), "leave --at out, or name no file to see the map that was in force")
 	case asOf && missing != nil:
-		return nil, -1, missing
+		return nil, nil, missing
 	case missing != nil || m.IsOrganisation():
-		return m, -1, nil
+		return m, nil, nil
 	}
 	w, err := a.openExisting(ctx)
 	if err != nil {
-		return nil, -1, err
+		return nil, nil, err
 	}
 	defer w.close()
 	at, err := w.position(ctx)
 	if err != nil {
-		return nil, -1, err
+		return nil, nil, err
 	}
 	r, err := w.inForce(ctx, at)
 	if err != nil || r == nil {
-		return m, -1, err
+		return m, nil, err
 	}
 	own := m
 	if t.File == "" {
 		own = nil
 	}
 	out, err = decisionmap.Resolve(r.Map, own)
-	return out, r.Entry.Index, err
+	return out, r, err
 }
 
 // seenMap is the map that a command looks at, for its document.
@@ -122,8 +122,8 @@ type seenMap struct {
 	Released     int64          `json:"released"` // entry of the organisation map that it was read over; -1: none
 }
 
-func seen(t mapText, m *decisionmap.Map, released int64) seenMap {
-	return seenMap{File: t.File, Organization: m.Organization, Digest: m.Digest(), Released: released}
+func seen(t mapText, m *decisionmap.Map, released *releasedMap) seenMap {
+	return seenMap{File: t.File, Organization: m.Organization, Digest: m.Digest(), Released: released.index()}
 }
 
 // inWords names the map for people.
@@ -158,8 +158,8 @@ func (a *app) effectiveMap(ctx context.Context) (*decisionmap.Map, error) {
 		return nil, err
 	}
 	m, released, err := a.underRelease(ctx, t, m)
-	if err == nil && released >= 0 {
-		fmt.Fprintf(a.stderr, "verdict: this is read over the organisation map that was released in entry %d\n", released)
+	if err == nil && released != nil {
+		fmt.Fprintf(a.stderr, "verdict: this is read over the organisation map that was released in entry %d\n", released.index())
 	}
 	return m, err
 }

@@ -63,7 +63,7 @@ func (a *app) compareMaps(oldFile, newFile string) (mapDifference, error) {
 		if maps[i], err = t.load(); err != nil {
 			return d, err
 		}
-		*[]*seenMap{&d.Old, &d.New}[i] = seen(t, maps[i], -1)
+		*[]*seenMap{&d.Old, &d.New}[i] = seen(t, maps[i], nil)
 	}
 	d.Changes = changesBetween(maps[0], maps[1])
 	d.NeedsApprover = slices.ContainsFunc(d.Changes, func(c mapChange) bool { return c.NeedsApprover })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -31,6 +32,17 @@ type releasedMap struct {
 	Entry ledger.Entry
 	Said  mapRelease
 	Map   *decisionmap.Map
+	// Adopting is when the first of the releases up to this one that all say adopting:
+	// true was recorded. Zero: this one does not say it.
+	Adopting time.Time
+}
+
+// adoptingSince is since when the organisation adopts; the zero time without a release.
+func (r *releasedMap) adoptingSince() time.Time {
+	if r == nil {
+		return time.Time{}
+	}
+	return r.Adopting
 }
 
 // index is the entry of the release; -1 for none.
@@ -102,8 +114,15 @@ func (w *workspace) judgeRelease(ctx context.Context, e ledger.Entry, before *re
 	if void, err = w.reviewedBy(ctx, r, peopleOf(before)); void != "" || err != nil {
 		return nil, void, err
 	}
-	r.Map, err = w.mapFrom(ctx, r)
-	return r, "", err
+	if r.Map, err = w.mapFrom(ctx, r); err != nil {
+		return nil, "", err
+	}
+	if r.Map.Adopting {
+		if r.Adopting = before.adoptingSince(); r.Adopting.IsZero() {
+			r.Adopting = e.At
+		}
+	}
+	return r, "", nil
 }
 
 // saidOfMap reads a release or proposal. One that cannot be read says nothing.

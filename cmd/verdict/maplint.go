@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"verdict"
 	"verdict/decisionmap"
+	"verdict/ledger"
 	"verdict/policy"
 	"verdict/report"
 )
@@ -79,12 +81,14 @@ func (a *app) lintMap(ctx context.Context, t mapText, rules *policy.Bundle) (lin
 	r := lintReport{
 		Schema: "verdict.lint/v1", Map: seenMap{File: t.File, Released: -1}, Problems: []decisionmap.Problem{}, NotBuilt: []string{}, Notes: []string{},
 	}
+	o := decisionmap.LintOptions{Now: a.now()}
+	var released *releasedMap
 	m, err := t.load()
 	if err == nil {
-		r.Map = seen(t, m, -1)
-		var released int64
+		r.Map = seen(t, m, nil)
 		if m, released, err = a.underRelease(ctx, t, m); err == nil {
 			r.Map = seen(t, m, released)
+			o.AdoptingSince, err = a.adoptingSince(ctx, m, released)
 		}
 	}
 	if err != nil {
@@ -95,13 +99,33 @@ func (a *app) lintMap(ctx context.Context, t mapText, rules *policy.Bundle) (lin
 		return r, nil
 	}
 	r.Loaded = true
-	r.Problems = decisionmap.Lint(m, rules, decisionmap.LintOptions{Now: a.now()})
+	r.Problems = decisionmap.Lint(m, rules, o)
 	r.NotBuilt = decisionmap.NotBuilt(m, rules)
 	if own := m.Policies.Bundle; own != decisionmap.BuiltinBundle {
 		r.Notes = append(r.Notes, "the map names the bundle "+own+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
 	}
 	r.count()
 	return r, nil
+}
+
+// adoptingSince is when the organisation began to adopt, as this machine's ledger tells
+// it. An organisation's own file goes on with what the map in force began; the zero time
+// is that of a map which nobody released. A map that says until when needs no history.
+func (a *app) adoptingSince(ctx context.Context, m *decisionmap.Map, released *releasedMap) (time.Time, error) {
+	if !m.Adopting || !m.AdoptingUntil.IsZero() {
+		return time.Time{}, nil
+	}
+	if released == nil && m.IsOrganisation() && a.mustExist() == nil {
+		w, err := a.openExisting(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		defer w.close()
+		if released, err = w.inForce(ctx, ledger.Now); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return released.adoptingSince(), nil
 }
 
 // unreadableMap turns the refusal of a file into problems; nil when err is about

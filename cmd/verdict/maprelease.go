@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -79,7 +80,16 @@ func (a *app) releaseMap(ctx context.Context, file string) error {
 		return err
 	}
 	defer w.close()
-	if err := w.takeStep(ctx, &step, t, m); err != nil {
+	before, err := w.inForce(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	if since := before.adoptingSince(); !since.IsZero() { // its time of adopting goes on
+		if step.Problems, err = releasable(t, m, rules, decisionmap.LintOptions{Now: a.now(), AdoptingSince: since}); err != nil {
+			return err
+		}
+	}
+	if err := w.takeStep(ctx, &step, before, t, m); err != nil {
 		return err
 	}
 	if err := a.emit(step, func(s report.Style) string { return step.text(s) }); err != nil {
@@ -122,18 +132,15 @@ func releasable(t mapText, m *decisionmap.Map, rules *policy.Bundle, o decisionm
 	}
 }
 
-// takeStep records what this call adds to the release of a map: nothing, a proposal, or
-// the release.
-func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *decisionmap.Map) error {
-	before, err := w.inForce(ctx, ledger.Now)
-	if err != nil {
-		return err
-	}
+// takeStep records what this call adds to the release of a map, where another one was in
+// force before: nothing, a proposal, or the release.
+func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *releasedMap, t mapText, m *decisionmap.Map) error {
 	old, people := decisionmap.Builtin(), peopleOf(before)
 	if before != nil {
 		old = before.Map
 	}
-	step.Replaces, step.Changes = before.index(), changesBetween(old, m)
+	since := before.adoptingSince()
+	step.Replaces, step.Changes = before.index(), changesBetween(adoptingEnds(old, since), adoptingEnds(m, since))
 	if before != nil && before.Said.Map == step.Map {
 		step.State, step.Entry, step.Replaces, step.Reviewers = stateInForce, before.Entry.Index, before.Said.Replaces, before.Said.Reviewers
 		return nil
@@ -174,6 +181,17 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, t mapText, m *d
 	}
 	step.Entry = entry.Index
 	return nil
+}
+
+// adoptingEnds is the map with the day on which its adopting ends, where it does not say
+// it and when it began is known: later than that is weaker, and not stricter than never.
+func adoptingEnds(m *decisionmap.Map, since time.Time) *decisionmap.Map {
+	if !m.Adopting || !m.AdoptingUntil.IsZero() || since.IsZero() {
+		return m
+	}
+	out := *m
+	out.AdoptingUntil = since.Add(decisionmap.AdoptingTime)
+	return &out
 }
 
 // reviewersNow are the persons who may release a map, and the key that signs now, which
