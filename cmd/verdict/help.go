@@ -36,7 +36,7 @@ The file is $XDG_CONFIG_HOME/verdict/config.yaml, or what --config or VERDICT_CO
     output: [text, sarif=verdict.sarif]
     database: file:/run/secrets/verdict-database
 
-An empty value is an error wherever it stands, and so is an unknown key. A secret is a reference, file:PATH or env:NAME, never the secret itself. A toggle is written --offline, --offline=true or --offline=false.`},
+An empty value is an error wherever it stands, and so are an unknown key and a variable whose name is that of a setting but for a letter or two. Other VERDICT_ variables are yours; verdict config explain lists them. A secret is a reference, file:PATH or env:NAME, never the secret itself. A toggle is written --offline, --offline=true or --offline=false.`},
 	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly.
 
 text         for people; the default

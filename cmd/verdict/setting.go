@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -93,12 +95,14 @@ func keysOf(all []setting) []string {
 	return out
 }
 
+// envsOf lists the variables that Verdict reads as its own: those of settings, and the
+// clock of demos, which is none.
 func envsOf(all []setting) []string {
-	out := make([]string, len(all))
+	out := make([]string, len(all), len(all)+1)
 	for i, s := range all {
 		out[i] = s.env
 	}
-	return out
+	return append(out, clockVariable)
 }
 
 // resolve gives the setting its value: flag, then variable, then file, then default.
@@ -152,17 +156,38 @@ func named(name, see string, err error) error {
 	return err
 }
 
-// checkUnknown refuses a VERDICT_ variable that looks like a mistyped setting: it would
-// silently leave the default in force. Others, which a pipeline may have for its own use,
-// are listed by `verdict config explain`.
+// checkUnknown refuses a variable that looks like a mistyped setting: it would silently
+// leave the default in force. Other VERDICT_ variables, which a pipeline may have for its
+// own use, are listed by `verdict config explain`.
 func checkUnknown(env environment, all []setting) error {
 	known := envsOf(all)
-	for _, u := range env.unknown(known) {
-		if n := nearest(u, known); n != "" && distance(u, n) <= 2 {
-			return usage("verdict config explain", "the variable "+u+" is no setting", fmt.Sprintf("did you mean %s? Unset the other", n))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if meant := mistyped(name, known); meant != "" {
+			return usage("verdict config explain", "the variable "+name+" is no setting", fmt.Sprintf("did you mean %s? Unset the other", meant))
 		}
 	}
 	return nil
+}
+
+// mistyped is the known variable that a name was most likely meant to be: two letters
+// differ at most, of a short name less than half. Case counts as no letter.
+func mistyped(name string, known []string) string {
+	const prefix = "VERDICT_"
+	upper := strings.ToUpper(name)
+	if len(upper) < len(prefix) || slices.Contains(known, name) || distance(upper[:len(prefix)], prefix) > 2 {
+		return ""
+	}
+	best, found := 3, ""
+	for _, k := range known {
+		own := strings.TrimPrefix(k, prefix)
+		if len(upper)-len(k) > 2 || len(k)-len(upper) > 2 {
+			continue
+		}
+		if d := distance(upper, k); d < best && d <= len(own)/2 {
+			best, found = d, k
+		}
+	}
+	return found
 }
 
 // flagError turns what the flag library says into an error with a remedy. It never

@@ -286,3 +286,43 @@ func TestOurOwnOutputsAreNoSettings(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, stdout, stderr)
 	}
 }
+
+// A mistyped variable leaves the default in force: another ledger, or the network.
+func TestAMistypedVariableIsRefusedAndAnothersIsNot(t *testing.T) {
+	for _, c := range []struct{ name, variable, meant string }{
+		{"a letter twice", "VERDICT_DATTA", "VERDICT_DATA"},
+		{"a letter too few", "VERDICT_OFLINE", "VERDICT_OFFLINE"},
+		{"two letters wrong", "VERDICT_REPORT_OMLI", "VERDICT_REPORT_ONLY"},
+		{"letters that changed places", "VERDICT_MPA", "VERDICT_MAP"},
+		{"one of a command", "VERDICT_JUDGE_LEVLE", "VERDICT_JUDGE_LEVEL"},
+		{"the prefix wrong", "VERDIT_DATA", "VERDICT_DATA"},
+		{"the prefix without its end", "VERDICTDATA", "VERDICT_DATA"},
+		{"small letters", "verdict_offline", "VERDICT_OFFLINE"},
+		{"the clock", "VERDICT_CLOK", "VERDICT_CLOCK"},
+		{"a variable of a test", "VERDICT_CORPORA", ""},
+		{"a short one of a test", "VERDICT_BIN", ""},
+		{"another", "VERDICT_LONG", ""},
+		{"a short one that is near to every short one", "VERDICT_ID", ""},
+		{"one of a far name", "VERDICT_SLACK_CHANNEL", ""},
+		{"one of another program", "VERSION_DATA", ""},
+		{"one that is longer than anybody mistypes", "VERDICT_" + strings.Repeat("X", 4000), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := shell{env: []string{c.variable + "=x"}, extra: []command{judging(verdict.ModeBlock)}}
+			code, _, stderr := s.run(t, "judge", "allow")
+			if c.meant == "" {
+				if code != 0 {
+					t.Fatalf("exit %d: %s", code, stderr)
+				}
+				code, stdout, _ := s.run(t, "config", "explain")
+				if said := strings.Contains(stdout, c.variable+" is set and is no setting"); code != 0 || said != strings.HasPrefix(c.variable, "VERDICT_") {
+					t.Errorf("exit %d, and nobody is told of the variable: %s", code, stdout)
+				}
+				return
+			}
+			if code != 2 || !strings.Contains(stderr, "the variable "+c.variable+" is no setting") || !strings.Contains(stderr, "did you mean "+c.meant+"?") {
+				t.Errorf("exit %d: %s", code, stderr)
+			}
+		})
+	}
+}
