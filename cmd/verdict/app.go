@@ -34,6 +34,8 @@ type app struct {
 	screen   screen
 	log      *slog.Logger // standard error; Info and above only with --verbose
 	progress *progress
+
+	unhelpful error // why --help was not answered
 }
 
 // main runs args and gives the exit code.
@@ -79,7 +81,10 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) e
 			return err
 		}
 	}
-	return root.ExecuteContext(ctx)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	return a.unhelpful
 }
 
 // newRoot builds the command tree. It does nothing that takes time: every start pays it.
@@ -95,11 +100,14 @@ func newRoot(a *app, configFile *string) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(a.stdout, helpText(c, lookAt(a.stdout, a.env))) })
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		if a.unhelpful = a.mayExplain(c, c.Flags().Args()); a.unhelpful == nil {
+			fmt.Fprint(a.stdout, helpText(c, lookAt(a.stdout, a.env)))
+		}
+	})
 	root.SetHelpCommand(helpCommand(a))
-	root.Version = version()
-	root.SetVersionTemplate("verdict {{.Version}}\n")
 	a.config.global(root, configFile)
+	sayVersion(a, root)
 	// It fails for a flag that does not exist, which the line above declares.
 	_ = root.RegisterFlagCompletionFunc("output", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return strings.Split(c.Annotations[formatsOf], ", "), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -116,12 +116,16 @@ func missing(cmd *cobra.Command, args []string) error {
 			names = append(names, s.Name())
 		}
 	}
+	known := names
+	if !cmd.HasParent() {
+		known = append(slices.Clone(names), "help")
+	}
 	path, see := cmd.CommandPath(), cmd.CommandPath()+" --help"
 	if len(args) == 0 {
 		return usage(see, path+" needs a command: "+strings.Join(names, ", "), "add one of them")
 	}
 	return usage(see, fmt.Sprintf("there is no command %q in %s", args[0], path),
-		meant(args[0], names, path+" ", see+" lists the commands"))
+		meant(args[0], known, path+" ", see+" lists the commands"))
 }
 
 // checkArgs holds the number of arguments, and that none is empty: an empty one is a

@@ -60,6 +60,9 @@ func helpCommand(a *app) *cobra.Command {
 			return helpNames(c.Root(), args), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := (command{}).checkOutputs(c, a.config.Output); err != nil {
+				return err
+			}
 			s := lookAt(a.stdout, a.env)
 			at := c.Root()
 			for i, w := range args {
@@ -77,6 +80,23 @@ func helpCommand(a *app) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// mayExplain refuses to answer --help where the words say something that does not exist:
+// a script that mistypes a command would end with 0.
+func (a *app) mayExplain(c *cobra.Command, args []string) error {
+	if c.HasSubCommands() && len(args) > 0 {
+		return missing(c, args)
+	}
+	formats := strings.Split(c.Annotations[formatsOf], ", ")
+	if c.Annotations[formatsOf] == "" {
+		formats = nil
+	}
+	entry := command{formats: formats, args: atLeast(0)}
+	if err := entry.checkOutputs(c, a.config.Output); err != nil {
+		return err
+	}
+	return entry.checkArgs(c, args)
 }
 
 func helpNames(root *cobra.Command, under []string) []string {

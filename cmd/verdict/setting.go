@@ -207,7 +207,11 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		return usage(see, fmt.Sprintf("%s has no flag --%s", cmd.CommandPath(), unknown.GetSpecifiedName()), meant(unknown.GetSpecifiedName(), names, "--", see+" lists the flags"))
 	case errors.As(err, &bad):
-		return named("--"+bad.GetFlag().Name, see, errors.Unwrap(bad))
+		cause := errors.Unwrap(bad)
+		if name := bad.GetFlag().Name; name == "help" { // the library's own flag
+			cause = &badValue{"takes no value", "write --help"}
+		}
+		return named("--"+bad.GetFlag().Name, see, cause)
 	case errors.As(err, &bare):
 		return usage(see, fmt.Sprintf("--%s has no value", bare.GetFlag().Name), fmt.Sprintf("write --%s=%s", bare.GetFlag().Name, bare.GetFlag().Value.Type()))
 	}

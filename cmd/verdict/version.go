@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/spf13/cobra"
+
 	"verdict/report"
 )
 
@@ -54,6 +56,24 @@ func thisBuild() build {
 
 // version is the version alone, as reports carry it.
 func version() string { return thisBuild().Version }
+
+// sayVersion is `verdict --version`. The library's own would also answer beside words that
+// are no command.
+func sayVersion(a *app, root *cobra.Command) {
+	var asked bool
+	(&flags{set: root.Flags()}).toggle(&asked, "version", "say which version this is")
+	otherwise := root.RunE
+	root.RunE = func(c *cobra.Command, args []string) error {
+		if !asked || len(args) > 0 {
+			return otherwise(c, args)
+		}
+		if err := (command{}).checkOutputs(c, a.config.Output); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.stdout, "verdict %s\n", version())
+		return err
+	}
+}
 
 func versionCommand() command {
 	return command{
