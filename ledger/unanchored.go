@@ -9,8 +9,8 @@ import (
 )
 
 // sinceMark stands beside an anchor that was begun for a log with entries in it: what
-// those were before, nothing here has seen. It stands until somebody who has compared
-// them takes it away.
+// those were before, nothing here has seen. It stands until Verify has held the log
+// against a checkpoint that covers them.
 type sinceMark struct {
 	Origin string   `json:"origin"`
 	Since  Position `json:"since"` // the anchor covers what came from here on
@@ -82,21 +82,4 @@ func (l *Ledger) adopt() error {
 		}
 	}
 	return l.anchor.create(l.sign(l.trusted))
-}
-
-// uncovered tells which entries no anchor here was held against.
-func (x *verification) uncovered() {
-	dir := x.ledger.o.AnchorDir
-	for _, h := range x.epochs {
-		path := sincePath(dir, h.Origin)
-		m, err := readSince(dir, h.Origin)
-		switch {
-		case err != nil:
-			x.unchecked(-1, "put it back from a backup; or compare the log with a checkpoint that was kept elsewhere, and then remove it",
-				"what the anchor of %s covers cannot be told: %v", h.Origin, err)
-		case m != nil:
-			x.unchecked(-1, fmt.Sprintf("hold the log against a checkpoint that was kept elsewhere (verdict log checkpoint, verdict log proof --from SIZE), or ask a witness who knows it (verdict log witness); when it agrees, remove %s", path),
-				"the %d entries before entry %d of %s were never compared with an anchor here: there was none when the log was opened, and a database that was set back before that looks the same", m.Since, m.Since, h.Origin)
-		}
-	}
 }

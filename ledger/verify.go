@@ -18,7 +18,11 @@ import (
 
 // VerifyOptions choose how much is checked.
 type VerifyOptions struct {
-	Signatures  bool                    // check the signature of each statement too
+	Signatures bool // check the signature of each statement too
+	// Against is a signed checkpoint of this log that was kept elsewhere, nil for none.
+	// When the log continues it and everything holds, an anchor that was begun late counts
+	// for what that checkpoint covers: its mark is removed.
+	Against     []byte
 	WitnessKeys []string                // verifier keys of witnesses, beside those that Ledger.Witness kept
 	Workers     int                     // 0: one per core
 	Progress    func(done, total int64) // called now and then, from one goroutine; may be nil
@@ -27,16 +31,17 @@ type VerifyOptions struct {
 // VerifyReport says what was checked and what was found. A problem is something that
 // does not hold; what could not be checked is told apart and is never taken for good.
 type VerifyReport struct {
-	Position     Position      `json:"position"`     // everything before it was looked at
-	Verified     int64         `json:"verified"`     // entries whose leaf was computed from their body
-	Pruned       int64         `json:"pruned"`       // entries without a body: only their leaf was checked
-	Signatures   int64         `json:"signatures"`   // signatures that hold
-	Cosignatures int64         `json:"cosignatures"` // signatures of witnesses that hold
-	Rows         int64         `json:"rows"`         // index rows that were computed again
-	Epochs       []EpochReport `json:"epochs"`
-	Anchor       string        `json:"anchor"`    // "agrees", "absent" or "refuses"
-	Problems     []Problem     `json:"problems"`  // by index, the first first; at most 100
-	Unchecked    []Problem     `json:"unchecked"` // could not be checked; at most 100
+	Position     Position       `json:"position"`     // everything before it was looked at
+	Verified     int64          `json:"verified"`     // entries whose leaf was computed from their body
+	Pruned       int64          `json:"pruned"`       // entries without a body: only their leaf was checked
+	Signatures   int64          `json:"signatures"`   // signatures that hold
+	Cosignatures int64          `json:"cosignatures"` // signatures of witnesses that hold
+	Rows         int64          `json:"rows"`         // index rows that were computed again
+	Epochs       []EpochReport  `json:"epochs"`
+	Against      *AgainstReport `json:"against"`   // null: no checkpoint was given
+	Anchor       string         `json:"anchor"`    // "agrees", "absent" or "refuses"
+	Problems     []Problem      `json:"problems"`  // by index, the first first; at most 100
+	Unchecked    []Problem      `json:"unchecked"` // could not be checked; at most 100
 }
 
 // EpochReport is one epoch of the log.
@@ -97,6 +102,9 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	}
 	if err := x.projections(ctx); err != nil {
 		return x.report, fmt.Errorf("verify the index: %w", err)
+	}
+	if err := x.uncovered(); err != nil {
+		return x.report, fmt.Errorf("verify: %w", err)
 	}
 	byIndex := func(a, b Problem) int { return int(max(min(order(a)-order(b), 1), -1)) }
 	slices.SortStableFunc(x.report.Problems, byIndex)
@@ -173,7 +181,9 @@ func (x *verification) begin(ctx context.Context) error {
 				return err
 			}
 		}
-		x.uncovered()
+		if err := x.hold(); err != nil {
+			return err
+		}
 		if err := x.witnesses(ctx, v); err != nil {
 			return err
 		}
@@ -244,7 +254,7 @@ func (x *verification) epoch(ctx context.Context, i int) error {
 		t.anchor = x.seen.anchor
 	}
 	g.Go(func() error {
-		if err := t.witnessed(); err != nil {
+		if err := t.meet(); err != nil {
 			return err
 		}
 		for n := range ready {
@@ -330,8 +340,7 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 				filled = append(filled, tile)
 			}
 		})
-		t.anchored()
-		if err := t.witnessed(); err != nil {
+		if err := t.meet(); err != nil {
 			return err
 		}
 	}
@@ -342,6 +351,13 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 		x.o.Progress(x.done, x.end)
 	}
 	return t.compare(ctx, filled)
+}
+
+// meet compares with the trees of this size that somebody has seen.
+func (t *treeCheck) meet() error {
+	t.anchored()
+	t.held()
+	return t.witnessed()
 }
 
 // anchored compares with the anchor when the tree is as large as that.
@@ -411,6 +427,7 @@ func (t *treeCheck) finish() error {
 		return err
 	}
 	t.beyond()
+	t.behind()
 	t.x.report.Epochs[len(t.x.report.Epochs)-1].Root = root
 	h := t.head
 	tiles := t.edge.size == h.Size && string(root[:]) == string(h.Root)

@@ -229,22 +229,33 @@ func logVerifyCommand() command {
 	return command{
 		use: "verify", short: "Compute the whole log again: leaves, tree, anchor, signatures and index",
 		long: "Every leaf is computed from its body, the root from the leaves, and every index row from the statements; the root is compared with the anchor outside the database, and with each checkpoint that a witness signed. " +
-			"The first thing that does not hold is named. Ends with 3 when something does not hold, and with 1 when something could not be checked.",
-		example: "verdict log verify\nverdict log verify --signatures=false -o json",
+			"The first thing that does not hold is named. Ends with 3 when something does not hold, and with 1 when something could not be checked. " +
+			"With --against the log is held against a checkpoint too that somebody kept outside of this machine; when it covers what was there before the anchor was begun, " +
+			"the anchor counts as whole from then on. Give the latest that was kept: one that was printed here only now says nothing about before.",
+		example: "verdict log verify\nverdict log verify --signatures=false -o json\nverdict log verify --against checkpoint.txt",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			signatures := true
 			f.toggle(&signatures, "signatures", "check the signature of each statement too")
 			var witnesses []string
+			against := ""
+			f.text(&against, "against", "FILE", "hold the log against this checkpoint too: what verdict log checkpoint printed, kept elsewhere since; - for standard input")
 			f.list(&witnesses, "witness-key", "VKEY", "verifier key of a witness whose signatures are kept here; those of verdict log witness are known; repeatable")
 			return func(ctx context.Context, a *app, _ []string) error {
+				var kept []byte
+				if against != "" {
+					var err error
+					if kept, err = a.readInput(against, "the checkpoint", maxCheckpoint); err != nil {
+						return err
+					}
+				}
 				w, err := a.openToInspect(ctx)
 				if err != nil {
 					return err
 				}
 				defer w.close()
 				step := a.progress.phase("verifying the log")
-				r, err := w.ledger.Verify(ctx, ledger.VerifyOptions{Signatures: signatures, WitnessKeys: witnesses, Progress: func(done, total int64) {
+				r, err := w.ledger.Verify(ctx, ledger.VerifyOptions{Signatures: signatures, Against: kept, WitnessKeys: witnesses, Progress: func(done, total int64) {
 					step.say("%d of %d entries", done, total)
 				}})
 				a.progress.stop()
@@ -262,6 +273,9 @@ func logVerifyCommand() command {
 		},
 	}
 }
+
+// maxCheckpoint bounds a checkpoint with the signatures under it, in bytes.
+const maxCheckpoint = 64 << 10
 
 // openToInspect opens a workspace that its anchor may refuse: to look is how one finds
 // out why.
@@ -298,6 +312,9 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		{"leaves", fmt.Sprintf("%d computed from their bodies", r.Verified)}, {"signatures", signatures},
 		{"index rows", fmt.Sprintf("%d computed again and compared", r.Rows)}, {"anchor", r.Anchor},
 	}
+	if a := r.Against; a != nil {
+		rows = append(rows, []string{"checkpoint", againstText(a)})
+	}
 	if r.Cosignatures > 0 {
 		rows = append(rows, []string{"witnesses", plural(int(r.Cosignatures), "signature holds", "signatures hold")})
 	}
@@ -311,4 +328,16 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		}
 	}
 	return out + report.Table(rows, s.Width, "  ")
+}
+
+// againstText says what came of the checkpoint that was given.
+func againstText(a *ledger.AgainstReport) string {
+	given := fmt.Sprintf("of %s, %s", a.Origin, plural(int(a.Size), "entry", "entries"))
+	switch {
+	case !a.Continues:
+		return given + ": THE LOG DOES NOT CONTINUE IT"
+	case a.Cleared:
+		return fmt.Sprintf("%s: the log continues it. The anchor, which was begun at entry %d, is whole with it", given, a.Since)
+	}
+	return given + ": the log continues it"
 }
