@@ -49,7 +49,7 @@ var laws = []law{
 	exportedDocsLaw, namesLaw,
 	fileSizeLaw, functionSizeLaw, interfaceSizeLaw,
 	sqlOrderLaw, sqlPlaceLaw,
-	remedyLaw, predicateBaseLaw, ambientLaw, storedContextLaw,
+	remedyLaw, predicateBaseLaw, ambientLaw, storedContextLaw, closeLaw,
 	assertionLaw, fuzzListLaw,
 	unfinishedLaw, registryHostLaw, documentsLaw, readmeBlocksLaw,
 }

@@ -53,9 +53,8 @@ func openAnchor(dir, origin string, v note.Verifier) (*anchor, error) {
 	}
 	a.file = f
 	if _, _, err := a.read(); err != nil {
-		f.Close()
 		a.file = nil
-		return a, err
+		return a, errors.Join(err, f.Close())
 	}
 	return a, nil
 }

@@ -77,7 +77,7 @@ type attested struct {
 	handle string // what to verify it by: a file as it was typed, else a digest
 }
 
-func (x *attesting) run(ctx context.Context, a *app, args []string) error {
+func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) {
 	if err := x.check(args); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	x.context.Actor = w.actor()
 	s, err := evidence.NewTyped(predicateType, subjects, json.RawMessage(raw), x.context, a.rand)
 	if err != nil {
@@ -160,7 +160,7 @@ func (x *attesting) check(args []string) error {
 }
 
 // ingest verifies and records a bundle of somebody else.
-func (x *attesting) ingest(ctx context.Context, a *app) error {
+func (x *attesting) ingest(ctx context.Context, a *app) (err error) {
 	verifier, err := x.believed.verifier(a, seeAttest)
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (x *attesting) ingest(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	before, err := w.ledger.Checkpoint(ctx)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func ciCommand() command {
 	}
 }
 
-func (c *ciCheck) run(ctx context.Context, a *app, args []string) error {
+func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	path := "."
 	if len(args) == 1 {
 		path = args[0]
@@ -56,7 +56,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	repo, err := repository(ctx, path)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func keysRotateCommand() command {
 // changing opens an existing workspace for a command that states key events, and checks
 // nothing about its signing key: the command knows which key has to sign.
 func changing(r func(ctx context.Context, w *workspace, args []string) error) runner {
-	return func(ctx context.Context, a *app, args []string) error {
+	return func(ctx context.Context, a *app, args []string) (err error) {
 		if err := a.mustExist(); err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func changing(r func(ctx context.Context, w *workspace, args []string) error) ru
 		if err != nil {
 			return err
 		}
-		defer w.close()
+		defer w.end(&err)
 		return r(ctx, w, args)
 	}
 }

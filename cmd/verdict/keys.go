@@ -219,12 +219,12 @@ func keysCreateCommand() command {
 			"who enrolls it with verdict people enroll. On the machine of the ledger itself verdict people enroll does both.",
 		example: "verdict keys create alma",
 		args:    exactly(1), formats: textOrJSON,
-		setup: runs(func(ctx context.Context, a *app, args []string) error {
+		setup: runs(func(ctx context.Context, a *app, args []string) (err error) {
 			w, err := a.openAs(ctx, false)
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.end(&err)
 			k, made, err := w.ring.Named(args[0])
 			if err != nil {
 				return err

@@ -132,7 +132,7 @@ func logReceiptCommand() command {
 		long: "A receipt proves later that entries were there at a time. The log signs one a minute after an entry while it is in use, and with the next entry otherwise: " +
 			"run this after the last command of a day, where nothing follows.",
 		formats: textOrJSON,
-		setup: runs(func(ctx context.Context, a *app, _ []string) error {
+		setup: runs(func(ctx context.Context, a *app, _ []string) (err error) {
 			if err := a.mustExist(); err != nil {
 				return err
 			}
@@ -140,7 +140,7 @@ func logReceiptCommand() command {
 			if err != nil {
 				return err
 			}
-			defer w.close()
+			defer w.end(&err)
 			e, fresh, err := w.ledger.Receipt(ctx)
 			if err != nil {
 				return err

@@ -22,7 +22,7 @@ func logWitnessCommand() command {
 			f.add(addressValue(&url), "url", "", "address of the witness; /add-checkpoint is added")
 			f.must["url"] = true
 			f.required(&key, "key", "VKEY", "the witness's verifier key, from a channel that is not the witness itself")
-			return func(ctx context.Context, a *app, _ []string) error {
+			return func(ctx context.Context, a *app, _ []string) (err error) {
 				if a.config.Offline {
 					return usage("verdict log witness --help", "--offline forbids the connection to a witness", "leave --offline out")
 				}
@@ -30,7 +30,7 @@ func logWitnessCommand() command {
 				if err != nil {
 					return err
 				}
-				defer w.close()
+				defer w.end(&err)
 				a.progress.phase("asking the witness")
 				c, err := w.ledger.Witness(ctx, ledger.Witness{URL: url, Key: key, Client: witnessClient()})
 				a.progress.stop()

@@ -55,7 +55,7 @@ func mapReleaseCommand() command {
 	}
 }
 
-func (a *app) releaseMap(ctx context.Context, file string) error {
+func (a *app) releaseMap(ctx context.Context, file string) (err error) {
 	t, err := a.readMap(file)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (a *app) releaseMap(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	before, err := w.inForce(ctx, ledger.Now)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func peopleEnrollCommand() command {
 	}
 }
 
-func (a *app) enroll(ctx context.Context, person, public string) error {
+func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	if err := checkPerson(person); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *app) enroll(ctx context.Context, person, public string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	if err := w.mayEnroll(ctx, person); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (w *workspace) unknownKey(ctx context.Context, id string) error {
 
 // enrollPair enrolls the first two persons of a ledger together, so that neither of them
 // enrolled the other.
-func (a *app) enrollPair(ctx context.Context, persons, public []string) error {
+func (a *app) enrollPair(ctx context.Context, persons, public []string) (err error) {
 	const see = "verdict people enroll --help"
 	for _, p := range persons {
 		if err := checkPerson(p); err != nil {
@@ -147,7 +147,7 @@ func (a *app) enrollPair(ctx context.Context, persons, public []string) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.end(&err)
 	for _, e := range []identity.KeyEvent{one, two} {
 		if err := w.mayEnroll(ctx, e.Person); err != nil {
 			return err

@@ -120,7 +120,7 @@ func (r *synced) exit() int {
 	return code
 }
 
-func (x *syncing) run(ctx context.Context, a *app, _ []string) error {
+func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
 	if a.config.Server != "" {
 		return &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
@@ -147,7 +147,7 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) error {
 	if err != nil {
 		return x.otherSide(err)
 	}
-	defer to.close()
+	defer to.end(&err)
 	if err := different(ctx, from, to); err != nil {
 		return err
 	}

@@ -410,3 +410,19 @@ func (w *workspace) position(ctx context.Context) (ledger.Position, error) {
 }
 
 func (w *workspace) close() error { return w.ledger.Close() }
+
+// end closes a workspace that something was recorded in, for defer. What its files say when
+// they are closed fails a command that went well, and changes no other answer.
+func (w *workspace) end(err *error) {
+	closed := w.close()
+	switch {
+	case closed == nil:
+	case *err == nil:
+		*err = &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the ledger could not be closed as it should",
+			Remedy: "check the disk and its space, then run verdict log verify; what was acknowledged is recorded", Err: closed,
+		}
+	default:
+		fmt.Fprintf(w.app.stderr, "verdict: the ledger could not be closed as it should: %v\n", closed)
+	}
+}

@@ -129,8 +129,10 @@ func (e *Engine) Migrate(ctx context.Context) error {
 	e.lock.Lock()
 	defer e.lock.Unlock()
 	if e.writer != nil { // it holds the only connection
-		e.writer.close()
-		e.writer = nil
+		err := e.writer.close()
+		if e.writer = nil; err != nil {
+			return explain(e.path, err)
+		}
 	}
 	return explain(e.path, store.Migrate(ctx, goose.DialectSQLite3, e.write))
 }
@@ -157,9 +159,8 @@ func (e *Engine) Read(ctx context.Context, read func(store.Reader) error) error 
 	if err == nil {
 		err = read(c)
 		if end := c.exec(context.WithoutCancel(ctx), "ROLLBACK"); end != nil { // a connection whose state is not known
-			c.close()
+			err = errors.Join(err, end, c.close())
 			c = nil
-			err = errors.Join(err, end)
 		}
 	}
 	return explain(e.path, err)
@@ -193,7 +194,7 @@ func (e *Engine) Write(ctx context.Context, plan func(store.Reader) ([]store.Sta
 		}
 	}
 	if end := e.writer.exec(context.WithoutCancel(ctx), "ROLLBACK"); end != nil && !rolledBack(end) {
-		e.writer.close()
+		err = errors.Join(err, e.writer.close())
 		e.writer = nil
 	}
 	if committing && kind(err) == code.SQLITE_IOERR {
@@ -211,16 +212,13 @@ func (e *Engine) Close() error {
 	var err error
 	for range cap(e.idle) {
 		if c := <-e.idle; c != nil {
-			c.close()
+			err = errors.Join(err, c.close())
 		}
 	}
 	if e.writer != nil {
-		e.writer.close()
+		err = errors.Join(err, e.writer.close())
 	}
-	if e.read != nil {
-		err = e.read.Close()
-	}
-	return errors.Join(err, e.write.Close())
+	return errors.Join(err, e.read.Close(), e.write.Close())
 }
 
 // connection is one connection with its prepared statements, whose number is that of the
@@ -234,11 +232,12 @@ func newConnection(c *sql.Conn) *connection {
 	return &connection{conn: c, prepared: map[string]*sql.Stmt{}}
 }
 
-func (c *connection) close() {
+// close leaves out what its statements say: each repeats the error of its last run.
+func (c *connection) close() error {
 	for _, s := range c.prepared {
 		s.Close()
 	}
-	c.conn.Close()
+	return c.conn.Close()
 }
 
 func (c *connection) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
