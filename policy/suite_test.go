@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -149,6 +150,35 @@ check := {"status": "pass", "message": "x"} if {
 			}
 			t.Errorf("no broken law %s with %q in\n%s", c.law, c.what, report.Text())
 		})
+	}
+}
+
+// A rule that does not end must not keep its author waiting for as many deadlines as the
+// proof has changed inputs, and the rule beside it is proven all the same.
+func TestARuleThatDoesNotEndIsTriedOnce(t *testing.T) {
+	b := userBundle(t, map[string]string{
+		"acme.fix": `check := {"status": "pass", "message": "x"} if {
+	n := numbers.range(1, 100000)
+	count([1 | some a in n; some b in n; a * b == -1]) == 0
+}`,
+		"acme.zero": `check := {"status": "pass", "message": "x"} if input.vulnerabilities.database.name != ""`,
+	}, "\n  - {name: none, expect: {acme.fix: pass, acme.zero: pass}}\n")
+	b.limits.Deadline = 10 * time.Millisecond
+	cases, err := b.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p := Prove(t.Context(), b, cases)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the proof took %s", took)
+	}
+	var laws []string
+	for _, f := range p.Failures {
+		laws = append(laws, f.Rule+" "+f.Law)
+	}
+	if got := strings.Join(laws, ", "); !strings.Contains(got, "acme.fix "+LawTime) || !strings.Contains(got, "acme.zero "+LawState) {
+		t.Errorf("broken laws: %s", got)
 	}
 }
 
