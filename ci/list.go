@@ -12,6 +12,13 @@ import (
 
 // list gives every path to read.
 func (w *walk) list(ctx context.Context) ([]item, error) {
+	if w.Only != nil {
+		items := make([]item, len(w.Only))
+		for i, p := range w.Only {
+			items[i].path = p
+		}
+		return items, nil
+	}
 	if w.Repo != nil {
 		return w.listed(ctx)
 	}

@@ -14,26 +14,43 @@ const maxBefore = 2_000
 
 // before is the base of a change: what was there already.
 type before struct {
-	repo   *git.Repo
-	commit verdict.Digest
-	files  map[string]string   // blob ids of regular files, by path
-	paths  map[string][]string // of each blob
+	repo  *git.Repo
+	files map[string]string   // blob ids of regular files, by path
+	paths map[string][]string // of each blob
+	// partial: the manifest holds what differs from the base, and not the rest.
+	partial bool
 }
 
-// base reads which files the base of the change holds; nil without one.
-func (o *Options) base(ctx context.Context, repo *git.Repo) (*before, error) {
-	if repo == nil || o.Base == "" {
-		return nil, nil
-	}
+// tellOld marks in the reports what the base of the change has as well.
+func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, reports []verdict.Report) error {
 	c, err := repo.Commit(ctx, o.Base)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	entries, err := repo.Entries(ctx, o.Base)
+	any := false
+	for i := range reports {
+		reports[i].Base = c.ID
+		any = any || len(reports[i].Hits) > 0
+	}
+	if !any { // most changes: then the base is not read
+		return nil
+	}
+	b, err := baseOf(ctx, repo, c.ID)
+	if err != nil {
+		return err
+	}
+	b.partial = o.Diff
+	b.tell(ctx, m, s, reports)
+	return nil
+}
+
+// baseOf reads which files a commit holds.
+func baseOf(ctx context.Context, repo *git.Repo, commit verdict.Digest) (*before, error) {
+	entries, err := repo.Entries(ctx, commit.Hex())
 	if err != nil {
 		return nil, err
 	}
-	b := &before{repo: repo, commit: c.ID, files: make(map[string]string, len(entries)), paths: make(map[string][]string, len(entries))}
+	b := &before{repo: repo, files: make(map[string]string, len(entries)), paths: make(map[string][]string, len(entries))}
 	for _, e := range entries {
 		if e.Mode == git.ModeFile || e.Mode == git.ModeProgram {
 			b.files[e.Path], b.paths[e.ID] = e.ID, append(b.paths[e.ID], e.Path)
@@ -47,7 +64,7 @@ func (o *Options) base(ctx context.Context, repo *git.Repo) (*before, error) {
 func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, reports []verdict.Report) {
 	for i := range reports {
 		r := &reports[i]
-		if r.Base = b.commit; len(r.Hits) == 0 {
+		if len(r.Hits) == 0 {
 			continue
 		}
 		var err error
@@ -85,8 +102,7 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 		// The same content under another name is old where it was moved, and new where it
 		// was copied.
 		hits[i].Old = slices.ContainsFunc(b.paths[e.Blob], func(p string) bool {
-			_, stays := now[shown(p)]
-			return p == e.Path || !stays
+			return p == e.Path || b.left(m, now, p)
 		})
 		if !hits[i].Old {
 			if err := b.read(ctx, e.Path, probe, seen); err != nil {
@@ -102,6 +118,15 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 		hits[i].Old = hits[i].Old || keys[hits[i].Key]
 	}
 	return nil
+}
+
+// left reports whether a path of the base is no longer in the tree.
+func (b *before) left(m *Manifest, now map[string]Entry, p string) bool {
+	if _, there := now[shown(p)]; there {
+		return false
+	}
+	i := slices.IndexFunc(m.Skipped, func(s Skip) bool { return s.File.Path == p })
+	return i < 0 && !b.partial || i >= 0 && m.Skipped[i].Gone
 }
 
 // oldComponents goes by the component: an advisory that was published since makes an old

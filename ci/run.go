@@ -23,6 +23,9 @@ type Options struct {
 	// Base is the revision that the change came from, to tell what was there before it from
 	// what it brings; empty: everything counts as new.
 	Base string
+	// Diff limits the run to what differs from Base, and what it needs to be understood; the
+	// subject is then the tree that was read, whatever is committed. It takes a repository.
+	Diff bool
 	// Ignore is the file of false positives as the base of the change has it, and
 	// IgnoreName where it was; nil when the base has none.
 	Ignore     []byte
@@ -70,23 +73,31 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
 	o.Walk.Repo = repo
+	if o.Diff {
+		if o.Walk.Only, err = differing(ctx, repo, dir, o.Base); err != nil {
+			return nil, err
+		}
+	}
 	m, err := Walk(ctx, dir, o.Walk, append([]Reader{secrets, vulnerabilities}, o.Readers...)...)
 	if err != nil {
 		return nil, err
 	}
-	s, err := stand(ctx, repo, dir, m)
+	s, err := o.stand(ctx, repo, dir, m)
 	if err != nil {
 		return nil, err
 	}
 	found := secrets.Report(m, scope)
 	found.NotChecked = append(found.NotChecked, told...)
 	reports := []verdict.Report{found, vulnerabilities.Report(m, scope)}
-	before, err := o.base(ctx, repo)
-	if err != nil {
-		return nil, err
+	if repo != nil && o.Base != "" {
+		if err := o.tellOld(ctx, repo, m, secrets, reports); err != nil {
+			return nil, err
+		}
 	}
-	if before != nil {
-		before.tell(ctx, m, secrets, reports)
+	if o.Diff {
+		for i := range reports {
+			reports[i].NotChecked = append(reports[i].NotChecked, aside("", "only what differs from %s was read: %d files", short(o.Base), m.Read))
+		}
 	}
 	return &Result{
 		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(), Reports: reports,

@@ -18,6 +18,8 @@ type Standing struct {
 	// Differences say in what the tree is not that commit, the first of them; empty for a
 	// commit's own tree.
 	Differences []string
+	// Partial: by intent only a part of the tree was read.
+	Partial bool
 }
 
 // Uncommitted reports whether the subject is a tree, not a commit. What is found about
@@ -26,6 +28,26 @@ func (s Standing) Uncommitted() bool { return s.Subject.Kind != verdict.SubjectC
 
 // maxDifferences bounds the list for people.
 const maxDifferences = 20
+
+// stand is that of the tree that the options ask about.
+func (o *Options) stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest) (Standing, error) {
+	if !o.Diff {
+		return stand(ctx, repo, dir, m)
+	}
+	head, err := repo.Head(ctx)
+	if err != nil {
+		return Standing{}, err
+	}
+	return Standing{
+		Subject: verdict.Subject{
+			Kind: verdict.SubjectTree, Name: fmt.Sprintf("%s on %s (what differs from %s)", filepath.Base(dir), head.ID.Short(), short(o.Base)), Digest: m.Digest(),
+		},
+		Head: &head, Partial: true, Differences: []string{fmt.Sprintf("the quick answer: only what differs from %s was read, and it says nothing about a commit; verdict ci without --diff judges the whole tree", short(o.Base))},
+	}, nil
+}
+
+// short is a commit as people read it.
+func short(commit string) string { return commit[:min(len(commit), 12)] }
 
 // stand compares what was read with what is committed. Contents are compared, by git's
 // own ids: git status trusts file times and the marks assume-unchanged and

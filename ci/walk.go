@@ -39,6 +39,9 @@ type WalkOptions struct {
 	// Repo lists what git sees: tracked files, and untracked ones that are not ignored.
 	// nil walks every file of the folder; what lies in a folder .git is told and not read.
 	Repo *git.Repo
+	// Only are the paths to read instead of all; nil: all. Paths that are not there are
+	// told. They are taken as they stand: whoever names them read them from git.
+	Only []string
 	// MaxFile is the size up to which a file is read and offered; 0: 64 MiB.
 	MaxFile int64
 	// MaxHash is the size up to which a file is at least hashed; 0: 1 GiB. A larger one is

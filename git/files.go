@@ -141,7 +141,11 @@ func (s Status) Clean() bool { return len(s.Changed) == 0 && len(s.Untracked) ==
 //
 // Git trusts file times and its own assume-unchanged marks here. Where a forged answer
 // matters, compare contents: see package ci.
-func (r *Repo) Dirty(ctx context.Context) (Status, error) {
+func (r *Repo) Dirty(ctx context.Context) (Status, error) { return r.status(ctx, "normal") }
+
+// status is Dirty with every untracked file by its own name (all), or folders of nothing
+// else as one (normal).
+func (r *Repo) status(ctx context.Context, untracked string) (Status, error) {
 	if r.Bare {
 		return Status{}, r.bare()
 	}
@@ -150,7 +154,7 @@ func (r *Repo) Dirty(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	out, err := r.git.run(ctx, r.Root, call{config: filters, args: []string{
-		"status", "--porcelain=v2", "-z", "--untracked-files=normal", "--ignore-submodules=dirty", "--no-renames",
+		"status", "--porcelain=v2", "-z", "--untracked-files=" + untracked, "--ignore-submodules=dirty", "--no-renames",
 	}})
 	if err != nil {
 		return Status{}, err

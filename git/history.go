@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"verdict"
@@ -172,6 +173,36 @@ func (r *Repo) Changed(ctx context.Context, from, to string) ([]Change, error) {
 		changes = append(changes, Change{Status: f[i], Path: f[i+1]})
 	}
 	return changes, nil
+}
+
+// Differs lists the paths in which the working tree differs from the tree of a commit, in
+// paths relative to Dir, sorted, each once: changed since, added, deleted and untracked.
+// Like Dirty it trusts git's file times: it answers a developer and nobody's gate.
+func (r *Repo) Differs(ctx context.Context, from string) ([]string, error) {
+	committed, err := r.Changed(ctx, from, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.status(ctx, "all")
+	if err != nil {
+		return nil, err
+	}
+	paths := append(s.Changed, s.Untracked...)
+	for _, c := range committed {
+		paths = append(paths, c.Path)
+	}
+	if r.Prefix != "" {
+		within := strings.TrimSuffix(r.Prefix, "/") + "/"
+		kept := paths[:0]
+		for _, p := range paths {
+			if below, ok := strings.CutPrefix(p, within); ok {
+				kept = append(kept, below)
+			}
+		}
+		paths = kept
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
 }
 
 // fields splits output in which each field ends with NUL.

@@ -24,6 +24,7 @@ import (
 // ciCheck is what one run of `verdict ci` is asked for.
 type ciCheck struct {
 	base    string
+	diff    string
 	service string
 }
 
@@ -32,12 +33,15 @@ func ciCommand() command {
 		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
 		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
 			"and decides the ci points of the map. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
-			"The change is judged by the map of its base or the released one, never by its own.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release",
+			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
+			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
+			"What was there before the change is told from what it brings in either case.",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main",
 		args:    atMost(1), formats: report.Formats, judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
+			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
 			f.text(&c.service, "service", "NAME", "service of the map that the tree belongs to, where it cannot be told")
 			return c.run
 		},
@@ -61,9 +65,9 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	base := c.base
-	if base == "" {
-		base = pipelineBase(a.env)
+	base, err := c.goesTo(a.env, repo)
+	if err != nil {
+		return err
 	}
 	judged, err := w.judgeBy(ctx, repo, base)
 	if err != nil {
@@ -80,7 +84,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	started := w.now()
-	checked, err := w.check(ctx, path, repo, judged)
+	checked, err := w.check(ctx, path, repo, judged, c.diff != "")
 	if err != nil {
 		return err
 	}
@@ -96,6 +100,21 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
 	run.Notes = append(run.Notes, uncommitted(checked)...)
 	return a.conclude(run)
+}
+
+// goesTo is the branch that the change goes to, as far as anybody says it.
+func (c *ciCheck) goesTo(env environment, repo *git.Repo) (string, error) {
+	switch {
+	case c.diff == "" && c.base == "":
+		return pipelineBase(env), nil
+	case c.diff == "":
+		return c.base, nil
+	case c.base != "" && c.base != c.diff:
+		return "", usage("verdict ci --help", fmt.Sprintf("--base says that the change goes to %s, and --diff that it is compared with %s", c.base, c.diff), "give one of the two: --diff takes the branch that the change goes to as well")
+	case repo == nil:
+		return "", usage("verdict ci --help", "--diff compares with a branch, and this folder is in no git repository", "leave --diff out, or give a folder of a repository")
+	}
+	return c.diff, nil
 }
 
 // directory says early, and in plain words, that there is no tree to judge.
@@ -156,8 +175,13 @@ func (c *ciCheck) serviceOf(ctx context.Context, m *decisionmap.Map, repo *git.R
 }
 
 // check walks the tree once with every reader of the ci layer.
-func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy) (*ci.Result, error) {
-	o := ci.Options{Path: path, Repo: repo, Base: judged.Base, Now: w.app.now, Version: version()}
+func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy, diff bool) (*ci.Result, error) {
+	if diff && judged.Base == "" {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "nothing came before this commit that --diff could compare it with", Remedy: "leave --diff out: verdict ci reads the whole tree",
+		}
+	}
+	o := ci.Options{Path: path, Repo: repo, Base: judged.Base, Diff: diff, Now: w.app.now, Version: version()}
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err
@@ -180,6 +204,9 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 func uncommitted(r *ci.Result) []string {
 	if !r.Uncommitted() {
 		return nil
+	}
+	if r.Partial {
+		return r.Differences
 	}
 	note := "this is the uncommitted tree, and its checks say nothing about a commit"
 	if len(r.Differences) > 0 {
