@@ -143,7 +143,9 @@ func (b *Bundle) readEnvelope(envelope []byte) error {
 		return err
 	case payloadType != PayloadType:
 		return invalid(fmt.Sprintf("the envelope holds %q, not an in-toto statement", cut(payloadType)), bundleRemedy, nil)
-	case signatures != 1 || len(b.signature) == 0:
+	case signatures == 1 && len(b.signature) == 0:
+		return invalid("the envelope's signature is missing", bundleRemedy, nil)
+	case signatures != 1:
 		return invalid(fmt.Sprintf("the envelope has %d signatures; a bundle has exactly one", signatures),
 			"make one bundle for each signer: two people who agree are two statements", nil)
 	case len(b.payload) == 0:

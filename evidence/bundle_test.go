@@ -110,6 +110,15 @@ func TestASignerThatFailsGivesNoBundle(t *testing.T) {
 	}
 }
 
+// What is missing is said, and not that one signature is not one.
+func TestAnEmptySignatureIsCalledMissing(t *testing.T) {
+	b := signed(t, newKey(t), `{"a":1}`)
+	_, err := evidence.ParseBundle(edit(t, b, func(_, _, envelope map[string]any) { envelope["signatures"] = []any{map[string]any{}} }))
+	if e := verdict.AsError(err); err == nil || !strings.Contains(e.What, "signature is missing") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 // edit changes one thing in the JSON of a bundle.
 func edit(t testing.TB, b *evidence.Bundle, change func(top, material, envelope map[string]any)) []byte {
 	t.Helper()
@@ -162,6 +171,7 @@ func TestEachFieldOfABundleCounts(t *testing.T) {
 		{"another payload type", parse, func(_, _, envelope m) { envelope["payloadType"] = "application/json" }},
 		{"no signatures", parse, func(_, _, envelope m) { delete(envelope, "signatures") }},
 		{"an empty list of signatures", parse, func(_, _, envelope m) { envelope["signatures"] = []any{} }},
+		{"no signature in it", parse, func(_, _, envelope m) { envelope["signatures"] = []any{m{}} }},
 		{"two signatures", parse, func(_, _, envelope m) { envelope["signatures"] = []any{sig, sig} }},
 		{"a good signature after a bad one", parse, func(_, _, envelope m) { envelope["signatures"] = []any{m{"sig": "AAAA"}, sig} }},
 		{"a signature without content", parse, func(_, _, envelope m) { envelope["signatures"] = []any{m{"keyid": "x"}} }},

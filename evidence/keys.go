@@ -14,11 +14,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"verdict"
 )
 
 const keyRemedy = "use an ECDSA P-256 key in PEM, as `verdict keys create` and `openssl ecparam -name prime256v1 -genkey` make it"
+
+// keyEnding is how the name of a signing key's file ends.
+const keyEnding = ".pem"
 
 // KeyFile is a signing key that lives in a file: ECDSA P-256, PKCS#8 in PEM, readable
 // by its owner alone. It is a Signer, safe for use by several goroutines.
@@ -126,7 +130,7 @@ func writeKey(path string, key crypto.PrivateKey) error {
 		if errors.Is(err, fs.ErrExist) {
 			return &verdict.Error{
 				Code: verdict.CodeConflict, What: "there is a key already in " + path,
-				Remedy: "use it, or replace it and keep the old one: verdict keys rotate",
+				Remedy: "use it, or replace it and keep the old one: " + replacing(path),
 			}
 		}
 		return unwritable(path, err)
@@ -137,8 +141,20 @@ func writeKey(path string, key crypto.PrivateKey) error {
 func unwritable(path string, err error) error {
 	return &verdict.Error{
 		Code: verdict.CodeUnavailable, What: "the key file " + path + " cannot be written",
-		Remedy: "make its folder writable for you, or choose another one with --key", Err: err,
+		Remedy: "make its folder writable for you, or choose another data directory with --data DIR", Err: err,
 	}
+}
+
+// nameOf is the name by which commands know the key in a file.
+func nameOf(path string) string { return strings.TrimSuffix(filepath.Base(path), keyEnding) }
+
+// replacing is the command that replaces the key in a file. Only the key of the log has
+// another ending: a log goes on under another name once its key is gone.
+func replacing(path string) string {
+	if filepath.Ext(path) != keyEnding {
+		return "mv " + path + " " + path + ".old && verdict log epoch --lost-key"
+	}
+	return "verdict keys rotate " + nameOf(path)
 }
 
 func syncFolder(dir string) error {
@@ -159,7 +175,7 @@ func readKey(path string) (crypto.PrivateKey, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &verdict.Error{
 			Code: verdict.CodeNotFound, What: "there is no key in " + path,
-			Remedy: "make one: verdict keys create", Err: err,
+			Remedy: "make one: verdict keys create " + nameOf(path) + ", or put the file back from a backup", Err: err,
 		}
 	}
 	if err != nil {
@@ -176,7 +192,7 @@ func readKey(path string) (crypto.PrivateKey, error) {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && ownerOnly {
 		return nil, &verdict.Error{
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, mode),
-			Remedy: "chmod 600 " + path + ", and replace the key if somebody may have copied it: verdict keys rotate",
+			Remedy: "chmod 600 " + path + ", and replace the key if somebody may have copied it: " + replacing(path),
 		}
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))

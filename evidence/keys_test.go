@@ -57,7 +57,7 @@ func TestAKeyIsKeptForItsOwnerAlone(t *testing.T) {
 		}
 		_, err := evidence.OpenKey(path)
 		actionable(t, err, verdict.CodeForbidden)
-		if e := verdict.AsError(err); !strings.Contains(e.Remedy, "chmod 600 "+path) {
+		if e := verdict.AsError(err); !strings.Contains(e.Remedy, "chmod 600 "+path) || !strings.HasSuffix(e.Remedy, "verdict keys rotate key") {
 			t.Errorf("remedy %q", e.Remedy)
 		}
 	}
