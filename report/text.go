@@ -58,7 +58,7 @@ func runText(r Run) string {
 			textFault(p, f.Fault)
 		}
 	}
-	r.textChecked(p)
+	r.textChecked(p, false)
 	r.textNext(p, hidden)
 	return p.String()
 }
@@ -271,8 +271,10 @@ func textFault(p *page, f verdict.Fault) {
 	p.under("    "+p.paint(strong, "fix:")+" ", fit(f.Remedy, 600))
 }
 
-// textChecked says what the answer rests on, and loudly what was not read.
-func (r Run) textChecked(p *page) {
+// textChecked says what the answer rests on, and loudly what was not read. What was left
+// out by design is named too: the files always, and what holds for the whole tree where
+// somebody asks why.
+func (r Run) textChecked(p *page, whole bool) {
 	if len(r.Reports) == 0 {
 		return
 	}
@@ -295,6 +297,17 @@ func (r Run) textChecked(p *page) {
 			}
 			p.under(pad+p.paint(bad, "not read:")+" ", fit(place(n), 400))
 		}
+		aside, most := byDesign(c, whole), 5
+		if whole {
+			most = 50
+		}
+		for i, n := range aside {
+			if i == most {
+				p.under(pad, fmt.Sprintf("… and %s left out", number(len(aside)-i)))
+				break
+			}
+			p.under(pad+"left out: ", fit(place(n), 400))
+		}
 	}
 }
 
@@ -314,13 +327,18 @@ func checkState(c verdict.Report) answer {
 	case !c.Complete:
 		return answer{"?", "INCOMPLETE: the check did not finish; " + found + " as far as it came", bad}
 	case nothingToJudge(c) && c.Check == "secrets":
-		return answer{"–", "nothing to judge: there is no file", care}
+		return answer{"–", "nothing to judge: there is no file that it searches", care}
 	case nothingToJudge(c):
 		return answer{"–", "nothing to judge: there is no file that it could read", care}
 	case len(c.Hits) > 0:
 		return answer{"✗", "complete, " + found, plainText}
 	}
 	return answer{"✓", "complete, " + found, plainText}
+}
+
+// byDesign lists what a check does not look at, of the whole tree or single files alone.
+func byDesign(c verdict.Report, whole bool) []verdict.NotChecked {
+	return slices.DeleteFunc(slices.Clone(c.NotChecked), func(n verdict.NotChecked) bool { return n.Blocks || !whole && n.Path == "" })
 }
 
 func blocking(c verdict.Report) []verdict.NotChecked {

@@ -92,7 +92,7 @@ func (x Explanation) whyCase(p *page, c *Case) {
 	x.whyDecided(p, d, c)
 	whyReasons(p, run, d)
 	x.whyEvidence(p, c)
-	run.textChecked(p)
+	run.textChecked(p, true)
 	whyPass(p, run, d)
 	whyOwners(p, d)
 	whyCheck(p, d, c)
