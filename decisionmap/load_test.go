@@ -212,6 +212,14 @@ func TestAllProblemsOfAFileAreToldAtOnceInItsOrder(t *testing.T) {
 	}
 }
 
+// A file that is no mapping at all needs another beginning, and has no key to leave out.
+func TestTheRemedyForTheWholeFileCanBeFollowed(t *testing.T) {
+	_, err := Load(FileName, []byte("- a\n"))
+	if e := verdict.AsError(err); err == nil || !strings.Contains(e.Remedy, "begin it with `schema: verdict/v1`") || strings.Contains(e.Remedy, "leave the key out") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestAnErrorGivesNoOrdersToATerminal(t *testing.T) {
 	for _, text := range []string{"schema: verdict/v1\n\"\\e[2J\": 1\n\"\\e[2J\": 2\n", "schema: verdict/v1\nteam: \"\\e[2J\\n::error::x\"\nservice: a\n", "schema: \"\\e[2J\"\n"} {
 		_, err := Load("a\n::error::b\x1b[2J.yaml", []byte(text))

@@ -60,14 +60,20 @@ func (r *reader) fail(n *yaml.Node, what, remedy string) {
 	r.faults = append(r.faults, fault{n.Line, what, remedy})
 }
 
+// theFile is the path of the whole.
+const theFile = "the file"
+
 // wrong reports a value of the wrong shape: what it is, what was expected, an example.
 func (r *reader) wrong(n *yaml.Node, path, expected, example string) {
 	is := "is " + describe(n)
 	if n.Tag == "!!null" {
 		is = "has no value"
 	}
-	r.fail(n, fmt.Sprintf("%s %s; expected %s", path, is, expected),
-		fmt.Sprintf("write it like `%s: %s`, or leave the key out", lastKey(path), example))
+	remedy := fmt.Sprintf("write it like `%s: %s`, or leave the key out", lastKey(path), example)
+	if path == theFile {
+		remedy = fmt.Sprintf("begin it with `%s`", example)
+	}
+	r.fail(n, fmt.Sprintf("%s %s; expected %s", path, is, expected), remedy)
 }
 
 func describe(n *yaml.Node) string {
@@ -119,18 +125,18 @@ func (r *reader) said(n *yaml.Node, path string) {
 // keys that are no text, that repeat, or that are too many.
 func (r *reader) pairs(n *yaml.Node, path, example string, each func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		r.wrong(n, cmp.Or(path, "the file"), "a mapping", example)
+		r.wrong(n, cmp.Or(path, theFile), "a mapping", example)
 		return
 	}
 	if len(n.Content)/2 > maxEntries {
-		r.fail(n, fmt.Sprintf("%s has %d entries; at most %d are read", cmp.Or(path, "the file"), len(n.Content)/2, maxEntries), "split the file by organisation or service")
+		r.fail(n, fmt.Sprintf("%s has %d entries; at most %d are read", cmp.Or(path, theFile), len(n.Content)/2, maxEntries), "split the file by organisation or service")
 		return
 	}
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" || key.Tag == "!!null" {
-			r.fail(key, fmt.Sprintf("%s has a key that is no plain word", cmp.Or(path, "the file")), "write each key as one plain word; merge keys are not read")
+			r.fail(key, fmt.Sprintf("%s has a key that is no plain word", cmp.Or(path, theFile)), "write each key as one plain word; merge keys are not read")
 			continue
 		}
 		if line, dup := first[key.Value]; dup {
