@@ -199,7 +199,7 @@ func (s *Secrets) keyed(found []secretHit) []verdict.Hit {
 			h.Key += fmt.Sprintf("#%d", taken[h.Key])
 		}
 		h.Fix = "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
-			IgnoreFile + " on the branch that the change goes to"
+			IgnoreFile + " on the branch that the change goes to (verdict help false-positives)"
 		hits = append(hits, h)
 	}
 	return hits

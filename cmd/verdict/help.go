@@ -37,6 +37,16 @@ The file is $XDG_CONFIG_HOME/verdict/config.yaml, or what --config or VERDICT_CO
     database: file:/run/secrets/verdict-database
 
 An empty value is an error wherever it stands, and so are an unknown key and a variable whose name is that of a setting but for a letter or two. Other VERDICT_ variables are yours; verdict config explain lists them. A secret is a reference, file:PATH or env:NAME, never the secret itself. A toggle is written --offline, --offline=true or --offline=false.`},
+	{"false-positives", "How a find that is no secret is stated to be one", `A find of the check for secrets that is no secret is stated in the file .verdictignore at the repository's root. It counts as it stands on the branch that the change goes to: a change cannot excuse itself. Let its owners protect it.
+
+    schema: verdict-ignore/v1
+    false_positives:
+      - key: secret:generic-api-key:3f1a:config/app.yaml
+        reason: the public key of the sandbox
+        owner: appsec
+        expires: 2027-03-31
+
+The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. It never accepts a risk, and known vulnerabilities cannot be stated in it.`},
 	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly.
 
 text         for people; the default

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"verdict/ci"
 )
 
 func wholeRoot() *cobra.Command {
@@ -30,6 +33,22 @@ func TestTheReferenceIsThatOfTheProgram(t *testing.T) {
 	}
 	if got != string(want) {
 		t.Error("docs/cli.md is not what the program says; go test ./cmd/verdict -run Reference -update writes it")
+	}
+}
+
+// The file that help shows is one that counts: whoever copies it and fills in his own
+// find must not be told that it cannot be read.
+func TestTheFileOfFalsePositivesThatHelpShowsIsRead(t *testing.T) {
+	at := slices.IndexFunc(topics, func(x topic) bool { return x.name == "false-positives" })
+	var file strings.Builder
+	for line := range strings.SplitSeq(topics[at].text, "\n") {
+		if shown, ok := strings.CutPrefix(line, "    "); ok {
+			file.WriteString(shown + "\n")
+		}
+	}
+	list, err := ci.ParseIgnores(ci.IgnoreFile, []byte(file.String()))
+	if err != nil || len(list) != 1 {
+		t.Errorf("%d entries, %v", len(list), err)
 	}
 }
 
