@@ -74,10 +74,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	if judged.Unknown != "" {
-		return &verdict.Error{
-			Code: verdict.CodeUnavailable, What: "the map that judges this change cannot be told: " + judged.Unknown,
-			Remedy: "name the branch that it goes to with --base BRANCH, or fetch the whole history (git fetch --unshallow; fetch-depth: 0 in GitHub Actions), then run again",
-		}
+		return unknownBase(judged.Unknown, base)
 	}
 	service, err := c.serviceOf(ctx, judged.Map, repo)
 	if err != nil {

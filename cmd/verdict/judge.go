@@ -122,7 +122,23 @@ func mapAt(ctx context.Context, repo *git.Repo, rev string) (*decisionmap.Map, e
 	if err != nil || content == nil {
 		return nil, err
 	}
-	return decisionmap.Load(fmt.Sprintf("%s at %s", decisionmap.FileName, short(rev)), content)
+	m, err := decisionmap.Load(fmt.Sprintf("%s at %s", decisionmap.FileName, short(rev)), content)
+	var e *verdict.Error
+	if errors.As(err, &e) { // the file that has to be mended is not the one that lies in the tree
+		told := *e
+		told.Remedy += ". It is the map before this change that cannot be read: mend it there first, in a change of its own, which somebody has to let in without an answer"
+		return nil, &told
+	}
+	return m, err
+}
+
+// unknownBase is the error for a change of which nobody can say what judges it.
+func unknownBase(why, base string) error {
+	remedy := "fetch the whole history (git fetch --unshallow; fetch-depth: 0 in GitHub Actions), then run again"
+	if base == "" {
+		remedy = "name the branch that it goes to with --base BRANCH, or " + remedy
+	}
+	return &verdict.Error{Code: verdict.CodeUnavailable, What: "the map that judges this change cannot be told: " + why, Remedy: remedy}
 }
 
 // fileAt reads a file of the repository's root at a revision; nil when it was not there.

@@ -187,7 +187,7 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		return nil
 	}
 	if r, ok := evidence.ReportOf(s); ok {
-		n.Summary = fmt.Sprintf("%s checked: %d found in %d files", r.Check, len(r.Hits), r.Scope.Files)
+		n.Summary = fmt.Sprintf("%s checked: %d found in %s", r.Check, len(r.Hits), plural(int(r.Scope.Files), "file", "files"))
 		if !r.Complete {
 			n.Summary += ", not complete"
 		}

@@ -406,6 +406,9 @@ func (w *workspace) position(ctx context.Context) (ledger.Position, error) {
 		}
 		return ledger.Position(at.Size), err
 	}
+	if at.Time.After(w.now()) { // what will have been recorded by then, nobody knows
+		return ledger.Now, usage("verdict log checkpoint", fmt.Sprintf("--at %s lies ahead", at.Time.Format(time.RFC3339)), "give a time that has passed, or leave --at out")
+	}
 	return w.ledger.PositionAt(ctx, at.Time)
 }
 
