@@ -135,9 +135,60 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
-	// The nonce differs each time: another payload is the one of then.
-	return x.tell(ctx, w, attested{Entry: entry, Known: entry.Digest != b.PayloadDigest(), Name: name})
+	known := entry.Digest != b.PayloadDigest() // the nonce differs each time: another payload is the one of then
+	if known {
+		if err := w.stands(ctx, entry); err != nil {
+			return err
+		}
+	}
+	return x.tell(ctx, w, attested{Entry: entry, Known: known, Name: name})
 }
+
+// stands refuses a result that was stated before and is not what counts any more. The
+// same bytes are the same evidence, with its place of then: a fail that comes back after
+// a pass would be taken for recorded, and the pass would count.
+func (w *workspace) stands(ctx context.Context, e ledger.Entry) error {
+	if e.Kind != verdict.KindTestResult && e.Kind != verdict.KindVSA {
+		return nil
+	}
+	check := w.checkOf(ctx, e)
+	for _, about := range e.Subjects {
+		later, err := w.ledger.Find(ctx, ledger.Query{Subject: about.Digest, Kind: e.Kind, At: ledger.Now, Limit: maxLater})
+		if err != nil {
+			return fmt.Errorf("find what was stated since entry %d: %w", e.Index, err)
+		}
+		for _, l := range later {
+			if l.Index > e.Index && w.checkOf(ctx, l) == check {
+				return &verdict.Error{
+					Code: verdict.CodeConflict, What: fmt.Sprintf("this very result was recorded before, as entry %d, and entry %d came after it: nothing was added, and the later one counts", e.Index, l.Index),
+					Remedy: "put into the predicate what tells this run from that one, such as its time or number, and attest it again",
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkOf is the check whose report a statement holds; empty when it holds none that can
+// be read.
+func (w *workspace) checkOf(ctx context.Context, e ledger.Entry) string {
+	b, err := w.ledger.Bundle(ctx, e.Index)
+	if err != nil {
+		return ""
+	}
+	s, err := b.Statement()
+	if err != nil {
+		return ""
+	}
+	r, ok := evidence.ReportOf(s)
+	if !ok {
+		return ""
+	}
+	return r.Check
+}
+
+// maxLater is how many statements are looked at for one that came later.
+const maxLater = 1000
 
 // check holds what was typed together.
 func (x *attesting) check(args []string) error {
