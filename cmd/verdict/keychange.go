@@ -209,6 +209,9 @@ func checkReason(reason string) error {
 	if len(reason) > 500 || report.Neutral(reason) != reason {
 		return usage("", "--reason is longer than 500 bytes or holds characters that do not show", "say it in one short line")
 	}
+	if strings.Contains(reason, "@") {
+		return usage("", "--reason holds what looks like an address, and those do not go into signed evidence: it is kept for good", "leave persons out of it, or give their id, as under people: in the map")
+	}
 	return nil
 }
 

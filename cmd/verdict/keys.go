@@ -137,6 +137,12 @@ func (s heldKeys) findKey(want string) (heldKey, error) {
 	}
 	var names []string
 	for _, k := range s.Keys {
+		if k.person() == want {
+			return heldKey{}, &verdict.Error{
+				Code: verdict.CodeNotFound, What: "no key of " + want + " counts any more",
+				Remedy: "give the id of the one that you mean, which verdict keys list shows, or enroll a new one: verdict people enroll " + want,
+			}
+		}
 		names = append(names, k.Name, k.person())
 	}
 	return heldKey{}, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("there is no key %q", want), Remedy: meant(want, names, "", "verdict keys list shows the keys")}
