@@ -45,7 +45,11 @@ func (g *goModules) add(p string, content []byte) error {
 	for _, r := range f.Require {
 		name, version, local := replaced(f, r.Mod.Path, r.Mod.Version)
 		if local {
-			g.open = append(g.open, aside(p, "%s is replaced by the folder %s, which is judged by its own go.mod", shown(r.Mod.Path), shown(name)))
+			judged := "which is judged by its own go.mod"
+			if path.IsAbs(name) || strings.HasPrefix(path.Join(path.Dir(p), name)+"/", "../") {
+				judged = "which lies outside of this tree: nothing here judges it"
+			}
+			g.open = append(g.open, aside(p, "%s is replaced by the folder %s, %s", shown(r.Mod.Path), shown(name), judged))
 			continue
 		}
 		d := Dependency{

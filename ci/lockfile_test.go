@@ -107,7 +107,7 @@ func TestGoModules(t *testing.T) {
 		"svc/go.mod:11 pkg:golang/example.com/other@v2.0.0%2Bincompatible",
 		"svc/go.mod:14 pkg:golang/gopkg.in/yaml.v3@v3.0.1 direct acme.example/payments>gopkg.in/yaml.v3",
 	)
-	gap(t, gaps, "replaced by the folder ./local", false)
+	gap(t, gaps, "replaced by the folder ./local, which is judged by its own go.mod", false)
 	if n := blocking(gaps); n != 0 {
 		t.Errorf("%d gaps block: %+v", n, gaps)
 	}
@@ -137,6 +137,18 @@ func TestGoModules(t *testing.T) {
 		} else if len(gaps) > 0 {
 			t.Errorf("%s: %+v", name, gaps)
 		}
+	}
+}
+
+// A folder beside the tree is read by nobody, and must not be said to be judged.
+func TestAReplacementOutsideOfTheTreeIsNotSaidToBeJudged(t *testing.T) {
+	for folder, outside := range map[string]bool{"../lib": false, "../../lib": true, "/srv/lib": true, "./lib": false} {
+		_, _, gaps := inventoryOf(t, map[string]string{"a/go.mod": "module m\n\ngo 1.20\n\nrequire example.com/a v1.0.0\n\nreplace example.com/a => " + folder + "\n"})
+		want := "which is judged by its own go.mod"
+		if outside {
+			want = "nothing here judges it"
+		}
+		gap(t, gaps, want, false)
 	}
 }
 
