@@ -131,11 +131,14 @@ type Database struct {
 
 // Scope is what a check read.
 type Scope struct {
-	Path       string `json:"path"`  // relative to the repository's root; "." for all of it
-	Files      int64  `json:"files"` // files read
-	Bytes      int64  `json:"bytes"`
-	Inputs     int64  `json:"inputs"`     // files that mattered: lockfiles, for a vulnerability match
-	Components int64  `json:"components"` // components judged
+	Path string `json:"path"` // relative to the repository's root; "." for all of it
+	// Paths are the files and folders below Path that were read, and nothing else; empty
+	// for everything below it. A report with some speaks for no other part of a commit.
+	Paths      []string `json:"paths,omitempty"`
+	Files      int64    `json:"files"` // files read
+	Bytes      int64    `json:"bytes"`
+	Inputs     int64    `json:"inputs"`     // files that mattered: lockfiles, for a vulnerability match
+	Components int64    `json:"components"` // components judged
 }
 
 // NotChecked is one thing that a check did not look at, and why. Blocks is true when

@@ -40,6 +40,28 @@ func differing(ctx context.Context, repo *git.Repo, dir, base string) ([]string,
 	return paths, nil
 }
 
+// withAbove adds to the paths of a scope the files in the folders above that name
+// components: a workspace locks in one file what all its parts need.
+func withAbove(dir string, scope []string) ([]string, error) {
+	top, err := openTop(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer top.close()
+	names := NewVulnerabilities(nil, "")
+	out := slices.Clone(scope)
+	for _, p := range scope {
+		for at := path.Dir(p); p != "."; at = path.Dir(at) {
+			out = append(out, top.wanted(at, names)...)
+			if at == "." {
+				break
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
 // wanted lists the files of a folder that a reader wants. What cannot be listed has none:
 // the walk tells of the path that led there.
 func (d *folder) wanted(dir string, r Reader) []string {

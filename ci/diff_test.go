@@ -66,3 +66,29 @@ func TestADiffOfAManifestReadsItsLockfile(t *testing.T) {
 		t.Fatalf("%d files, not checked %+v", r.Scope.Inputs, r.NotChecked)
 	}
 }
+
+// A service of a larger repository is judged by what is its own and by the workspace's
+// lockfile above it. It is its commit as far as it was read.
+func TestAScopeReadsAServiceAndWhatLocksItsComponents(t *testing.T) {
+	dir, id := committed(t, map[string]string{
+		"package-lock.json": packageLock, "services/cart/a.env": "api_key=" + generic1 + "\n", "services/cart2/b.env": "api_key=" + generic1 + "\n",
+		"services/pay/c.env": "api_key=" + generic2 + "\n", "services/Cargo.lock": "",
+	})
+	write(t, dir, "services/pay/c.env", "changed")
+	o := Options{Within: []string{"services/cart"}, Matcher: &facts{covers: []string{"npm"}}}
+	r := ran(t, dir, o)
+	var read []string
+	for _, e := range r.Manifest.Entries {
+		read = append(read, e.Path)
+	}
+	if want := []string{"package-lock.json", "services/Cargo.lock", "services/cart/a.env"}; !slices.Equal(read, want) {
+		t.Errorf("read %v, want %v", read, want)
+	}
+	if r.Uncommitted() || r.Subject.Digest.Hex() != id || len(r.Reports[0].Hits) != 1 || !slices.Equal(r.Reports[0].Scope.Paths, o.Within) || !told(r.Reports[0], "nothing outside of services/cart") {
+		t.Errorf("subject %+v, differences %v, report %+v", r.Subject, r.Differences, r.Reports[0])
+	}
+	write(t, dir, "services/cart/a.env", "changed")
+	if r := ran(t, dir, o); !r.Uncommitted() {
+		t.Error("a change within the scope still stands for the commit")
+	}
+}

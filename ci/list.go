@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"verdict/git"
@@ -12,6 +13,23 @@ import (
 
 // list gives every path to read.
 func (w *walk) list(ctx context.Context) ([]item, error) {
+	items, err := w.everything(ctx)
+	if err == nil && len(w.Within) > 0 {
+		items = slices.DeleteFunc(items, func(it item) bool { return !inScope(it.path, w.Within) })
+		w.skipped = slices.DeleteFunc(w.skipped, func(s Skip) bool { return !inScope(s.File.Path, w.Within) })
+	}
+	return items, err
+}
+
+// inScope reports whether a path is one of a scope's or lies below one.
+func inScope(p string, scope []string) bool {
+	return slices.ContainsFunc(scope, func(s string) bool {
+		return s == "." || p == s || len(p) > len(s) && p[len(s)] == '/' && strings.HasPrefix(p, s)
+	})
+}
+
+// everything gives the paths without regard to the scope.
+func (w *walk) everything(ctx context.Context) ([]item, error) {
 	if w.Only != nil {
 		items := make([]item, len(w.Only))
 		for i, p := range w.Only {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"verdict"
@@ -23,6 +24,10 @@ type Options struct {
 	// Base is the revision that the change came from, to tell what was there before it from
 	// what it brings; empty: everything counts as new.
 	Base string
+	// Within limits the run to these files and folders of a repository, a service's for
+	// example, with the files above them that name components; empty: all of it. What is
+	// read is held against the commit all the same.
+	Within []string
 	// Diff limits the run to what differs from Base, and what it needs to be understood; the
 	// subject is then the tree that was read, whatever is committed. It takes a repository.
 	Diff bool
@@ -73,6 +78,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
 	o.Walk.Repo = repo
+	if len(o.Within) > 0 {
+		if o.Walk.Within, err = withAbove(dir, o.Within); err != nil {
+			return nil, err
+		}
+	}
 	if o.Diff {
 		if o.Walk.Only, err = differing(ctx, repo, dir, o.Base); err != nil {
 			return nil, err
@@ -89,6 +99,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	found := secrets.Report(m, scope)
 	found.NotChecked = append(found.NotChecked, told...)
 	reports := []verdict.Report{found, vulnerabilities.Report(m, scope)}
+	for i := range reports {
+		if reports[i].Scope.Paths = o.Within; len(o.Within) > 0 {
+			reports[i].NotChecked = append(reports[i].NotChecked, aside("", "nothing outside of %s was read, but for the files above that name components", shown(strings.Join(o.Within, ", "))))
+		}
+	}
 	if repo != nil && o.Base != "" {
 		if err := o.tellOld(ctx, repo, m, secrets, reports); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"verdict"
 	"verdict/git"
@@ -32,7 +33,7 @@ const maxDifferences = 20
 // stand is that of the tree that the options ask about.
 func (o *Options) stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest) (Standing, error) {
 	if !o.Diff {
-		return stand(ctx, repo, dir, m)
+		return stand(ctx, repo, dir, m, o.Walk.Within)
 	}
 	head, err := repo.Head(ctx)
 	if err != nil {
@@ -52,7 +53,8 @@ func short(commit string) string { return commit[:min(len(commit), 12)] }
 // stand compares what was read with what is committed. Contents are compared, by git's
 // own ids: git status trusts file times and the marks assume-unchanged and
 // skip-worktree, which a change under judgement could set.
-func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest) (Standing, error) {
+// Within is the scope of the manifest; empty: all.
+func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest, within []string) (Standing, error) {
 	tree := verdict.Subject{Kind: verdict.SubjectTree, Name: filepath.Base(dir) + " (uncommitted)", Digest: m.Digest()}
 	if repo == nil {
 		return Standing{Subject: tree, Differences: []string{"it is in no git repository"}}, nil
@@ -73,6 +75,9 @@ func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest) (Standi
 	committed, err := repo.Entries(ctx, head.ID.Hex())
 	if err != nil {
 		return Standing{}, err
+	}
+	if len(within) > 0 {
+		committed = slices.DeleteFunc(committed, func(e git.Entry) bool { return !inScope(e.Path, within) })
 	}
 	if s.Differences = differences(committed, m); len(s.Differences) > 0 {
 		return s, nil

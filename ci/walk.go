@@ -42,6 +42,8 @@ type WalkOptions struct {
 	// Only are the paths to read instead of all; nil: all. Paths that are not there are
 	// told. They are taken as they stand: whoever names them read them from git.
 	Only []string
+	// Within are the files and folders to read, with what lies below them; empty: all.
+	Within []string
 	// MaxFile is the size up to which a file is read and offered; 0: 64 MiB.
 	MaxFile int64
 	// MaxHash is the size up to which a file is at least hashed; 0: 1 GiB. A larger one is

@@ -120,7 +120,12 @@ func (h *house) report(signer string, r verdict.Report) ledger.Entry {
 
 func (h *house) decide(point string) verdict.Decision {
 	h.t.Helper()
-	d, _, err := h.engine.Decide(h.ctx, decide.Request{Point: point, Subject: commit, Trigger: "test", Actor: "key:test"})
+	return h.decideFor(point, "")
+}
+
+func (h *house) decideFor(point, service string) verdict.Decision {
+	h.t.Helper()
+	d, _, err := h.engine.Decide(h.ctx, decide.Request{Point: point, Subject: commit, Service: service, Trigger: "test", Actor: "key:test"})
 	must(h.t, err)
 	return d
 }

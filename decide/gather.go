@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"verdict"
@@ -157,11 +158,23 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 			out = append(out, s)
 			continue
 		}
-		if s.read(bundle, check, point) {
+		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) {
 			out = append(out, s)
 		}
 	}
 	return out, len(entries) == perNeed, nil
+}
+
+// covers reports whether a report that read a part of a commit read all that belongs to
+// the service that is decided on. One that read all of it covers every service.
+func (e *Engine) covers(r *verdict.Report, service string) bool {
+	if r == nil || len(r.Scope.Paths) == 0 {
+		return true
+	}
+	s, known := e.Map.Services[service]
+	return known && len(s.Folders()) > 0 && !slices.ContainsFunc(s.Folders(), func(p string) bool {
+		return !slices.ContainsFunc(r.Scope.Paths, func(read string) bool { return read == "." || p == read || strings.HasPrefix(p, read+"/") })
+	})
 }
 
 // read takes what the statement says of its subject. It is false for a statement of the

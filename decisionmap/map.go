@@ -17,6 +17,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path"
+	"slices"
 	"time"
 
 	jcs "github.com/cyberphone/json-canonicalization/go/src/webpki.org/jsoncanonicalizer"
@@ -104,6 +106,20 @@ type Service struct {
 	Paths        []string `json:"paths"`          // of the repository, "." for all of it
 	IaC          []string `json:"iac"`            // folders with infrastructure code
 	Environments []string `json:"environments"`
+}
+
+// Folders are what of the repository belongs to the service, its infrastructure included,
+// sorted; "." alone where that is all of it.
+func (s Service) Folders() []string {
+	out := []string{}
+	for _, p := range slices.Concat(s.Paths, s.IaC) {
+		if p = path.Clean(p); p == "." {
+			return []string{"."}
+		}
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Point is a decision point: one question, asked at one place, in one mode.

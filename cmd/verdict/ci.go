@@ -36,13 +36,13 @@ func ciCommand() command {
 			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api",
 		args:    atMost(1), formats: report.Formats, judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
-			f.text(&c.service, "service", "NAME", "service of the map that the tree belongs to, where it cannot be told")
+			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			return c.run
 		},
 	}
@@ -81,7 +81,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	started := w.now()
-	checked, err := w.check(ctx, path, repo, judged, c.diff != "")
+	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: c.within(judged.Map, repo)})
 	if err != nil {
 		return err
 	}
@@ -171,14 +171,27 @@ func (c *ciCheck) serviceOf(ctx context.Context, m *decisionmap.Map, repo *git.R
 	return here[0], nil
 }
 
+// within is the part of a repository that a service named by --service has for itself; nil
+// for all of it. Nobody's tree is narrowed who did not ask for it.
+func (c *ciCheck) within(m *decisionmap.Map, repo *git.Repo) []string {
+	if c.service == "" || repo == nil || repo.Prefix != "" {
+		return nil
+	}
+	folders := m.Services[c.service].Folders()
+	if slices.Contains(folders, ".") {
+		return nil
+	}
+	return folders
+}
+
 // check walks the tree once with every reader of the ci layer.
-func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy, diff bool) (*ci.Result, error) {
-	if diff && judged.Base == "" {
+func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy, o ci.Options) (*ci.Result, error) {
+	if o.Diff && judged.Base == "" {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "nothing came before this commit that --diff could compare it with", Remedy: "leave --diff out: verdict ci reads the whole tree",
 		}
 	}
-	o := ci.Options{Path: path, Repo: repo, Base: judged.Base, Diff: diff, Now: w.app.now, Version: version()}
+	o.Path, o.Repo, o.Base, o.Now, o.Version = path, repo, judged.Base, w.app.now, version()
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err
