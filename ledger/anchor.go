@@ -33,6 +33,8 @@ type anchor struct {
 	file *os.File
 	tree tlog.Tree // guarded by mu: the larger of the two, as last read or written
 	note string
+	// bytes are both slots, as last read or written.
+	bytes [2 * anchorSlot]byte
 }
 
 const anchorSlot = 1024
@@ -123,11 +125,17 @@ func (a *anchor) slot(c Checkpoint) ([]byte, error) {
 	return slot, nil
 }
 
+// slots is the file as it is.
+func (a *anchor) slots() (b [2 * anchorSlot]byte, err error) {
+	_, err = io.ReadFull(io.NewSectionReader(a.file, 0, int64(len(b))), b[:])
+	return b, err
+}
+
 // read reads both slots and says which one holds the larger checkpoint. The other one
 // may be torn. The caller holds mu or is alone.
 func (a *anchor) read() (tlog.Tree, int, error) {
-	b := make([]byte, 2*anchorSlot)
-	if _, err := io.ReadFull(io.NewSectionReader(a.file, 0, int64(len(b))), b); err != nil {
+	b, err := a.slots()
+	if err != nil {
 		return tlog.Tree{}, 0, a.broken(err)
 	}
 	best, at := tlog.Tree{N: -1}, -1
@@ -145,7 +153,7 @@ func (a *anchor) read() (tlog.Tree, int, error) {
 	if at < 0 {
 		return tlog.Tree{}, 0, a.broken(problem)
 	}
-	a.tree = best
+	a.tree, a.bytes = best, b
 	return best, at, nil
 }
 
@@ -163,6 +171,22 @@ func (a *anchor) latest() (tlog.Tree, string, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.tree, a.note, a.file != nil
+}
+
+// refresh takes up what other processes wrote. Bytes that were read before are not judged
+// again: it is asked before every append.
+func (a *anchor) refresh() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file == nil {
+		return nil
+	}
+	before := a.bytes
+	if now, err := a.slots(); err == nil && now == before {
+		return nil
+	}
+	_, _, err := a.read()
+	return err
 }
 
 // save keeps a checkpoint unless another process was here with a larger one. When it
@@ -193,6 +217,7 @@ func (a *anchor) save(c Checkpoint) error {
 		return a.unusable(err)
 	}
 	a.tree, a.note = c.tree(), c.Note
+	copy(a.bytes[(1-at)*anchorSlot:], slot)
 	return nil
 }
 

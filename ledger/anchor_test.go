@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,6 +83,51 @@ func TestADatabaseThatIsSetBackWhileItIsUsedTakesNothingMore(t *testing.T) {
 	refusedByAnchor(t, err, "set back")
 	_, _, err = l.Decision(t.Context(), "d000001", ledger.Now)
 	refusedByAnchor(t, err, "set back")
+}
+
+// A process that was idle has not seen what others appended, and the anchor has: were it
+// not asked before the next append, evidence would be acknowledged on a log that ends
+// short of what others were told is recorded.
+func TestAProcessThatWasIdleAsksTheAnchorAgain(t *testing.T) {
+	b := newBed(t)
+	idle := b.begun()
+	busy := b.open()
+	b.append(busy, b.other(10))
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	execute(t, b, "VACUUM INTO '"+backup+"'")
+	b.append(busy, b.other(10))
+	b.append(busy, b.other(10))
+	if err := busy.Close(); err != nil {
+		t.Fatal(err)
+	}
+	putBack(t, b, backup)
+	_, err := idle.Append(t.Context(), b.other(10))
+	refusedByAnchor(t, err, "set back")
+}
+
+// putBack makes the tables of a database that is open those of a backup.
+func putBack(t *testing.T, b *bed, backup string) {
+	t.Helper()
+	statements := []string{"ATTACH '" + backup + "' AS backup", "BEGIN IMMEDIATE"}
+	for _, table := range []string{"log", "tile", "entry", "subject", "decision", "register"} {
+		statements = append(statements, "DELETE FROM main."+table, "INSERT INTO main."+table+" SELECT * FROM backup."+table)
+	}
+	execute(t, b, append(statements, "COMMIT")...)
+}
+
+func execute(t *testing.T, b *bed, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", b.database()+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // what is attached is attached to one connection
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
 }
 
 func TestAnotherLogUnderTheSameNameIsRefused(t *testing.T) {

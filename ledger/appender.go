@@ -152,6 +152,10 @@ func (l *Ledger) plan(ctx context.Context, v *store.View, at *tail, batch []*req
 	if err != nil {
 		return nil, err
 	}
+	// Under the write lock nobody else appends, so the anchor is never ahead of the head.
+	if err := l.anchor.refresh(); err != nil {
+		return nil, err
+	}
 	if err := l.trust(ctx, v, head, l.seen()); err != nil {
 		return nil, err
 	}

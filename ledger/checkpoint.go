@@ -201,7 +201,10 @@ func (l *Ledger) seen() seen {
 // is compared with the anchor here, and so is a database that was set back while this
 // process ran.
 func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head, s seen) error {
-	if l.refusal != nil || sameHead(s.head, head) { // an inspection looks at what there is
+	if l.refusal != nil { // an inspection looks at what there is
+		return nil
+	}
+	if sameHead(s.head, head) && (!s.known || s.anchor.N <= head.Size) {
 		return nil
 	}
 	if s.head.Epoch != head.Epoch {
