@@ -17,8 +17,8 @@ import (
 // config holds the settings that commands share. Each is a flag (--data), a variable
 // (VERDICT_DATA) and a key of the configuration file (data), and counts in that order;
 // what none of them gives has the default. The flags of single commands follow the same
-// rule: `verdict log verify --full` is also VERDICT_LOG_VERIFY_FULL and the key
-// commands.log.verify.full.
+// rule: `verdict log verify --signatures` is also VERDICT_LOG_VERIFY_SIGNATURES and the key
+// commands.log.verify.signatures.
 type config struct {
 	// Data is the directory of the local ledger, its keys and its indexes. Default:
 	// $XDG_DATA_HOME/verdict, or ~/.local/share/verdict.

@@ -27,8 +27,8 @@ var topics = []topic{
 The codes cannot be configured. --report-only turns 3 and 5 into 0 and says so; 1 stays 1. Where a real failure stands beside something that could not be decided, 3 wins over 1.`},
 	{"configuration", "Flags, variables and the configuration file", `Every flag is also a variable and a key of the configuration file. A flag counts before a variable, a variable before the file, the file before the default. verdict config explain prints each value and where it is from.
 
---report-only          VERDICT_REPORT_ONLY      report_only
-log verify --full      VERDICT_LOG_VERIFY_FULL  commands.log.verify.full
+--report-only            VERDICT_REPORT_ONLY            report_only
+log verify --signatures  VERDICT_LOG_VERIFY_SIGNATURES  commands.log.verify.signatures
 
 The file is $XDG_CONFIG_HOME/verdict/config.yaml, or what --config or VERDICT_CONFIG names:
 

@@ -36,6 +36,27 @@ func TestTheReferenceIsThatOfTheProgram(t *testing.T) {
 	}
 }
 
+// Whoever copies a variable or key from the page about them must not find that it is none.
+func TestTheSettingsThatHelpShowsExist(t *testing.T) {
+	all := allSettings(wholeRoot())
+	at := slices.IndexFunc(topics, func(x topic) bool { return x.name == "configuration" })
+	n := 0
+	for line := range strings.SplitSeq(topics[at].text, "\n") {
+		words := strings.Fields(line)
+		if len(words) < 3 || !strings.HasPrefix(words[len(words)-3], "--") || !strings.HasPrefix(words[len(words)-2], "VERDICT_") {
+			continue
+		}
+		n++
+		flag, env, key := words[len(words)-3], words[len(words)-2], words[len(words)-1]
+		if !slices.ContainsFunc(all, func(s setting) bool { return "--"+s.flag.Name == flag && s.env == env && s.key == key }) {
+			t.Errorf("there is no setting %q", line)
+		}
+	}
+	if n < 2 {
+		t.Errorf("only %d settings were found on the page", n)
+	}
+}
+
 // The file that help shows is one that counts: whoever copies it and fills in his own
 // find must not be told that it cannot be read.
 func TestTheFileOfFalsePositivesThatHelpShowsIsRead(t *testing.T) {

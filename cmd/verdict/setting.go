@@ -18,7 +18,7 @@ import (
 type setting struct {
 	flag    *pflag.Flag
 	env     string // VERDICT_REPORT_ONLY
-	key     string // report_only, commands.log.verify.full
+	key     string // report_only, commands.log.verify.signatures
 	command string // empty for a shared one
 	source  string // where the value is from; empty until resolved
 }
