@@ -20,6 +20,10 @@ var unread = map[string]string{
 func (e *elsewhere) wants(p string) bool { return e.tool(p) != "" && !within(p, "node_modules") }
 
 func (e *elsewhere) tool(p string) string {
+	switch path.Base(p) {
+	case "environment.yml", "environment.yaml":
+		return "Conda"
+	}
 	switch path.Ext(p) {
 	case ".csproj", ".fsproj", ".vbproj":
 		return "NuGet"
@@ -28,7 +32,10 @@ func (e *elsewhere) tool(p string) string {
 }
 
 func (e *elsewhere) add(p string, content []byte) error {
-	if strings.HasSuffix(path.Ext(p), "proj") && !strings.Contains(string(content), "PackageReference") {
+	switch {
+	case strings.HasSuffix(path.Ext(p), "proj") && !strings.Contains(string(content), "PackageReference"):
+		return nil
+	case e.tool(p) == "Conda" && !strings.Contains("\n"+string(content), "\ndependencies:"): // others call their files so, too
 		return nil
 	}
 	e.open = append(e.open, open(p, "components of %s are not read by this version: attest an SBOM of the build instead", e.tool(p)))

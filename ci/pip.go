@@ -15,15 +15,19 @@ import (
 	"verdict"
 )
 
-// pip reads requirements files with what they include, and notices a pyproject.toml
-// without one.
+// pip reads requirements files with what they include, and notices a pyproject.toml, or
+// an older file that asks for packages, without one.
 type pip struct {
 	files     map[string]*requirements
-	manifests []string        // pyproject.toml files that ask for packages
+	manifests []string        // files that ask for packages and name no versions
 	others    map[string]bool // folders with a lockfile of another tool
 }
 
 var pipOthers = []string{"poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock"}
+
+// pipAsks are the older files and the word in them by which they ask for packages. A
+// setup.py is a program, so it is not read further.
+var pipAsks = map[string]string{"setup.py": "install_requires", "setup.cfg": "install_requires", "requirements.in": "", "Pipfile": "[packages]"}
 
 // requirementsName is what requirements files are called by convention. A file that one
 // of them includes has to have such a name too, or the check says that it does not.
@@ -32,8 +36,10 @@ var requirementsName = regexp.MustCompile(`(?i)^(?:.*[-_.])?(?:requirements?|con
 func (x *pip) wants(p string) bool {
 	base := path.Base(p)
 	return requirementsName.MatchString(base) || path.Base(path.Dir(p)) == "requirements" && path.Ext(base) == ".txt" ||
-		base == "pyproject.toml" || slices.Contains(pipOthers, base)
+		base == "pyproject.toml" || pipAsked(base) || slices.Contains(pipOthers, base)
 }
+
+func pipAsked(base string) bool { _, is := pipAsks[base]; return is }
 
 func (x *pip) add(p string, content []byte) error {
 	if x.files == nil {
@@ -46,6 +52,11 @@ func (x *pip) add(p string, content []byte) error {
 			x.manifests = append(x.manifests, p)
 		}
 		return err
+	case pipAsked(base):
+		if bytes.Contains(content, []byte(pipAsks[base])) {
+			x.manifests = append(x.manifests, p)
+		}
+		return nil
 	case slices.Contains(pipOthers, base):
 		x.others[path.Dir(p)] = true
 		return nil
@@ -212,7 +223,11 @@ func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
 	for _, p := range x.manifests {
 		dir := path.Dir(p)
 		if !folders[dir] && !folders[path.Join(dir, "requirements")] {
-			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: pip-compile pyproject.toml -o requirements.txt"))
+			with := "pip-compile " + path.Base(p) + " -o requirements.txt"
+			if path.Base(p) == "Pipfile" {
+				with = "pipenv lock, then pipenv requirements > requirements.txt"
+			}
+			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: %s", with))
 		}
 	}
 	return found, gaps

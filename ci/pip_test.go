@@ -96,12 +96,20 @@ func TestPyprojectNeedsAFileWithVersions(t *testing.T) {
 		files map[string]string
 		told  string
 	}{
-		"none":                        {map[string]string{"p/pyproject.toml": project}, "pip-compile"},
-		"requirements beside it":      {map[string]string{"p/pyproject.toml": project, "p/requirements.txt": "a==1\n"}, ""},
-		"a lockfile that is not read": {map[string]string{"p/pyproject.toml": project, "p/uv.lock": ""}, "export it as requirements.txt"},
-		"only settings of tools":      {map[string]string{"p/pyproject.toml": "[tool.black]\nline-length = 100\n[tool.poetry.dependencies]\npython = \"^3\"\n"}, ""},
-		"poetry":                      {map[string]string{"p/pyproject.toml": "[tool.poetry.dependencies]\npython = \"^3\"\na = \"1\"\n"}, "pip-compile"},
-		"cut short":                   {map[string]string{"p/pyproject.toml": "[project"}, "cannot be read"},
+		"none":                         {map[string]string{"p/pyproject.toml": project}, "pip-compile"},
+		"requirements beside it":       {map[string]string{"p/pyproject.toml": project, "p/requirements.txt": "a==1\n"}, ""},
+		"a lockfile that is not read":  {map[string]string{"p/pyproject.toml": project, "p/uv.lock": ""}, "export it as requirements.txt"},
+		"only settings of tools":       {map[string]string{"p/pyproject.toml": "[tool.black]\nline-length = 100\n[tool.poetry.dependencies]\npython = \"^3\"\n"}, ""},
+		"poetry":                       {map[string]string{"p/pyproject.toml": "[tool.poetry.dependencies]\npython = \"^3\"\na = \"1\"\n"}, "pip-compile"},
+		"cut short":                    {map[string]string{"p/pyproject.toml": "[project"}, "cannot be read"},
+		"a setup.py that asks":         {map[string]string{"p/setup.py": "setup(name='x', install_requires=['a>1'])\n"}, "pip-compile setup.py"},
+		"one with versions beside it":  {map[string]string{"p/setup.py": "setup(install_requires=['a>1'])\n", "p/requirements.txt": "a==1\n"}, ""},
+		"a setup.py that asks not":     {map[string]string{"p/setup.py": "setup(name='x')\n"}, ""},
+		"a setup.cfg that asks":        {map[string]string{"p/setup.cfg": "[options]\ninstall_requires =\n  a>1\n"}, "pip-compile setup.cfg"},
+		"what pip-compile starts from": {map[string]string{"p/requirements.in": "a>1\n"}, "pip-compile requirements.in"},
+		"a Pipfile without its lock":   {map[string]string{"p/Pipfile": "[packages]\na = \"*\"\n"}, "pipenv lock"},
+		"conda":                        {map[string]string{"p/environment.yml": "channels: [x]\ndependencies: [a=1]\n"}, "components of Conda are not read"},
+		"another environment.yml":      {map[string]string{"p/environment.yml": "name: prod\n"}, ""},
 	} {
 		_, _, gaps := inventoryOf(t, c.files)
 		if c.told != "" {
@@ -116,7 +124,7 @@ func TestNamesOfRequirementsFiles(t *testing.T) {
 	x := &pip{}
 	for p, want := range map[string]bool{
 		"requirements.txt": true, "requirements-dev.txt": true, "dev-requirements.txt": true, "requirements.lock.txt": true, "a/requirements/prod.txt": true, "constraints.txt": true,
-		"Requirements.txt": true, "notes.txt": false, "requirements.in": false, "requirements.txt.bak": false, "myrequirements.md": false,
+		"Requirements.txt": true, "notes.txt": false, "requirements.in": true, "requirements.txt.bak": false, "myrequirements.md": false,
 	} {
 		if got := x.wants(p); got != want {
 			t.Errorf("%s wanted: %v", p, got)
