@@ -67,15 +67,15 @@ func cargoAsks(content []byte) (int, error) {
 
 // crate is one package of a lockfile. Without a source it is a project of this tree.
 type crate struct {
-	name, version, source string
-	needs                 []string
+	name, version, source, checksum string
+	needs                           []string
 }
 
 // crateOf takes the members by their exact names: a decoder that ignores case could be
 // shown one version while cargo takes another.
 func crateOf(table map[string]any) crate {
 	word := func(key string) string { s, _ := table[key].(string); return s }
-	k := crate{name: word("name"), version: word("version"), source: word("source")}
+	k := crate{name: word("name"), version: word("version"), source: word("source"), checksum: word("checksum")}
 	list, _ := table["dependencies"].([]any)
 	for _, x := range list {
 		if s, ok := x.(string); ok {
@@ -83,6 +83,23 @@ func crateOf(table map[string]any) crate {
 		}
 	}
 	return k
+}
+
+// hashes are those of the crate's file. In the first form of the file they stand together
+// in a table of their own.
+func (k crate) hashes(older map[string]any) []Hash {
+	sum := k.checksum
+	if sum == "" {
+		sum, _ = older["checksum "+k.name+" "+k.version+" ("+k.source+")"].(string)
+	}
+	return hashOfHex("sha256", sum)
+}
+
+// from is the registry or repository; the word before the plus sign says how an index is
+// read.
+func (k crate) from() string {
+	address := strings.TrimPrefix(strings.TrimPrefix(k.source, "registry+"), "sparse+")
+	return origin(ecosystemCargo, address)
 }
 
 func parseCargoLock(p string, content []byte) ([]Dependency, error) {
@@ -108,7 +125,16 @@ func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 		k.source = ""
 		all, lines = append(all, k), append(lines, 0)
 	}
-	ways, direct := cargoGraph(all).paths()
+	labels := make([]string, len(all))
+	for i, k := range all {
+		if k.source != "" {
+			labels[i] = k.name + "@" + k.version
+		}
+	}
+	older, _ := f["metadata"].(map[string]any)
+	g := cargoGraph(all)
+	needs := g.brings(labels)
+	ways, direct := g.paths()
 	var found []Dependency
 	for i, k := range all {
 		if k.name == "" || k.version == "" {
@@ -119,6 +145,7 @@ func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 		}
 		found = append(found, Dependency{
 			Component: verdict.Component{Ecosystem: ecosystemCargo, Name: k.name, Version: k.version}, Source: p, Line: lines[i], Direct: direct[i], Path: ways[i],
+			Needs: needs[i], Hashes: k.hashes(older), From: k.from(),
 		})
 	}
 	return found, nil

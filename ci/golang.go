@@ -13,19 +13,25 @@ import (
 )
 
 // goModules reads go.mod files. Since Go 1.17 one lists every module that takes part in
-// a build, so go.sum, which lists more, is not needed.
+// a build; go.sum, which lists more, gives the digests of those. Which module brings in
+// which, neither of them tells.
 type goModules struct {
 	found []Dependency
 	open  []verdict.NotChecked
+	sums  map[string]map[string]string // go.sum → "module version" → digest
 }
 
 func (g *goModules) wants(p string) bool {
-	return (path.Base(p) == "go.mod" || path.Base(p) == "go.work") && !within(p, "vendor")
+	base := path.Base(p)
+	return (base == "go.mod" || base == "go.sum" || base == "go.work") && !within(p, "vendor")
 }
 
 func (g *goModules) add(p string, content []byte) error {
-	if path.Base(p) == "go.work" {
+	switch path.Base(p) {
+	case "go.work":
 		return g.addWork(p, content)
+	case "go.sum":
+		return g.addSums(p, content)
 	}
 	f, err := modfile.Parse("go.mod", content, nil)
 	if err != nil {
@@ -100,7 +106,7 @@ func (g *goModules) standardLibrary(p string, f *modfile.File, project string) {
 	}
 	g.found = append(g.found, Dependency{
 		Component: verdict.Component{Ecosystem: ecosystemGo, Name: "stdlib", Version: release},
-		Source:    p, Line: int64(line), Direct: true, Path: []string{project, "stdlib"},
+		Source:    p, Line: int64(line), Direct: true, Path: []string{project, "stdlib"}, Needs: []string{},
 	})
 }
 
@@ -116,4 +122,38 @@ func (g *goModules) addWork(p string, content []byte) error {
 	return nil
 }
 
-func (g *goModules) finish() ([]Dependency, []verdict.NotChecked) { return g.found, g.open }
+// addSums reads a go.sum: module, version, digest. The digest of a module's go.mod alone
+// stands in lines of its own.
+func (g *goModules) addSums(p string, content []byte) error {
+	sums, n := map[string]string{}, 0
+	for line := range strings.Lines(string(content)) {
+		n++
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) != 3 || !strings.Contains(f[2], ":") {
+			return fmt.Errorf("line %d is no module, version and digest", n)
+		}
+		if len(sums) > maxComponents {
+			return fmt.Errorf("it names more than %d modules", maxComponents)
+		}
+		if goSum.MatchString(f[2]) && !strings.HasSuffix(f[1], "/go.mod") {
+			sums[f[0]+" "+f[1]] = f[2]
+		}
+	}
+	if g.sums == nil {
+		g.sums = map[string]map[string]string{}
+	}
+	g.sums[p] = sums
+	return nil
+}
+
+var goSum = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
+
+func (g *goModules) finish() ([]Dependency, []verdict.NotChecked) {
+	for i, d := range g.found {
+		g.found[i].Sum = g.sums[beside(d.Source, "go.sum")][d.Name+" "+d.Version]
+	}
+	return g.found, g.open
+}

@@ -116,6 +116,12 @@ func (j *jsonText) flag() (bool, error) {
 	return yes, j.skip()
 }
 
+// integrity takes a string with the digests of what is downloaded.
+func (j *jsonText) integrity() ([]Hash, error) {
+	s, err := j.string()
+	return integrity(s), err
+}
+
 func (j *jsonText) str() (string, error) {
 	if err := j.take('"'); err != nil {
 		return "", err

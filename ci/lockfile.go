@@ -31,8 +31,12 @@ type Dependency struct {
 	// Needs are the components of the same file that this one brings in, each as
 	// name@version. nil: the file does not tell; empty: it brings in nothing.
 	Needs []string
-	// Hashes are those of what is downloaded for it.
+	// Hashes are those of what is downloaded for it. Several of one algorithm are those of
+	// several files, of which one is taken.
 	Hashes []Hash
+	// Sum is Go's digest of a module as go.sum has it, "h1:…". It covers a listing of the
+	// module's files, so it is no hash of anything that is downloaded.
+	Sum string
 	// License is an SPDX expression, or what the file says instead of one.
 	License string
 	// From is where it is downloaded from, without credentials; empty for the ecosystem's
@@ -138,6 +142,23 @@ func (g *graph) way(from []int, n int) []string {
 	}
 	slices.Reverse(way)
 	return way
+}
+
+// brings gives for each node what it needs, by the labels of the nodes, sorted. A node
+// with an empty label is no component, and is left out.
+func (g *graph) brings(labels []string) [][]string {
+	all := make([][]string, len(g.needs))
+	for i, needs := range g.needs {
+		list := make([]string, 0, len(needs))
+		for _, n := range needs {
+			if labels[n] != "" && n != i {
+				list = append(list, labels[n])
+			}
+		}
+		slices.Sort(list)
+		all[i] = slices.Compact(list)
+	}
+	return all
 }
 
 // sortDependencies puts them in the order of files and lines.

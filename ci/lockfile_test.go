@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -219,14 +220,19 @@ func FuzzLockfiles(f *testing.F) {
 	f.Add(uint8(4), []byte(pomChild))
 	f.Add(uint8(5), []byte(`{"dependencies":{"a":"1"}}`))
 	f.Add(uint8(6), []byte("[dependencies]\na = \"1\"\n"))
+	f.Add(uint8(9), []byte("example.com/a v1.0.0 h1:AAAA=\n"))
+	f.Add(uint8(1), []byte(`{"packages":{"node_modules/a":{"version":"1.0.0","resolved":"https://a@b//c:d@e?f#g","integrity":"sha512-AAAA"}}}`))
 	f.Add(uint8(7), []byte("[project]\ndependencies = [\"a\"]\n"))
-	files := []string{"go.mod", "package-lock.json", "requirements.txt", "Cargo.lock", "pom.xml", "package.json", "Cargo.toml", "pyproject.toml", "go.work"}
+	files := []string{"go.mod", "package-lock.json", "requirements.txt", "Cargo.lock", "pom.xml", "package.json", "Cargo.toml", "pyproject.toml", "go.work", "go.sum"}
 	f.Fuzz(func(t *testing.T, which uint8, content []byte) {
 		v := NewVulnerabilities(nil, "")
 		v.Read(t.Context(), File{Path: files[int(which)%len(files)]}, content)
 		for _, d := range v.Dependencies() {
 			if d.Name == "" || d.Version == "" || d.PURL == "" || d.Line < 0 || len(d.Path) > maxPathLength {
 				t.Errorf("a component without a name: %+v", d)
+			}
+			if u, err := url.Parse(d.From); err != nil || u.User != nil || u.RawQuery != "" {
+				t.Errorf("an address that may hold a credential: %q", d.From)
 			}
 		}
 	})

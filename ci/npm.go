@@ -63,6 +63,9 @@ type npmPackage struct {
 	line    int64
 	dev     bool
 	asks    []string // names of what it needs
+	from    string   // see Dependency.From
+	license string
+	hashes  []Hash
 }
 
 // npmLock is one lockfile.
@@ -153,6 +156,11 @@ func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error 
 				}
 			case key == "resolved":
 				resolved, err = j.string()
+				p.from = origin(ecosystemNPM, resolved)
+			case key == "integrity":
+				p.hashes, err = j.integrity()
+			case key == "license":
+				p.license, err = j.string()
 			case key == "link":
 				link, err = j.flag()
 			case key == "dev" || key == "devOptional":
@@ -197,6 +205,12 @@ func readNested(j *jsonText, above string, out *[]npmPackage) error {
 				p.version, err = j.string()
 			case "dev":
 				p.dev, err = j.flag()
+			case "resolved":
+				var resolved string
+				resolved, err = j.string()
+				p.from = origin(ecosystemNPM, resolved)
+			case "integrity":
+				p.hashes, err = j.integrity()
 			case "requires":
 				err = j.members(func(name string, _ int64) error {
 					p.asks = append(p.asks, name)
@@ -232,10 +246,19 @@ func (l *npmLock) addOlder(older []npmPackage) {
 	}
 	for _, p := range older {
 		if !known[[2]string{p.name, p.version}] && !strings.HasPrefix(p.version, "file:") {
-			p.place += "#dependencies" // it takes no part in finding ways
+			p.place += noPlace // it takes no part in finding ways
 			l.packages = append(l.packages, p)
 		}
 	}
+}
+
+// noPlace ends the place of what only the first form names: what it needs cannot be found
+// from there.
+const noPlace = "#dependencies"
+
+// project reports whether a place stands for a project of this tree.
+func (p npmPackage) project() bool {
+	return p.target != "" || !strings.Contains("/"+p.place, "/node_modules/")
 }
 
 // registryVersion reports whether a version is one, and no address.
@@ -270,16 +293,27 @@ func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecke
 	if l.old && len(l.packages) > 0 {
 		l.packages = append(l.packages, npmPackage{asks: asks})
 	}
-	ways, direct := l.graph().paths()
+	g, labels := l.graph(), make([]string, len(l.packages))
+	for i, p := range l.packages {
+		if !p.project() && registryVersion(p.version) {
+			labels[i] = p.name + "@" + p.version
+		}
+	}
+	needs := g.brings(labels)
+	ways, direct := g.paths()
 	var found []Dependency
 	var gaps []verdict.NotChecked
 	for i, p := range l.packages {
+		if strings.HasSuffix(p.place, noPlace) {
+			needs[i] = nil
+		}
 		switch {
-		case p.target != "" || !strings.Contains("/"+p.place, "/node_modules/"): // a project of this tree
+		case p.project():
 		case registryVersion(p.version):
 			found = append(found, Dependency{
 				Component: verdict.Component{Ecosystem: ecosystemNPM, Name: p.name, Version: p.version},
 				Source:    l.source, Line: p.line, Direct: direct[i], Path: ways[i], Development: p.dev,
+				Needs: needs[i], Hashes: p.hashes, License: p.license, From: p.from,
 			})
 		case strings.HasPrefix(p.version, "file:") || strings.HasPrefix(p.version, "link:"):
 			gaps = append(gaps, aside(l.source, "%s is a folder or file of this tree, not a release", shown(p.name)))

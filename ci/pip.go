@@ -96,12 +96,14 @@ type requirements struct {
 	limits   []string // of -c
 	gaps     []string // lines that are no release of a registry
 	broken   []string // lines that cannot be read
+	indexes  []string // where packages are looked for, if not on PyPI
 }
 
 type requirement struct {
 	name, version string // version is empty without a pin
 	spec          string // as written
 	line          int64
+	hashes        []Hash
 }
 
 // PEP 508: a name, extras, then a specifier or an address. PEP 440 names the versions.
@@ -111,6 +113,7 @@ var (
 	specifier       = regexp.MustCompile(`^(?:[<>=!~]=?=?\s*[A-Za-z0-9.*!+_-]+\s*,?\s*)*$`)
 	comment         = regexp.MustCompile(`(?:^|\s)#.*$`)
 	option          = regexp.MustCompile(`\s--?[A-Za-z][\w-]*(?:[ =].*)?$`)
+	hashOption      = regexp.MustCompile(`\s--hash[= ]\s*([A-Za-z0-9]+):([0-9A-Fa-f]+)`)
 	nameSeparators  = regexp.MustCompile(`[-_.]+`)
 )
 
@@ -152,6 +155,10 @@ func (f *requirements) read(line string, n int64) {
 		f.option(line)
 		return
 	}
+	var hashes []Hash
+	for _, m := range hashOption.FindAllStringSubmatch(line, -1) {
+		hashes = append(hashes, hashOfHex(m[1], m[2])...)
+	}
 	line = strings.TrimSpace(option.ReplaceAllString(line, "")) // --hash and the like
 	asked, _, _ := strings.Cut(line, ";")
 	m := requirementForm.FindStringSubmatch(strings.TrimSpace(asked))
@@ -164,7 +171,7 @@ func (f *requirements) read(line string, n int64) {
 		return
 	}
 	spec := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(m[2]), "("), ")")
-	r := requirement{name: strings.ToLower(nameSeparators.ReplaceAllString(m[1], "-")), spec: spec, line: n}
+	r := requirement{name: strings.ToLower(nameSeparators.ReplaceAllString(m[1], "-")), spec: spec, line: n, hashes: hashes}
 	switch pin := pinned.FindStringSubmatch(spec); {
 	case strings.HasPrefix(spec, "@"):
 		f.gaps = append(f.gaps, line)
@@ -197,6 +204,8 @@ func (f *requirements) option(line string) {
 		f.includes = append(f.includes, value)
 	case name == "--constraint" || short("-c"):
 		f.limits = append(f.limits, value)
+	case name == "--index-url" || name == "--extra-index-url" || short("-i"):
+		f.indexes = append(f.indexes, value)
 	case name == "--editable" || short("-e"):
 		if value != "." {
 			f.gaps = append(f.gaps, line)
@@ -252,6 +261,7 @@ func (x *pip) resolve(p string, f *requirements) (found []Dependency, gaps []ver
 		}
 		found = append(found, Dependency{
 			Component: verdict.Component{Ecosystem: ecosystemPyPI, Name: r.name, Version: r.version}, Source: p, Line: r.line, Direct: true, Path: []string{},
+			Hashes: r.hashes, From: f.index(),
 		})
 	}
 	for _, line := range f.broken {
@@ -264,6 +274,14 @@ func (x *pip) resolve(p string, f *requirements) (found []Dependency, gaps []ver
 		gaps = append(gaps, aside(p, "what its packages bring in is judged as far as it is listed too: pip freeze lists all of it"))
 	}
 	return found, gaps
+}
+
+// index is where the packages of a file come from, where it names one place alone.
+func (f *requirements) index() string {
+	if len(f.indexes) != 1 {
+		return ""
+	}
+	return origin(ecosystemPyPI, f.indexes[0])
 }
 
 // limits gives the versions that the constraint files of f pin.
