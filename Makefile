@@ -42,6 +42,7 @@ FUZZ = \
 	./policy:FuzzParseInput \
 	./policy:FuzzResult \
 	./report:FuzzNeutral \
+	./sbom:FuzzLicence \
 	./sbom:FuzzParsePURL
 
 .PHONY: help build demo test test-long parts lint bench fuzz test-peers clean
