@@ -318,7 +318,7 @@ func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecke
 		case strings.HasPrefix(p.version, "file:") || strings.HasPrefix(p.version, "link:"):
 			gaps = append(gaps, aside(l.source, "%s is a folder or file of this tree, not a release", shown(p.name)))
 		default:
-			gaps = append(gaps, aside(l.source, "%s comes from an address (%s), not from a registry: no advisory can name its version", shown(p.name), shown(cut(p.version, 80))))
+			gaps = append(gaps, aside(l.source, "%s comes from an address (%s), not from a registry: no advisory can name its version", shown(p.name), shown(cut(withoutCredentials(p.version), 80))))
 		}
 	}
 	return found, gaps

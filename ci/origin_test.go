@@ -134,6 +134,11 @@ func TestMavenDoesNotTellWhatADependencyNeeds(t *testing.T) {
 }
 
 func TestAddressesCarryNoCredentials(t *testing.T) {
+	long := "https://" + strings.Repeat("user", 40) + ":s3cret@example.com/"
+	sameFacts(t, map[string]string{
+		"requirements.txt":  long + "a.whl\na @ https://example.com/a.whl?sig=s3cret#sha256=x\n",
+		"package-lock.json": `{"lockfileVersion":1,"dependencies":{"a":{"version":"` + long + `a.tgz?token=s3cret"},"b":{"version":"git+https://s3cret@example.com/b.git"}}}`,
+	})
 	for in, want := range map[string]string{
 		"https://user:s3cret@example.com/a":                     "https://example.com/a",
 		"https://s3cret@example.com/a?sig=s3cret#x":             "https://example.com/a",

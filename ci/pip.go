@@ -268,9 +268,10 @@ func (x *pip) resolve(p string, f *requirements) (found []Dependency, gaps []ver
 		gaps = append(gaps, open(p, "a line cannot be read: %s", shown(cut(line, 80))))
 	}
 	for _, line := range f.gaps {
-		gaps = append(gaps, aside(p, "%s is an address or folder, not a release of a registry: no advisory can name its version", shown(withoutCredentials(cut(line, 120)))))
+		gaps = append(gaps, aside(p, "%s is an address or folder, not a release of a registry: no advisory can name its version", shown(cut(withoutCredentials(line), 120))))
 	}
-	if len(found) > 0 {
+	// With a hash for one, pip demands that all are listed with theirs.
+	if slices.ContainsFunc(found, func(d Dependency) bool { return len(d.Hashes) == 0 }) {
 		gaps = append(gaps, aside(p, "what its packages bring in is judged as far as it is listed too: pip freeze lists all of it"))
 	}
 	return found, gaps
@@ -300,7 +301,13 @@ func (x *pip) limits(p string, f *requirements, gaps *[]verdict.NotChecked) map[
 	return pins
 }
 
-var userinfo = regexp.MustCompile(`//[^/\s@]*@`)
+var (
+	userinfo = regexp.MustCompile(`//[^/\s@]*@`)
+	query    = regexp.MustCompile(`(//[^\s?#]*)\?[^\s#]*`)
+)
 
-// withoutCredentials takes user and password out of an address.
-func withoutCredentials(s string) string { return userinfo.ReplaceAllString(s, "//") }
+// withoutCredentials takes user, password and query out of the addresses of a text, which
+// must be whole: of one that was cut, the sign behind a password may be gone.
+func withoutCredentials(s string) string {
+	return query.ReplaceAllString(userinfo.ReplaceAllString(s, "//"), "$1")
+}

@@ -10,6 +10,7 @@ import (
 
 	"verdict"
 	"verdict/git"
+	"verdict/sbom"
 )
 
 // Options say what to run on.
@@ -49,8 +50,10 @@ type Result struct {
 	Manifest *Manifest
 	// Reports are those of the secrets and of the vulnerabilities check, in this order.
 	Reports []verdict.Report
-	// Dependencies are the components that the tree names, for a bill of materials.
+	// Dependencies are the components that the tree names, and Bill is the bill of
+	// materials that lists them.
 	Dependencies []Dependency
+	Bill         sbom.Document
 }
 
 // Run walks the tree at Path once and runs every check of the layer on it.
@@ -115,7 +118,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	return &Result{
-		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(), Reports: reports,
+		Standing: s, Repo: repo, Manifest: m, Dependencies: vulnerabilities.Dependencies(), Reports: reports, Bill: o.bill(vulnerabilities, m, s),
 	}, nil
 }
 

@@ -153,9 +153,8 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 	r := verdict.Report{
 		Check: VulnerabilitiesCheck, Tool: verdict.Tool{Name: "verdict", Version: v.version},
 		Scope:      verdict.Scope{Path: scope, Files: v.inputs, Bytes: v.bytes, Inputs: v.inputs},
-		NotChecked: append(m.notChecked(v, false), v.failed...), Hits: []verdict.Hit{},
+		NotChecked: v.left(m), Hits: []verdict.Hit{},
 	}
-	r.NotChecked = append(r.NotChecked, v.gaps...)
 	places := byPURL(v.found)
 	unseen := slices.ContainsFunc(r.NotChecked, func(n verdict.NotChecked) bool { return n.Path != "" })
 	r.Scope.Components = int64(len(places))

@@ -125,6 +125,9 @@ func (d *Document) cdxMetadata() cdxMetadata {
 	if d.uncommitted() {
 		m.Properties = append(m.Properties, cdxProperty{"verdict:uncommitted", "true"})
 	}
+	for _, path := range d.Paths {
+		m.Properties = append(m.Properties, cdxProperty{"verdict:path", path})
+	}
 	m.Properties = append(m.Properties, cdxProperty{"verdict:inventory", string(d.inventory())})
 	for _, gap := range d.told() {
 		m.Properties = append(m.Properties, cdxProperty{"verdict:open", gap})

@@ -18,7 +18,10 @@ type Document struct {
 	// Name is what people call the subject: a service or a repository. Empty takes the
 	// subject's own.
 	Name string
-	Tool verdict.Tool // that gathered the components
+	// Paths are the part of the subject that was looked at: a service's of a repository,
+	// for example. Empty: all of it.
+	Paths []string
+	Tool  verdict.Tool // that gathered the components
 	// At is when they were gathered. The zero time leaves it out where the format allows
 	// that: without it the same tree gives the same bytes at any time.
 	At time.Time
@@ -93,12 +96,12 @@ func (d *Document) ref() string { return cmp.Or(string(d.Subject.Digest), "subje
 
 func (d *Document) inventory() Completeness { return cmp.Or(d.Inventory, Unknown) }
 
-// uuid names the document: the same for the same subject under the same name by the same
-// tool, which gives the same components. Its version, 8, is that of identifiers whose
+// uuid names the document: the same for the same part of a subject under the same name by
+// the same tool, which gives the same components. Its version, 8, is that of identifiers whose
 // maker chose the bits (RFC 9562, 5.8).
 func (d *Document) uuid() string {
 	h := sha256.New()
-	for _, part := range []string{"verdict bill of materials", string(d.Subject.Digest), d.name(), d.Tool.Name, d.Tool.Version} {
+	for _, part := range append([]string{"verdict bill of materials", string(d.Subject.Digest), d.name(), d.Tool.Name, d.Tool.Version}, d.Paths...) {
 		fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	b := h.Sum(nil)[:16]

@@ -113,6 +113,7 @@ func TestSerialNumbersFollowTheSubject(t *testing.T) {
 	for what, change := range map[string]func(*Document){
 		"this one": func(*Document) {}, "a commit": func(d *Document) { d.Subject.Digest = verdict.NewDigest("gitCommit", strings.Repeat("1", 40)) },
 		"a name": func(d *Document) { d.Name = "other" }, "a tool": func(d *Document) { d.Tool.Version = "2" },
+		"a part": func(d *Document) { d.Paths = []string{"web"} },
 	} {
 		d := sample(t)
 		change(d)

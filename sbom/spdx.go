@@ -104,6 +104,9 @@ func (d *Document) spdxComment() string {
 	if d.uncommitted() {
 		text = "This is an uncommitted tree. " + text
 	}
+	if len(d.Paths) > 0 {
+		text = "Of " + strings.Join(d.Paths, ", ") + " alone. " + text
+	}
 	if gaps := d.told(); len(gaps) > 0 {
 		text += " Open: " + strings.Join(gaps, "; ")
 	}
