@@ -34,7 +34,9 @@ func WriteFailure(w io.Writer, format string, f Failure, s Style) error {
 	switch format {
 	case "text":
 		return writeText(w, failureText(f, s))
-	case "json":
+	case "json", "cyclonedx", "spdx":
+		// No reader of bills of materials takes this for one: an empty list would look like
+		// a tree without components.
 		return writeJSON(w, failureDocument{"verdict.error/v1", f.Code, f.What, f.Remedy, f.See, f.Exit})
 	case "sarif":
 		return writeJSON(w, sarifFailure(f))

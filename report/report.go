@@ -12,12 +12,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"verdict"
+	"verdict/sbom"
 )
 
 // Run is what one command found out: its decisions and what they rest on.
@@ -31,6 +33,8 @@ type Run struct {
 	NotBuilt []string
 	// ReportOnly says that the process ends with 0 although the answer is 3 or 5.
 	ReportOnly bool
+	// Bill lists the components that were found; nil where nobody looked for them.
+	Bill *sbom.Document
 	// Notes are further facts that a reader must not miss: which map judged, what was
 	// not recorded.
 	Notes []string
@@ -88,7 +92,7 @@ func (r Run) complete() bool {
 	return len(r.Decisions) > 0
 }
 
-// Write renders a run in one of Formats.
+// Write renders a run in one of Formats or BillFormats.
 func Write(w io.Writer, format string, r Run) error {
 	switch format {
 	case "text":
@@ -103,17 +107,19 @@ func Write(w io.Writer, format string, r Run) error {
 		return writeText(w, markdown(r, MarkdownLimit))
 	case "codequality":
 		return writeJSON(w, codeQuality(r))
+	case "cyclonedx", "spdx":
+		return writeBill(w, format, r)
 	}
 	return unknownFormat(format)
 }
 
-// Formats lists what Write can write.
+// Formats lists what Write can write of any run.
 var Formats = []string{"text", "json", "sarif", "junit", "markdown", "codequality"}
 
 func unknownFormat(format string) error {
 	return &verdict.Error{
 		Code: verdict.CodeUsage, What: fmt.Sprintf("there is no format %q", format),
-		Remedy: "choose one of " + strings.Join(Formats, ", "),
+		Remedy: "choose one of " + strings.Join(slices.Concat(Formats, BillFormats), ", "),
 	}
 }
 
