@@ -36,8 +36,8 @@ func ciCommand() command {
 			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api",
-		args:    atMost(1), formats: report.Formats, judges: true,
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
+		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
@@ -85,7 +85,9 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := w.recordChecks(ctx, checked, started, judged.Map, service); err != nil {
+	checked.Bill.Name = service
+	unrecorded, err := w.recordChecks(ctx, checked, started, judged.Map, service)
+	if err != nil {
 		return err
 	}
 	run, err := w.decideAll(ctx, verdict.LayerCI, judged, decide.Request{
@@ -95,7 +97,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
-	run.Notes = append(run.Notes, uncommitted(checked)...)
+	run.Bill, run.Notes = &checked.Bill, append(append(run.Notes, uncommitted(checked)...), unrecorded...)
 	return a.conclude(run)
 }
 
@@ -238,27 +240,39 @@ func (w *workspace) advisories() (*advisory.Index, error) {
 	return index, err
 }
 
-// recordChecks signs each report as evidence about the subject, and records them
-// together.
-func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time.Time, m *decisionmap.Map, service string) error {
+// recordChecks signs each report, and the bill of materials, as evidence about the
+// subject, and records them together. It gives notes on what was not recorded.
+func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time.Time, m *decisionmap.Map, service string) (notes []string, err error) {
+	c := verdict.Context{
+		Service: service, Team: m.Services[service].Team, Run: pipelineRun(w.app.env), Actor: w.actor(), At: w.now(), Retention: "change",
+	}
+	bill, note, err := w.bill(ctx, r, c)
+	if err != nil {
+		return nil, err
+	}
 	var bundles []*evidence.Bundle
 	for _, x := range r.Reports {
-		s, err := evidence.NewCheck(x, []verdict.Subject{r.Subject}, started, w.now(), verdict.Context{
-			Service: service, Team: m.Services[service].Team, Point: "ci." + x.Check, Run: pipelineRun(w.app.env), Actor: w.actor(), At: w.now(), Retention: "change",
-		}, w.app.rand)
+		c.Point = "ci." + x.Check
+		s, err := evidence.NewCheck(x, []verdict.Subject{r.Subject}, started, w.now(), c, w.app.rand)
 		if err != nil {
-			return fmt.Errorf("state the check %s: %w", x.Check, err)
+			return nil, fmt.Errorf("state the check %s: %w", x.Check, err)
 		}
 		b, err := evidence.Sign(ctx, s, w.signer)
 		if err != nil {
-			return fmt.Errorf("sign the check %s: %w", x.Check, err)
+			return nil, fmt.Errorf("sign the check %s: %w", x.Check, err)
 		}
 		bundles = append(bundles, b)
 	}
-	if _, err := w.ledger.AppendAll(ctx, bundles); err != nil {
-		return fmt.Errorf("record what was checked: %w", err)
+	if bill != nil {
+		bundles = append(bundles, bill)
 	}
-	return nil
+	if note != "" {
+		notes = []string{note}
+	}
+	if _, err := w.ledger.AppendAll(ctx, bundles); err != nil {
+		return nil, fmt.Errorf("record what was checked: %w", err)
+	}
+	return notes, nil
 }
 
 // decideAll asks every point of a layer. Points without rules are told apart, and never

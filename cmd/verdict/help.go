@@ -55,6 +55,8 @@ sarif        SARIF 2.1.0, for code scanning
 junit        JUnit XML, for test reports
 markdown     for summaries and comments, at most 900 KB
 codequality  GitLab's code quality report
+cyclonedx    the bill of materials of what was checked, as CycloneDX 1.6
+spdx         the same as SPDX 2.3
 
 GitHub Actions and Azure Pipelines are recognised: the summary page, annotations for the worst ten findings and the step's outputs are written without being asked for. On GitLab add -o codequality=FILE or -o junit=FILE and name the file under artifacts: reports.
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/evidence"
@@ -193,7 +194,12 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		}
 		return nil
 	}
-	if e.Kind != verdict.KindDecision {
+	switch e.Kind {
+	case verdict.KindSBOM:
+		n.Summary = strings.Replace(n.Summary, string(e.Kind), billSummary(s), 1)
+		return nil
+	case verdict.KindDecision:
+	default:
 		return nil
 	}
 	var d verdict.Decision

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"verdict"
+	"verdict/ci"
+	"verdict/evidence"
+	"verdict/ledger"
+)
+
+// bill states the bill of materials of a commit, signed. It is recorded for every commit
+// and not only where a point needs it: who asks next year which commits locked a package
+// has the ledger alone to ask. It is written without its time, which stands in the
+// context, so that the same commit has the same bill and is recorded once. What is no
+// commit leads to no artifact: its bill is written where it is asked for, and not
+// recorded.
+//
+// It gives nil for what needs no recording, and a note for a person where that is a loss.
+func (w *workspace) bill(ctx context.Context, r *ci.Result, c verdict.Context) (b *evidence.Bundle, note string, err error) {
+	if r.Uncommitted() {
+		return nil, "", nil
+	}
+	doc := r.Bill
+	doc.At = time.Time{}
+	var text bytes.Buffer
+	if err := doc.WriteCycloneDX(&text); err != nil {
+		return nil, "", fmt.Errorf("write the bill of materials: %w", err)
+	}
+	if text.Len() > maxBill {
+		return nil, fmt.Sprintf("the bill of materials was not recorded: it has %d MiB, and a statement holds %d (-o cyclonedx=FILE writes it)", text.Len()>>20, evidence.MaxStatement>>20), nil
+	}
+	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{r.Subject}, json.RawMessage(text.Bytes()), c, w.app.rand)
+	if err != nil {
+		return nil, "", fmt.Errorf("state the bill of materials: %w", err)
+	}
+	// Looked up before it is signed: a large body would be written once more for nothing.
+	said, err := w.ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindSBOM})
+	if err != nil {
+		return nil, "", err
+	}
+	identity := s.Identity(w.signer.KeyID())
+	if slices.ContainsFunc(said, func(e ledger.Entry) bool { return e.Identity == identity }) {
+		return nil, "", nil
+	}
+	if b, err = evidence.Sign(ctx, s, w.signer); err != nil {
+		return nil, "", fmt.Errorf("sign the bill of materials: %w", err)
+	}
+	return b, "", nil
+}
+
+// maxBill leaves room for the subject and the context of a statement.
+const maxBill = evidence.MaxStatement - 64<<10
+
+// billSummary tells a bill of materials in a few words: how many components it has, and
+// whether it says that these are all.
+func billSummary(s *evidence.Statement) string {
+	var b struct {
+		Components   []struct{} `json:"components"`
+		Packages     []struct{} `json:"packages"`
+		Compositions []struct {
+			Aggregate  string   `json:"aggregate"`
+			Assemblies []string `json:"assemblies"`
+		} `json:"compositions"`
+	}
+	if s.Decode(&b) != nil {
+		return "bill of materials"
+	}
+	whole := "which does not say whether that is all"
+	for _, c := range b.Compositions {
+		switch {
+		case len(c.Assemblies) == 0:
+		case c.Aggregate == "complete":
+			whole = "complete"
+		default:
+			whole = "not complete"
+		}
+	}
+	return fmt.Sprintf("bill of materials: %d components, %s", len(b.Components)+len(b.Packages), whole)
+}
