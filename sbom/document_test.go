@@ -2,14 +2,12 @@ package sbom
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -377,88 +375,3 @@ func TestAHundredThousandComponents(t *testing.T) {
 type counter int64
 
 func (c *counter) Write(b []byte) (int, error) { *c += counter(len(b)); return len(b), nil }
-
-func TestLicences(t *testing.T) {
-	for text, want := range map[string]licence{
-		"MIT": {id: "MIT"}, "mit": {id: "MIT"}, " Apache-2.0 ": {id: "Apache-2.0"}, "GPL-2.0": {id: "GPL-2.0"},
-		"MIT OR Apache-2.0": {expression: "MIT OR Apache-2.0"}, "GPL-2.0-only WITH Classpath-exception-2.0": {expression: "GPL-2.0-only WITH Classpath-exception-2.0"},
-		"(MIT OR (Apache-2.0 AND BSD-3-Clause))": {expression: "(MIT OR (Apache-2.0 AND BSD-3-Clause))"},
-		"LicenseRef-own":                         {expression: "LicenseRef-own"},
-		"Classpath-exception-2.0":                {name: "Classpath-exception-2.0"}, // an exception is no licence, though the schema lists it
-		"SEE LICENSE IN LICENSE":                 {name: "SEE LICENSE IN LICENSE"}, "MIT OR": {name: "MIT OR"}, "UNLICENSED": {name: "UNLICENSED"}, "": {},
-		"(((": {name: "((("}, "MIT/Apache-2.0": {name: "MIT/Apache-2.0"},
-	} {
-		if got := readLicence(strings.TrimSpace(text)); got != want {
-			t.Errorf("%q is read as %+v, want %+v", text, got, want)
-		}
-	}
-	if got := (licences{}).of([]string{"", "MIT", "mit", "X"}); !slices.Equal(got, []licence{{id: "MIT"}, {name: "X"}}) {
-		t.Errorf("one licence in two spellings is %+v", got)
-	}
-	long := strings.Repeat("(", 1<<20)
-	if got := readLicence(long); got.name == "" || len(got.name) > maxLicence+4 {
-		t.Errorf("an endless licence became %d bytes", len(got.text()))
-	}
-}
-
-func FuzzLicence(f *testing.F) {
-	for _, s := range []string{"MIT", "MIT OR (Apache-2.0 AND X)", "((", "DocumentRef-a:LicenseRef-b", "GPL-2.0+ WITH Classpath-exception-2.0", "MIT\x00", "and or with"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		l := readLicence(s)
-		set := 0
-		for _, x := range []string{l.id, l.expression, l.name} {
-			if x != "" {
-				set++
-			}
-		}
-		if set > 1 || set == 0 && strings.TrimSpace(s) != "" {
-			t.Errorf("%q is read as %+v", s, l)
-		}
-		if l.id != "" && !licenceIDs()[l.id] {
-			t.Errorf("%q has the id %q, which the schema does not know", s, l.id)
-		}
-	})
-}
-
-// The schemas are the published ones: a changed one would let pass what others refuse.
-func TestTheSchemasAreThePublishedOnes(t *testing.T) {
-	said, err := os.ReadFile("third_party/cyclonedx/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([0-9a-f]{64})` \\|$").FindAllStringSubmatch(string(said), -1)
-	files, err := schemas.ReadDir(strings.TrimSuffix(schemaFolder, "/"))
-	if err != nil || len(files) != len(rows) || len(rows) != 3 {
-		t.Fatalf("%d files, %d digests, %v", len(files), len(rows), err)
-	}
-	for _, row := range rows {
-		b, err := schemas.ReadFile(schemaFolder + row[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprintf("%x", sha256.Sum256(b)); got != row[2] {
-			t.Errorf("%s has the digest %s", row[1], got)
-		}
-	}
-}
-
-// A validator that accepts everything would say nothing about what we write.
-func TestWhatIsNoCycloneDXIsRefused(t *testing.T) {
-	good := string(written(t, sample(t).WriteCycloneDX))
-	for name, text := range map[string]string{
-		"no JSON": "{", "no object": "[]", "another format": `{"bomFormat":"SPDX","specVersion":"1.6"}`,
-		"an unknown field":        strings.Replace(good, `"version":`, `"versions":`, 1),
-		"an unknown licence id":   strings.Replace(good, `"id":"MIT"`, `"id":"MITx"`, 1),
-		"a hash that is none":     strings.Replace(good, `"content":"ab`, `"content":"zz`, 1),
-		"an unknown degree":       strings.Replace(good, `"aggregate":"incomplete"`, `"aggregate":"whole"`, 1),
-		"a serial number of ours": strings.Replace(good, "urn:uuid:", "urn:verdict:", 1),
-		"a time that is none":     strings.Replace(good, "2026-11-20T09:00:00Z", "today", 1),
-	} {
-		err := ValidateCycloneDX([]byte(text))
-		if e := verdict.AsError(err); text == good || e == nil || e.Code != verdict.CodeInvalid || e.Remedy == "" {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}

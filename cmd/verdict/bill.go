@@ -12,6 +12,7 @@ import (
 	"verdict/ci"
 	"verdict/evidence"
 	"verdict/ledger"
+	"verdict/sbom"
 )
 
 // bill states the bill of materials of a commit, signed. It is recorded for every commit
@@ -26,16 +27,11 @@ func (w *workspace) bill(ctx context.Context, r *ci.Result, c verdict.Context) (
 	if r.Uncommitted() {
 		return nil, "", nil
 	}
-	doc := r.Bill
-	doc.At = time.Time{}
-	var text bytes.Buffer
-	if err := doc.WriteCycloneDX(&text); err != nil {
-		return nil, "", fmt.Errorf("write the bill of materials: %w", err)
+	text, note, err := billText(r.Bill, maxBill)
+	if err != nil || note != "" {
+		return nil, note, err
 	}
-	if text.Len() > maxBill {
-		return nil, fmt.Sprintf("the bill of materials was not recorded: it has %d MiB, and a statement holds %d (-o cyclonedx=FILE writes it)", text.Len()>>20, evidence.MaxStatement>>20), nil
-	}
-	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{r.Subject}, json.RawMessage(text.Bytes()), c, w.app.rand)
+	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{r.Subject}, text, c, w.app.rand)
 	if err != nil {
 		return nil, "", fmt.Errorf("state the bill of materials: %w", err)
 	}
@@ -54,8 +50,22 @@ func (w *workspace) bill(ctx context.Context, r *ci.Result, c verdict.Context) (
 	return b, "", nil
 }
 
-// maxBill leaves room for the subject and the context of a statement.
+// maxBill leaves room for the subject and the context of a statement, which holds some
+// 19,000 components of npm.
 const maxBill = evidence.MaxStatement - 64<<10
+
+// billText is a bill of materials without its time, or a note that it is too large.
+func billText(doc sbom.Document, limit int) (text json.RawMessage, note string, err error) {
+	doc.At = time.Time{}
+	var b bytes.Buffer
+	if err := doc.WriteCycloneDX(&b); err != nil {
+		return nil, "", fmt.Errorf("write the bill of materials: %w", err)
+	}
+	if b.Len() > limit {
+		return nil, fmt.Sprintf("the bill of materials was not recorded: it has %d bytes, and a statement holds %d (-o cyclonedx=FILE writes it)", b.Len(), limit), nil
+	}
+	return b.Bytes(), "", nil
+}
 
 // billSummary tells a bill of materials in a few words: how many components it has, and
 // whether it says that these are all.
@@ -81,5 +91,9 @@ func billSummary(s *evidence.Statement) string {
 			whole = "not complete"
 		}
 	}
-	return fmt.Sprintf("bill of materials: %d components, %s", len(b.Components)+len(b.Packages), whole)
+	n, things := len(b.Components)+len(b.Packages), "components"
+	if n == 1 {
+		things = "component"
+	}
+	return fmt.Sprintf("bill of materials: %d %s, %s", n, things, whole)
 }

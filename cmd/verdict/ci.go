@@ -32,7 +32,7 @@ func ciCommand() command {
 	return command{
 		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
 		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
-			"and decides the ci points of the map. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
+			"with the bill of materials of a commit, and decides the ci points of the map. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
 			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",

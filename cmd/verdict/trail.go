@@ -197,6 +197,9 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 	switch e.Kind {
 	case verdict.KindSBOM:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), billSummary(s), 1)
+		if n.Subject.Kind == verdict.SubjectChange { // of what a tree asks for, before anything is built
+			n.Layer = verdict.LayerCI
+		}
 		return nil
 	case verdict.KindDecision:
 	default:
