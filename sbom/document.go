@@ -101,7 +101,7 @@ func (d *Document) inventory() Completeness { return cmp.Or(d.Inventory, Unknown
 // maker chose the bits (RFC 9562, 5.8).
 func (d *Document) uuid() string {
 	h := sha256.New()
-	for _, part := range append([]string{"verdict bill of materials", string(d.Subject.Digest), d.name(), d.Tool.Name, d.Tool.Version}, d.Paths...) {
+	for _, part := range append([]string{"bill of materials", string(d.Subject.Digest), d.name(), d.Tool.Name, d.Tool.Version}, d.Paths...) {
 		fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	b := h.Sum(nil)[:16]
