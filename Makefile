@@ -38,6 +38,7 @@ FUZZ = \
 	./evidence:FuzzParseStatement \
 	./git:FuzzParse \
 	./ledger:FuzzParseTilePath \
+	./policy:FuzzLoadArchive \
 	./policy:FuzzParseCases \
 	./policy:FuzzParseInput \
 	./policy:FuzzResult \

@@ -43,20 +43,15 @@ func isPlanned(selector string) bool {
 var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 
 func bundlePinned(l *linter) { // VD-P02
-	p := l.Policies
-	if p.Bundle == BuiltinBundle {
+	why := l.Policies.Wrong()
+	if len(why) == 0 {
 		return
 	}
-	var why []string
-	if !pinned.MatchString(p.Bundle) {
-		why = append(why, "is not pinned by a digest")
+	remedy := "end it in @sha256:… and add `verify: {issuer: …, subject: …}` or `verify: {key: …}`"
+	if _, _, beside := l.Policies.Beside(); beside {
+		remedy = "name the folder or archive with the rules, and the digest that `verdict policy test DIR` prints, without verify: `policies: {bundle: policy@sha256:…}`"
 	}
-	if p.Verify.Key == "" && (p.Verify.Issuer == "" || p.Verify.Subject == "") {
-		why = append(why, "names no signer")
-	}
-	if len(why) > 0 {
-		l.found("policies", fmt.Sprintf("the bundle %q %s", clip(p.Bundle), strings.Join(why, " and ")), "end it in @sha256:… and add `verify: {issuer: …, subject: …}` or `verify: {key: …}`")
-	}
+	l.found("policies", fmt.Sprintf("the bundle %q %s", clip(l.Policies.Bundle), strings.Join(why, " and ")), remedy)
 }
 
 // unsigned is what a decision takes from the map and from the request itself.

@@ -62,7 +62,7 @@ type Map struct {
 
 // Policies names the policy bundle.
 type Policies struct {
-	// Bundle is "builtin" or a reference that ends in @sha256:….
+	// Bundle is "builtin", or a path or reference that ends in @sha256:…: see Beside.
 	Bundle string `json:"bundle,omitempty"`
 	Verify Verify `json:"verify"`
 }

@@ -88,11 +88,8 @@ func (r *Repo) ReadFile(ctx context.Context, rev, name string) ([]byte, error) {
 	if err := checkRevision(rev); err != nil {
 		return nil, err
 	}
-	if name == "" || path.IsAbs(name) || path.Clean(name) != name || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\n\x00") {
-		return nil, &verdict.Error{
-			Code: verdict.CodeInvalid, What: quote(name) + " is not a path inside a repository",
-			Remedy: "give a path relative to the repository's top, with slashes and without . or ..",
-		}
+	if err := checkPath(name); err != nil {
+		return nil, err
 	}
 	e, err := r.entry(ctx, rev, name)
 	if err != nil {
@@ -209,6 +206,17 @@ func (r *Repo) object(ctx context.Context, name, kind string) (object, error) {
 		return object{}, unreadable(r.Root, "object "+quote(string(head)))
 	}
 	return object{id: f[0], kind: f[1], data: data[:size]}, nil
+}
+
+// checkPath refuses what is no path below Root.
+func checkPath(name string) error {
+	if name == "" || path.IsAbs(name) || path.Clean(name) != name || name == ".." || strings.HasPrefix(name, "../") || strings.ContainsAny(name, "\n\x00") {
+		return &verdict.Error{
+			Code: verdict.CodeInvalid, What: quote(name) + " is not a path inside a repository",
+			Remedy: "give a path relative to the repository's top, with slashes and without . or ..",
+		}
+	}
+	return nil
 }
 
 // checkRevision refuses what git could take for an option, a range, a search or a path.

@@ -50,20 +50,16 @@ func Builtin() (*Bundle, error) { return builtin() }
 
 var builtin = sync.OnceValues(func() (*Bundle, error) { return Compile(nil, CompileOptions{}) })
 
-// Open compiles the rules under a directory, with the built-in ones beneath them.
-// Symbolic links that lead out of the directory are refused.
-func Open(dir string, o CompileOptions) (*Bundle, error) {
+// Open reads the files of a bundle under a directory: see Load. Symbolic links that lead
+// out of the directory are refused.
+func Open(dir string) (map[string]string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("no rules in %s", dir),
 			Remedy: "name a directory that holds .rego files", Err: err}
 	}
 	defer root.Close()
-	files, err := Load(root.FS())
-	if err != nil {
-		return nil, err
-	}
-	return Compile(files, o)
+	return Load(root.FS())
 }
 
 // Load reads the files of a bundle: *.rego, *_test.rego and *.cases.yaml, by path,

@@ -76,6 +76,10 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if judged.Unknown != "" {
 		return unknownBase(judged.Unknown, base)
 	}
+	own, err := w.rulesOf(ctx, repo, judged)
+	if err != nil {
+		return err
+	}
 	service, err := c.serviceOf(ctx, judged.Map, repo)
 	if err != nil {
 		return err
@@ -90,7 +94,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	run, err := w.decideAll(ctx, verdict.LayerCI, judged, decide.Request{
+	run, err := w.decideAll(ctx, verdict.LayerCI, judged, own, decide.Request{
 		Subject: checked.Subject, Service: service, Team: judged.Map.Services[service].Team, Trigger: "verdict ci", Actor: w.actor(), Run: pipelineRun(a.env),
 	})
 	if err != nil {
@@ -275,11 +279,12 @@ func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time
 	return notes, nil
 }
 
-// decideAll asks every point of a layer. Points without rules are told apart, and never
+// decideAll asks every point of a layer, by the map and the rules that it names beside
+// itself. Points without rules are told apart, and never
 // passed over.
-func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged judgedBy, r decide.Request) (report.Run, error) {
+func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged judgedBy, own map[string]string, r decide.Request) (report.Run, error) {
 	run := report.Run{Version: version(), At: w.now(), ReportOnly: w.app.config.ReportOnly, Notes: []string{"judged by " + judged.From}}
-	e, err := w.engine(ctx, judged.Map)
+	e, err := w.engine(ctx, judged.Map, own)
 	if err != nil {
 		return run, err
 	}

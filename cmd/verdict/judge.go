@@ -19,6 +19,8 @@ type judgedBy struct {
 	Map  *decisionmap.Map
 	From string // for people: "verdict.yaml at 1a2b3c4d5e6f", "the built-in map"
 	Base string // the revision that the repository's files are read from; empty: none
+	// Released is the organisation map in force, which the map is or is read over; nil: none.
+	Released *releasedMap
 	// Unknown says why the base could not be told, which is not the same as none.
 	Unknown string
 }
@@ -27,12 +29,14 @@ type judgedBy struct {
 // there is one, tightened by the repository's file as it stood before the change. A
 // change is never judged by its own map.
 func (w *workspace) judgeBy(ctx context.Context, repo *git.Repo, base string) (judgedBy, error) {
-	released, err := w.releasedMapAt(ctx, ledger.Now)
+	r, err := w.inForce(ctx, ledger.Now)
 	if err != nil {
 		return judgedBy{}, err
 	}
-	j := judgedBy{From: "the built-in map"}
-	if released != nil {
+	j := judgedBy{From: "the built-in map", Released: r}
+	var released *decisionmap.Map
+	if r != nil {
+		released = r.Map
 		j.From = "the released organisation map"
 	}
 	var own *decisionmap.Map

@@ -284,7 +284,7 @@ points:
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = w.engine(t.Context(), m)
+			_, err = w.engine(t.Context(), m, nil)
 			if refused := err != nil && strings.Contains(err.Error(), "VD-L02"); refused != c.refused || !refused && err != nil {
 				t.Errorf("got %v", err)
 			}

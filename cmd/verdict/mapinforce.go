@@ -20,6 +20,7 @@ type mapRelease struct {
 	Action    string         `json:"action"`    // actionMapRelease, which tells a proposal from those of other things
 	Map       verdict.Digest `json:"map"`       // digest of the map with its defaults
 	Source    verdict.Digest `json:"source"`    // blob of the file as it was released
+	Policy    verdict.Digest `json:"policy"`    // blob of the rules that it names beside itself, empty: none
 	Replaces  int64          `json:"replaces"`  // entry of the release that was in force, -1: none
 	Proposal  int64          `json:"proposal"`  // entry of the proposal that this agrees to, -1: none
 	Reviewers []string       `json:"reviewers"` // persons: who proposed it and who agreed; one where nobody is enrolled

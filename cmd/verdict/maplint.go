@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -35,14 +36,14 @@ func mapLintCommand() command {
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			var folder string
-			f.text(&folder, "policy", "DIR", "look selectors up in the rules of this folder too; decisions use the bundle that the map names")
+			f.text(&folder, "policy", "DIR", "look selectors up in the rules of this folder too; decisions use the rules that the map names")
 			return func(ctx context.Context, a *app, _ []string) error { return a.lint(ctx, folder) }
 		},
 	}
 }
 
 func (a *app) lint(ctx context.Context, folder string) error {
-	rules, err := lintRules(folder)
+	more, err := furtherRules(folder)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (a *app) lint(ctx context.Context, folder string) error {
 		return err
 	}
 	a.sayBuiltin(t)
-	r, err := a.lintMap(ctx, t, rules)
+	r, err := a.lintMap(ctx, t, more)
 	if err != nil {
 		return err
 	}
@@ -64,20 +65,55 @@ func (a *app) lint(ctx context.Context, folder string) error {
 	return nil
 }
 
-// lintRules is what selectors are looked up in.
-func lintRules(folder string) (*policy.Bundle, error) {
+// furtherRules are the files that --policy names; nil without it.
+func furtherRules(folder string) (map[string]string, error) {
 	if folder == "" {
-		return policy.Builtin()
+		return nil, nil
 	}
 	if err := directory(folder); err != nil {
 		return nil, err
 	}
-	return policy.Open(folder, policy.CompileOptions{Inspect: true})
+	return policy.Open(folder)
+}
+
+// lintRules is what selectors are looked up in: the built-in rules, those that the map
+// names beside itself, and more. Wrong says why those of the map cannot be read.
+func (a *app) lintRules(ctx context.Context, t mapText, m *decisionmap.Map, released *releasedMap, more map[string]string) (rules *policy.Bundle, wrong *verdict.Error, err error) {
+	files := map[string]string{}
+	if _, _, beside := m.Policies.Beside(); beside && len(m.Policies.Wrong()) == 0 {
+		var own map[string]string
+		if released != nil {
+			own, err = a.releasedRules(ctx, m, released)
+		} else {
+			own, err = t.besideFile(m)
+		}
+		if err != nil {
+			wrong = verdict.AsError(err)
+		}
+		maps.Copy(files, own)
+	}
+	maps.Copy(files, more)
+	if len(files) == 0 {
+		rules, err = policy.Builtin()
+		return rules, wrong, err
+	}
+	rules, err = policy.Compile(files, policy.CompileOptions{Inspect: true})
+	return rules, wrong, err
+}
+
+// releasedRules gives the rules of a released map.
+func (a *app) releasedRules(ctx context.Context, m *decisionmap.Map, released *releasedMap) (map[string]string, error) {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	return w.rulesOf(ctx, nil, judgedBy{Map: m, Released: released})
 }
 
 // lintMap judges a map file as it would take effect. A file that is no map is a report
 // like any other; what could not be found out is an error.
-func (a *app) lintMap(ctx context.Context, t mapText, rules *policy.Bundle) (lintReport, error) {
+func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (lintReport, error) {
 	r := lintReport{
 		Schema: "verdict.lint/v1", Map: seenMap{File: t.File, Released: -1}, Problems: []decisionmap.Problem{}, NotBuilt: []string{}, Notes: []string{},
 	}
@@ -99,10 +135,17 @@ func (a *app) lintMap(ctx context.Context, t mapText, rules *policy.Bundle) (lin
 		return r, nil
 	}
 	r.Loaded = true
+	rules, wrong, err := a.lintRules(ctx, t, m, released, more)
+	if err != nil {
+		return r, err
+	}
 	r.Problems = decisionmap.Lint(m, rules, o)
 	r.NotBuilt = decisionmap.NotBuilt(m, rules)
-	if own := m.Policies.Bundle; own != decisionmap.BuiltinBundle {
-		r.Notes = append(r.Notes, "the map names the bundle "+own+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
+	if wrong != nil {
+		r.Problems = append(r.Problems, decisionmap.Problem{ID: "VD-P02", Severity: decisionmap.SeverityError, Where: "policies.bundle", File: t.File, What: wrong.What, Remedy: wrong.Remedy})
+	}
+	if _, _, beside := m.Policies.Beside(); !beside && m.Policies.Bundle != decisionmap.BuiltinBundle {
+		r.Notes = append(r.Notes, "the map names the bundle "+m.Policies.Bundle+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
 	}
 	r.count()
 	return r, nil

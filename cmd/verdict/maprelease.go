@@ -60,11 +60,11 @@ func (a *app) releaseMap(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	rules, err := policy.Builtin()
+	m, err := t.load()
 	if err != nil {
 		return err
 	}
-	m, err := t.load()
+	own, rules, err := a.rulesToRelease(ctx, t, m)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *app) releaseMap(ctx context.Context, file string) (err error) {
 			return err
 		}
 	}
-	if err := w.takeStep(ctx, &step, before, t, m); err != nil {
+	if err := w.takeStep(ctx, &step, before, t, m, own); err != nil {
 		return err
 	}
 	if err := a.emit(step, func(s report.Style) string { return step.text(s) }); err != nil {
@@ -101,6 +101,22 @@ func (a *app) releaseMap(ctx context.Context, file string) (err error) {
 	return nil
 }
 
+// rulesToRelease gives the rules that a map names beside itself, and the bundle that
+// decides by it, proved as before its first decision.
+func (a *app) rulesToRelease(ctx context.Context, t mapText, m *decisionmap.Map) (own map[string]string, rules *policy.Bundle, err error) {
+	if own, err = t.besideFile(m); err != nil {
+		return nil, nil, err
+	}
+	if own == nil {
+		rules, err = policy.Builtin()
+		return nil, rules, err
+	}
+	if rules, err = policy.Compile(own, policy.CompileOptions{}); err != nil {
+		return nil, nil, err
+	}
+	return own, rules, a.prove(ctx, rules, verdict.CodeRefused, t.name()+" is not released")
+}
+
 // releasable gives the warnings of a map that may be released, and refuses another.
 func releasable(t mapText, m *decisionmap.Map, rules *policy.Bundle, o decisionmap.LintOptions) ([]decisionmap.Problem, error) {
 	if !m.IsOrganisation() {
@@ -109,7 +125,7 @@ func releasable(t mapText, m *decisionmap.Map, rules *policy.Bundle, o decisionm
 			Remedy: "add `organization: NAME` to an organisation's map; a repository's own file needs no release",
 		}
 	}
-	if err := bind(m, rules); err != nil {
+	if err := decisionmap.Bind(m, rules); err != nil {
 		return nil, err
 	}
 	problems := decisionmap.Lint(m, rules, o)
@@ -134,7 +150,7 @@ func releasable(t mapText, m *decisionmap.Map, rules *policy.Bundle, o decisionm
 
 // takeStep records what this call adds to the release of a map, where another one was in
 // force before: nothing, a proposal, or the release.
-func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *releasedMap, t mapText, m *decisionmap.Map) error {
+func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *releasedMap, t mapText, m *decisionmap.Map, own map[string]string) error {
 	old, people := decisionmap.Builtin(), peopleOf(before)
 	if before != nil {
 		old = before.Map
@@ -152,6 +168,11 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *release
 	said := mapRelease{Action: actionMapRelease, Map: step.Map, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{key.Person}}
 	if said.Source, err = w.ledger.PutBlob(ctx, t.Data); err != nil {
 		return fmt.Errorf("keep %s: %w", t.name(), err)
+	}
+	if own != nil {
+		if said.Policy, err = w.keepRules(ctx, own); err != nil {
+			return fmt.Errorf("keep the rules of %s: %w", t.name(), err)
+		}
 	}
 	step.State = stateReleased
 	if len(who) > 0 {

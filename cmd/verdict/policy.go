@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"verdict"
@@ -22,14 +24,15 @@ func policyCommand() command {
 func policyTestCommand() command {
 	return command{
 		use: "test [DIR]", short: "Run the tests of rules, and prove that no reason can be lost",
-		long: "DIR holds .rego files, their _test.rego and .cases.yaml; without it the built-in rules are tested. Beyond the tests, every rule that reports is tried with each member " +
+		long: "DIR holds .rego files, their _test.rego and .cases.yaml, and may be a tar or tar.gz of them; without it the built-in rules are tested. The text ends with the digest by which a map pins them. Beyond the tests, every rule that reports is tried with each member " +
 			"of its input removed, with every state worsened, with and without the engine's index, and fifty times over. Ends with 3 when something does not hold.",
 		example: "verdict policy test\nverdict policy test ./rules -o json",
 		args:    atMost(1), formats: textOrJSON,
 		setup: runs(func(ctx context.Context, a *app, args []string) error {
 			bundle, err := policy.Builtin()
+			pin := ""
 			if len(args) == 1 {
-				bundle, err = policy.Open(args[0], policy.CompileOptions{})
+				bundle, pin, err = openRules(args[0])
 			}
 			if err != nil {
 				return err
@@ -40,7 +43,7 @@ func policyTestCommand() command {
 			if err != nil {
 				return err
 			}
-			if err := a.emit(r, func(report.Style) string { return neutralLines(r.Text()) }); err != nil {
+			if err := a.emit(r, func(report.Style) string { return neutralLines(r.Text() + pin) }); err != nil {
 				return err
 			}
 			if !r.OK() {
@@ -49,6 +52,22 @@ func policyTestCommand() command {
 			return nil
 		}),
 	}
+}
+
+// openRules compiles the rules of a folder or an archive, and says by which digest a map
+// pins them.
+func openRules(path string) (b *policy.Bundle, pin string, err error) {
+	var files map[string]string
+	if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
+		files, err = rulesOnDisk(filepath.Dir(path), filepath.Base(path))
+	} else {
+		files, err = policy.Open(path)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	b, err = policy.Compile(files, policy.CompileOptions{})
+	return b, fmt.Sprintf("a map beside it pins these rules as %s@%s\n", filepath.Base(filepath.Clean(path)), policy.DigestOf(files)), err
 }
 
 // neutralLines makes text harmless line by line: rules are somebody's files.

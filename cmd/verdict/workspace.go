@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"verdict"
@@ -31,7 +30,7 @@ type workspace struct {
 	ledger *ledger.Ledger
 	signer *evidence.KeyFile // signs what this command records
 	ring   identity.Ring[*evidence.KeyFile]
-	policy *policy.Bundle // nil until rules asks for it
+	policy *policy.Bundle // nil until rules makes it
 }
 
 // The names inside the data directory.
@@ -258,17 +257,21 @@ func (w *workspace) now() time.Time { return w.app.now().UTC().Truncate(time.Mic
 // actor is the opaque id of who acts: the signing key's.
 func (w *workspace) actor() string { return "key:" + w.signer.KeyID() }
 
-// rules is the policy bundle that decides. The first decision with another bundle than
-// the last one records its release.
-func (w *workspace) rules(ctx context.Context) (*policy.Bundle, error) {
+// rules is the policy bundle that decides: the built-in one, with the rules that the map
+// names beside itself. The first decision with another bundle than the last one records
+// its release.
+func (w *workspace) rules(ctx context.Context, own map[string]string) (*policy.Bundle, error) {
 	if w.policy != nil {
 		return w.policy, nil
 	}
 	b, err := policy.Builtin()
+	if own != nil {
+		b, err = policy.Compile(own, policy.CompileOptions{})
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := w.releasePolicy(ctx, b); err != nil {
+	if err := w.releasePolicy(ctx, b, own != nil); err != nil {
 		return nil, err
 	}
 	w.policy = b
@@ -283,13 +286,20 @@ type policyRelease struct {
 	Rules   int            `json:"rules"`
 }
 
-func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle) error {
+// releasePolicy records a bundle before its first decision. Rules that do not come with
+// the program are proved before: one that can lose a reason decides nothing.
+func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle, own bool) error {
 	last, found, err := w.ledger.Release(ctx, verdict.KindPolicyRelease, ledger.Now)
 	if err != nil {
 		return err
 	}
 	if found && len(last.Subjects) > 0 && last.Subjects[0].Digest == b.Digest() {
 		return nil
+	}
+	if own {
+		if err := w.app.prove(ctx, b, verdict.CodeUnavailable, "nothing is decided by them"); err != nil {
+			return err
+		}
 	}
 	subject := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "policy bundle", Digest: b.Digest()}
 	release := policyRelease{Bundle: b.Digest(), Engine: b.Engine(), Version: version(), Rules: len(b.Rules())}
@@ -299,13 +309,15 @@ func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle) error {
 	return nil
 }
 
-// engine decides by a map.
-func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Engine, error) {
-	rules, err := w.rules(ctx)
+// engine decides by a map and the rules that it names beside itself: see ownRules. A
+// point that reads what its layer may not see is refused whether or not anybody linted
+// the map.
+func (w *workspace) engine(ctx context.Context, m *decisionmap.Map, own map[string]string) (*decide.Engine, error) {
+	rules, err := w.rules(ctx, own)
 	if err != nil {
 		return nil, err
 	}
-	if err := bind(m, rules); err != nil {
+	if err := decisionmap.Bind(m, rules); err != nil {
 		return nil, err
 	}
 	keys, err := w.ledger.Keys(ctx)
@@ -315,20 +327,6 @@ func (w *workspace) engine(ctx context.Context, m *decisionmap.Map) (*decide.Eng
 	return &decide.Engine{
 		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: namesOf(keys), Now: w.app.now, Rand: w.app.rand,
 	}, nil
-}
-
-// bind puts a map and a policy bundle together. A map that wants another bundle is not
-// decided by this one, and a point that reads what its layer may not see is refused
-// whether or not anybody linted the map.
-func bind(m *decisionmap.Map, rules *policy.Bundle) error {
-	_, pin, pinned := strings.Cut(m.Policies.Bundle, "@")
-	if m.Policies.Bundle != decisionmap.BuiltinBundle && (!pinned || pin != string(rules.Digest())) {
-		return &verdict.Error{
-			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the map decides by the policy bundle %s, and this version has the built-in one alone (%s)", m.Policies.Bundle, rules.Digest().Short()),
-			Remedy: "write `policies: {bundle: builtin}`, or use a version that fetches bundles",
-		}
-	}
-	return decisionmap.Bind(m, rules)
 }
 
 // findAll pages through what a query chooses, newest first: a list with its end cut off

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/git"
+	"verdict/policy"
+)
+
+// ownRules are the files of the bundle that a map names beside itself, by path; nil for a
+// map that decides by the built-in rules alone. They are read from where the map is
+// from, and count only with the digest that it pins: a change brings neither.
+func ownRules(p decisionmap.Policies, where string, read func(name string) (map[string]string, error)) (map[string]string, error) {
+	if p.Bundle == decisionmap.BuiltinBundle {
+		return nil, nil
+	}
+	name, pin, beside := p.Beside()
+	if !beside {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the map decides by the policy bundle %s, and this version fetches none", p.Bundle),
+			Remedy: "put the rules beside the map and name their folder: `policies: {bundle: policy@sha256:…}`; verdict policy test DIR prints the digest. Or write `policies: {bundle: builtin}`",
+		}
+	}
+	if wrong := p.Wrong(); len(wrong) > 0 {
+		return nil, &verdict.Error{
+			Code: verdict.CodeInvalid, What: fmt.Sprintf("the policy bundle %q of the map %s", p.Bundle, strings.Join(wrong, " and ")),
+			Remedy: "verdict map lint says what to write (VD-P02)",
+		}
+	}
+	files, err := read(name)
+	if err != nil {
+		cause := verdict.AsError(err)
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s of the map cannot be read from %s: %s", name, where, cause.What),
+			Remedy: "keep the folder or archive beside the map, in the same commit; " + cause.Remedy, Err: err,
+		}
+	}
+	if got := policy.DigestOf(files); got != pin {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s in %s has the digest %s, and the map pins %s", name, where, got, pin),
+			Remedy: fmt.Sprintf("where the rules are those that were reviewed, pin them: `policies: {bundle: %q}`; else bring the pinned ones back", name+"@"+string(got)),
+		}
+	}
+	return files, nil
+}
+
+// isArchive tells from its name that a bundle is packed.
+func isArchive(name string) bool {
+	return strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz")
+}
+
+// rulesOnDisk reads a bundle below a folder, out of which no link leads.
+func rulesOnDisk(folder, name string) (map[string]string, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: "there is no " + name + " there", Remedy: "correct its name in the map where it has another", Err: err}
+	case err != nil:
+		return nil, err
+	case !isArchive(name):
+		sub, err := fs.Sub(root.FS(), name)
+		if err != nil {
+			return nil, err
+		}
+		return policy.Load(sub)
+	case !info.Mode().IsRegular() || info.Size() > git.MaxFile:
+		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("%s is no regular file of at most %d bytes", name, git.MaxFile), Remedy: "keep rules and nothing else in it, or name their folder"}
+	}
+	content, err := fs.ReadFile(root.FS(), name)
+	if err != nil {
+		return nil, err
+	}
+	return policy.LoadArchive(content)
+}
+
+// rulesAt reads a bundle as a revision of the repository has it.
+func rulesAt(ctx context.Context, repo *git.Repo, rev, name string) (map[string]string, error) {
+	if isArchive(name) {
+		content, err := repo.ReadFile(ctx, rev, name)
+		if err != nil {
+			return nil, err
+		}
+		return policy.LoadArchive(content)
+	}
+	found, err := repo.ReadFolder(ctx, rev, name, policy.MaxBytes, policy.IsFile)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for path, content := range found {
+		files[path] = string(content)
+	}
+	return files, nil
+}
+
+// prove runs the tests of a bundle with rules that did not come with the program.
+func (a *app) prove(ctx context.Context, b *policy.Bundle, code verdict.Code, so string) error {
+	a.progress.phase("testing rules")
+	r, err := b.Test(ctx)
+	a.progress.stop()
+	if err != nil || r.OK() {
+		return err
+	}
+	return &verdict.Error{
+		Code: code, What: "the tests of the rules that the map names beside itself do not hold, so " + so,
+		Remedy: "verdict policy test DIR says what to do about each",
+	}
+}
+
+// releasedRules is the blob that keeps the rules of a released map.
+type releasedRules struct {
+	Files map[string]string `json:"files"` // with their tests, by path
+}
+
+func (w *workspace) keepRules(ctx context.Context, files map[string]string) (verdict.Digest, error) {
+	content, err := json.Marshal(releasedRules{files})
+	if err != nil {
+		return "", err
+	}
+	return w.ledger.PutBlob(ctx, content)
+}
+
+func (w *workspace) rulesOfRelease(ctx context.Context, said mapRelease) (map[string]string, error) {
+	if said.Policy == "" {
+		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: "the release does not carry it", Remedy: "release the map again: verdict map release FILE"}
+	}
+	content, err := w.ledger.Blob(ctx, said.Policy)
+	if err != nil {
+		return nil, err
+	}
+	var kept releasedRules
+	if err := json.Unmarshal(content, &kept); err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", said.Policy, err)
+	}
+	return kept.Files, nil
+}
+
+// rulesOf gives the rules that the map of a change names beside itself: those of its
+// release, or those of the base commit.
+func (w *workspace) rulesOf(ctx context.Context, repo *git.Repo, j judgedBy) (map[string]string, error) {
+	if j.Released != nil {
+		return ownRules(j.Map.Policies, fmt.Sprintf("the release in entry %d", j.Released.index()), func(string) (map[string]string, error) {
+			return w.rulesOfRelease(ctx, j.Released.Said)
+		})
+	}
+	return ownRules(j.Map.Policies, decisionmap.FileName+"'s commit "+short(j.Base), func(name string) (map[string]string, error) {
+		return rulesAt(ctx, repo, j.Base, name)
+	})
+}
+
+// besideFile gives the rules that a map file names beside itself.
+func (t mapText) besideFile(m *decisionmap.Map) (map[string]string, error) {
+	folder := filepath.Dir(t.File)
+	return ownRules(m.Policies, "the folder of "+t.name(), func(name string) (map[string]string, error) { return rulesOnDisk(folder, name) })
+}
