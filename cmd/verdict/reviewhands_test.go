@@ -114,6 +114,24 @@ func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
 			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
 			return "mei", "noor"
 		}, "this machine's own key enrolled the key of noor"},
+		{"a second beside a first whom a machine enrolled is none", func(t *testing.T, w *workspace) (string, string) {
+			stateKey(t, w, "builder", "builder", "")
+			w.as(t, "builder")
+			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
+			w.as(t, "local")
+			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
+			return "alma", "noor"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a second beside one who was not the first is none, though the first left", func(t *testing.T, w *workspace) (string, string) {
+			mei := stateKey(t, w, "mei", "mei", "")
+			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
+			gone := identity.KeyEvent{Action: identity.Revoke, Key: mei.Key, Person: "mei", Algorithm: mei.Algorithm}
+			if _, err := w.state(t.Context(), verdict.KindKey, keySubject(mei.Key, "mei"), gone, verdict.Context{}); err != nil {
+				t.Fatal(err)
+			}
+			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
+			return "noor", "alma"
+		}, "this machine's own key enrolled the key of noor"},
 		{"a person's key enrolls nobody beside themselves", func(t *testing.T, w *workspace) (string, string) {
 			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
 			w.as(t, "alma")
