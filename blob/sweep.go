@@ -27,6 +27,8 @@ type Sweeper struct {
 	Referenced func(ctx context.Context, ds []verdict.Digest) ([]verdict.Digest, error)
 	Now        func() time.Time
 	Wait       time.Duration // zero: DefaultWait
+	// Tell is called with each blob that this sweep marks or removes. It may be nil.
+	Tell func(i Info, removed bool)
 }
 
 // Marks keeps the marks between two sweeps. They are a hint about time only: lost
@@ -46,6 +48,8 @@ type SweepResult struct {
 	Kept    int64 // marked earlier and referred to or put again: mark cleared
 	Deleted int64
 	Freed   int64 // bytes of the deleted
+	// Due is when all that are marked now may be removed; zero when none is.
+	Due time.Time
 }
 
 // Sweep runs one sweep: it clears, sets and acts on marks as its type tells. On error
@@ -112,9 +116,12 @@ func (s *Sweeper) judge(ctx context.Context, batch []Info, old, marks map[verdic
 		case !marked:
 			r.Marked++
 			marks[b.Digest] = now
+			s.tell(b, false)
+			r.due(now.Add(s.wait()))
 		case now.Sub(at) < s.wait():
 			r.Waiting++
 			marks[b.Digest] = at
+			r.due(at.Add(s.wait()))
 		default:
 			if err := s.remove(ctx, b, at, r); err != nil {
 				return err
@@ -135,7 +142,20 @@ func (s *Sweeper) remove(ctx context.Context, b Info, at time.Time, r *SweepResu
 	}
 	r.Deleted++
 	r.Freed += b.Size
+	s.tell(b, true)
 	return nil
+}
+
+func (r *SweepResult) due(t time.Time) {
+	if t.After(r.Due) {
+		r.Due = t
+	}
+}
+
+func (s *Sweeper) tell(i Info, removed bool) {
+	if s.Tell != nil {
+		s.Tell(i, removed)
+	}
 }
 
 func (s *Sweeper) wait() time.Duration {

@@ -24,6 +24,7 @@ type projection struct {
 	subjects  []store.Subject
 	decision  *store.Decision
 	registers []store.Register
+	uses      []store.BlobUse
 }
 
 // projectBundle computes the rows of a logged bundle.
@@ -68,6 +69,8 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 	if p.foreign != nil { // a claim: it decides, registers and releases nothing
 		return p, nil
 	}
+	p.uses = usesOf(s)
+	p.entry.Blobs = int64(len(p.uses))
 	switch k := s.Kind(); {
 	case k == verdict.KindDecision:
 		p.decision, err = projectDecision(s)
@@ -160,6 +163,9 @@ func (p *projection) at(seq, at int64) {
 	}
 	for i := range p.registers {
 		p.registers[i].From = seq
+	}
+	for i := range p.uses {
+		p.uses[i].From = seq
 	}
 }
 

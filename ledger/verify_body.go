@@ -28,13 +28,15 @@ type piece struct {
 	receipts   map[int64]*Receipt
 	epoch      *Epoch // said by the first of them
 	rows       rowSum
-	replacing  []replacing // decisions and registers, in order
+	replacing  []replacing     // decisions and registers, in order
+	uses       []store.BlobUse // of each blob that is named, the first in order
 	problems   []Problem
 	unchecked  []Problem
 	skip       []int64 // positions whose rows cannot be computed
 	other      []int64 // positions where the lowest tile holds another leaf
 
 	x       *verification
+	used    map[string]bool // digests in uses
 	hash    rowHasher
 	foreign []store.Entry
 }
@@ -47,7 +49,7 @@ func (p *piece) problem(index int64, format string, a ...any) {
 func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*piece, error) {
 	n := min(verifyChunk, h.Size-leaf)
 	p := &piece{
-		x: x, from: h.Base + leaf, leaves: make([]tlog.Hash, 0, n), times: make([]int64, 0, n), receipts: map[int64]*Receipt{}, hash: x.rows.hasher(),
+		x: x, from: h.Base + leaf, leaves: make([]tlog.Hash, 0, n), times: make([]int64, 0, n), receipts: map[int64]*Receipt{}, used: map[string]bool{}, hash: x.rows.hasher(),
 	}
 	tiles := make([]byte, 0, n*tlog.HashSize)
 	end := p.from + n
@@ -122,9 +124,17 @@ func (p *piece) entry(ctx context.Context, r store.Entry) {
 	case errors.Is(err, errCannot):
 		errors.As(err, &problem)
 		p.unchecked = append(p.unchecked, Problem{Index: r.Seq, What: fmt.Sprintf("entry %d could not be checked: %v", r.Seq, err), Remedy: remedyBlobs})
+	case lostBlob(err):
+		p.problems = append(p.problems, Problem{Index: r.Seq, What: fmt.Sprintf("the body of entry %d is lost: %v", r.Seq, err), Remedy: remedyBlobs})
 	default:
 		p.problem(r.Seq, "entry %d does not hold: %v", r.Seq, err)
 	}
+}
+
+// lostBlob reports that a blob is not there or is not what it was, and not that the store
+// could not be asked.
+func lostBlob(err error) bool {
+	return errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt)
 }
 
 // errCannot marks what keeps an entry from being checked at all.
@@ -140,7 +150,7 @@ func (p *piece) leaf(ctx context.Context, r store.Entry) (tlog.Hash, error) {
 	}
 	payload, err := p.x.ledger.payload(ctx, r)
 	if err != nil {
-		if r.Payload == nil && !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrCorrupt) {
+		if r.Payload == nil && !lostBlob(err) {
 			err = fmt.Errorf("%w: %w", errCannot, err)
 		}
 		return tlog.Hash{}, fmt.Errorf("body: %w", err)
@@ -187,6 +197,8 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 		return
 	}
 	want.at(r.Seq, r.At)
+	p.named(want.uses)
+	want.asKnown(r)
 	if column := differs(want.entry, r); column != "" || r.Size != int64(len(b.Payload())) {
 		p.problem(r.Seq, "the index of entry %d does not say what its body says: column %s", r.Seq, first(column, "size"))
 	}
@@ -239,6 +251,8 @@ func differs(want, got store.Entry) string {
 		return "foreign_seq"
 	case want.ToSeq != got.ToSeq:
 		return "to_seq"
+	case want.Blobs != got.Blobs:
+		return "blobs"
 	}
 	return ""
 }
@@ -256,7 +270,10 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 		var b []byte
 		if f.Data != nil {
 			b, err = p.x.ledger.body.unpacked(f.Data, f.Size)
-		} else if b, err = p.x.ledger.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); err != nil && !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrCorrupt) {
+		} else if b, err = p.x.ledger.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); lostBlob(err) {
+			p.problems = append(p.problems, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d is lost: %v", r.Seq, err), Remedy: remedyBlobs})
+			continue
+		} else if err != nil {
 			p.unchecked = append(p.unchecked, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d could not be checked: %v", r.Seq, err), Remedy: remedyBlobs})
 			continue
 		}

@@ -29,6 +29,7 @@ const (
 	rowDecision
 	rowRegister
 	rowForeign
+	rowUse
 	rowEnd // where a decision or register ends
 )
 
@@ -76,6 +77,11 @@ func (h *rowHasher) foreign(from, to, size int64) rowSum {
 	return h.sum()
 }
 
+func (h *rowHasher) use(u store.BlobUse) rowSum {
+	h.begin(rowUse, u.From, u.To)
+	return h.words(u.Digest, u.Role)
+}
+
 func (h *rowHasher) end(table byte, from, to int64) rowSum {
 	h.begin(rowEnd, int64(table), from, to)
 	return h.sum()
@@ -94,6 +100,9 @@ func (h *rowHasher) projection(s *rowSum, p *projection) {
 	}
 	if p.foreign != nil {
 		s.add(h.foreign(p.entry.Seq, store.Open, p.foreign.Size))
+	}
+	for _, u := range p.uses {
+		s.add(h.use(u))
 	}
 }
 
@@ -228,6 +237,7 @@ func (x *verification) stored(later int64) store.Projections {
 		Foreign: func(r store.ForeignBundle) error {
 			return take(r.From, "foreign_bundle", h.foreign(r.From, r.To, r.Size))
 		},
+		Use: func(r store.BlobUse) error { return take(r.From, "blob_use", h.use(r)) },
 	}
 }
 
@@ -296,6 +306,7 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 			return take(r.From, h.register(r))
 		},
 		Foreign: func(r store.ForeignBundle) error { return take(r.From, h.foreign(r.From, r.To, r.Size)) },
+		Use:     func(r store.BlobUse) error { return take(r.From, h.use(r)) },
 	})
 	if err != nil {
 		return err
@@ -354,5 +365,6 @@ func (x *verification) again(ctx context.Context, r store.Entry) *projection {
 		return nil
 	}
 	p.at(r.Seq, r.At)
+	p.asKnown(r)
 	return p
 }

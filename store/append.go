@@ -27,6 +27,7 @@ type Entry struct {
 	Size                int64
 	Payload             []byte // zstd; nil when it lies in a blob or was pruned
 	Leaf                []byte // nil unless the payload was pruned
+	Blobs               int64  // how many of its BlobUses there are; -1: not known yet
 }
 
 // ForeignBundle is the bundle that an entry vouches for, as it came.
@@ -68,6 +69,7 @@ type Batch struct {
 	Subjects  []Subject
 	Decisions []Decision
 	Registers []Register
+	Uses      []BlobUse
 	Tiles     []Tile
 }
 
@@ -80,7 +82,7 @@ const (
 	travelledStatement = `SELECT seq FROM entry WHERE foreign_origin = $1 AND foreign_origin <> '' AND foreign_seq = $2`
 
 	// Index: none, inserts. The values follow.
-	insertEntryStatement    = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf) VALUES `
+	insertEntryStatement    = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs) VALUES `
 	insertForeignStatement  = `INSERT INTO foreign_bundle (from_seq, to_seq, size, data) VALUES `
 	insertSubjectStatement  = `INSERT INTO subject (digest, from_seq, to_seq, kind) VALUES `
 	insertDecisionStatement = `INSERT INTO decision (from_seq, to_seq, id, point, subject, name, service, environment, mode, outcome, enforced, at, expires) VALUES `
@@ -157,9 +159,9 @@ func (v *View) Travelled(ctx context.Context, origin string, seq int64) (int64, 
 // replaces its own rows.
 func (b *Batch) statements() []Statement {
 	var out []Statement
-	out = insertAll(out, insertEntryStatement, 25, b.Entries, func(e Entry, a []any) []any {
+	out = insertAll(out, insertEntryStatement, 26, b.Entries, func(e Entry, a []any) []any {
 		return append(a, e.Seq, e.ToSeq, e.At, e.Kind, e.PredicateType, e.Producer, e.Service, e.Team, e.Environment, e.Point, e.Run, e.Actor, e.Said,
-			e.Retention, e.Subjects, e.Digest, e.Identity, e.ForeignDigest, e.ForeignOrigin, e.ForeignSeq, e.Signer, e.Signature, e.Size, e.Payload, e.Leaf)
+			e.Retention, e.Subjects, e.Digest, e.Identity, e.ForeignDigest, e.ForeignOrigin, e.ForeignSeq, e.Signer, e.Signature, e.Size, e.Payload, e.Leaf, e.Blobs)
 	})
 	out = insertAll(out, insertForeignStatement, 4, b.Foreign, func(f ForeignBundle, a []any) []any { return append(a, f.From, f.To, f.Size, f.Data) })
 	out = insertAll(out, insertSubjectStatement, 4, b.Subjects, func(s Subject, a []any) []any { return append(a, s.Digest, s.From, s.To, s.Kind) })
@@ -175,6 +177,7 @@ func (b *Batch) statements() []Statement {
 		out = append(out, Statement{SQL: endRegisterStatement, Args: []any{r[0].From, r[0].Kind, r[0].ID}})
 		out = insertAll(out, insertRegisterStatement, 5, r, func(r Register, a []any) []any { return append(a, r.Kind, r.ID, r.From, r.To, r.About) })
 	}
+	out = insertAll(out, insertUseStatement, 4, b.Uses, func(u BlobUse, a []any) []any { return append(a, u.Digest, u.From, u.To, u.Role) })
 	for _, t := range b.Tiles {
 		out = append(out, Statement{SQL: putTileStatement, Args: []any{b.To.Epoch, t.Level, t.N, t.Data}})
 	}
@@ -200,7 +203,7 @@ func insertAll[T any](out []Statement, sql string, columns int, rows []T, values
 // many parameters, because SQLite looks each of them up by walking a list.
 func chunk(n, columns int) int {
 	for _, size := range []int{32, 8, 2} {
-		if n >= size && size*columns <= 200 {
+		if n >= size && size*columns <= 208 {
 			return size
 		}
 	}

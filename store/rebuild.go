@@ -11,6 +11,7 @@ const (
 	allDecisionsStatement = `SELECT ` + decisionColumns + ` FROM decision`
 	allRegistersStatement = `SELECT kind, id, from_seq, to_seq, about FROM register`
 	allForeignStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle`
+	allUsesStatement      = `SELECT digest, from_seq, to_seq, role FROM blob_use`
 
 	// Index: primary key of entry.
 	indexBetweenStatement = `SELECT seq FROM entry WHERE seq >= $1 AND seq < $2 ORDER BY seq`
@@ -26,6 +27,7 @@ const (
 	decisionsBetweenStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq >= $1 AND from_seq < $2`
 	registersBetweenStatement = `SELECT kind, id, from_seq, to_seq, about FROM register WHERE from_seq >= $1 AND from_seq < $2`
 	foreignBetweenStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle WHERE from_seq >= $1 AND from_seq < $2`
+	usesBetweenStatement      = `SELECT digest, from_seq, to_seq, role FROM blob_use WHERE from_seq >= $1 AND from_seq < $2`
 )
 
 // Projections receives rows of projections. A nil func skips its table.
@@ -34,58 +36,46 @@ type Projections struct {
 	Decision func(Decision) error
 	Register func(Register) error
 	Foreign  func(ForeignBundle) error // without its data
+	Use      func(BlobUse) error
 }
 
 // EachProjection reads the projections whole, one table after the other.
 func (v *View) EachProjection(ctx context.Context, p Projections) error {
-	return v.r.Run(ctx, p.statements(nil, allSubjectsStatement, allDecisionsStatement, allRegistersStatement, allForeignStatement)...)
+	return v.r.Run(ctx, p.statements(nil, allSubjectsStatement, allDecisionsStatement, allRegistersStatement, allForeignStatement, allUsesStatement)...)
 }
 
 // EachProjectionBetween reads the rows of the projections that come from entries
 // [from, to).
 func (v *View) EachProjectionBetween(ctx context.Context, from, to int64, p Projections) error {
-	return v.r.Run(ctx, p.statements([]any{from, to}, subjectsBetweenStatement, decisionsBetweenStatement, registersBetweenStatement, foreignBetweenStatement)...)
+	return v.r.Run(ctx, p.statements([]any{from, to}, subjectsBetweenStatement, decisionsBetweenStatement, registersBetweenStatement, foreignBetweenStatement, usesBetweenStatement)...)
 }
 
-func (p Projections) statements(args []any, subject, decision, register, foreign string) []Statement {
+func (p Projections) statements(args []any, subject, decision, register, foreign, use string) []Statement {
 	var out []Statement
-	if p.Subject != nil {
-		out = append(out, Statement{SQL: subject, Args: args, Each: func(r Row) error {
-			x, err := readSubject(r)
-			if err != nil {
-				return err
-			}
-			return p.Subject(x)
-		}})
+	out = eachRow(out, subject, args, readSubject, p.Subject)
+	out = eachRow(out, decision, args, readDecision, p.Decision)
+	out = eachRow(out, register, args, readRegister, p.Register)
+	out = eachRow(out, foreign, args, readForeign, p.Foreign)
+	return eachRow(out, use, args, readUse, p.Use)
+}
+
+// eachRow adds a statement whose rows go to each, if there is somebody to take them.
+func eachRow[T any](out []Statement, sql string, args []any, read func(Row) (T, error), each func(T) error) []Statement {
+	if each == nil {
+		return out
 	}
-	if p.Decision != nil {
-		out = append(out, Statement{SQL: decision, Args: args, Each: func(r Row) error {
-			x, err := readDecision(r)
-			if err != nil {
-				return err
-			}
-			return p.Decision(x)
-		}})
-	}
-	if p.Register != nil {
-		out = append(out, Statement{SQL: register, Args: args, Each: func(r Row) error {
-			x, err := readRegister(r)
-			if err != nil {
-				return err
-			}
-			return p.Register(x)
-		}})
-	}
-	if p.Foreign != nil {
-		out = append(out, Statement{SQL: foreign, Args: args, Each: func(r Row) error {
-			var x ForeignBundle
-			if err := r.Scan(&x.From, &x.To, &x.Size); err != nil {
-				return err
-			}
-			return p.Foreign(x)
-		}})
-	}
-	return out
+	return append(out, Statement{SQL: sql, Args: args, Each: func(r Row) error {
+		x, err := read(r)
+		if err != nil {
+			return err
+		}
+		return each(x)
+	}})
+}
+
+func readForeign(r Row) (f ForeignBundle, err error) {
+	err = r.Scan(&f.From, &f.To, &f.Size)
+	return f, err
 }
 
 func readSubject(r Row) (s Subject, err error) {

@@ -1,6 +1,14 @@
 -- What the migrations make. Written by go test ./store -update; PostgreSQL has the same,
 -- with CREATE DOMAIN blob AS bytea before it.
 
+CREATE TABLE blob_use (
+  digest   TEXT   NOT NULL,
+  from_seq BIGINT NOT NULL,
+  to_seq   BIGINT NOT NULL,
+  role     TEXT   NOT NULL, -- what the blob is to the entry
+  PRIMARY KEY (digest, from_seq)
+);
+
 CREATE TABLE cosignature (
   origin TEXT   NOT NULL,
   size   BIGINT NOT NULL,
@@ -60,7 +68,11 @@ CREATE TABLE entry (
   size           BIGINT NOT NULL, -- bytes of the signed payload
   payload        blob,            -- the signed payload, zstd
   leaf           blob             -- only when the payload was pruned
-);
+, blobs BIGINT NOT NULL DEFAULT -1);
+
+CREATE INDEX entry_blobs ON entry (seq) WHERE blobs < 0;
+
+CREATE INDEX entry_body ON entry (digest) WHERE payload IS NULL;
 
 CREATE UNIQUE INDEX entry_identity ON entry (identity);
 
@@ -76,6 +88,8 @@ CREATE TABLE foreign_bundle (
   size     BIGINT NOT NULL,
   data     blob
 );
+
+CREATE INDEX foreign_bundle_body ON foreign_bundle (from_seq) WHERE data IS NULL;
 
 CREATE TABLE job (
   id       TEXT   NOT NULL PRIMARY KEY,

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"flag"
 	"go/ast"
 	"go/parser"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"verdict/store"
 	"verdict/store/postgres"
@@ -205,6 +208,76 @@ func TestParametersFirstAppearInOrderInEachStatementThatRuns(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A database of the version before goes on: of its entries, and of those that a program of
+// that version records beside a newer one, it is not known which blobs they name. Taken for
+// entries that name none, a sweep would remove what their replay needs.
+func TestOfEntriesOfTheVersionBeforeItIsNotKnownWhichBlobsTheyName(t *testing.T) {
+	const before = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf)
+		VALUES ($1, 9223372036854775807, 0, '', '', '', '', '', '', '', '', '', 0, '', '[]', '', $2, '', '', 0, '', '', 0, NULL, NULL)`
+	migrate := func(t *testing.T, dialect goose.Dialect, db *sql.DB, e store.Engine) {
+		p, err := goose.NewProvider(dialect, db, os.DirFS("migrations"), goose.WithTableName("schema_version"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.UpTo(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		insert := func(seq int) {
+			if _, err := db.ExecContext(t.Context(), before, seq, []byte{byte(seq)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		insert(0)
+		s, err := store.New(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		insert(1)
+		n, err := s.NameBlobs(t.Context(), 10, func(entries []store.Entry) ([]store.Named, error) {
+			for i, e := range entries {
+				if e.Seq != int64(i) || e.Blobs != -1 {
+					t.Errorf("%+v", e)
+				}
+			}
+			return nil, nil
+		})
+		if n != 2 || err != nil {
+			t.Errorf("%d entries, %v", n, err)
+		}
+	}
+	t.Run("SQLite", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "a.db")
+		e, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		migrate(t, goose.DialectSQLite3, db, e)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		dsn := storetest.Postgres(t)
+		e, err := postgres.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		db, err := sql.Open("pgx", dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("CREATE DOMAIN blob AS bytea"); err != nil {
+			t.Fatal(err)
+		}
+		migrate(t, goose.DialectPostgres, db, e)
+	})
 }
 
 // describe lists tables, columns and indexes in words that both engines share.

@@ -19,7 +19,7 @@ func logCommand() command {
 		use: "log", short: "Look at, prove and export the transparency log that the evidence is kept in",
 		sub: []command{
 			logCheckpointCommand(), logKeyCommand(), logProofCommand(), logVerifyCommand(), logReceiptCommand(),
-			logExportCommand(), logWitnessCommand(), logEpochCommand(),
+			logExportCommand(), logWitnessCommand(), logEpochCommand(), logSweepCommand(),
 		},
 	}
 }
@@ -311,6 +311,9 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 	rows := [][]string{
 		{"leaves", fmt.Sprintf("%d computed from their bodies", r.Verified)}, {"signatures", signatures},
 		{"index rows", fmt.Sprintf("%d computed again and compared", r.Rows)}, {"anchor", r.Anchor},
+	}
+	if r.Blobs > 0 {
+		rows = append(rows, []string{"rest on", plural(int(r.Blobs), "file (rules, maps) that is", "files (rules, maps) that are") + " there and whole"})
 	}
 	if a := r.Against; a != nil {
 		rows = append(rows, []string{"checkpoint", againstText(a)})
