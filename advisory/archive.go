@@ -19,8 +19,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 )
 
@@ -68,7 +66,7 @@ func openSource(src string) (*opened, error) {
 	if !fi.Mode().IsRegular() || fi.Size() > maxArchive {
 		return nil, unusable(src, fmt.Sprintf("it is no file of at most %d bytes", int64(maxArchive)), nil)
 	}
-	f, err := os.OpenFile(src, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(src, os.O_RDONLY|unblocked, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", src, err)
 	}
@@ -306,7 +304,7 @@ func (o *opened) readFile(root *os.Root, p string, d fs.DirEntry) input {
 	if !d.Type().IsRegular() {
 		return input{name: p, err: errors.New("no regular file")}
 	}
-	f, err := root.OpenFile(filepath.FromSlash(p), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := root.OpenFile(filepath.FromSlash(p), os.O_RDONLY|unblocked, 0)
 	if err != nil {
 		return input{name: p, err: err}
 	}

@@ -17,8 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 )
 
@@ -252,7 +250,7 @@ func dropPart(part string) error { return errors.Join(remove(part), remove(part+
 // copy writes the body behind the first size bytes of the partial file. Each byte sets
 // back the watch, which ends the attempt.
 func (f *fetcher) copy(ctx context.Context, watch *time.Timer, body io.Reader, part string, have partState, size int64) (n int64, err error) {
-	flags := os.O_WRONLY | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	flags := os.O_WRONLY | os.O_CREATE | unfollowed | unblocked
 	if size == 0 {
 		if err := dropPart(part); err != nil {
 			return 0, err

@@ -23,8 +23,6 @@ import (
 	"sort"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 )
 
@@ -58,7 +56,7 @@ func Open(path string) (*Index, error) {
 }
 
 func (x *Index) mapFile() error {
-	f, err := os.OpenFile(x.path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(x.path, os.O_RDONLY|unblocked, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: fmt.Sprintf("there are no advisories at %s", x.path),
@@ -76,7 +74,7 @@ func (x *Index) mapFile() error {
 	if !fi.Mode().IsRegular() || fi.Size() < headerSize || fi.Size() > maxIndex {
 		return x.damaged("it is no advisory index", nil)
 	}
-	x.data, err = unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	x.data, err = mapped(f, fi.Size())
 	if err != nil {
 		return fmt.Errorf("map advisory index %s: %w", x.path, err)
 	}
@@ -90,7 +88,7 @@ func (x *Index) Close() error {
 	if x.data == nil {
 		return nil
 	}
-	err := unix.Munmap(x.data)
+	err := unmapped(x.data)
 	x.data, x.table, x.kev, x.epss = nil, nil, nil, nil
 	return err
 }

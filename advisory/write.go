@@ -16,8 +16,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 )
 
@@ -102,7 +100,7 @@ func remove(path string) error {
 }
 
 func noRoom(dst string, err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
+	if full(err) {
 		return &verdict.Error{
 			Code: verdict.CodeUnavailable, What: fmt.Sprintf("no room to write the advisory index %s", dst),
 			Remedy: "free disk space or raise the quota, then run the command again: the index of before is still in place", Err: err,
@@ -123,11 +121,7 @@ func replace(tmp, dst string) error {
 	if err := os.Rename(tmp, dst); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(dst))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return syncFolder(dst)
 }
 
 // lockIndex waits for other imports into the same index. It also removes what crashed
@@ -150,16 +144,16 @@ func lockIndex(ctx context.Context, dst string) (func(), error) {
 // lockFile takes the lock at path and waits for it as long as ctx lasts. The system
 // frees it when the process dies.
 func lockFile(ctx context.Context, path string) (func(), error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unblocked|unfollowed, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
+		held, err := hold(f)
+		if held {
+			return func() { release(f) }, nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		}
 		t := time.NewTimer(50 * time.Millisecond)

@@ -157,14 +157,6 @@ func replacing(path string) string {
 	return "verdict keys rotate " + nameOf(path)
 }
 
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // readKey reads a private key from a regular file that only its owner may read. It is
 // opened once and judged by what was opened, so that nobody can swap it in between.
 func readKey(path string) (crypto.PrivateKey, error) {

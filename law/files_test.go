@@ -1,15 +1,9 @@
 package law
 
 import (
-	"fmt"
 	"go/ast"
 	"slices"
 )
-
-// closedUnheard are exceptions of closeLaw, "file: function", each with why.
-var closedUnheard = map[string]string{
-	"advisory/write.go: lockFile": "a lock, into which nothing is written",
-}
 
 // closeLaw: some file systems tell only when a file is closed that there was no room for
 // what was written into it.
@@ -17,7 +11,6 @@ var closeLaw = law{
 	name: "a file that is written is closed with its error heard",
 	check: func(tr *tree) []breach {
 		var out []breach
-		used := map[string]bool{}
 		for _, s := range tr.product() {
 			for _, d := range s.ast.Decls {
 				fn, ok := d.(*ast.FuncDecl)
@@ -25,25 +18,14 @@ var closeLaw = law{
 					continue
 				}
 				for _, n := range unheard(fn.Body, openedToWrite(fn.Body)) {
-					place := s.path + ": " + fn.Name.Name
-					if closedUnheard[place] != "" {
-						used[place] = true
-						continue
-					}
 					out = append(out, breach{s.path, tr.line(n), "closes a written file and drops the error",
 						"err = errors.Join(err, f.Close()), before the file has its name"})
 				}
 			}
 		}
-		for place := range closedUnheard {
-			if _, there := tr.texts["law/files_test.go"]; there && !used[place] {
-				out = append(out, breach{"law/files_test.go", 0, fmt.Sprintf("the exception %s is not needed", place), "take it out"})
-			}
-		}
 		return out
 	},
 	broken: []example{
-		{"an exception that nobody needs", "-- law/files_test.go --\npackage law\n", "is not needed"},
 		{"deferred", "-- git/a.go --\npackage git\nfunc f() {\n\tf, err := os.Create(x)\n\tdefer f.Close()\n}\n", "drops the error"},
 		{"as a statement, of a temporary file", "-- git/a.go --\npackage git\nfunc f() {\n\tif f, err = os.CreateTemp(x, y); err == nil {\n\t\tf.Close()\n\t}\n}\n", "drops the error"},
 		{"on purpose, through a root", "-- git/a.go --\npackage git\nfunc f() {\n\tf, _ := r.OpenFile(x, os.O_RDWR|os.O_CREATE, 0)\n\tgo func() { _ = f.Close() }()\n}\n", "drops the error"},

@@ -105,14 +105,6 @@ func (a *anchor) create(c Checkpoint, err error) error {
 	return err
 }
 
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // slot is a checkpoint with line feeds behind it.
 func (a *anchor) slot(c Checkpoint) ([]byte, error) {
 	if len(c.Note) > anchorSlot {

@@ -15,8 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 	"verdict/blob"
 )
@@ -81,7 +79,7 @@ func (s *Store) Put(ctx context.Context, b []byte) (verdict.Digest, error) {
 		return "", blob.TooLarge(int64(len(b)), s.max)
 	}
 	d := blob.DigestOf(b)
-	unlock, err := s.lock(ctx, unix.LOCK_SH)
+	unlock, err := s.lock(ctx, false)
 	if err != nil {
 		return "", err
 	}
@@ -104,8 +102,8 @@ func (s *Store) Put(ctx context.Context, b []byte) (verdict.Digest, error) {
 // renew touches and syncs an undamaged blob that is already there, so that a second put
 // promises no less than the first: its writer may not have come to the sync yet.
 func (s *Store) renew(name string, d verdict.Digest) (bool, error) {
-	f, _, err := s.open(name, d)
-	if err != nil { // missing, or something else in its place: to be written
+	f, _, err := s.open(name, d, os.O_RDWR) // Windows syncs no file that was opened to be read
+	if err != nil {                         // missing, or something else in its place: to be written
 		return false, nil
 	}
 	defer f.Close()
@@ -164,7 +162,7 @@ func (s *Store) Get(_ context.Context, d verdict.Digest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, _, err := s.open(nameOf(key), d)
+	f, _, err := s.open(nameOf(key), d, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +176,7 @@ func (s *Store) Stat(_ context.Context, d verdict.Digest) (blob.Info, error) {
 	if err != nil {
 		return blob.Info{}, err
 	}
-	f, fi, err := s.open(nameOf(key), d)
+	f, fi, err := s.open(nameOf(key), d, os.O_RDONLY)
 	if err != nil {
 		return blob.Info{}, err
 	}
@@ -191,7 +189,7 @@ func (s *Store) Delete(ctx context.Context, d verdict.Digest, unusedSince time.T
 	if err != nil {
 		return false, err
 	}
-	unlock, err := s.lock(ctx, unix.LOCK_EX)
+	unlock, err := s.lock(ctx, true)
 	if err != nil {
 		return false, err
 	}
@@ -213,8 +211,8 @@ func (s *Store) Delete(ctx context.Context, d verdict.Digest, unusedSince time.T
 	return true, s.sync(path.Dir(name))
 }
 
-// open opens a regular file without waiting for a FIFO's writer.
-func (s *Store) open(name string, d verdict.Digest) (*os.File, fs.FileInfo, error) {
+// open opens a regular file without waiting for a FIFO's other end.
+func (s *Store) open(name string, d verdict.Digest, how int) (*os.File, fs.FileInfo, error) {
 	li, err := s.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, blob.NotFound(d)
@@ -225,7 +223,7 @@ func (s *Store) open(name string, d verdict.Digest) (*os.File, fs.FileInfo, erro
 	if !li.Mode().IsRegular() {
 		return nil, nil, blob.Corrupt(d, "it is "+kind(li.Mode())+" and no file")
 	}
-	f, err := s.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := s.root.OpenFile(name, how|unblocked, 0)
 	if err != nil {
 		return nil, nil, s.failed("open", d, err)
 	}
@@ -276,7 +274,7 @@ func unusable(folder string, err error) error {
 
 // failed explains the errors of the file system that a person can act on.
 func (s *Store) failed(verb string, d verdict.Digest, err error) error {
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG) {
+	if full(err) {
 		return &verdict.Error{
 			Code: verdict.CodeUnavailable, What: fmt.Sprintf("no room to store blob %s in %s", d.Short(), s.root.Name()),
 			Remedy: "free disk space or raise the quota, then run the command again: nothing was recorded", Err: err,

@@ -150,7 +150,7 @@ func TestHalfWrittenFilesGoAtTheNextStart(t *testing.T) {
 	if err := os.WriteFile(half, []byte("hal"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := s.lock(t.Context(), unix.LOCK_SH) // somebody is writing
+	unlock, err := s.lock(t.Context(), false) // somebody is writing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestHalfWrittenFilesGoAtTheNextStart(t *testing.T) {
 func TestDeleteWaitsForWritersAndGivesUpWithItsContext(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	d := put(t, s, "evidence")
-	unlock, err := s.lock(t.Context(), unix.LOCK_SH)
+	unlock, err := s.lock(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

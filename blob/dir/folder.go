@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"verdict"
 	"verdict/blob"
 )
@@ -81,28 +79,21 @@ func (s *Store) fan(key string) error {
 	return nil
 }
 
-func (s *Store) sync(folder string) error {
-	f, err := s.root.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (s *Store) sync(folder string) error { return syncFolder(s.root, folder) }
 
-// lock takes the folder's lock in the given way and waits for it as long as ctx lasts.
-// It is a lock of the open file, so that it also holds between goroutines, and the
-// system frees it when a process dies.
-func (s *Store) lock(ctx context.Context, how int) (unlock func(), err error) {
+// lock takes the folder's lock, shared or exclusive, and waits for it as long as ctx
+// lasts. The system frees it when a process dies.
+func (s *Store) lock(ctx context.Context, exclusive bool) (unlock func(), err error) {
 	f, err := s.lockFile()
 	if err != nil {
 		return nil, err
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
+		held, err := hold(f, exclusive)
+		if held {
+			return func() { release(f) }, nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lock blob folder %s: %w", s.root.Name(), err), f.Close())
 		}
 		t := time.NewTimer(pause)
@@ -116,7 +107,7 @@ func (s *Store) lock(ctx context.Context, how int) (unlock func(), err error) {
 }
 
 func (s *Store) lockFile() (*os.File, error) {
-	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE|unblocked, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of blob folder %s: %w", s.root.Name(), err)
 	}
@@ -130,8 +121,8 @@ func (s *Store) tidy() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	defer release(f)
+	if held, err := hold(f, true); !held || err != nil {
 		return nil
 	}
 	names, err := s.names(aside)
@@ -157,7 +148,7 @@ func (s *Store) LoadMarks(context.Context) (map[verdict.Digest]time.Time, error)
 	if err != nil || !fi.Mode().IsRegular() || fi.Size() > maxMarks {
 		return nil, nil
 	}
-	f, err := s.root.OpenFile(marksName, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := s.root.OpenFile(marksName, os.O_RDONLY|unblocked, 0)
 	if err != nil {
 		return nil, nil
 	}
@@ -175,7 +166,7 @@ func (s *Store) SaveMarks(ctx context.Context, marks map[verdict.Digest]time.Tim
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, unix.LOCK_SH)
+	unlock, err := s.lock(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func create(path string) error {
 // takes it later is refused at once, and not made to wait, when another process has it.
 func open(path string, pragmas ...string) *sql.DB {
 	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String())
 	if err != nil { // the driver is linked in, and the name above is well formed
 		panic(err)
 	}
