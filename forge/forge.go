@@ -12,6 +12,7 @@ package forge
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -75,11 +76,12 @@ type Request struct {
 	Missing []Missing
 }
 
-// Lacks reports whether the field could not be read, or only in part: one of the What
-// names of Missing. Protection also lacks what each of its fields lacks.
+// Lacks reports whether the field could not be read, or only in part. It takes one of the
+// Missing names: "reviews" is lacking in part where "reviews.commit" is, and
+// "reviews.commit" is lacking where all reviews are.
 func (r Request) Lacks(what string) bool {
 	for _, m := range r.Missing {
-		if m.What == what || len(m.What) > len(what) && m.What[:len(what)] == what && m.What[len(what)] == '.' {
+		if m.What == what || strings.HasPrefix(m.What, what+".") || strings.HasPrefix(what, m.What+".") {
 			return true
 		}
 	}
@@ -100,6 +102,11 @@ type Review struct {
 	State  string    // Approved, ChangesRequested, Commented or Dismissed
 	Commit string    // the head that it was given for, hex; empty when unknown
 	At     time.Time // zero when unknown
+
+	// Entitled says of an approval that the account has the right to give one that
+	// counts: on a public repository everybody can press the button. True is certain;
+	// false means "no" only where Missing does not name it.
+	Entitled bool
 }
 
 // Protection is what the forge enforces on the target branch. A true field is certain.
@@ -120,9 +127,10 @@ const (
 	MissingAuthor     = "author"
 	MissingBranches   = "branches"
 	MissingHead       = "head"
-	MissingMerge      = "merge"
+	MissingMerge      = "merge" // the commit, who merged, or when
 	MissingReviews    = "reviews"
-	MissingCommit     = "reviews.commit" // of some reviews
+	MissingCommit     = "reviews.commit"   // of some reviews
+	MissingEntitled   = "reviews.entitled" // of some approvals
 	MissingRequired   = "required"
 	MissingProtection = "protection"
 	MissingDismisses  = "protection.dismisses_stale"

@@ -1,0 +1,418 @@
+package forge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"verdict"
+)
+
+// Limits of one question to a forge.
+const (
+	maxAnswer    = 32 << 20 // bytes of one answer, unpacked
+	maxPages     = 100
+	maxItems     = 10_000 // of one list
+	tries        = 4
+	maxRedirects = 3
+)
+
+// PageSize is how many items a list is asked for at a time: the most that GitHub and
+// GitLab give.
+const PageSize = 100
+
+// Options are what a reader takes from its surroundings. The zero value is ready to use.
+type Options struct {
+	Transport http.RoundTripper                          // nil: the system's, with its proxies
+	Now       func() time.Time                           // nil: the clock
+	Wait      func(context.Context, time.Duration) error // nil: until the time is over or the context ends
+	Timeout   time.Duration                              // of one try with its body; 0: 30 s
+	Patience  time.Duration                              // for throttles, summed over one call; 0: 2 min
+}
+
+// API is the REST API of one forge.
+type API struct {
+	Forge     string
+	Base      string
+	Authorize func(http.Header)       // puts the token in; nothing else of the client knows it
+	Remedy    func(status int) string // which right a refused token lacks
+}
+
+// Client asks one host and no other: the token never leaves for another one. It is safe
+// for concurrent use.
+type Client struct {
+	api  API
+	base *url.URL
+	http *http.Client
+	opts Options
+}
+
+// NewClient checks the base address. One that is neither https nor http on this machine
+// is an *verdict.Error with CodeUsage.
+func NewClient(api API, o Options) (*Client, error) {
+	u, err := url.Parse(api.Base)
+	if err != nil || !safeBase(u) {
+		return nil, &verdict.Error{
+			Code: verdict.CodeUsage, What: fmt.Sprintf("%.200q cannot be the address of a forge's API", api.Base),
+			Remedy: "give an https address without user, query or fragment, such as https://api.github.com, https://dev.azure.com/ORGANISATION or https://gitlab.example.com/api/v4",
+		}
+	}
+	api.Base = strings.TrimRight(api.Base, "/")
+	c := &Client{api: api, base: u, opts: o}
+	if c.opts.Now == nil {
+		c.opts.Now = time.Now
+	}
+	if c.opts.Wait == nil {
+		c.opts.Wait = wait
+	}
+	if c.opts.Timeout == 0 {
+		c.opts.Timeout = 30 * time.Second
+	}
+	if c.opts.Patience == 0 {
+		c.opts.Patience = 2 * time.Minute
+	}
+	c.http = &http.Client{Transport: o.Transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if !c.ours(r.URL) || r.Method != http.MethodGet || len(via) > maxRedirects {
+			return errRedirect
+		}
+		return nil
+	}}
+	return c, nil
+}
+
+var errRedirect = errors.New("redirect refused")
+
+func safeBase(u *url.URL) bool {
+	if u.User != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// ours reports whether an address is on the host that the token is for.
+func (c *Client) ours(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Get reads the JSON document below the base address. The path is escaped already.
+func (c *Client) Get(ctx context.Context, path string, into any) error {
+	_, err := c.ask(ctx, http.MethodGet, c.api.Base+path, nil, into)
+	return err
+}
+
+// Query asks a question that changes nothing but is too large for an address.
+func (c *Client) Query(ctx context.Context, path string, question, into any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	_, err = c.ask(ctx, http.MethodPost, c.api.Base+path, body, into)
+	return err
+}
+
+// List reads a list of GitHub or GitLab to its end: each page names the next one in its
+// Link header (RFC 8288). A full page that names none is followed by its number, as a
+// proxy between may have taken the header away. More than 10,000 items is an
+// *verdict.Error with CodeLimit.
+func List[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	sep := "?"
+	if strings.Contains(path, "?") {
+		sep = "&"
+	}
+	numbered := func(n int) string {
+		return fmt.Sprintf("%s%s%sper_page=%d&page=%d", c.api.Base, path, sep, PageSize, n)
+	}
+	out := []T{}
+	address := numbered(1)
+	for page := 1; page <= maxPages && len(out) <= maxItems; page++ {
+		var items []T
+		h, err := c.ask(ctx, http.MethodGet, address, nil, &items)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, items...)
+		next := nextLink(h)
+		switch {
+		case next != "":
+			u, err := c.base.Parse(next)
+			if err != nil || !c.ours(u) {
+				return nil, c.astray(address)
+			}
+			address = u.String()
+		case len(items) >= PageSize:
+			address = numbered(page + 1)
+		default:
+			return out, nil
+		}
+	}
+	return nil, TooMany(c.api.Forge, path)
+}
+
+// TooMany is the error for a list that does not end within the limits.
+func TooMany(forge, what string) error {
+	return &verdict.Error{
+		Code: verdict.CodeLimit, What: fmt.Sprintf("%s lists more than %d entries at %.200q", forge, maxItems, what),
+		Remedy: "a request of this size is read by no person either: divide it into smaller ones",
+	}
+}
+
+// nextLink is the address of the next page in a Link header, or "".
+func nextLink(h http.Header) string {
+	for _, v := range h.Values("Link") {
+		for item := range strings.SplitSeq(v, ",") {
+			target, rest, ok := strings.Cut(strings.TrimSpace(item), ">")
+			if !ok || !strings.HasPrefix(target, "<") {
+				continue
+			}
+			for p := range strings.SplitSeq(rest, ";") {
+				if p = strings.TrimSpace(p); p == `rel="next"` || p == "rel=next" {
+					return target[1:]
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// Continued asks for one document of a list that goes on with a token in the header
+// x-ms-continuationtoken, as Azure's do, and gives that token.
+func (c *Client) Continued(ctx context.Context, path string, into any) (next string, err error) {
+	h, err := c.ask(ctx, http.MethodGet, c.api.Base+path, nil, into)
+	return h.Get("X-Ms-Continuationtoken"), err
+}
+
+// ask tries until there is an answer or no hope. What it returns is nil, the context's
+// error, or an *verdict.Error.
+func (c *Client) ask(ctx context.Context, method, address string, body []byte, into any) (http.Header, error) {
+	var waited time.Duration
+	for try := 1; ; try++ {
+		h, err := c.once(ctx, method, address, body, into)
+		var again *passing
+		if err == nil || !errors.As(err, &again) {
+			return h, err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		pause := max(again.pause, time.Second<<(try-1))
+		if try == tries || waited+pause > c.opts.Patience {
+			e := &verdict.Error{
+				Code: verdict.CodeUnavailable, What: fmt.Sprintf("%s does not answer %s", c.api.Forge, c.short(address)),
+				Remedy: "run it again later; if it stays so, look at the forge's status page and at the proxy between", Err: again.err,
+			}
+			if again.throttled {
+				e.What = fmt.Sprintf("%s throttles this token, for another %v", c.api.Forge, pause.Round(time.Second))
+				e.Remedy = "run it again when that time is over, or give a token of its own, which has its own limit, as VERDICT_FORGE_TOKEN"
+			}
+			return nil, e
+		}
+		if err := c.opts.Wait(ctx, pause); err != nil {
+			return nil, err
+		}
+		waited += pause
+	}
+}
+
+// passing is a failure that may be over the next time.
+type passing struct {
+	err       error
+	pause     time.Duration // that the forge asks for
+	throttled bool
+}
+
+func (p *passing) Error() string { return p.err.Error() }
+
+func (c *Client) once(ctx context.Context, method, address string, body []byte, into any) (http.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "verdict")
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.api.Authorize != nil {
+		c.api.Authorize(req.Header)
+	}
+	resp, err := c.http.Do(req)
+	if errors.Is(err, errRedirect) {
+		return nil, c.astray(address)
+	} else if err != nil {
+		return nil, &passing{err: err}
+	}
+	defer resp.Body.Close()
+	if err := c.refusal(address, resp); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, &passing{err: err}
+	}
+	if len(b) > maxAnswer {
+		return nil, &verdict.Error{
+			Code: verdict.CodeLimit, What: fmt.Sprintf("%s answers %s with more than %d bytes", c.api.Forge, c.short(address), maxAnswer),
+			Remedy: "check that the address of the API is right; a request of this size has to be divided",
+		}
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) { // cut short, perhaps
+			return nil, &passing{err: fmt.Errorf("the answer is no JSON: %w", err)}
+		}
+		return nil, c.Strange(fmt.Errorf("%s: %w", c.short(address), err))
+	}
+	return resp.Header, nil
+}
+
+// Strange is the error for an answer whose shape or words are not those of the API.
+func (c *Client) Strange(err error) error {
+	return &verdict.Error{
+		Code: verdict.CodeInvalid, What: "the answer of " + c.api.Forge + " is not understood",
+		Remedy: "check that the address of the API is right and that the forge's version is supported; if both hold, report it with the text above", Err: err,
+	}
+}
+
+func (c *Client) astray(address string) error {
+	return &verdict.Error{
+		Code:   verdict.CodeUnavailable,
+		What:   fmt.Sprintf("%s sends %s on to another place, and that is not followed: the token is for one host", c.api.Forge, c.short(address)),
+		Remedy: "if the forge or the repository moved, give the new address of its API or the new name of the repository",
+	}
+}
+
+// short is an address for people: without the query, which may carry a page's cursor.
+func (c *Client) short(address string) string {
+	path, _, _ := strings.Cut(strings.TrimPrefix(address, c.api.Base), "?")
+	return fmt.Sprintf("%.200q", path)
+}
+
+// Refusal is the cause of an error that says that the forge will not tell, or not to
+// this token.
+type Refusal struct {
+	Status  int
+	Message string // the forge's own words, at most 200 bytes
+}
+
+func (r *Refusal) Error() string {
+	if r.Message == "" {
+		return fmt.Sprintf("status %d", r.Status)
+	}
+	return fmt.Sprintf("status %d: %.200q", r.Status, r.Message)
+}
+
+// Refused gives the refusal behind an error. Only those become Missing: everything else
+// may go better the next time.
+func Refused(err error) (*Refusal, bool) {
+	var r *Refusal
+	ok := errors.As(err, &r)
+	return r, ok
+}
+
+// refusal is nil for an answer with JSON in it.
+func (c *Client) refusal(address string, resp *http.Response) error {
+	status := resp.StatusCode
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	isJSON := media == "application/json" || strings.HasSuffix(media, "+json")
+	pause, empty := c.pauseOf(resp.Header)
+	switch {
+	case status == http.StatusOK && isJSON:
+		return nil
+	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (pause > 0 || empty):
+		return &passing{err: fmt.Errorf("status %d", status), pause: pause, throttled: true}
+	case status >= 500, status == http.StatusRequestTimeout:
+		return &passing{err: fmt.Errorf("status %d", status), pause: pause}
+	case status == http.StatusOK, status == http.StatusNonAuthoritativeInfo:
+		// Azure answers a bad token with its sign-in page, as 203 or as 200.
+		if media == "text/html" && c.api.Forge == Azure || status != http.StatusOK {
+			status = http.StatusUnauthorized
+			break
+		}
+		return c.Strange(fmt.Errorf("%s came as %.100q", c.short(address), media))
+	case status >= 300 && status < 400:
+		return c.astray(address)
+	}
+	e := &verdict.Error{
+		Code: verdict.CodeForbidden, What: fmt.Sprintf("%s refuses %s", c.api.Forge, c.short(address)),
+		Remedy: c.api.Remedy(status), Err: &Refusal{status, c.message(resp)},
+	}
+	if status == http.StatusNotFound {
+		e.Code, e.What = verdict.CodeNotFound, fmt.Sprintf("%s has no %s, or not for this token", c.api.Forge, c.short(address))
+	}
+	return e
+}
+
+// message is what the forge says about a refusal. GitHub and Azure say "message", GitLab
+// that or "error". What repeats the token is not kept.
+func (c *Client) message(resp *http.Response) string {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	var said struct {
+		Message json.RawMessage `json:"message"`
+		Error   json.RawMessage `json:"error"`
+	}
+	if err != nil || json.Unmarshal(b, &said) != nil {
+		return ""
+	}
+	text := strings.Trim(string(append(said.Message, said.Error...)), `"`)
+	if len(text) > 200 {
+		text = text[:200]
+	}
+	sent := http.Header{}
+	if c.api.Authorize != nil {
+		c.api.Authorize(sent)
+	}
+	for _, values := range sent {
+		for _, v := range values {
+			if f := strings.Fields(v); len(f) > 0 && strings.Contains(text, f[len(f)-1]) {
+				return ""
+			}
+		}
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// pauseOf is how long a forge asks to wait, and whether the limit is used up. Retry-After
+// is RFC 9110; x-ratelimit-* are GitHub's, ratelimit-* GitLab's.
+func (c *Client) pauseOf(h http.Header) (pause time.Duration, empty bool) {
+	const longest = 24 * time.Hour
+	now := c.opts.Now()
+	if v := h.Get("Retry-After"); v != "" {
+		if s, err := strconv.ParseInt(v, 10, 32); err == nil && s >= 0 {
+			return min(time.Duration(s)*time.Second, longest), true
+		}
+		if at, err := http.ParseTime(v); err == nil {
+			return min(max(at.Sub(now), 0), longest), true
+		}
+	}
+	for _, prefix := range []string{"X-Ratelimit-", "Ratelimit-"} {
+		if h.Get(prefix+"Remaining") == "0" {
+			if s, err := strconv.ParseInt(h.Get(prefix+"Reset"), 10, 64); err == nil {
+				pause = min(max(time.Unix(s, 0).Sub(now)+time.Second, 0), longest)
+			}
+			return pause, true
+		}
+	}
+	return 0, false
+}
