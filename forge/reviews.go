@@ -53,13 +53,21 @@ func Latest(all []Review) []Review {
 }
 
 // Settle joins what a forge counts at present with its history, for forges that keep no
-// reviews: an opinion of the present finds its time and commit in the last entry that
-// says the same, and an opinion that only the history has was taken back.
+// reviews: an opinion of the present finds its time and commit in the last entry of its
+// account, if that says the same, and an opinion that only the history has was taken back.
+// The history may be sorted anew.
 func Settle(present, history []Review) []Review {
 	slices.SortStableFunc(history, byTime)
+	opinionated := map[string]bool{}
+	for _, h := range history {
+		opinionated[h.By.ID] = opinionated[h.By.ID] || h.By.ID != "" && h.State != Dismissed
+	}
+	out := slices.DeleteFunc(slices.Clone(present), func(r Review) bool { return r.State == Commented && opinionated[r.By.ID] })
 	counted := map[string]bool{}
-	out := slices.Clone(present)
 	for i, r := range out {
+		if r.By.ID == "" {
+			continue
+		}
 		counted[r.By.ID] = true
 		for _, h := range slices.Backward(history) {
 			if h.By.ID == r.By.ID {

@@ -229,7 +229,10 @@ func (r *Reader) Request(ctx context.Context, id string) (forge.Request, error) 
 	} else if err = out.Withheld(forge.MissingReviews, err); err != nil {
 		return forge.Request{}, err
 	}
-	return out, r.protect(ctx, &out)
+	if err := r.protect(ctx, &out); err != nil {
+		return forge.Request{}, err
+	}
+	return out, nil
 }
 
 // entitle asks "Get repository permissions for a user" of each who approves: GitHub
@@ -285,4 +288,3 @@ func reviews(given []review) ([]forge.Review, error) {
 	}
 	return forge.Latest(all), nil
 }
-
