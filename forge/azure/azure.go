@@ -170,7 +170,6 @@ type pullRequest struct {
 	ClosedDate *time.Time `json:"closedDate"`
 	Source     string     `json:"sourceRefName"`
 	Target     string     `json:"targetRefName"`
-	Head       *commit    `json:"lastMergeSourceCommit"`
 	Merge      *commit    `json:"lastMergeCommit"` // of a trial while the request is active
 	Reviewers  []reviewer `json:"reviewers"`
 	Completion *struct {
@@ -198,9 +197,6 @@ func (p pullRequest) request() (forge.Request, error) {
 	}
 	if p.ID <= 0 || p.Target == "" || p.Repository.ID == "" || p.Repository.Project.ID == "" {
 		return r, fmt.Errorf("pull request %d has no number, target or repository", p.ID)
-	}
-	if p.Head != nil {
-		r.Head = p.Head.ID
 	}
 	switch p.Status {
 	case "active":
@@ -296,8 +292,8 @@ func (r *Reader) Request(ctx context.Context, id string) (forge.Request, error) 
 	if err := r.review(ctx, &out, path, p.Reviewers); err != nil {
 		return forge.Request{}, err
 	}
-	if out.Head = hexOrNothing(out.Head); out.Head == "" {
-		out.Lack(forge.MissingHead, "Azure names no head: it could not try the merge", "push the branch again, or look at the request's updates")
+	if out.Head == "" {
+		out.Lack(forge.MissingHead, "Azure names no iteration of the request", "push the branch again, or look at the request's updates")
 	}
 	if err := r.protect(ctx, &out, p); err != nil {
 		return forge.Request{}, err

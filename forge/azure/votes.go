@@ -58,17 +58,19 @@ func (r *Reader) review(ctx context.Context, out *forge.Request, path string, re
 		Value []iteration `json:"value"`
 	}
 	err := r.c.Get(ctx, path+"/iterations?"+version, &rounds)
-	if err := out.Withheld(forge.MissingCommit, err); err != nil {
-		return err
+	for _, what := range []string{forge.MissingCommit, forge.MissingHead} {
+		if err := out.Withheld(what, err); err != nil {
+			return err
+		}
 	}
 	pushes := []forge.Push{}
-	last := int64(0)
+	last := int64(0) // its source is the head: lastMergeSourceCommit lags behind a push
 	for _, i := range rounds.Value {
 		if i.Source == nil || !forge.Hex(i.Source.ID) {
 			continue
 		}
 		pushes = append(pushes, forge.Push{At: i.At, Commit: i.Source.ID})
-		if i.ID > last { // the trial merge lags behind a push; the last iteration does not
+		if i.ID > last {
 			last, out.Head = i.ID, i.Source.ID
 		}
 	}
