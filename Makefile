@@ -36,6 +36,11 @@ FUZZ = \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
 	./evidence:FuzzParseStatement \
+	./forge/azure:FuzzAnswers \
+	./forge/github:FuzzAnswers \
+	./forge/github:FuzzEvent \
+	./forge/gitlab:FuzzAnswers \
+	./forge:FuzzHeaders \
 	./git:FuzzParse \
 	./ledger:FuzzParseTilePath \
 	./policy:FuzzLoadArchive \

@@ -316,6 +316,7 @@ type Refusal struct {
 	Message string // the forge's own words, at most 200 bytes
 }
 
+// Error is the status with the forge's words.
 func (r *Refusal) Error() string {
 	if r.Message == "" {
 		return fmt.Sprintf("status %d", r.Status)

@@ -195,7 +195,7 @@ func (p pullRequest) request() (forge.Request, error) {
 	if p.Repository.WebURL != "" {
 		r.URL = p.Repository.WebURL + "/pullrequest/" + r.ID
 	}
-	if p.ID <= 0 || p.Target == "" || p.Repository.ID == "" || p.Repository.Project.ID == "" {
+	if forge.CheckID(r.ID) != nil || p.Target == "" || p.Repository.ID == "" || p.Repository.Project.ID == "" {
 		return r, fmt.Errorf("pull request %d has no number, target or repository", p.ID)
 	}
 	switch p.Status {

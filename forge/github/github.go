@@ -149,7 +149,7 @@ func (p pull) request(repo string) (forge.Request, error) {
 		r.Repo = p.Base.Repo.FullName
 	}
 	switch {
-	case p.Number <= 0 || !forge.Hex(p.Head.SHA) || p.Base.Ref == "":
+	case forge.CheckID(r.ID) != nil || !forge.Hex(p.Head.SHA) || p.Base.Ref == "":
 		return r, fmt.Errorf("pull request %d has no number, head or base", p.Number)
 	case p.MergedAt != nil && p.State == "closed":
 		r.State, r.MergedAt, r.MergedBy, r.Merge = forge.Merged, p.MergedAt.UTC(), p.MergedBy.account(), p.Merge

@@ -126,7 +126,7 @@ func (c classic) join(p *forge.Protection) (required int64) {
 	b := c.Reviews.Bypass
 	nobody := b == nil || len(b.Users)+len(b.Teams)+len(b.Apps) == 0
 	p.AppliesToAdmins = c.Reviews.Approvals > 0 && nobody && c.EnforceAdmins != nil && c.EnforceAdmins.Enabled
-	return c.Reviews.Approvals
+	return max(c.Reviews.Approvals, 0)
 }
 
 // exempt asks the rulesets that demand a review for whom they do not count. GitHub tells

@@ -78,7 +78,7 @@ func (r *Reader) withheld(out *forge.Request, err error, what ...string) error {
 // approval state": all rules must hold. GitLab Free has neither.
 func (r *Reader) required(ctx context.Context, out *forge.Request, path string, told *int64) error {
 	if told != nil {
-		out.Required = *told
+		out.Required = max(*told, 0)
 		return nil
 	}
 	var state struct {

@@ -157,7 +157,7 @@ func (m mergeRequest) request(repo string) (forge.Request, error) {
 	if path, _, ok := strings.Cut(m.References.Full, "!"); ok && path != "" {
 		r.Repo = path
 	}
-	if m.IID <= 0 || !forge.Hex(m.SHA) || m.Target == "" {
+	if forge.CheckID(r.ID) != nil || !forge.Hex(m.SHA) || m.Target == "" {
 		return r, fmt.Errorf("merge request %d has no number, head or target", m.IID)
 	}
 	switch m.State {
