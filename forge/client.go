@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +20,15 @@ import (
 const (
 	maxAnswer    = 32 << 20 // bytes of one answer, unpacked
 	maxPages     = 100
-	maxItems     = 10_000 // of one list
+	maxItems     = 10_000      // of one list
+	ownPause     = time.Minute // after a throttle that names no time, as GitHub asks
 	tries        = 4
+	mostMessage  = 200 // bytes of what a forge says about a refusal
 	maxRedirects = 3
 )
+
+// MostRequests is how many requests of one commit are read. Each costs several questions.
+const MostRequests = 50
 
 // PageSize is how many items a list is asked for at a time: the most that GitHub and
 // GitLab give.
@@ -165,14 +168,14 @@ func List[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 			return out, nil
 		}
 	}
-	return nil, TooMany(c.api.Forge, path)
+	return nil, TooMany(c.api.Forge, path, maxItems)
 }
 
 // TooMany is the error for a list that does not end within the limits.
-func TooMany(forge, what string) error {
+func TooMany(forge, what string, most int) error {
 	return &verdict.Error{
-		Code: verdict.CodeLimit, What: fmt.Sprintf("%s lists more than %d entries at %.200q", forge, maxItems, what),
-		Remedy: "a request of this size is read by no person either: divide it into smaller ones",
+		Code: verdict.CodeLimit, What: fmt.Sprintf("%s lists more than %d entries at %.200q", forge, most, what),
+		Remedy: "name the request that is meant; one of this size is read by no person either, so divide it",
 	}
 }
 
@@ -307,113 +310,4 @@ func (c *Client) astray(address string) error {
 func (c *Client) short(address string) string {
 	path, _, _ := strings.Cut(strings.TrimPrefix(address, c.api.Base), "?")
 	return fmt.Sprintf("%.200q", path)
-}
-
-// Refusal is the cause of an error that says that the forge will not tell, or not to
-// this token.
-type Refusal struct {
-	Status  int
-	Message string // the forge's own words, at most 200 bytes
-}
-
-// Error is the status with the forge's words.
-func (r *Refusal) Error() string {
-	if r.Message == "" {
-		return fmt.Sprintf("status %d", r.Status)
-	}
-	return fmt.Sprintf("status %d: %.200q", r.Status, r.Message)
-}
-
-// Refused gives the refusal behind an error. Only those become Missing: everything else
-// may go better the next time.
-func Refused(err error) (*Refusal, bool) {
-	var r *Refusal
-	ok := errors.As(err, &r)
-	return r, ok
-}
-
-// refusal is nil for an answer with JSON in it.
-func (c *Client) refusal(address string, resp *http.Response) error {
-	status := resp.StatusCode
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	isJSON := media == "application/json" || strings.HasSuffix(media, "+json")
-	pause, empty := c.pauseOf(resp.Header)
-	switch {
-	case status == http.StatusOK && isJSON:
-		return nil
-	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (pause > 0 || empty):
-		return &passing{err: fmt.Errorf("status %d", status), pause: pause, throttled: true}
-	case status >= 500, status == http.StatusRequestTimeout:
-		return &passing{err: fmt.Errorf("status %d", status), pause: pause}
-	case status == http.StatusOK, status == http.StatusNonAuthoritativeInfo:
-		// Azure answers a bad token with its sign-in page, as 203 or as 200.
-		if media == "text/html" && c.api.Forge == Azure || status != http.StatusOK {
-			status = http.StatusUnauthorized
-			break
-		}
-		return c.Strange(fmt.Errorf("%s came as %.100q", c.short(address), media))
-	case status >= 300 && status < 400:
-		return c.astray(address)
-	}
-	e := &verdict.Error{
-		Code: verdict.CodeForbidden, What: fmt.Sprintf("%s refuses %s", c.api.Forge, c.short(address)),
-		Remedy: c.api.Remedy(status), Err: &Refusal{status, c.message(resp)},
-	}
-	if status == http.StatusNotFound {
-		e.Code, e.What = verdict.CodeNotFound, fmt.Sprintf("%s has no %s, or not for this token", c.api.Forge, c.short(address))
-	}
-	return e
-}
-
-// message is what the forge says about a refusal. GitHub and Azure say "message", GitLab
-// that or "error". What repeats the token is not kept.
-func (c *Client) message(resp *http.Response) string {
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	var said struct {
-		Message json.RawMessage `json:"message"`
-		Error   json.RawMessage `json:"error"`
-	}
-	if err != nil || json.Unmarshal(b, &said) != nil {
-		return ""
-	}
-	text := strings.Trim(string(append(said.Message, said.Error...)), `"`)
-	if len(text) > 200 {
-		text = text[:200]
-	}
-	sent := http.Header{}
-	if c.api.Authorize != nil {
-		c.api.Authorize(sent)
-	}
-	for _, values := range sent {
-		for _, v := range values {
-			if f := strings.Fields(v); len(f) > 0 && strings.Contains(text, f[len(f)-1]) {
-				return ""
-			}
-		}
-	}
-	return strings.ToValidUTF8(text, "")
-}
-
-// pauseOf is how long a forge asks to wait, and whether the limit is used up. Retry-After
-// is RFC 9110; x-ratelimit-* are GitHub's, ratelimit-* GitLab's.
-func (c *Client) pauseOf(h http.Header) (pause time.Duration, empty bool) {
-	const longest = 24 * time.Hour
-	now := c.opts.Now()
-	if v := h.Get("Retry-After"); v != "" {
-		if s, err := strconv.ParseInt(v, 10, 32); err == nil && s >= 0 {
-			return min(time.Duration(s)*time.Second, longest), true
-		}
-		if at, err := http.ParseTime(v); err == nil {
-			return min(max(at.Sub(now), 0), longest), true
-		}
-	}
-	for _, prefix := range []string{"X-Ratelimit-", "Ratelimit-"} {
-		if h.Get(prefix+"Remaining") == "0" {
-			if s, err := strconv.ParseInt(h.Get(prefix+"Reset"), 10, 64); err == nil {
-				pause = min(max(time.Unix(s, 0).Sub(now)+time.Second, 0), longest)
-			}
-			return pause, true
-		}
-	}
-	return 0, false
 }

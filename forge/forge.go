@@ -114,11 +114,11 @@ type Review struct {
 type Protection struct {
 	Known bool // all that can protect the branch was read
 
-	RequiresReview    bool // a request with at least one approval is the only way in
+	RequiresReview    bool // who is not exempt gets in by an approved request alone
 	DismissesStale    bool // a push takes approvals back
 	RequiresCodeOwner bool // the owners of the touched paths have to approve
 	ForbidsForcePush  bool
-	AppliesToAdmins   bool // nobody is exempt
+	AppliesToAdmins   bool // nobody is exempt from RequiresReview, administrators included
 	RequiresSigned    bool // commits carry signatures that the forge accepts
 }
 

@@ -260,8 +260,11 @@ func (r *Reader) ForCommit(ctx context.Context, commit string) ([]forge.Request,
 		}
 	}
 	slices.Sort(numbers)
+	if numbers = slices.Compact(numbers); len(numbers) > forge.MostRequests {
+		return nil, forge.TooMany(forge.Azure, "/pullrequestquery", forge.MostRequests)
+	}
 	out := []forge.Request{}
-	for _, n := range slices.Compact(numbers) {
+	for _, n := range numbers {
 		req, err := r.Request(ctx, strconv.FormatInt(n, 10))
 		if err != nil {
 			return nil, err

@@ -79,7 +79,7 @@ func (x policy) join(out *forge.Request) {
 	}
 }
 
-// policies lists those of the project to the end.
+// policies lists those of the project to the end, in at most 100 pages.
 func (r *Reader) policies(ctx context.Context, project string) ([]policy, error) {
 	const pages = 100
 	out := []policy{}
@@ -102,7 +102,7 @@ func (r *Reader) policies(ctx context.Context, project string) ([]policy, error)
 		}
 		next = token
 	}
-	return nil, forge.TooMany(forge.Azure, "policies")
+	return nil, forge.TooMany(forge.Azure, "/_apis/policy/configurations", pages)
 }
 
 // mainBranch is the repository's default branch, asked for only where a policy is about

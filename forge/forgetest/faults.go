@@ -81,6 +81,11 @@ var faults = []fault{
 	{"a 403 with an empty limit", status(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", reset), verdict.CodeUnavailable, true},
 	{"a 403 with Retry-After", status(403, "Retry-After", "1"), verdict.CodeUnavailable, true},
 	{"a throttle that says nothing", status(429), verdict.CodeUnavailable, true},
+	{"a throttle that looks like a missing right", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(403)
+		fmt.Fprint(w, `{"message":"You have exceeded a secondary rate limit. Please wait."}`)
+	}, verdict.CodeUnavailable, true},
 	{"a 500", status(500), verdict.CodeUnavailable, true},
 	{"a 502 in HTML", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { http.Error(w, "<html>", 502) }, verdict.CodeUnavailable, true},
 	{"JSON cut short", answer(func(b []byte) []byte { return b[:len(b)/2] }), verdict.CodeUnavailable, true},

@@ -95,6 +95,9 @@ func TestEventsThatCannotBeReadAreErrors(t *testing.T) {
 	if _, _, err := Event(environment(map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": filepath.Join(dir, "gone")})); err == nil {
 		t.Error("a file that is not there passes for an event without a request")
 	}
+	if _, _, err := Event(environment(map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_PATH": dir})); err == nil {
+		t.Error("a folder passes for an event without a request")
+	}
 	if _, ok, err := Event(environment(nil)); ok || err != nil {
 		t.Errorf("outside of GitHub Actions: %v, %v", ok, err)
 	}

@@ -185,6 +185,9 @@ func (r *Reader) ForCommit(ctx context.Context, commit string) ([]forge.Request,
 	} else if err != nil {
 		return nil, err
 	}
+	if len(found) > forge.MostRequests {
+		return nil, forge.TooMany(forge.GitHub, "/commits/"+commit+"/pulls", forge.MostRequests)
+	}
 	slices.SortFunc(found, func(a, b pull) int { return cmp.Compare(a.Number, b.Number) })
 	out := []forge.Request{}
 	for _, p := range found {
@@ -235,20 +238,28 @@ func (r *Reader) Request(ctx context.Context, id string) (forge.Request, error) 
 	return out, nil
 }
 
+// mostApprovers are asked about: each costs a question of the token's limit.
+const mostApprovers = 100
+
 // entitle asks "Get repository permissions for a user" of each who approves: GitHub
 // counts the approvals of those who may write.
 func (r *Reader) entitle(ctx context.Context, out *forge.Request) error {
+	asked := 0
 	for i, v := range out.Reviews {
 		if v.State != forge.Approved {
 			continue
 		}
-		var p struct {
-			Permission string `json:"permission"`
-			User       *user  `json:"user"`
-		}
 		if v.By.ID == "" {
 			out.Lack(forge.MissingEntitled, "GitHub deleted the account of a reviewer", "ask somebody else for a review")
 			continue
+		}
+		if asked++; asked > mostApprovers {
+			out.Lack(forge.MissingEntitled, fmt.Sprintf("more than %d accounts approve, and the others were not asked about", mostApprovers), "let the one approve first whose approval counts")
+			return nil
+		}
+		var p struct {
+			Permission string `json:"permission"`
+			User       *user  `json:"user"`
 		}
 		err := r.c.Get(ctx, "/repos/"+r.repo+"/collaborators/"+url.PathEscape(v.By.Login)+"/permission", &p)
 		if err := out.Withheld(forge.MissingEntitled, err); err != nil {

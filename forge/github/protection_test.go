@@ -116,6 +116,15 @@ func TestApprovalOfWhoeverComesByIsNotEntitled(t *testing.T) {
 	}
 }
 
+// Where GitHub does not write null it names the account @ghost, which is a real one.
+func TestGhostIsNobody(t *testing.T) {
+	h := forgetest.Override(forgetest.GitHub.Serve(forgetest.Basic()), "/repos/acme/house/pulls/12/reviews", 200,
+		`[{"user":{"login":"ghost","id":10137,"type":"User"},"state":"APPROVED","commit_id":"2222222222222222222222222222222222222222"}]`)
+	if got := read(t, h); len(got.Reviews) != 1 || got.Reviews[0].By.ID != "" || got.Reviews[0].Entitled || !got.Lacks(forge.MissingEntitled) {
+		t.Errorf("%+v", got.Reviews)
+	}
+}
+
 func TestWordsThatGitHubDoesNotHaveAreErrors(t *testing.T) {
 	for path, body := range map[string]string{
 		"/repos/acme/house/pulls/12":         `{"number":12,"state":"half open","head":{"sha":"1111111111111111111111111111111111111111"},"base":{"ref":"main"}}`,

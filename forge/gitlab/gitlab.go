@@ -206,6 +206,9 @@ func (r *Reader) ForCommit(ctx context.Context, commit string) ([]forge.Request,
 	for _, f := range found {
 		numbers[f.IID] = true
 	}
+	if len(numbers) > forge.MostRequests {
+		return nil, forge.TooMany(forge.GitLab, "/commits/"+commit+"/merge_requests", forge.MostRequests)
+	}
 	out := []forge.Request{}
 	for n := range numbers {
 		req, err := r.Request(ctx, strconv.FormatInt(n, 10))

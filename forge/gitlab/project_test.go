@@ -76,6 +76,14 @@ func TestTimeOfAnApprovalIsTakenFromGitLabWhereItTells(t *testing.T) {
 	}
 }
 
+// Versions of GitLab differ in whether a request for changes takes the own approval back.
+func TestRequestForChangesOutweighsTheOwnApproval(t *testing.T) {
+	h := forgetest.Override(forgetest.GitLab.Serve(forgetest.Basic()), requestPath+"/reviewers", 200, `[{"user":{"id":102,"username":"bob"},"state":"requested_changes"}]`)
+	if got := read(t, h); len(got.Reviews) != 1 || got.Reviews[0].State != forge.ChangesRequested {
+		t.Errorf("%+v", got.Reviews)
+	}
+}
+
 func TestMergeWithoutMergeCommit(t *testing.T) {
 	w := forgetest.Basic()
 	w.Merge = ""
