@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +86,7 @@ func Run(t *testing.T, f Forge, open Open) {
 	}
 	t.Run("more than two pages of reviews are read to the end", func(t *testing.T) { manyReviews(t, f, open) })
 	t.Run("the requests of a commit", func(t *testing.T) { forCommit(t, f, open) })
+	t.Run("many questions at once", func(t *testing.T) { together(t, f, open) })
 	t.Run("what is no number or commit never becomes an address", func(t *testing.T) { badWords(t, f, open) })
 	t.Run("addresses that a token must not be sent to", func(t *testing.T) { badAddresses(t, f, open) })
 	behave(t, f, open)
@@ -213,6 +216,22 @@ func forCommit(t *testing.T, f Forge, open Open) {
 	got, err := r.ForCommit(t.Context(), Commit("9"))
 	if e := verdict.AsError(err); len(got) != 0 || err != nil && e.Code != verdict.CodeNotFound {
 		t.Errorf("a commit that nobody brought: %+v, %v", got, err)
+	}
+}
+
+func together(t *testing.T, f Forge, open Open) {
+	r := reader(t, f, open, Start(t, f.Serve(Basic())), Token, forge.Options{})
+	answers := make([]forge.Request, 8)
+	errs := make([]error, len(answers))
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() { answers[i], errs[i] = r.Request(t.Context(), "12") })
+	}
+	group.Wait()
+	for i, got := range answers {
+		if errs[i] != nil || !reflect.DeepEqual(got, answers[0]) {
+			t.Errorf("question %d of %d: %+v, %v", i, len(answers), got, errs[i])
+		}
 	}
 }
 
