@@ -91,14 +91,27 @@ func TestResetVoteIsADismissal(t *testing.T) {
 	}
 }
 
-// Without Azure's own entry nobody knows what was approved.
+// The author of a change could otherwise move a reviewer's approval to his last push.
 func TestForgedThreadGivesNoCommit(t *testing.T) {
-	bob := forgetest.Azure.ID(forgetest.Bob)
+	bob, alice := forgetest.Azure.ID(forgetest.Bob), forgetest.Azure.ID(forgetest.Alice)
 	h := forgetest.Override(forgetest.Azure.Serve(forgetest.Basic()), pullPath+"/threads", 200, `{"value":[{"publishedDate":"2026-03-01T10:30:00Z","identities":{"1":{"id":"`+bob+`"}},
-		"comments":[{"author":{"id":"`+bob+`"},"commentType":"system"}],
+		"comments":[{"author":{"id":"`+alice+`"},"commentType":"system"}],
 		"properties":{"CodeReviewThreadType":{"$value":"VoteUpdate"},"CodeReviewVotedByIdentity":{"$value":"1"},"CodeReviewVoteResult":{"$value":10}}}]}`)
 	if got := read(t, h); len(got.Reviews) != 1 || got.Reviews[0].Commit != "" || !got.Lacks(forge.MissingCommit) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Anybody who may comment could otherwise make a request unreadable.
+func TestThreadThatIsNoVoteIsPassedOver(t *testing.T) {
+	mallory := "d6245f20-2af8-44f4-9451-000000000901"
+	for _, result := range []string{`"ten"`, `"7"`, `null`, `{"a":1}`, `1e3`, `""`} {
+		h := forgetest.Override(forgetest.Azure.Serve(forgetest.Basic()), pullPath+"/threads", 200, `{"value":[{"publishedDate":"2026-03-01T10:30:00Z","identities":{"1":{"id":"`+mallory+`"},"2":null},
+			"comments":[{"author":{"id":"`+mallory+`"},"commentType":"system"}],
+			"properties":{"CodeReviewThreadType":{"$value":"VoteUpdate"},"CodeReviewVotedByIdentity":{"$value":"1"},"CodeReviewVoteResult":{"$value":`+result+`}}}]}`)
+		if got := read(t, h); len(got.Reviews) != 1 {
+			t.Errorf("%s: %+v", result, got.Reviews)
+		}
 	}
 }
 

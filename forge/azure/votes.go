@@ -12,8 +12,8 @@ import (
 )
 
 // Azure keeps one vote for each reviewer, without time or commit. When votes were given,
-// changed and reset stands in threads that Azure itself writes; what the head was at that
-// time follows from the iterations, one for each push.
+// changed and reset stands in threads that Azure writes in the voter's name; what the head
+// was at that time follows from the iterations, one for each push.
 
 // reviewer is Azure's IdentityRefWithVote.
 type reviewer struct {
@@ -95,11 +95,7 @@ func votes(reviewers []reviewer, threads []thread, pushes []forge.Push) ([]forge
 		people[v.account().ID] = v.account()
 	}
 	for _, t := range threads {
-		h, ok, err := t.vote(people)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		if h, ok := t.vote(people); ok {
 			h.Commit = forge.HeadAt(pushes, h.At)
 			history = append(history, h)
 		}
@@ -118,36 +114,41 @@ func votes(reviewers []reviewer, threads []thread, pushes []forge.Push) ([]forge
 	return forge.Settle(present, history), nil
 }
 
-// vote reads a thread of Azure's about a vote. A vote of 0 takes one back.
-func (t thread) vote(people map[string]forge.Account) (forge.Review, bool, error) {
-	if t.property("CodeReviewThreadType") != "VoteUpdate" || !t.written() {
-		return forge.Review{}, false, nil
-	}
-	vote, err := strconv.ParseInt(t.property("CodeReviewVoteResult"), 10, 64)
-	if err != nil {
-		return forge.Review{}, false, fmt.Errorf("a thread about a vote has no result: %w", err)
-	}
-	state, err := opinion(vote)
-	if state == "" {
-		state = forge.Dismissed
-	}
+// vote reads a thread about a vote. A vote of 0 takes one back. What is no vote says
+// nothing: anybody could block a request with such a thread if it were an error.
+func (t thread) vote(people map[string]forge.Account) (forge.Review, bool) {
 	by := t.Identities[t.property("CodeReviewVotedByIdentity")].account()
 	if old := strings.ToLower(t.property("CodeReviewVotedByTfId")); by.ID == "" && guid.MatchString(old) { // of older servers
 		by = forge.Account{ID: old, Name: t.property("CodeReviewVotedByDisplayName")}
 	}
+	if t.property("CodeReviewThreadType") != "VoteUpdate" || by.ID == "" || !t.writtenFor(by.ID) {
+		return forge.Review{}, false
+	}
+	vote, err := strconv.ParseInt(t.property("CodeReviewVoteResult"), 10, 64)
+	state, unknown := opinion(vote)
+	if err != nil || unknown != nil {
+		return forge.Review{}, false
+	}
+	if state == "" {
+		state = forge.Dismissed
+	}
 	if known, ok := people[by.ID]; ok {
 		by = known
 	}
-	return forge.Review{By: by, State: state, At: t.At.UTC()}, by.ID != "" && err == nil, err
+	return forge.Review{By: by, State: state, At: t.At.UTC()}, true
 }
 
-// written reports whether Azure wrote the thread. Everybody who may comment can create
-// threads with properties of any kind, but none in another's name: Azure writes as
+// writtenFor reports whether the thread can stand for the voter. Everybody who may comment
+// can create threads with properties of any kind, also about the votes of others, but in no
+// other's name. Azure writes votes in the voter's name, or as itself: as the service
 // Microsoft.VisualStudio.Services.TFS, on older servers as a group of service accounts.
-func (t thread) written() bool {
+func (t thread) writtenFor(voter string) bool {
 	for _, c := range t.Comments {
 		a := c.Author
-		if c.Type != "system" || a == nil || !a.Container && !strings.EqualFold(a.ID, itself) && !strings.HasPrefix(a.Descriptor, "s2s.") {
+		if c.Type != "system" || a == nil {
+			return false
+		}
+		if !a.Container && !strings.EqualFold(a.ID, voter) && !strings.EqualFold(a.ID, itself) && !strings.HasPrefix(a.Descriptor, "s2s.") {
 			return false
 		}
 	}

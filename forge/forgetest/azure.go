@@ -105,15 +105,15 @@ func azureIterations(w World) []object {
 }
 
 func azureThreads(w World) []object {
-	// Anybody may make a thread with any properties, but not in Azure's name.
-	out := []object{azureVote(Person{Number: 901, Login: "mallory"}, 10, timeOrNull(At(2)), azureIdentity(Person{Number: 901, Login: "mallory"}))}
+	out := []object{}
 	for _, o := range w.Opinions {
 		if o.State != forge.Commented {
-			out = append(out, azureVote(o.By, map[string]int{forge.Approved: 10, forge.ChangesRequested: -5}[o.State], timeOrNull(o.At), nil))
-			out = append(out, azureVote(o.By, 10, timeOrNull(At(59)), azureIdentity(o.By))) // forged as a later one
+			out = append(out, azureVote(o.By, map[string]int{forge.Approved: 10, forge.ChangesRequested: -5}[o.State], timeOrNull(o.At), azureIdentity(o.By)))
+			// Anybody may make a thread with any properties, but not in another's name.
+			out = append(out, azureVote(o.By, 10, timeOrNull(At(59)), azureIdentity(Person{Number: 901, Login: "mallory"})))
 		}
 		if !o.Gone.IsZero() {
-			out = append(out, azureVote(o.By, 0, timeOrNull(o.Gone), nil))
+			out = append(out, azureVote(o.By, 0, timeOrNull(o.Gone), object{"id": azureItself, "displayName": "Microsoft.VisualStudio.Services.TFS", "descriptor": "s2s.x"}))
 		}
 	}
 	return append(out, object{"publishedDate": timeOrNull(At(3)), "properties": nil, "comments": []object{{"commentType": "text", "content": "hm", "author": azureIdentity(w.Author)}}})
@@ -121,9 +121,6 @@ func azureThreads(w World) []object {
 
 func azureVote(by Person, vote int, at, author any) object {
 	text := func(s string) object { return object{"$type": "System.String", "$value": s} }
-	if author == nil {
-		author = object{"id": azureItself, "displayName": "Microsoft.VisualStudio.Services.TFS", "descriptor": "s2s.x"}
-	}
 	return object{
 		"publishedDate": at, "identities": object{"1": azureIdentity(by)},
 		"properties": object{"CodeReviewThreadType": text("VoteUpdate"), "CodeReviewVoteResult": text(strconv.Itoa(vote)), "CodeReviewVotedByIdentity": text("1")},
