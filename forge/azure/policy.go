@@ -33,8 +33,10 @@ type policy struct {
 type scope struct {
 	Repository *string `json:"repositoryId"` // null: each of the project
 	Ref        *string `json:"refName"`
-	Match      string  `json:"matchKind"`
+	Match      string  `json:"matchKind"` // Exact, Prefix or DefaultBranch, in the case in which somebody wrote it
 }
+
+const ofDefault = "DefaultBranch" // of each repository that is meant
 
 // protect reads the policies of the project and takes those of the target that block.
 func (r *Reader) protect(ctx context.Context, out *forge.Request, p pullRequest) error {
@@ -110,7 +112,7 @@ func (r *Reader) policies(ctx context.Context, project string) ([]policy, error)
 func (r *Reader) mainBranch(ctx context.Context, policies []policy) (string, error) {
 	for _, x := range policies {
 		for _, s := range x.Settings.Scope {
-			if s.Match == "DefaultBranch" {
+			if strings.EqualFold(s.Match, ofDefault) {
 				var repository struct {
 					Main string `json:"defaultBranch"`
 				}
@@ -128,14 +130,14 @@ func (x policy) applies(repository, target, main string) bool {
 			continue
 		}
 		switch {
-		case s.Match == "DefaultBranch":
+		case strings.EqualFold(s.Match, ofDefault):
 			if target == main && main != "" {
 				return true
 			}
 		case s.Ref == nil:
 		case *s.Ref == target:
 			return true
-		case s.Match == "Prefix" && strings.HasPrefix(target, strings.TrimSuffix(*s.Ref, "/")+"/"):
+		case strings.EqualFold(s.Match, "Prefix") && strings.HasPrefix(target, strings.TrimSuffix(*s.Ref, "/")+"/"):
 			return true
 		}
 	}

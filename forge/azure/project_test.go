@@ -41,6 +41,7 @@ func TestPolicyCountsForItsBranchesAlone(t *testing.T) {
 	}{
 		{`{"repositoryId":null,"refName":"refs/heads/release/1.0","matchKind":"Exact"}`, 1},
 		{`{"repositoryId":"` + strings.ToUpper(repoID) + `","refName":"refs/heads/release","matchKind":"Prefix"}`, 1},
+		{`{"repositoryId":null,"refName":"refs/heads/release","matchKind":"prefix"}`, 1},
 		{`{"repositoryId":"11111111-d5aa-464f-9615-0b527bc66719","refName":"refs/heads/release/1.0","matchKind":"Exact"}`, 0},
 		{`{"repositoryId":null,"refName":"refs/heads/rel","matchKind":"Prefix"}`, 0},
 		{`{"repositoryId":null,"refName":null,"matchKind":"DefaultBranch"}`, 0}, // main
@@ -56,7 +57,7 @@ func TestPolicyCountsForItsBranchesAlone(t *testing.T) {
 }
 
 func TestPolicyOfTheDefaultBranch(t *testing.T) {
-	h := forgetest.Override(forgetest.Azure.Serve(forgetest.Basic()), policyPath, 200, policyJSON(`{"matchKind":"DefaultBranch"}`))
+	h := forgetest.Override(forgetest.Azure.Serve(forgetest.Basic()), policyPath, 200, policyJSON(`{"matchKind":"defaultBranch"}`))
 	if got := read(t, forgetest.Override(h, repoPath, 200, `{"defaultBranch":"refs/heads/release/1.0"}`)); got.Required != 1 || !got.Protection.RequiresReview {
 		t.Errorf("%+v", got.Protection)
 	}
