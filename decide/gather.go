@@ -397,7 +397,7 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 		x := h.Vulnerability
 		v.Findings = append(v.Findings, policy.Finding{
 			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
-			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Severity: h.Severity, EPSS: x.EPSS,
+			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Fix: h.Fix, Severity: h.Severity, EPSS: x.EPSS,
 			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
 			SourcePath: h.Path, Line: h.Line, Old: h.Old, Evidence: s.Ref.Digest,
 		})

@@ -145,6 +145,7 @@ type Finding struct {
 	Version    string           `json:"version"`
 	PURL       string           `json:"purl"`
 	Fixed      string           `json:"fixed"` // "" when no version is known to be good
+	Fix        string           `json:"fix"`   // the command or edit that takes it
 	Severity   verdict.Severity `json:"severity"`
 	EPSS       int64            `json:"epss"` // parts per million, -1 when unknown
 	Exploited  bool             `json:"exploited"`

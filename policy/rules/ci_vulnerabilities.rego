@@ -34,6 +34,6 @@ items(findings, message) := list if {
 	count(list) == count(findings)
 }
 
-fix(finding) := sprintf("upgrade %s to %s", [finding.name, finding.fixed]) if finding.fixed != ""
+fix(finding) := finding.fix if finding.fixed != ""
 
 fix(finding) := sprintf("remove or replace %s: no fixed version is known", [finding.name]) if finding.fixed == ""

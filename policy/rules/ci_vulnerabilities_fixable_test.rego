@@ -3,11 +3,11 @@ package verdict.rules.ci.vulnerabilities.fixable_test
 import data.verdict.rules.ci.vulnerabilities.fixable
 
 harmless := {
-	"key": "V-1@left@1.0.0", "id": "V-1", "name": "left", "version": "1.0.0", "fixed": "", "exploited": false,
+	"key": "V-1@left@1.0.0", "id": "V-1", "name": "left", "version": "1.0.0", "fixed": "", "fix": "", "exploited": false,
 	"malicious": false, "source_path": "package-lock.json", "line": 4, "old": false, "evidence": "",
 }
 
-finding := object.union(harmless, {"fixed": "1.0.1"})
+finding := object.union(harmless, {"fixed": "1.0.1", "fix": "npm install left@1.0.1"})
 
 matched(findings) := {"vulnerabilities": {
 	"state": "verified", "complete": true, "components": 2, "database": {"state": "verified"}, "findings": findings,
@@ -17,7 +17,7 @@ test_a_finding_says_what_to_do if {
 	result := fixable.check with input as matched([finding, harmless])
 	result.status == "fail"
 	[item] := result.items
-	item.fix == "upgrade left to 1.0.1"
+	item.fix == "npm install left@1.0.1"
 	item.line == 4
 }
 

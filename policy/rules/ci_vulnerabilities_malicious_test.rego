@@ -3,7 +3,7 @@ package verdict.rules.ci.vulnerabilities.malicious_test
 import data.verdict.rules.ci.vulnerabilities.malicious
 
 harmless := {
-	"key": "V-1@left@1.0.0", "id": "V-1", "name": "left", "version": "1.0.0", "fixed": "", "exploited": false,
+	"key": "V-1@left@1.0.0", "id": "V-1", "name": "left", "version": "1.0.0", "fixed": "", "fix": "", "exploited": false,
 	"malicious": false, "source_path": "package-lock.json", "line": 4, "old": false, "evidence": "",
 }
 
