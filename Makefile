@@ -28,6 +28,7 @@ FUZZ = \
 	./advisory:FuzzRecord \
 	./ci:FuzzIgnores \
 	./ci:FuzzJSONText \
+	./ci:FuzzLocked \
 	./ci:FuzzLockfiles \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./cmd/verdict:FuzzConfig \

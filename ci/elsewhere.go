@@ -15,6 +15,7 @@ type elsewhere struct{ open []verdict.NotChecked }
 var unread = map[string]string{
 	"Gemfile.lock": "Bundler", "composer.lock": "Composer", "packages.lock.json": "NuGet", "packages.config": "NuGet", "Directory.Packages.props": "NuGet",
 	"gradle.lockfile": "Gradle", "build.gradle": "Gradle", "build.gradle.kts": "Gradle", "mix.lock": "Mix", "pubspec.lock": "Pub", "Package.resolved": "Swift", "conan.lock": "Conan",
+	"deno.lock": "Deno", "conda-lock.yml": "conda-lock", "pixi.lock": "Pixi", "shrinkwrap.yaml": "pnpm before 3",
 }
 
 func (e *elsewhere) wants(p string) bool { return e.tool(p) != "" && !within(p, "node_modules") }

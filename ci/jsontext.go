@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type jsonText struct {
 	at    int
 	line  int64
 	depth int
+	// loose allows what people add to JSON: comments, and a comma behind the last entry.
+	loose bool
 }
 
 func newJSON(text []byte) *jsonText {
@@ -37,11 +40,38 @@ func (j *jsonText) peek() byte {
 		case '\n':
 			j.line++
 		case ' ', '\t', '\r':
+		case '/':
+			if !j.loose || !j.comment() {
+				return c
+			}
 		default:
 			return c
 		}
 	}
 	return 0
+}
+
+// comment passes over one, up to its last character; it reports false where there is none.
+func (j *jsonText) comment() bool {
+	rest := j.text[j.at:]
+	end := -1
+	switch {
+	case bytes.HasPrefix(rest, []byte("//")):
+		if end = bytes.IndexByte(rest, '\n'); end < 0 {
+			end = len(rest)
+		}
+		end-- // the line's end counts it
+	case bytes.HasPrefix(rest, []byte("/*")):
+		if end = bytes.Index(rest[2:], []byte("*/")); end >= 0 {
+			end += 3
+			j.line += int64(bytes.Count(rest[:end], []byte("\n")))
+		}
+	}
+	if end < 0 {
+		return false
+	}
+	j.at += end
+	return true
 }
 
 func (j *jsonText) take(c byte) error {
@@ -99,6 +129,10 @@ func (j *jsonText) list(first, last byte, each func() error) error {
 		if err := j.take(','); err != nil {
 			return err
 		}
+		if j.loose && j.peek() == last {
+			j.at++
+			return nil
+		}
 	}
 }
 
@@ -108,6 +142,22 @@ func (j *jsonText) string() (string, error) {
 		return "", j.skip()
 	}
 	return j.str()
+}
+
+// strings takes a list of strings; other entries and other values are passed over.
+func (j *jsonText) strings() ([]string, error) {
+	var out []string
+	if j.peek() != '[' {
+		return nil, j.skip()
+	}
+	err := j.list('[', ']', func() error {
+		s, err := j.string()
+		if s != "" {
+			out = append(out, s)
+		}
+		return err
+	})
+	return out, err
 }
 
 // flag takes a boolean; any other value is passed over and reads as false.

@@ -11,47 +11,66 @@ import (
 	"verdict"
 )
 
-// npm reads package-lock.json and npm-shrinkwrap.json of every version, and notices a
-// package.json without one.
+// npm reads package-lock.json and npm-shrinkwrap.json of every version, hands the lockfiles
+// of other package managers to their readers, and notices a package.json without one.
 type npm struct {
 	locks     []*npmLock
-	manifests map[string][]string // package.json → names that it asks for
-	other     map[string]bool     // lockfiles of other package managers, by path
+	others    []*locked // lockfiles of other package managers
+	broken    []string  // folders whose lockfile cannot be read
+	manifests map[string]*packageJSON
+	gaps      []verdict.NotChecked
+	partial   bool // manifests may be there that were not read
 }
 
-var npmOthers = []string{"yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"}
+// npmOthers are the lockfiles of other package managers.
+var npmOthers = map[string]func(content []byte) (*locked, error){
+	"yarn.lock": parseYarnLock, "pnpm-lock.yaml": parsePnpmLock, "bun.lock": parseBunLock, "bun.lockb": nil,
+}
 
 func (n *npm) wants(p string) bool {
 	if within(p, "node_modules") {
 		return false
 	}
 	base := path.Base(p)
-	return base == "package-lock.json" || base == "npm-shrinkwrap.json" || base == "package.json" || slices.Contains(npmOthers, base)
+	_, other := npmOthers[base]
+	return other || base == "package-lock.json" || base == "npm-shrinkwrap.json" || base == "package.json"
 }
 
 func (n *npm) add(p string, content []byte) error {
 	if n.manifests == nil {
-		n.manifests, n.other = map[string][]string{}, map[string]bool{}
+		n.manifests = map[string]*packageJSON{}
 	}
-	switch base := path.Base(p); {
-	case slices.Contains(npmOthers, base):
-		n.other[p] = true
-		return nil
+	base := path.Base(p)
+	parse, other := npmOthers[base]
+	var err error
+	switch {
 	case base == "package.json":
-		asks, err := parsePackageJSON(content)
-		if err == nil {
-			n.manifests[p] = asks
+		var m *packageJSON
+		if m, err = parsePackageJSON(content); err == nil {
+			n.manifests[p] = m
 		}
 		return err
+	case base == "bun.lockb":
+		n.broken = append(n.broken, path.Dir(p))
+		n.gaps = append(n.gaps, open(p, "it is the binary form, which is not read: bun install --save-text-lockfile --frozen-lockfile --lockfile-only, and commit bun.lock in its place"))
+		return nil
+	case other:
+		var l *locked
+		if l, err = parse(content); err == nil {
+			l.source = p
+			n.others = append(n.others, l)
+		}
+	default:
+		var l *npmLock
+		if l, err = parsePackageLock(content); err == nil {
+			l.source = p
+			n.locks = append(n.locks, l)
+		}
 	}
-	lock, err := parsePackageLock(content)
 	if err != nil {
-		n.locks = append(n.locks, &npmLock{source: p}) // there is one, if none that can be read
-		return err
+		n.broken = append(n.broken, path.Dir(p)) // there is one, if none that can be read
 	}
-	lock.source = p
-	n.locks = append(n.locks, lock)
-	return nil
+	return err
 }
 
 // npmPackage is one place in node_modules, or a project.
@@ -78,28 +97,6 @@ type npmLock struct {
 }
 
 var npmAsks = []string{"dependencies", "devDependencies", "optionalDependencies", "peerDependencies"}
-
-// parsePackageJSON gives the names that a project asks for.
-func parsePackageJSON(content []byte) ([]string, error) {
-	asks := []string{}
-	j := newJSON(content)
-	if j.peek() != '{' {
-		return nil, j.fault("no object")
-	}
-	err := j.members(func(key string, _ int64) error {
-		if slices.Contains(npmAsks[:3], key) {
-			return j.members(func(name string, _ int64) error {
-				asks = append(asks, name)
-				return j.skip()
-			})
-		}
-		return j.skip()
-	})
-	if err == nil {
-		err = j.end()
-	}
-	return asks, err
-}
 
 // parsePackageLock reads one lockfile. Where it holds both forms, both count: which one
 // is followed depends on the version of npm.
@@ -268,24 +265,43 @@ func registryVersion(v string) bool {
 
 func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
 	var found []Dependency
-	var gaps []verdict.NotChecked
-	locked := map[string]bool{}
+	gaps := n.gaps
+	answered := map[string]bool{} // folders whose wishes a lockfile answers
 	for _, l := range n.locks {
-		locked[path.Dir(l.source)] = true
-		more, left := l.dependencies(n.manifests[beside(l.source, "package.json")])
+		for _, folder := range l.projects() {
+			answered[folder] = true
+		}
+		var asks []string
+		if m := n.manifests[beside(l.source, "package.json")]; m != nil {
+			asks = m.names()
+		}
+		more, left := l.dependencies(asks)
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
-	for p := range n.other {
-		locked[path.Dir(p)] = true
-		gaps = append(gaps, open(p, "this version reads the lockfile of npm only: npm install --package-lock-only"))
+	for _, l := range n.others {
+		n.meet(l, answered)
+		more, left := l.finish()
+		found, gaps = append(found, more...), append(gaps, left...)
 	}
-	for p, asks := range n.manifests {
-		hasLock := above(p, "package.json", func(q string) bool { return locked[path.Dir(q)] }) // a workspace shares one above
-		if len(asks) > 0 && !hasLock {
-			gaps = append(gaps, open(p, "it asks for %d packages and there is no lockfile that says which versions: npm install --package-lock-only", len(asks)))
+	for p, m := range n.manifests {
+		dir := path.Dir(p)
+		hidden := slices.ContainsFunc(n.broken, func(above string) bool { return under(dir, above) })
+		if asked := len(m.asks); asked > 0 && !answered[dir] && !hidden {
+			gaps = append(gaps, open(p, "it asks for %d packages and there is no lockfile that says which versions: %s", asked, m.lock()))
 		}
 	}
 	return found, gaps
+}
+
+// projects are the folders that the lockfile answers for.
+func (l *npmLock) projects() []string {
+	folders := []string{path.Dir(l.source)}
+	for _, p := range l.packages {
+		if !strings.Contains("/"+p.place, "/node_modules/") {
+			folders = append(folders, path.Join(folders[0], p.place))
+		}
+	}
+	return folders
 }
 
 // dependencies gives the components of one lockfile. asks is what package.json asks for.

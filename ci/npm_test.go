@@ -123,12 +123,16 @@ func TestPackageJSONWithoutALockfile(t *testing.T) {
 		files map[string]string
 		told  string
 	}{
-		"none":                           {map[string]string{"a/package.json": `{"dependencies":{"x":"1","y":"2"}}`}, "asks for 2 packages"},
-		"one of another package manager": {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x"}, "npm install --package-lock-only"},
-		"one of a workspace above":       {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, ""},
-		"one in a folder beside":         {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
-		"none needed":                    {map[string]string{"a/package.json": `{"name":"x","scripts":{"test":"y"}}`}, ""},
-		"a package.json that is none":    {map[string]string{"a/package.json": `{"dependencies":`}, "cannot be read"},
+		"none":                            {map[string]string{"a/package.json": `{"dependencies":{"x":"1","y":"2"}}`}, "asks for 2 packages"},
+		"one of another package manager":  {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x@1:\n  version \"1.0.0\"\n"}, ""},
+		"one of it that cannot be read":   {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x"}, "a/yarn.lock: it cannot be read"},
+		"one of a workspace above":        {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"a/b":{}}}`}, ""},
+		"one above that does not know it": {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
+		"none of pnpm":                    {map[string]string{"a/package.json": `{"packageManager":"pnpm@9.1.0+sha512.abc","dependencies":{"x":"1"}}`}, "pnpm install --lockfile-only"},
+		"none of a manager that is none":  {map[string]string{"a/package.json": `{"packageManager":"rm -rf","dependencies":{"x":"1"}}`}, "npm install --package-lock-only"},
+		"one in a folder beside":          {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
+		"none needed":                     {map[string]string{"a/package.json": `{"name":"x","scripts":{"test":"y"}}`}, ""},
+		"a package.json that is none":     {map[string]string{"a/package.json": `{"dependencies":`}, "cannot be read"},
 	} {
 		_, _, gaps := inventoryOf(t, c.files)
 		if c.told == "" {
@@ -154,6 +158,11 @@ func FuzzJSONText(f *testing.F) {
 		err := j.skip()
 		if err == nil {
 			err = j.end()
+		}
+		if loose := newJSON(text); err == nil {
+			if loose.loose = true; loose.skip() != nil || loose.end() != nil || loose.line != j.line {
+				t.Errorf("%q is read, but not where comments may stand", text)
+			}
 		}
 		plain := strings.TrimPrefix(string(text), "\xef\xbb\xbf")
 		if valid := json.Valid([]byte(plain)); valid != (err == nil) && strings.Count(plain, "[")+strings.Count(plain, "{") < maxJSONDepth {

@@ -10,24 +10,53 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"verdict"
 )
 
-// pip reads requirements files with what they include, and notices a pyproject.toml, or
-// an older file that asks for packages, without one.
+// pip reads requirements files with what they include, hands the lockfiles of other tools
+// to their readers, and notices a pyproject.toml, a Pipfile or an older file that asks for
+// packages, without one.
 type pip struct {
-	files     map[string]*requirements
-	manifests []string        // files that ask for packages and name no versions
-	others    map[string]bool // folders with a lockfile of another tool
+	files    map[string]*requirements
+	projects map[string]*pyproject // files that ask for packages
+	locks    []*pythonLock
+	broken   []string // folders whose lockfile cannot be read
 }
 
-var pipOthers = []string{"poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock"}
+// pipTool is another tool's lockfile: how it is read, and which manifest beside it says
+// what the project asks for, of which may says what need not be in the lockfile.
+type pipTool struct {
+	parse    func(content []byte) (*pythonLock, error)
+	manifest string
+	may      func(a ask) bool
+}
+
+var pipTools = map[string]pipTool{
+	"poetry.lock":  {parsePoetryLock, "pyproject.toml", func(ask) bool { return false }},
+	"pdm.lock":     {parsePDMLock, "pyproject.toml", func(a ask) bool { return a.dev }},
+	"Pipfile.lock": {parsePipfileLock, "Pipfile", func(ask) bool { return false }},
+	"pylock.toml":  {parsePylock, "pyproject.toml", func(ask) bool { return true }},
+	"uv.lock":      {parse: parseUVLock},
+}
+
+// pipManifests say what a project asks for.
+var pipManifests = []string{"pyproject.toml", "Pipfile"}
+
+// pipToolOf finds the tool of a lockfile, some of which may have names of their own.
+func pipToolOf(base string) (pipTool, bool) {
+	switch {
+	case strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
+		base = "pylock.toml"
+	case strings.HasSuffix(base, ".py.lock"): // of a script
+		base = "uv.lock"
+	}
+	tool, ok := pipTools[base]
+	return tool, ok
+}
 
 // pipAsks are the older files and the word in them by which they ask for packages. A
 // setup.py is a program, so it is not read further.
-var pipAsks = map[string]string{"setup.py": "install_requires", "setup.cfg": "install_requires", "requirements.in": "", "Pipfile": "[packages]"}
+var pipAsks = map[string]string{"setup.py": "install_requires", "setup.cfg": "install_requires", "requirements.in": ""}
 
 // requirementsName is what requirements files are called by convention. A file that one
 // of them includes has to have such a name too, or the check says that it does not.
@@ -36,29 +65,42 @@ var requirementsName = regexp.MustCompile(`(?i)^(?:.*[-_.])?(?:requirements?|con
 func (x *pip) wants(p string) bool {
 	base := path.Base(p)
 	return requirementsName.MatchString(base) || path.Base(path.Dir(p)) == "requirements" && path.Ext(base) == ".txt" ||
-		base == "pyproject.toml" || pipAsked(base) || slices.Contains(pipOthers, base)
+		slices.Contains(pipManifests, base) || pipAsked(base) || isPipTool(base)
 }
+
+func isPipTool(base string) bool { _, ok := pipToolOf(base); return ok }
 
 func pipAsked(base string) bool { _, is := pipAsks[base]; return is }
 
 func (x *pip) add(p string, content []byte) error {
 	if x.files == nil {
-		x.files, x.others = map[string]*requirements{}, map[string]bool{}
+		x.files, x.projects = map[string]*requirements{}, map[string]*pyproject{}
 	}
 	switch base := path.Base(p); {
-	case base == "pyproject.toml":
-		asks, err := pyprojectAsks(content)
-		if asks {
-			x.manifests = append(x.manifests, p)
+	case slices.Contains(pipManifests, base):
+		parse := parsePyproject
+		if base == "Pipfile" {
+			parse = parsePipfile
+		}
+		m, err := parse(content)
+		if err == nil {
+			x.projects[p] = m
 		}
 		return err
 	case pipAsked(base):
 		if bytes.Contains(content, []byte(pipAsks[base])) {
-			x.manifests = append(x.manifests, p)
+			x.projects[p] = &pyproject{asks: []ask{{}}, relock: "pip-compile " + base + " -o requirements.txt"}
 		}
 		return nil
-	case slices.Contains(pipOthers, base):
-		x.others[path.Dir(p)] = true
+	case isPipTool(base):
+		tool, _ := pipToolOf(base)
+		l, err := tool.parse(content)
+		if err != nil {
+			x.broken = append(x.broken, path.Dir(p)) // there is one, if none that can be read
+			return err
+		}
+		l.source = p
+		x.locks = append(x.locks, l)
 		return nil
 	}
 	f, err := parseRequirements(text(content))
@@ -67,26 +109,6 @@ func (x *pip) add(p string, content []byte) error {
 	}
 	x.files[p] = f
 	return nil
-}
-
-// pyprojectAsks reports whether a project asks for packages.
-func pyprojectAsks(content []byte) (bool, error) {
-	var f struct {
-		Project struct {
-			Dependencies []string            `toml:"dependencies"`
-			Optional     map[string][]string `toml:"optional-dependencies"`
-		} `toml:"project"`
-		Tool struct {
-			Poetry struct {
-				Dependencies map[string]any `toml:"dependencies"`
-			} `toml:"poetry"`
-		} `toml:"tool"`
-	}
-	if err := toml.Unmarshal(content, &f); err != nil {
-		return false, fmt.Errorf("pyproject.toml: %w", err)
-	}
-	delete(f.Tool.Poetry.Dependencies, "python")
-	return len(f.Project.Dependencies)+len(f.Project.Optional)+len(f.Tool.Poetry.Dependencies) > 0, nil
 }
 
 // requirements is one file.
@@ -225,18 +247,26 @@ func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
 		more, left := x.resolve(p, f)
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
-	for dir := range x.others {
+	for _, dir := range x.broken {
 		folders[dir] = true
-		gaps = append(gaps, open(path.Join(dir, "…"), "the lockfile of poetry, pipenv, uv or pdm is not read by this version: export it as requirements.txt"))
 	}
-	for _, p := range x.manifests {
+	for _, l := range x.locks {
+		dir := path.Dir(l.source)
+		folders[dir] = true
+		for _, p := range l.projects {
+			folders[path.Join(dir, p)] = true
+		}
+		tool, _ := pipToolOf(path.Base(l.source))
+		if p := x.projects[beside(l.source, tool.manifest)]; p != nil && tool.manifest != "" {
+			l.takeProject(p, tool.may)
+		}
+		more, left := l.finish()
+		found, gaps = append(found, more...), append(gaps, left...)
+	}
+	for p, m := range x.projects {
 		dir := path.Dir(p)
-		if !folders[dir] && !folders[path.Join(dir, "requirements")] {
-			with := "pip-compile " + path.Base(p) + " -o requirements.txt"
-			if path.Base(p) == "Pipfile" {
-				with = "pipenv lock, then pipenv requirements > requirements.txt"
-			}
-			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: %s", with))
+		if len(m.asks) > 0 && !folders[dir] && !folders[path.Join(dir, "requirements")] {
+			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: %s", m.relock))
 		}
 	}
 	return found, gaps

@@ -80,6 +80,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
+	vulnerabilities.partial = o.Diff || len(o.Within) > 0
 	o.Walk.Repo = repo
 	if len(o.Within) > 0 {
 		if o.Walk.Within, err = withAbove(dir, o.Within); err != nil {

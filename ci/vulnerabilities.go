@@ -47,6 +47,8 @@ type Catalogue interface {
 type Vulnerabilities struct {
 	matcher Matcher
 	version string
+	// partial is true where by intent only a part of the tree is read.
+	partial bool
 
 	mu          sync.Mutex // guards what follows
 	inventories []inventory
@@ -124,6 +126,9 @@ func (v *Vulnerabilities) gather() {
 	}
 	v.gathered = true
 	for _, i := range v.inventories {
+		if n, ok := i.(*npm); ok {
+			n.partial = v.partial
+		}
 		found, gaps := i.finish()
 		v.gaps = append(v.gaps, gaps...)
 		for _, d := range found {
@@ -280,6 +285,9 @@ func fix(d Dependency, x verdict.Vulnerability) string {
 		return "no fixed version is known: look for another component, or let the deployment gate judge the risk"
 	}
 	name, to := shown(d.Name), shown(x.Fixed)
+	if change := relocked(d, name, to); change != "" {
+		return change
+	}
 	switch {
 	case d.Ecosystem == ecosystemGo && d.Name == "stdlib":
 		return "build with Go " + to + " or later: go get toolchain@go" + to

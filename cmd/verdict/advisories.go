@@ -358,6 +358,7 @@ func (a *app) updateAdvisories(ctx context.Context, o advisory.UpdateOptions) er
 // ecosystemOf is which ecosystem a lockfile is about, by its name.
 var ecosystemOf = map[string]string{
 	"go.mod": "Go", "go.sum": "Go", "package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "requirements.txt": "PyPI", "Cargo.lock": "crates.io", "pom.xml": "Maven",
+	"yarn.lock": "npm", "pnpm-lock.yaml": "npm", "bun.lock": "npm", "poetry.lock": "PyPI", "uv.lock": "PyPI", "pdm.lock": "PyPI", "Pipfile.lock": "PyPI", "pylock.toml": "PyPI",
 }
 
 // neededHere lists the ecosystems of the lockfiles of the repository in this folder,

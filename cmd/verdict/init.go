@@ -112,8 +112,9 @@ func createNew(file, content string) error {
 // The files by which a folder is known. What verdict ci reads is told from what it does
 // not read yet.
 var (
-	lockfiles = []string{"go.mod", "package-lock.json", "npm-shrinkwrap.json", "requirements.txt", "Cargo.lock", "pom.xml"}
-	unread    = []string{"yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock", "Gemfile.lock", "composer.lock", "gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "Package.resolved"}
+	lockfiles = []string{"go.mod", "package-lock.json", "npm-shrinkwrap.json", "requirements.txt", "Cargo.lock", "pom.xml",
+		"yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock", "pylock.toml"}
+	unread    = []string{"bun.lockb", "deno.lock", "Gemfile.lock", "composer.lock", "gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "Package.resolved"}
 	infraFile = []string{"Chart.yaml", "kustomization.yaml", "kustomization.yml", "Pulumi.yaml", "cdk.json", "serverless.yml", "terragrunt.hcl"}
 	infraType = []string{".tf", ".tofu", ".bicep"}
 )

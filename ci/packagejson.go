@@ -1,0 +1,131 @@
+package ci
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// packageJSON is what a project says of itself and asks for.
+type packageJSON struct {
+	name       string
+	asks       []ask
+	workspaces []string // patterns of folders that share its lockfile
+	overrides  bool     // it puts other versions in place of those that are asked for
+	manager    string   // the package manager that it names, with a version; empty for none
+}
+
+// locks are the commands that write a lockfile and install nothing, by package manager.
+var locks = map[string]string{
+	"npm": "npm install --package-lock-only", "pnpm": "pnpm install --lockfile-only", "yarn": "yarn install", "bun": "bun install --lockfile-only",
+}
+
+// lock is the command that writes the project's lockfile.
+func (m *packageJSON) lock() string {
+	manager, _, _ := strings.Cut(m.manager, "@")
+	return cmp.Or(locks[manager], locks["npm"])
+}
+
+// parsePackageJSON reads a manifest. A key that stands twice counts each time.
+func parsePackageJSON(content []byte) (*packageJSON, error) {
+	m := &packageJSON{}
+	j := newJSON(content)
+	if j.peek() != '{' {
+		return nil, j.fault("no object")
+	}
+	err := j.members(func(key string, _ int64) (err error) {
+		switch key {
+		case "name":
+			m.name, err = j.string()
+		case "packageManager":
+			m.manager, err = j.string()
+		case "dependencies", "devDependencies", "optionalDependencies":
+			err = m.readAsks(j, key)
+		case "workspaces":
+			err = m.readWorkspaces(j)
+		case "resolutions", "overrides":
+			m.overrides = true
+			err = j.skip()
+		default:
+			err = j.skip()
+		}
+		return err
+	})
+	if err == nil {
+		err = j.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *packageJSON) readAsks(j *jsonText, member string) error {
+	return j.members(func(name string, _ int64) error {
+		spec, err := j.string()
+		m.asks = append(m.asks, ask{name: name, spec: spec, dev: member == "devDependencies", optional: member == "optionalDependencies"})
+		return err
+	})
+}
+
+// readWorkspaces takes a list of patterns, or an object that holds one as packages.
+func (m *packageJSON) readWorkspaces(j *jsonText) error {
+	if j.peek() == '{' {
+		return j.members(func(key string, _ int64) error {
+			if key == "packages" {
+				return m.readWorkspaces(j)
+			}
+			return j.skip()
+		})
+	}
+	list, err := j.strings()
+	m.workspaces = append(m.workspaces, list...)
+	return err
+}
+
+// names are those of what it asks for, each once.
+func (m *packageJSON) names() []string {
+	names := make([]string, 0, len(m.asks))
+	for _, a := range m.asks {
+		names = append(names, a.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// onlyDevelopment gives the names that are asked for by what builds or tests alone.
+func (m *packageJSON) onlyDevelopment() map[string]bool {
+	only := map[string]bool{}
+	for _, a := range m.asks {
+		if before, known := only[a.name]; known {
+			only[a.name] = before && a.dev
+		} else {
+			only[a.name] = a.dev
+		}
+	}
+	return only
+}
+
+// meet brings a lockfile together with the manifests that it answers: which folders these
+// are, what they ask for where only they say it, and what of it is for development.
+func (n *npm) meet(l *locked, answered map[string]bool) {
+	dir := path.Dir(l.source)
+	root := n.manifests[beside(l.source, "package.json")]
+	own := map[string]bool{dir: true}
+	for _, p := range l.projects {
+		own[path.Join(dir, p)] = true
+	}
+	for _, p := range sortedKeys(n.manifests) {
+		folder := path.Dir(p)
+		if l.globs && root != nil && under(folder, dir) && inWorkspace(root.workspaces, relative(folder, dir)) {
+			own[folder] = true
+		}
+		if l.manifest != nil && root != nil && own[folder] && under(folder, dir) {
+			l.manifest(relative(folder, dir), n.manifests[p], root)
+			l.unseen = l.globs && n.partial && len(root.workspaces) > 0
+		}
+	}
+	maps.Copy(answered, own)
+}
