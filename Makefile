@@ -31,6 +31,7 @@ FUZZ = \
 	./ci:FuzzLocked \
 	./ci:FuzzLockfiles \
 	./ci:FuzzSecretsEqualTheLibrarys \
+	./ci:FuzzTOMLBounds \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \
 	./decisionmap:FuzzLoad \

@@ -48,6 +48,9 @@ func (t cargoTables) count() int { return len(t.Dependencies) + len(t.Developmen
 
 // cargoAsks counts the crates that a manifest asks for.
 func cargoAsks(content []byte) (int, error) {
+	if err := boundedTOML(content); err != nil {
+		return 0, err
+	}
 	var own cargoTables
 	var more struct {
 		Target    map[string]cargoTables `toml:"target"`
@@ -103,6 +106,9 @@ func (k crate) from() string {
 }
 
 func parseCargoLock(p string, content []byte) ([]Dependency, error) {
+	if err := boundedTOML(content); err != nil {
+		return nil, err
+	}
 	var f map[string]any
 	if err := toml.Unmarshal(content, &f); err != nil {
 		return nil, fmt.Errorf("read Cargo.lock: %w", err)
