@@ -105,6 +105,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 test-peers: build ## the binary against cosign and other public tools (builds them once)
 	$(MAKE) --no-print-directory -C test/peers VERDICT_BIN=$(CURDIR)/bin/verdict
+	cd test/lockfiles && go test -count=1 ./...
 
 clean: ## remove what build made
 	rm -rf bin
