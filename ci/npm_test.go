@@ -132,6 +132,8 @@ func TestPackageJSONWithoutALockfile(t *testing.T) {
 		"none of a manager that is none":  {map[string]string{"a/package.json": `{"packageManager":"rm -rf","dependencies":{"x":"1"}}`}, "npm install --package-lock-only"},
 		"one in a folder beside":          {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
 		"none needed":                     {map[string]string{"a/package.json": `{"name":"x","scripts":{"test":"y"}}`}, ""},
+		"workspaces without end":          {map[string]string{"a/package.json": `{"workspaces":["` + strings.Repeat("**/", 1000) + `"]}`}, "too many or too long"},
+		"too many workspaces":             {map[string]string{"a/package.json": `{"workspaces":["a"` + strings.Repeat(`,"a"`, 1000) + `]}`}, "too many or too long"},
 		"a package.json that is none":     {map[string]string{"a/package.json": `{"dependencies":`}, "cannot be read"},
 	} {
 		_, _, gaps := inventoryOf(t, c.files)

@@ -82,8 +82,17 @@ func (m *packageJSON) readWorkspaces(j *jsonText) error {
 	}
 	list, err := j.strings()
 	m.workspaces = append(m.workspaces, list...)
+	if len(m.workspaces) > maxWorkspaces || slices.ContainsFunc(list, func(p string) bool { return len(p) > maxPattern }) {
+		return j.fault("workspaces that are too many or too long")
+	}
 	return err
 }
+
+// Limits of the patterns of workspaces, each of which is held against every manifest below.
+const (
+	maxWorkspaces = 1000
+	maxPattern    = 1000
+)
 
 // names are those of what it asks for, each once.
 func (m *packageJSON) names() []string {
