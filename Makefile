@@ -34,6 +34,9 @@ FUZZ = \
 	./ci:FuzzTOMLBounds \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \
+	./code:FuzzCatalog \
+	./code:FuzzOwners \
+	./code:FuzzSignature \
 	./decisionmap:FuzzLoad \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \

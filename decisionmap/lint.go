@@ -198,6 +198,10 @@ func (m *Map) originOf(where string) Origin {
 	}
 }
 
+// Origin is where the value at a path such as services.payments-api was said, or what it
+// belongs to.
+func (m *Map) Origin(path string) Origin { return m.originOf(path) }
+
 // bindsLater reports a problem that an adopting map may still have: a warning with the
 // day from which it is an error.
 func (l *linter) bindsLater(where, what, remedy string) {

@@ -156,6 +156,11 @@ func failure(ctx context.Context, dir, command string, err error, stderr string)
 		}
 	case strings.Contains(stderr, "safe.bareRepository"):
 		return inGitDirectory(dir, said)
+	case strings.Contains(stderr, "promisor remote"), strings.Contains(stderr, "lazy fetching disabled"):
+		return &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the clone of " + quote(dir) + " is partial, and does not hold every object that git " + command + " needs",
+			Remedy: "fetch what is missing: git fetch --refetch, or clone again without --filter", Err: said,
+		}
 	case strings.Contains(stderr, "not a git repository"):
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: quote(dir) + " is in no git repository",

@@ -151,8 +151,11 @@ type Change struct {
 }
 
 // Changed lists the paths that differ between the trees of two revisions, sorted, with
-// a renamed file as one deleted and one added.
+// a renamed file as one deleted and one added. An empty from is the tree without files.
 func (r *Repo) Changed(ctx context.Context, from, to string) ([]Change, error) {
+	if from == "" {
+		from = r.emptyTree()
+	}
 	for _, rev := range []string{from, to} {
 		if err := checkRevision(rev); err != nil {
 			return nil, err

@@ -82,3 +82,33 @@ func scpAddress(url string) string {
 	}
 	return host
 }
+
+// SameRepository reports whether two addresses name one repository of one server,
+// however they reach it: by https, ssh or the short form git@host:path, with or without
+// .git. Two empty addresses are not the same.
+func SameRepository(a, b string) bool {
+	x, y := serverPath(a), serverPath(b)
+	return x != "" && x == y
+}
+
+// serverPath is host/path of an address. The host is compared without case; the path as it is.
+func serverPath(url string) string {
+	url = Address(url)
+	_, rest, isURL := strings.Cut(url, "://")
+	if !isURL {
+		host, path, found := strings.Cut(url, ":")
+		if !found || strings.Contains(host, "/") {
+			return url // a path of this machine
+		}
+		rest = host + "/" + strings.TrimPrefix(path, "/")
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if i := strings.LastIndex(host, "@"); i >= 0 {
+		host = host[i+1:]
+	}
+	path = strings.TrimSuffix(strings.Trim(path, "/"), ".git")
+	if path == "" {
+		return ""
+	}
+	return strings.ToLower(host) + "/" + path
+}
