@@ -1,6 +1,9 @@
 package verdict
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Knowledge is how well a producer knows what it states. A statement whose State is not
 // StateVerified says what is missing, and is never taken for an empty one.
@@ -24,6 +27,9 @@ type Party struct {
 // in the report of the check "change".
 type Change struct {
 	Knowledge
+	// Map is the decision map that accounts were joined to people by; a decision by another
+	// map does not count what is said here. Empty for others' statements.
+	Map     Digest `json:"map,omitempty"`
 	Base    Digest `json:"base"`    // where the change left its target; empty for a first commit
 	Against string `json:"against"` // the ref or commit that Base was found with
 	// Author and Committer are those of the last commit, as it says of itself.
@@ -67,6 +73,7 @@ type ChangedFile struct {
 // change itself says of ownership does not count.
 type Ownership struct {
 	Knowledge
+	Map     Digest            `json:"map,omitempty"` // as in Change
 	Sources []OwnershipSource `json:"sources"`
 	// Groups hold each changed path once; paths with the same answer stand together.
 	Groups []OwnedPaths `json:"groups"`
@@ -105,6 +112,14 @@ type Claim struct {
 	Owners  []string `json:"owners"`  // as written, or the id of a person; empty: nobody, on purpose
 }
 
+// Place is where the claim stands, for people: "CODEOWNERS:3".
+func (c Claim) Place() string {
+	if c.Line == 0 {
+		return c.File
+	}
+	return fmt.Sprintf("%s:%d", c.File, c.Line)
+}
+
 // Unowned reports whether nobody owns the paths.
 func (o OwnedPaths) Unowned() bool {
 	for _, c := range o.Claims {
@@ -126,10 +141,13 @@ const (
 // ChangeReview is what a forge knows of the review of a change.
 type ChangeReview struct {
 	Knowledge
-	Forge   string `json:"forge"`
-	Request string `json:"request"` // repository and number
-	URL     string `json:"url"`
-	Author  Party  `json:"author"` // who asked for the change
+	Map Digest `json:"map,omitempty"` // as in Change
+	// Asked is when the forge told it: an approval may be taken back and given again.
+	Asked   time.Time `json:"asked"`
+	Forge   string    `json:"forge"`
+	Request string    `json:"request"` // repository and number
+	URL     string    `json:"url"`
+	Author  Party     `json:"author"` // who asked for the change
 	// Head is the commit that was reviewed last; the subject, or the commit that the forge
 	// made the subject from.
 	Head Digest `json:"head"`

@@ -110,6 +110,8 @@ type Report struct {
 	// Base is the commit that hits were compared with, to tell old ones from new ones;
 	// empty where there was none, and then no hit is old.
 	Base Digest `json:"base,omitempty"`
+	// Change is what the check "change" tells; nil for every other.
+	Change *Change `json:"change,omitempty"`
 }
 
 // Tool names what ran.

@@ -22,7 +22,7 @@ const (
 // signatures, the paths and the lines.
 func Change(ctx context.Context, q Question) (verdict.Change, error) {
 	out := verdict.Change{
-		Knowledge: verified, Against: shown(q.Against), Commits: []verdict.Commit{}, Files: []verdict.ChangedFile{}, Infrastructure: []string{}, Added: -1, Removed: -1,
+		Knowledge: verified, Map: q.Map.Digest(), Against: shown(q.Against), Commits: []verdict.Commit{}, Files: []verdict.ChangedFile{}, Infrastructure: []string{}, Added: -1, Removed: -1,
 		Author: verdict.Party{ID: "unknown"}, Committer: verdict.Party{ID: "unknown"},
 	}
 	if q.Base != "" {

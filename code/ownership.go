@@ -32,7 +32,7 @@ type Question struct {
 
 // Owners says who owns the paths by the files of the base and the services of the map.
 func Owners(ctx context.Context, q Question, paths []string) (verdict.Ownership, error) {
-	o := verdict.Ownership{Knowledge: verified, Sources: []verdict.OwnershipSource{}, Groups: []verdict.OwnedPaths{}}
+	o := verdict.Ownership{Knowledge: verified, Map: q.Map.Digest(), Sources: []verdict.OwnershipSource{}, Groups: []verdict.OwnedPaths{}}
 	address, err := q.Repo.Remote(ctx)
 	if err != nil {
 		return o, err

@@ -16,6 +16,12 @@ type Stated struct {
 	// incomplete check.
 	Fails  bool
 	Report *verdict.Report // nil for kinds without one
+	// Known is what the producer says of its own knowledge, for kinds that say it.
+	Known *verdict.Knowledge
+	// JoinedBy is the map that joined its accounts to people; empty when it does not say.
+	JoinedBy  verdict.Digest
+	Ownership *verdict.Ownership    // of that kind
+	Review    *verdict.ChangeReview // of that kind
 	// Unreadable says why the body could not be read: pruned, or damaged.
 	Unreadable string
 }

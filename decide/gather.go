@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,7 +66,7 @@ func (e *Engine) service(r Request) policy.Service {
 	if !ok {
 		return policy.Service{State: verdict.StateMissing, Name: r.Service, Team: r.Team}
 	}
-	return policy.Service{State: verdict.StateVerified, Name: r.Service, Team: s.Team, Owner: s.Owner, Repo: s.Repo, Tier: s.Tier}
+	return policy.Service{State: verdict.StateVerified, Name: r.Service, Team: s.Team, Owner: s.Owner, Repo: s.Repo, Tier: s.Tier, SignedCommits: s.SignedCommits}
 }
 
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
@@ -98,7 +99,11 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 		g.refs = append(g.refs, counts.Ref)
 	}
 	g.facts = append(g.facts, f)
-	if kind, check, _ := e.Map.Evidence(need.Kind); kind == verdict.KindTestResult || check != "" {
+	kind, check, _ := e.Map.Evidence(need.Kind)
+	switch {
+	case need.Kind == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
+		g.fillCode(f, counts)
+	case kind == verdict.KindTestResult || check != "":
 		g.fill(f, counts)
 	}
 	return nil
@@ -158,7 +163,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 			out = append(out, s)
 			continue
 		}
-		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) {
+		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) && e.joinedHere(s) {
 			out = append(out, s)
 		}
 	}
@@ -202,6 +207,10 @@ func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
 	case ok:
 		s.Report, s.Fails = report, len(report.Hits) > 0 || !report.Complete
 		s.Unreadable = incoherent(report)
+		if report.Change != nil {
+			s.Known, s.JoinedBy = &report.Change.Knowledge, report.Change.Map
+		}
+	case s.readCode(statement):
 	default:
 		s.Fails = !passed(statement)
 	}
@@ -210,6 +219,9 @@ func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
 
 // incoherent says why a report cannot be judged as it stands; "" when it can.
 func incoherent(r *verdict.Report) string {
+	if r.Check == needChange && r.Change == nil {
+		return "it tells nothing of the change"
+	}
 	if r.Check != string(verdict.KindVulnerabilities) {
 		return ""
 	}
@@ -264,9 +276,11 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 		f.State, f.Why = verdict.StateMissing, "nobody has stated it for this subject"
 	case s.Unreadable != "":
 		f.State, f.Why = verdict.StateUnknown, "the statement cannot be read: "+s.Unreadable
+	case s.Known != nil && s.Known.State != verdict.StateVerified:
+		f.State, f.Why, f.Remedy = worse(s.Known.State), s.Known.Why, cmp.Or(s.Known.Remedy, f.Remedy)
 	case s.Report != nil && !s.Report.Complete:
 		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
-	case s.Report == nil && s.Fails:
+	case s.Report == nil && s.Known == nil && s.Fails:
 		f.State, f.Why = verdict.StateFailed, "what was stated speaks against the subject"
 	case age(s, now) < -maxSkew || s.Ref.At.Sub(now) > maxSkew:
 		f.State, f.Why = verdict.StateUnknown, fmt.Sprintf("it is from %s, which lies ahead of this machine's clock: its age cannot be told", later(dataTime(s), s.Ref.At).Format(time.RFC3339))
@@ -346,6 +360,12 @@ func remedyIncomplete(r *verdict.Report) string {
 }
 
 func remedyFor(f Fact) string {
+	switch f.Need {
+	case needChange, string(verdict.KindOwnership):
+		return "run `verdict ci` on this commit"
+	case string(verdict.KindChangeReview):
+		return "run `verdict ci` where the forge can be asked: in the pipeline of the pull or merge request, with its token, or with --request ID"
+	}
 	if f.Own {
 		return "run `verdict ci` on this subject"
 	}

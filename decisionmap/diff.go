@@ -332,6 +332,7 @@ func (d *differ) service(path string, a, b Service) {
 	d.declared(path+".tier", a.Tier, b.Tier)
 	d.folders(path+".paths", a.Paths, b.Paths)
 	d.folders(path+".iac", a.IaC, b.IaC)
+	d.flag(path+".signed_commits", a.SignedCommits, b.SignedCommits, Tightens)
 	for _, e := range b.Environments {
 		if !slices.Contains(a.Environments, e) {
 			d.add(path+".environments", Changes, "", e, "environments: the service may run in "+quoted(e)+" too")

@@ -24,6 +24,7 @@ func TestADiffTellsAReplacedToolFromAChangedDecisionPoint(t *testing.T) {
 		"another owner of a point":            {"at: github/release, owner: platform", "at: github/release, owner: security", []Effect{Changes}, "owner"},
 		"a signer who may state more":         {"kinds: [signature, provenance, sbom]", "kinds: [signature, provenance, sbom, vsa]", []Effect{Tightens, Loosens}, "release builds"},
 		"a signer who may state less":         {"kinds: [iac-plan, intent]", "kinds: [intent]", []Effect{Tightens, Loosens}, "infrastructure pipeline"},
+		"signatures that are asked for":       {"tier: standard,", "tier: standard, signed_commits: true,", []Effect{Tightens}, "signed_commits: true instead of false"},
 		"another person":                      {"  mei: {", "  ken: {", []Effect{Changes, Changes}, "mei was taken out of people"},
 		"a shorter soak":                      {"soak: 4h", "soak: 1h", []Effect{Loosens}, "soak: 1h instead of 4h"},
 		"a longer exception":                  {"max_validity: 30d", "max_validity: 60d", []Effect{Loosens}, "max_validity: 60d instead of 30d"},

@@ -45,6 +45,7 @@ func (r *reader) file(root *yaml.Node, m *Map) {
 
 		"service": r.text(&s.name, "payments-api"), "team": s.part(r, "team"), "owner": s.part(r, "owner"),
 		"repo": s.part(r, "repo"), "tier": s.part(r, "tier"), "paths": s.part(r, "paths"), "iac": s.part(r, "iac"),
+		"signed_commits": s.part(r, "signed_commits"),
 	})
 	if m.Schema == "" {
 		r.fail(root, "the file does not say its schema", "begin it with `schema: "+Schema+"`")
@@ -141,6 +142,8 @@ func (r *reader) service(n *yaml.Node, at, _ string, s *Service) {
 		"paths":        r.paths(&s.Paths, "."),
 		"iac":          r.paths(&s.IaC, "infra"),
 		"environments": r.words(&s.Environments, "prod"),
+
+		"signed_commits": r.flag(&s.SignedCommits),
 	})
 }
 

@@ -86,6 +86,7 @@ var lintRules = []LintRule{
 	{"VD-G06", SeverityError, "admission reads promotions and the request alone", admissionReads},
 	{"VD-O01", SeverityError, "every service has owner and team, every point an owner", ownersNamed},
 	{"VD-O02", SeverityError, "every rule that can block has a remediation and an owner", rulesOwned},
+	{"VD-O03", SeverityWarning, "signed commits are asked for where somebody acts on it", signaturesActed},
 	{"VD-A01", SeverityError, "approvals require scope, rationale and expiry and exclude author and requester", approvalLimits},
 	{"VD-A02", SeverityError, "exceptions require rule, scope, rationale, owner and expiry, for at most 90 days", exceptionLimits},
 	{"VD-A03", SeverityError, "break-glass names who, incident, at most 4 h, a review time and who is told", breakGlassLimits},

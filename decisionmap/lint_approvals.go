@@ -24,6 +24,19 @@ func ownersNamed(l *linter) { // VD-O01
 	}
 }
 
+// signaturesActed: who asks for signed commits wants more than a record that there are none.
+func signaturesActed(l *linter) { // VD-O03
+	const rule = "code.review.signed"
+	acted := slices.ContainsFunc(l.Points, func(p Point) bool {
+		return acts(p) && slices.ContainsFunc(l.rules[p.ID], func(r verdict.Rule) bool { return r.ID == rule })
+	})
+	for _, name := range slices.Sorted(maps.Keys(l.Services)) {
+		if l.Services[name].SignedCommits && !acted {
+			l.found("services."+name+".signed_commits", name+" asks for signed commits, and no point that tells or enforces has the rule "+rule, "set `mode: block` at code.review, or take `signed_commits:` out")
+		}
+	}
+}
+
 func rulesOwned(l *linter) { // VD-O02
 	seen := map[string]bool{}
 	for _, p := range l.Points {

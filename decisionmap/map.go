@@ -106,6 +106,8 @@ type Service struct {
 	Paths        []string `json:"paths"`          // of the repository, "." for all of it
 	IaC          []string `json:"iac"`            // folders with infrastructure code
 	Environments []string `json:"environments"`
+	// SignedCommits asks for a verified signature on each commit of a change.
+	SignedCommits bool `json:"signed_commits,omitzero"`
 }
 
 // Folders are what of the repository belongs to the service, its infrastructure included,

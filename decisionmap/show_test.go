@@ -48,7 +48,7 @@ func TestShowSaysWhereEachValueCameFrom(t *testing.T) {
 		"tier: critical # verdict.yaml:3",
 		"mode: block # verdict.yaml:6",
 		"team: payments # organisation acme.yaml:18",
-		"needs: [change, change-review] # default",
+		"needs: [change, ownership, change-review] # default",
 		"- kind: secrets # organisation acme.yaml:22",
 		"reason: year end # organisation acme.yaml:17",
 		"max_age: 7d # organisation acme.yaml:22",

@@ -216,3 +216,16 @@ func fields(out []byte) []string {
 	}
 	return strings.Split(s, "\x00")
 }
+
+// Fork is the commit in which two others last had the same history, in hex; empty when
+// they have none in common, or when this clone is too shallow to tell.
+func (r *Repo) Fork(ctx context.Context, a, b string) (string, error) {
+	for _, rev := range []string{a, b} {
+		if err := checkRevision(rev); err != nil {
+			return "", err
+		}
+	}
+	ended := 0
+	out, err := r.git.run(ctx, r.Root, call{args: []string{"merge-base", a, b}, ok1: true, ended: &ended})
+	return strings.TrimSpace(string(out)), err
+}

@@ -311,7 +311,8 @@ func TestSelectorsNameRulesAndNeverNothing(t *testing.T) {
 		"":                                      "",
 		"*":                                     "",
 		".*":                                    "",
-		"verdict.rules.code.ownership":          "",
+		"verdict.rules.code.ownership":          "code.ownership.agreed code.ownership.paths code.ownership.protected",
+		"verdict.rules.artifact.trust":          "",
 		"verdict.rules.ci.vulnerabilities.fixe": "",
 	} {
 		rules, ok := b.Select(selector)

@@ -29,8 +29,16 @@ func Example(l verdict.Layer) *Input {
 			Database: Database{State: known, Name: "osv", Digest: digest("osv"), At: at, Entries: 1000},
 		},
 		Checks: map[string]Check{"secrets": check, "vulnerabilities": check, "dependencies": check, "iac": check},
-		Change: Change{State: known, Author: "p-ana", Committer: "p-ana", Owners: []string{"checkout"}, Reviewers: []string{"p-ben"}, Lines: 12, Files: []string{"cart.go"}},
-		Plan:   Plan{State: known, Digest: digest("plan"), Tool: "terraform"},
+		Change: Change{
+			State: known, Author: "p-ana", Committer: "p-ana", Contributors: []Contributor{{ID: "p-ana", Known: true}}, Commits: 1, Lines: 12, Files: []string{"cart.go"},
+			Evidence: digest("change"),
+		},
+		Ownership: Ownership{State: known, Paths: 1, Owners: []string{"checkout"}, Evidence: digest("ownership")},
+		Review: Review{
+			State: known, Request: "shop/cart#7", Author: "p-ana", AuthorKnown: true, Head: commit, Required: 1, Protection: []string{"requires_review"},
+			Approvals: []ApprovalOfChange{{Person: "p-ben", Known: true, Standing: verdict.ApprovalStands}}, Evidence: digest("review"),
+		},
+		Plan: Plan{State: known, Digest: digest("plan"), Tool: "terraform"},
 		Evidence: []Evidence{
 			{Kind: verdict.KindTestResult, Digest: digest("secrets"), Index: 1, At: at, Producer: "verdict"},
 			{Kind: verdict.KindVulnerabilities, Digest: digest("vulnerabilities"), Index: 2, At: at, Producer: "verdict"},

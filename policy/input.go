@@ -28,6 +28,8 @@ type Input struct {
 	Vulnerabilities Vulnerabilities  `json:"vulnerabilities"`
 	Checks          map[string]Check `json:"checks"` // by Report.Check: "secrets", "iac" …
 	Change          Change           `json:"change"`
+	Ownership       Ownership        `json:"ownership"`
+	Review          Review           `json:"review"`
 	Plan            Plan             `json:"plan"`
 	Evidence        []Evidence       `json:"evidence"` // every statement the facts rest on
 
@@ -75,6 +77,8 @@ type Service struct {
 	Owner string        `json:"owner"`
 	Repo  string        `json:"repo"`
 	Tier  string        `json:"tier"`
+	// SignedCommits is true where each commit of a change has to be signed.
+	SignedCommits bool `json:"signed_commits"`
 }
 
 // Artifact is what is known of a digest.
@@ -182,16 +186,92 @@ type Hit struct {
 	Evidence verdict.Digest   `json:"evidence"`
 }
 
-// Change is the commit or pull request behind the subject.
+// Change is the commit or pull request behind the subject. People are ids of the map's
+// directory; one that it does not know has a word that names nobody.
 type Change struct {
-	State      verdict.State `json:"state"`
-	Author     string        `json:"author"` // a person's id
-	Committer  string        `json:"committer"`
-	Owners     []string      `json:"owners"` // of the files it touches
-	Reviewers  []string      `json:"reviewers"`
-	Lines      int64         `json:"lines"`
-	Files      []string      `json:"files"`
-	IaCTouched bool          `json:"iac_touched"`
+	State     verdict.State `json:"state"`
+	Author    string        `json:"author"` // of the last commit
+	Committer string        `json:"committer"`
+	// Contributors are the authors, co-authors and committers of every commit.
+	Contributors []Contributor    `json:"contributors"`
+	Commits      int64            `json:"commits"`
+	Unsigned     []UnsignedCommit `json:"unsigned"`
+	Lines        int64            `json:"lines"` // added and removed; -1 when unknown
+	Files        []string         `json:"files"` // changed paths
+	IaCTouched   bool             `json:"iac_touched"`
+	Evidence     verdict.Digest   `json:"evidence"`
+}
+
+// Contributor had a hand in a change.
+type Contributor struct {
+	ID    string `json:"id"`
+	Known bool   `json:"known"` // somebody of the map's directory, or the forge itself
+}
+
+// UnsignedCommit is one that is not known to be signed by its committer.
+type UnsignedCommit struct {
+	ID     verdict.Digest `json:"id"`
+	Why    string         `json:"why"`
+	Remedy string         `json:"remedy"`
+}
+
+// Ownership is who owns the changed paths, by the files of the change's base.
+type Ownership struct {
+	State     verdict.State   `json:"state"`
+	Paths     int64           `json:"paths"`  // changed paths that were judged
+	Owners    []string        `json:"owners"` // of any of them
+	Unowned   []UnownedPath   `json:"unowned"`
+	Disputed  []DisputedPath  `json:"disputed"`
+	Protected []ProtectedPath `json:"protected"`
+	Evidence  verdict.Digest  `json:"evidence"`
+}
+
+// UnownedPath is one that nobody owns.
+type UnownedPath struct {
+	Path string `json:"path"`
+	// Brought says whom the change's own files name, which does not count; "" for nobody.
+	Brought string `json:"brought"`
+}
+
+// DisputedPath is one of which two sources name different owners.
+type DisputedPath struct {
+	Path   string `json:"path"`
+	Claims string `json:"claims"` // who says what, for people
+}
+
+// ProtectedPath is a changed path that says who decides or what is checked.
+type ProtectedPath struct {
+	Path    string   `json:"path"`
+	Own     bool     `json:"own"` // its owners are named for it, and not for all that there is
+	Owners  []string `json:"owners"`
+	Persons []string `json:"persons"` // the owners whom the map knows
+}
+
+// Review is what a forge knows of the review of the change.
+type Review struct {
+	State       verdict.State      `json:"state"`
+	Request     string             `json:"request"`
+	Author      string             `json:"author"` // who asked for the change
+	AuthorKnown bool               `json:"author_known"`
+	Head        verdict.Digest     `json:"head"`
+	Required    int64              `json:"required"` // approvals that the target demands; -1 when unknown
+	Approvals   []ApprovalOfChange `json:"approvals"`
+	Objecting   []string           `json:"objecting"` // who asks for changes
+	Merged      bool               `json:"merged"`
+	MergedBy    string             `json:"merged_by"`
+	MergerKnown bool               `json:"merger_known"`
+	MergerBot   bool               `json:"merger_bot"`
+	Bypassed    bool               `json:"bypassed"`   // the merge overrode the protection
+	Protection  []string           `json:"protection"` // what the forge enforces on the target
+	Evidence    verdict.Digest     `json:"evidence"`
+}
+
+// ApprovalOfChange is one account's yes to a change.
+type ApprovalOfChange struct {
+	Person   string `json:"person"`
+	Known    bool   `json:"known"`
+	Bot      bool   `json:"bot"`
+	Standing string `json:"standing"` // stands, stale, dismissed, unknown
 }
 
 // Plan is an infrastructure plan.

@@ -164,7 +164,7 @@ func TestNothingIsLeftOutOfTheDocument(t *testing.T) {
 			t.Errorf("input.%s: a state that nobody set is %v, not unknown", strings.Join(path, "."), v)
 		}
 	}
-	wantGroups := "artifact artifact.provenance artifact.sbom artifact.signature change checks.secrets environment plan promotions requester rollback runtime service vulnerabilities vulnerabilities.database"
+	wantGroups := "artifact artifact.provenance artifact.sbom artifact.signature change checks.secrets environment ownership plan promotions requester review rollback runtime service vulnerabilities vulnerabilities.database"
 	var groups []string
 	for _, g := range stateGroups(zero) {
 		groups = append(groups, strings.Join(g, "."))
@@ -204,18 +204,18 @@ func TestInputTypesHoldOnlyWhatTheDocumentCan(t *testing.T) {
 func TestNormalizeSortsWhatHasNoOrderAndKeepsWhatHas(t *testing.T) {
 	in := Example(verdict.LayerDeploy)
 	in.Vulnerabilities.Findings = []Finding{{Key: "b", Path: []string{"z", "a"}, Aliases: []string{"y", "x"}}, {Key: "a"}}
-	in.Change.Reviewers = []string{"p-zoe", "p-ada"}
+	in.Review.Objecting = []string{"p-zoe", "p-ada"}
 	in.Checks = map[string]Check{"secrets": {Failed: []Hit{{Key: "2"}, {Key: "1"}}}}
-	reviewers := in.Change.Reviewers
+	objecting := in.Review.Objecting
 	in.Normalize()
 	f := in.Vulnerabilities.Findings
 	if f[0].Key != "a" || !slices.Equal(f[1].Path, []string{"z", "a"}) || !slices.Equal(f[1].Aliases, []string{"x", "y"}) {
 		t.Errorf("findings %+v", f)
 	}
-	if in.Checks["secrets"].Failed[0].Key != "1" || in.Change.Reviewers[0] != "p-ada" {
-		t.Errorf("hits %+v, reviewers %v", in.Checks["secrets"].Failed, in.Change.Reviewers)
+	if in.Checks["secrets"].Failed[0].Key != "1" || in.Review.Objecting[0] != "p-ada" {
+		t.Errorf("hits %+v, objecting %v", in.Checks["secrets"].Failed, in.Review.Objecting)
 	}
-	if reviewers[0] != "p-zoe" {
+	if objecting[0] != "p-zoe" {
 		t.Error("the caller's own list was sorted in place")
 	}
 	once, _ := in.Canonical()

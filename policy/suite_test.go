@@ -55,14 +55,22 @@ func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
 	for n := range 5003 {
 		in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{Key: fmt.Sprintf("V-%05d", n), ID: "V", Fixed: "1", Exploited: true, Malicious: true})
 		c.Failed = append(c.Failed, Hit{Key: fmt.Sprintf("S-%05d", n)})
+		path := fmt.Sprintf("p-%05d", n)
+		in.Ownership.Unowned = append(in.Ownership.Unowned, UnownedPath{Path: path})
+		in.Ownership.Disputed = append(in.Ownership.Disputed, DisputedPath{Path: path})
+		in.Ownership.Protected = append(in.Ownership.Protected, ProtectedPath{Path: path})
+		in.Change.Contributors = append(in.Change.Contributors, Contributor{ID: path})
+		in.Change.Unsigned = append(in.Change.Unsigned, UnsignedCommit{ID: verdict.Digest(path)})
 	}
-	in.Checks["secrets"] = c
+	in.Checks["secrets"], in.Service.SignedCommits = c, true
 	in.Normalize()
 	slow := *b
 	slow.limits.Deadline *= 100 // a machine under load proves nothing about folding
 	var ids []string
 	for _, r := range b.Rules() {
-		ids = append(ids, r.ID)
+		if r.ID != "code.review.merge" { // one merge has three faults at most
+			ids = append(ids, r.ID)
+		}
 	}
 	e, err := slow.Evaluate(t.Context(), Query{Rules: ids, Input: in, At: noon})
 	if err != nil || len(e.Results) != len(ids) {

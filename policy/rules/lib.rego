@@ -12,6 +12,19 @@ known(group) if {
 	group.complete == true
 }
 
+# stated: whether a group of facts that is either known or not may let something pass.
+stated(group) if group.state in {"verified", "present"}
+
+# not_stated: what a rule reports when a group that it needs is not.
+not_stated(name, group) := {
+	"status": "skip",
+	"message": sprintf("%s not judged: it is %s", [name, group.state]),
+	"observed": {"state": group.state},
+	"expected": {"state": "verified"},
+} if {
+	not stated(group)
+}
+
 # items: one item for each hit, with all members or not at all.
 items(hits) := list if {
 	list := [item |

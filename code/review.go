@@ -1,0 +1,230 @@
+package code
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/forge"
+	"verdict/identity"
+)
+
+// Pick chooses the request that the commit came with: the one that brought it to its
+// target, else the one of which it is the head. Of several it is the first that is open,
+// else the first. False when none is about the commit.
+func Pick(all []forge.Request, commit string) (forge.Request, bool) {
+	for _, fits := range []func(forge.Request) bool{
+		func(r forge.Request) bool { return r.Merge == commit },
+		func(r forge.Request) bool { return r.Head == commit && r.State == forge.Open },
+		func(r forge.Request) bool { return r.Head == commit },
+	} {
+		if i := slices.IndexFunc(all, fits); i >= 0 {
+			return all[i], true
+		}
+	}
+	return forge.Request{}, false
+}
+
+// Review says what a request tells of the review of the change. An approval stands when
+// it was given for the request's last commit, and the change is that commit, or what the
+// forge made of it.
+func Review(ctx context.Context, q Question, r forge.Request) (verdict.ChangeReview, error) {
+	out := verdict.ChangeReview{
+		Knowledge: verified, Map: q.Map.Digest(), Asked: q.Now.UTC().Truncate(time.Microsecond), Forge: r.Forge, Request: shown(r.Repo + "#" + r.ID), URL: shown(r.URL), Author: q.account(r.Forge, r.Author),
+		Approvals: []verdict.ChangeApproval{}, Objecting: []verdict.Party{}, Required: r.Required,
+		Merged: r.State == forge.Merged, MergedBy: verdict.Party{ID: "unknown"}, MergedAt: r.MergedAt.UTC().Truncate(time.Microsecond), Bypassed: r.Bypassed,
+		Protection: protection(r.Protection), Unread: []string{},
+	}
+	if out.Merged {
+		out.MergedBy = q.account(r.Forge, r.MergedBy)
+	}
+	for _, m := range r.Missing {
+		switch m.What {
+		case forge.MissingReviews, forge.MissingHead, forge.MissingMerge:
+			if out.State == verdict.StateVerified {
+				out.Knowledge = missing("the forge does not tell the "+m.What+" of "+out.Request+": "+m.Why, m.Remedy)
+			}
+		default:
+			out.Unread = append(out.Unread, m.What)
+		}
+	}
+	if d, err := verdict.ParseDigest("gitCommit:" + r.Head); err == nil {
+		out.Head = d
+	} else if out.State == verdict.StateVerified {
+		out.Knowledge = missing("the forge does not tell the last commit of "+out.Request, "run `verdict ci` again; if it stays so, give the pipeline's token the right to read pull requests")
+	}
+	if out.State == verdict.StateVerified {
+		known, err := q.about(ctx, r)
+		if err != nil {
+			return out, err
+		}
+		out.Knowledge = known
+	}
+	for _, review := range r.Reviews {
+		by := q.account(r.Forge, review.By)
+		switch review.State {
+		case forge.Approved, forge.Dismissed:
+			out.Approvals = append(out.Approvals, verdict.ChangeApproval{By: by, Standing: standing(review, r.Head), At: review.At.UTC().Truncate(time.Microsecond)})
+		case forge.ChangesRequested:
+			out.Objecting = append(out.Objecting, by)
+		}
+	}
+	return out, nil
+}
+
+// about says whether the request is about the commit that is asked about.
+func (q Question) about(ctx context.Context, r forge.Request) (verdict.Knowledge, error) {
+	if r.Head == q.Head || r.Merge == q.Head {
+		return verified, nil
+	}
+	only, err := q.onlyMerges(ctx, r.Head)
+	if err != nil || only {
+		return verified, err
+	}
+	return missing("the request "+shown(r.Repo+"#"+r.ID)+" is about another commit: its last one is "+short(shown(r.Head)),
+		"check out the request's own last commit (in GitHub Actions: ref: ${{ github.event.pull_request.head.sha }}), or name the request of this commit with --request ID"), nil
+}
+
+// standing is what an approval is worth at the request's last commit.
+func standing(r forge.Review, head string) string {
+	switch {
+	case r.State == forge.Dismissed:
+		return verdict.ApprovalDismissed
+	case r.Commit == "":
+		return verdict.ApprovalUnknown
+	case r.Commit == head:
+		return verdict.ApprovalStands
+	}
+	return verdict.ApprovalStale
+}
+
+// account says whose account of a forge it is.
+func (q Question) account(system string, a forge.Account) verdict.Party {
+	word := a.Login
+	if word == "" {
+		word = a.ID
+	}
+	p := q.People.party(identity.System(system), word)
+	p.Bot = a.Bot
+	return p
+}
+
+// protection names what is enforced for certain, in the order of the letters.
+func protection(p forge.Protection) []string {
+	out := []string{}
+	for _, rule := range []struct {
+		name string
+		is   bool
+	}{
+		{"applies_to_admins", p.AppliesToAdmins}, {"dismisses_stale", p.DismissesStale}, {"forbids_force_push", p.ForbidsForcePush},
+		{"requires_code_owner", p.RequiresCodeOwner}, {"requires_review", p.RequiresReview}, {"requires_signed", p.RequiresSigned},
+	} {
+		if rule.is {
+			out = append(out, rule.name)
+		}
+	}
+	return out
+}
+
+// onlyMerges reports whether the commit is a merge of another one with its target that
+// adds nothing of its own: what GitHub checks out for a pull request. File by file it has
+// to hold what one side changed; where both changed a file nobody reviewed the outcome.
+func (q Question) onlyMerges(ctx context.Context, reviewed string) (bool, error) {
+	c, err := q.Repo.Commit(ctx, q.Head)
+	if err != nil || len(c.Parents) != 2 || c.Parents[1].Hex() != reviewed {
+		return false, err
+	}
+	target := c.Parents[0].Hex()
+	fork, err := q.Repo.Fork(ctx, target, reviewed)
+	if _, ok := notHeld(err); ok || fork == "" {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	trees := make([]map[string]string, 4)
+	for i, rev := range []string{fork, target, reviewed, q.Head} {
+		entries, err := q.Repo.Top().Entries(ctx, rev)
+		if err != nil {
+			return false, err
+		}
+		trees[i] = make(map[string]string, len(entries))
+		for _, e := range entries {
+			trees[i][e.Path] = e.Mode + " " + e.ID
+		}
+	}
+	for _, tree := range trees {
+		for p := range tree {
+			was, theirs, ours, is := trees[0][p], trees[1][p], trees[2][p], trees[3][p]
+			switch {
+			case theirs == was && is == ours, ours == was && is == theirs, theirs == ours && is == ours:
+			default:
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// Levels are the levels of SLSA's source track, and properties beside them, that the
+// facts carry for certain; none when they carry none. No level above the second is ever
+// among them: those rest on controls that were in force without a break, which one look
+// at a forge cannot tell.
+func Levels(c verdict.Change, r verdict.ChangeReview) []string {
+	if r.State != verdict.StateVerified || c.State != verdict.StateVerified || !r.Merged || r.Bypassed || !slices.Contains(r.Protection, "forbids_force_push") {
+		return nil
+	}
+	levels := []string{"SLSA_SOURCE_LEVEL_2"}
+	authors, known := Contributors(c, r)
+	for _, a := range r.Approvals {
+		if known && a.Standing == verdict.ApprovalStands && a.By.Known && !a.By.Bot && !slices.Contains(authors, a.By.ID) {
+			return append([]string{"ORG_SOURCE_REVIEWED"}, levels...)
+		}
+	}
+	return levels
+}
+
+// Contributors are the ids of everybody who had a hand in the change: authors,
+// committers, and who asked for it. Known is false when one of them is nobody that the
+// directory knows.
+func Contributors(c verdict.Change, r verdict.ChangeReview) (ids []string, known bool) {
+	known = len(c.Commits) > 0
+	add := func(p verdict.Party) {
+		known = known && p.Known
+		ids = append(ids, p.ID)
+	}
+	for _, commit := range c.Commits {
+		for _, a := range commit.Authors {
+			add(a)
+		}
+		add(commit.Committer)
+	}
+	add(r.Author)
+	slices.Sort(ids)
+	return slices.Compact(ids), known
+}
+
+// Summary is the predicate of SLSA's verification summary for a commit with levels.
+func Summary(repository string, commit verdict.Digest, at time.Time, levels []string) any {
+	type named struct {
+		URI string `json:"uri"`
+	}
+	type verifier struct {
+		ID string `json:"id"`
+	}
+	return struct {
+		Verifier verifier  `json:"verifier"`
+		At       time.Time `json:"timeVerified"`
+		Resource string    `json:"resourceUri"`
+		Policy   named     `json:"policy"`
+		Result   string    `json:"verificationResult"`
+		Levels   []string  `json:"verifiedLevels"`
+		Version  string    `json:"slsaVersion"`
+	}{
+		verifier{evidence.DefaultBase + "/source"}, at.UTC().Truncate(time.Microsecond), "git+" + strings.TrimSuffix(repository, "/") + "@" + commit.Hex(),
+		named{"https://slsa.dev/spec/v1.2/source-requirements"}, "PASSED", levels, "1.2",
+	}
+}
