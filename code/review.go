@@ -28,6 +28,15 @@ func Pick(all []forge.Request, commit string) (forge.Request, bool) {
 	return forge.Request{}, false
 }
 
+// Untold is the review of a change of which a forge was asked and told nothing.
+func Untold(q Question, why, remedy string) verdict.ChangeReview {
+	return verdict.ChangeReview{
+		Knowledge: missing(shown(why), shown(remedy)), Map: q.Map.Digest(), Asked: q.Now.UTC().Truncate(time.Microsecond), Forge: q.Forge,
+		Author: verdict.Party{ID: "unknown"}, MergedBy: verdict.Party{ID: "unknown"}, Required: forge.Unknown,
+		Approvals: []verdict.ChangeApproval{}, Objecting: []verdict.Party{}, Protection: []string{}, Unread: []string{},
+	}
+}
+
 // Review says what a request tells of the review of the change. An approval stands when
 // it was given for the request's last commit, and the change is that commit, or what the
 // forge made of it.
@@ -207,8 +216,17 @@ func Contributors(c verdict.Change, r verdict.ChangeReview) (ids []string, known
 	return slices.Compact(ids), known
 }
 
+// locator is the address of a repository as a resource: git+ in front of a URL.
+func locator(address string) string {
+	address = strings.TrimSuffix(address, "/")
+	if strings.Contains(address, "://") {
+		return "git+" + address
+	}
+	return "git+ssh://" + strings.Replace(address, ":", "/", 1)
+}
+
 // Summary is the predicate of SLSA's verification summary for a commit with levels.
-func Summary(repository string, commit verdict.Digest, at time.Time, levels []string) any {
+func Summary(commit verdict.Subject, at time.Time, levels []string) any {
 	type named struct {
 		URI string `json:"uri"`
 	}
@@ -224,7 +242,7 @@ func Summary(repository string, commit verdict.Digest, at time.Time, levels []st
 		Levels   []string  `json:"verifiedLevels"`
 		Version  string    `json:"slsaVersion"`
 	}{
-		verifier{evidence.DefaultBase + "/source"}, at.UTC().Truncate(time.Microsecond), "git+" + strings.TrimSuffix(repository, "/") + "@" + commit.Hex(),
+		verifier{evidence.DefaultBase + "/source"}, at.UTC().Truncate(time.Microsecond), locator(commit.Name) + "@" + commit.Digest.Hex(),
 		named{"https://slsa.dev/spec/v1.2/source-requirements"}, "PASSED", levels, "1.2",
 	}
 }

@@ -49,8 +49,12 @@ func runText(r Run) string {
 	all := r.findings()
 	show := shown(all, r.Style.All)
 	hidden := 0
-	for i := range r.Decisions {
-		hidden += r.textPoint(p, &r.Decisions[i], show)
+	for _, enforced := range []bool{true, false} { // what stops the change comes before what would have
+		for i := range r.Decisions {
+			if d := &r.Decisions[i]; (d.Enforced != verdict.Allow) == enforced {
+				hidden += r.textPoint(p, d, show)
+			}
+		}
 	}
 	if len(r.Decisions) == 0 {
 		for _, f := range r.faults() {

@@ -26,23 +26,27 @@ type ciCheck struct {
 	base    string
 	diff    string
 	service string
+	request string
+	signers string
 }
 
 func ciCommand() command {
 	return command{
 		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
 		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
-			"with the bill of materials of a commit, and decides the ci points of the map. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
+			"with the bill of materials of a commit, and decides the ci points of the map. Of a commit it also states who owns the changed paths, what git tells of the change and what the forge tells of its review, and decides the code points. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
 			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
 		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
+			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
+			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS")
 			return c.run
 		},
 	}
@@ -94,12 +98,18 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	run, err := w.decideAll(ctx, verdict.LayerCI, judged, own, decide.Request{
+	r := decide.Request{
 		Subject: checked.Subject, Service: service, Team: judged.Map.Services[service].Team, Trigger: "verdict ci", Actor: w.actor(), Run: pipelineRun(a.env),
-	})
+	}
+	first, err := c.codeLayer(ctx, w, repo, judged, own, checked, r)
 	if err != nil {
 		return err
 	}
+	run, err := w.decideAll(ctx, verdict.LayerCI, judged, own, r)
+	if err != nil {
+		return err
+	}
+	run = together(first, run)
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
 	run.Bill, run.Notes = &checked.Bill, append(append(run.Notes, uncommitted(checked)...), unrecorded...)
 	return a.conclude(run)

@@ -86,7 +86,7 @@ func (a *app) explain() (explanation, error) {
 	for _, s := range a.settings {
 		mine[s.key] = s
 	}
-	x := explanation{Schema: "verdict.config/v1", File: a.file.path, Settings: []explained{}, Foreign: a.env.unknown(envsOf(all))}
+	x := explanation{Schema: "verdict.config/v1", File: a.file.path, Settings: []explained{}, Foreign: a.env.unknown(append(envsOf(all), forgeToken))}
 	if x.Foreign == nil {
 		x.Foreign = []string{}
 	}

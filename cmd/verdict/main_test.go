@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 		},
 		Condition: conditions,
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull},
 	})
 }
 

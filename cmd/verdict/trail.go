@@ -187,6 +187,16 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		n.Unknown = "the statement cannot be read: " + err.Error()
 		return nil
 	}
+	if e.Kind == verdict.KindVSA && n.Subject.Kind == verdict.SubjectChange {
+		n.Layer = verdict.LayerCode // the summary of a source
+	}
+	if words, state, ok := codeTold(s); ok {
+		n.Layer, n.Summary = verdict.LayerCode, strings.Replace(n.Summary, string(verdict.KindTestResult), "change", 1)+": "+words
+		if state != verdict.StateVerified {
+			n.Unknown = words
+		}
+		return nil
+	}
 	if r, ok := evidence.ReportOf(s); ok {
 		n.Summary = fmt.Sprintf("%s checked: %d found in %s", r.Check, len(r.Hits), plural(int(r.Scope.Files), "file", "files"))
 		if !r.Complete {

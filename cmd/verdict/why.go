@@ -147,6 +147,10 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 		e.Summary = "its statement cannot be read: " + err.Error()
 		return e, nil, nil
 	}
+	if words, state, ok := codeTold(s); ok {
+		e.Summary, e.State = words, state
+		return e, nil, nil
+	}
 	r, ok := evidence.ReportOf(s)
 	if !ok {
 		e.State = verdict.StateVerified

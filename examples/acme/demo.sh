@@ -53,6 +53,7 @@ at 08:00
 cp -R "$here/payments-api" "$scratch/payments-api"
 cd "$scratch/payments-api"
 git init -q -b main .
+git add verdict.yaml CODEOWNERS && git commit -q -m "Who owns what"
 commit "Payments API" >/dev/null
 run 0 git show --stat --format=%s
 
@@ -62,10 +63,11 @@ run 0 verdict advisories import "$here/advisories" --as-of 2026-11-15T00:00:00Z
 says "THE CLOCK IS PINNED"
 unsaid='^verdict: THE CLOCK IS PINNED'
 
-step "The clean commit is judged: nothing provably unsafe, so it passes (exit 0)."
+step "The clean commit is judged: every path has an owner and nothing is provably unsafe, so it passes (exit 0). No forge could be asked who reviewed it, and that is said, not passed over."
 at 09:00
 run 0 verdict ci
 says "ALLOWED"
+says "change-review is missing"
 
 step "A change leaks a key and locks a dependency with a known vulnerability: blocked (exit 3)."
 at 10:00
@@ -75,15 +77,16 @@ bad=$(commit "Retry settlements")
 run 3 verdict ci -o text -o json="$scratch/decision.json"
 says "config/settlement.yaml:3"
 says "lodash"
-id=$(sed -n 's/^ *"id": *"\(d-[^"]*\)".*/\1/p' "$scratch/decision.json" | head -n 1)
+id=$(sed -n 's/^ *"id": *"\(d-[^"]*\)".*/\1/p; s/^ *"point": *"ci.secrets".*/here/p' "$scratch/decision.json" | sed -n '/^here$/{x;p;q;}; h')
 [ -n "$id" ] || stop "its JSON holds no decision id"
 
 step "Why? The explanation comes from what was recorded; nothing is scanned again."
 run 0 verdict why "$id"
 says "What would make it pass"
 
-step "The trail of the commit: evidence and decisions so far, and which links are still unknown."
+step "The trail of the commit: who owns it, evidence and decisions so far, and which links are still unknown."
 run 0 verdict trail "$bad"
+says "owned by"
 
 step "The leaked key itself is nowhere in what Verdict keeps."
 leaked=$(sed -n 's/^settlement_api_key: "\([^"]*\)".*/\1/p' config/settlement.yaml)

@@ -19,10 +19,10 @@ items := [item |
 	some d in ownership.disputed
 	item := {
 		"key": d.path,
-		"message": sprintf("%s: %s", [d.path, d.claims]),
+		"message": d.claims,
 		"path": d.path,
 		"line": 0,
-		"fix": "let the files that are named say the same",
+		"fix": "",
 		"evidence": ownership.evidence,
 	}
 ]

@@ -8,7 +8,7 @@ path := {"path": "a.go", "claims": "one says this, another that"}
 
 test_a_dispute_says_who_claims_what if {
 	result := agreed.check with input as disputed([path])
-	result.items[0].message == "a.go: one says this, another that"
+	result.items[0].message == "one says this, another that"
 }
 
 test_a_dispute_that_lacks_a_member_leaves_the_rule_silent if {

@@ -19,10 +19,10 @@ items := [item |
 	some u in ownership.unowned
 	item := {
 		"key": u.path,
-		"message": sprintf("%s has no owner%s", [u.path, brought(u.brought)]),
+		"message": sprintf("no owner%s", [brought(u.brought)]),
 		"path": u.path,
 		"line": 0,
-		"fix": "name its owner in CODEOWNERS or verdict.yaml, in a change that an owner of that file approves",
+		"fix": "",
 		"evidence": ownership.evidence,
 	}
 ]

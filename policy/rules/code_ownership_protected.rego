@@ -28,7 +28,7 @@ items := [item |
 	not own(m)
 	item := {
 		"key": m.path,
-		"message": sprintf("%s %s", [m.path, {true: "has no owner", false: "has an owner only among everything else"}[m.owners == 0]]),
+		"message": {true: "no owner", false: "owned only among everything else"}[m.owners == 0],
 		"path": m.path,
 		"line": 0,
 		"fix": sprintf("add a line for /%s with its owner to CODEOWNERS", [m.path]),

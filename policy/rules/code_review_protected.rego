@@ -36,7 +36,7 @@ items := [item |
 	m.behind == 0
 	item := {
 		"key": m.path,
-		"message": sprintf("%s was changed without an owner of it: %s", [m.path, named(m.owners)]),
+		"message": sprintf("no owner of it stands behind the change: %s", [named(m.owners)]),
 		"path": m.path,
 		"line": 0,
 		"fix": sprintf("have %s approve the last commit", [named(m.owners)]),

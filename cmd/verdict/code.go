@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"verdict"
+	"verdict/ci"
+	"verdict/code"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/git"
+	"verdict/report"
+)
+
+// maxSignersFile bounds the file of allowed signers.
+const maxSignersFile = 16 << 20
+
+// codeLayer states what is known of the change and decides the code points, before those
+// of ci. Of a tree that is no commit nothing can be owned or reviewed: the points are told
+// as not asked, with the reason.
+func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, judged judgedBy, own map[string]string, checked *ci.Result, r decide.Request) (report.Run, error) {
+	if checked.Uncommitted() || repo == nil {
+		return report.Run{Notes: notAsked(judged.Map, checked)}, nil
+	}
+	address, err := repo.Remote(ctx)
+	if err != nil {
+		return report.Run{}, err
+	}
+	q, err := c.question(w, repo, judged, checked.Subject, address)
+	if err != nil {
+		return report.Run{}, err
+	}
+	w.app.progress.phase("reading the change")
+	change, err := code.Change(ctx, q)
+	if err != nil {
+		return report.Run{}, err
+	}
+	paths := make([]string, len(change.Files))
+	for i, f := range change.Files {
+		paths[i] = f.Path
+	}
+	ownership, err := code.Owners(ctx, q, paths)
+	if err != nil {
+		return report.Run{}, err
+	}
+	if change.State != verdict.StateVerified {
+		ownership.Knowledge = change.Knowledge // without the paths nobody knows whose they are
+	}
+	facts := codeFacts{change: change, ownership: ownership}
+	told, err := c.requestOf(ctx, w.app, address, q.Head)
+	if err != nil {
+		return report.Run{}, err
+	}
+	if facts.review, err = reviewOf(ctx, q, told); err != nil {
+		return report.Run{}, err
+	}
+	if err := w.recordCode(ctx, facts, checked.Subject, r); err != nil {
+		return report.Run{}, err
+	}
+	run, err := w.decideAll(ctx, verdict.LayerCode, judged, own, r)
+	run.Notes = nil
+	if told.why != "" {
+		run.Notes = append(run.Notes, "review: "+told.why)
+	}
+	return run, err
+}
+
+// reviewOf is what a forge told of the review. One that was asked and did not tell leaves
+// that on record: what it told before may hold no longer. Nil when none was asked.
+func reviewOf(ctx context.Context, q code.Question, told answer) (*verdict.ChangeReview, error) {
+	if !told.asked {
+		return nil, nil
+	}
+	if told.request == nil {
+		r := code.Untold(q, told.why, told.remedy)
+		return &r, nil
+	}
+	r, err := code.Review(ctx, q, *told.request)
+	return &r, err
+}
+
+// notAsked says that the code points were left out, and why.
+func notAsked(m *decisionmap.Map, checked *ci.Result) []string {
+	var ids []string
+	for _, p := range m.Points {
+		if p.Layer == verdict.LayerCode {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	why := "they are about a commit, and this is an uncommitted tree"
+	if checked.Head == nil {
+		why = "they are about a commit, and there is none"
+	}
+	return []string{fmt.Sprintf("%s not asked: %s", strings.Join(ids, " and "), why)}
+}
+
+// question puts together what the code layer is asked.
+func (c *ciCheck) question(w *workspace, repo *git.Repo, judged judgedBy, subject verdict.Subject, address string) (code.Question, error) {
+	place, _ := placeOf(w.app.env, address)
+	q := code.Question{
+		Repo: repo, Base: judged.Base, Head: subject.Digest.Hex(), Against: c.base, Map: judged.Map, Forge: place.Forge, Now: w.now(),
+	}
+	var err error
+	if q.People, err = code.NewPeople(judged.Map, place.Forge); err != nil {
+		return q, err
+	}
+	if c.signers == "" {
+		return q, nil
+	}
+	content, err := readLimited(c.signers, maxSignersFile)
+	if err != nil {
+		return q, &verdict.Error{
+			Code: verdict.CodeUsage, What: "the allowed signers cannot be read from " + c.signers, Remedy: "give a file as ssh-keygen(1) describes under ALLOWED SIGNERS, from outside the tree that is judged", Err: err,
+		}
+	}
+	q.Keys, err = code.ParseKeys(c.signers, content)
+	return q, err
+}
+
+// codeFacts is what the code layer knows of one commit.
+type codeFacts struct {
+	change    verdict.Change
+	ownership verdict.Ownership
+	review    *verdict.ChangeReview // nil when no forge was asked
+}
+
+// recordCode signs what is known of the change as evidence about the commit.
+func (w *workspace) recordCode(ctx context.Context, f codeFacts, subject verdict.Subject, r decide.Request) error {
+	at := w.now()
+	about := func(point string) verdict.Context {
+		return verdict.Context{Service: r.Service, Team: r.Team, Point: point, Run: r.Run, Actor: r.Actor, At: at, Retention: "change"}
+	}
+	var statements []*evidence.Statement
+	state := func(s *evidence.Statement, err error) error {
+		statements = append(statements, s)
+		return err
+	}
+	subjects := []verdict.Subject{subject}
+	if err := state(evidence.NewCheck(changeReport(f.change), subjects, at, at, about("code.ownership"), w.app.rand)); err != nil {
+		return fmt.Errorf("state the change: %w", err)
+	}
+	if err := state(evidence.New(verdict.KindOwnership, subjects, f.ownership, about("code.ownership"), w.app.rand)); err != nil {
+		return fmt.Errorf("state the ownership: %w", err)
+	}
+	if f.review != nil {
+		if err := state(evidence.New(verdict.KindChangeReview, subjects, *f.review, about("code.review"), w.app.rand)); err != nil {
+			return fmt.Errorf("state the review: %w", err)
+		}
+		if levels := code.Levels(f.change, *f.review); len(levels) > 0 {
+			if err := state(evidence.New(verdict.KindVSA, subjects, code.Summary(subject, at, levels), about("code.review"), w.app.rand)); err != nil {
+				return fmt.Errorf("state the source level: %w", err)
+			}
+		}
+	}
+	bundles := make([]*evidence.Bundle, len(statements))
+	for i, s := range statements {
+		b, err := evidence.Sign(ctx, s, w.signer)
+		if err != nil {
+			return fmt.Errorf("sign what is known of the change: %w", err)
+		}
+		bundles[i] = b
+	}
+	if _, err := w.ledger.AppendAll(ctx, bundles); err != nil {
+		return fmt.Errorf("record what is known of the change: %w", err)
+	}
+	return nil
+}
+
+// changeReport is the change as the report of a check: what could not be read of it is
+// not checked, and then the report is not complete.
+func changeReport(c verdict.Change) verdict.Report {
+	r := verdict.Report{
+		Check: "change", Tool: verdict.Tool{Name: "verdict", Version: version()}, Scope: verdict.Scope{Path: ".", Files: int64(len(c.Files)), Inputs: int64(len(c.Commits))},
+		Complete: c.State == verdict.StateVerified, NotChecked: []verdict.NotChecked{}, Hits: []verdict.Hit{}, Change: &c,
+	}
+	if !r.Complete {
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Path: ".", Reason: c.Why, Blocks: true})
+	}
+	return r
+}
+
+// together is one report over both layers: the code points first, in the order in which
+// a change passes them.
+func together(first, second report.Run) report.Run {
+	second.Decisions = append(first.Decisions, second.Decisions...)
+	second.NotBuilt = append(first.NotBuilt, second.NotBuilt...)
+	second.Notes = append(second.Notes, first.Notes...)
+	return second
+}
