@@ -53,7 +53,8 @@ func Owners(ctx context.Context, q Question, paths []string) (verdict.Ownership,
 	for _, s := range counts {
 		o.Sources = append(o.Sources, verdict.OwnershipSource{Path: s.path, Form: s.form, Rules: int64(len(s.rules)), Faults: append([]string{}, s.faults...)})
 	}
-	g := &grouping{people: q.People, counts: counts, at: map[string]int{}}
+	rules, _, _ := q.Map.Policies.Beside()
+	g := &grouping{people: q.People, counts: counts, rules: rules, at: map[string]int{}}
 	for _, p := range paths {
 		g.add(p)
 	}
@@ -93,13 +94,14 @@ func (q Question) brought(ctx context.Context, g *grouping, address string) erro
 type grouping struct {
 	people People
 	counts []*source
+	rules  string // where the map says that rules of its own are; empty: nowhere
 	groups []verdict.OwnedPaths
 	at     map[string]int
 }
 
 func (g *grouping) add(p string) {
 	claims, units := g.claims(g.counts, p)
-	answer := verdict.OwnedPaths{Claims: claims, Protected: protectedPath(p), Persons: []string{}}
+	answer := verdict.OwnedPaths{Claims: claims, Protected: protectedPath(p) || g.rules != "" && inFolder(p, g.rules), Persons: []string{}}
 	for _, u := range units {
 		answer.Persons = append(answer.Persons, personsOf(u.owners)...)
 		answer.Own = answer.Own || !u.whole

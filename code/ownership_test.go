@@ -201,3 +201,15 @@ func declaredFrom(t *testing.T, q Question, name string) *source {
 	must(t, err)
 	return declared(m, address)
 }
+
+func TestTheRulesThatTheMapNamesAreProtected(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(map[string]string{"CODEOWNERS": "* @alma-r\n"})
+	o, err := Owners(t.Context(), s.asked(base, base, people+"policies: {bundle: 'guard@sha256:"+strings.Repeat("0", 64)+"'}\n"), []string{"guard/deny.json", "guards.go"})
+	must(t, err)
+	for _, g := range o.Groups {
+		if g.Protected != (g.Paths[0] == "guard/deny.json") {
+			t.Errorf("%+v", g)
+		}
+	}
+}
