@@ -300,7 +300,10 @@ func (q Question) form(at string) string {
 // choose picks the ownership files of a tree. Of several CODEOWNERS the forges take one.
 func (q Question) choose(entries []git.Entry) (chosen []git.Entry, faults []string) {
 	order := ownersAt
-	if q.Forge == formGitLab {
+	switch q.Forge {
+	case formGitHub:
+		order = ownersAt[:3]
+	case formGitLab:
 		order = []string{"CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"}
 	}
 	best := len(order)

@@ -3,6 +3,7 @@ package code
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,13 @@ type People struct {
 	// Forge is the system that a bare @login of an ownership file is an account of; empty
 	// when the forge is not known, and then any one will do that makes it one person.
 	Forge identity.System
+	// strangers are the accounts behind the words that stand for them; shared by copies.
+	strangers map[string]string
 }
+
+// Strangers lists what each word for an account that the directory does not know stands
+// for, so that a person can be told; it is for the screen, and never for evidence.
+func (p People) Strangers() map[string]string { return maps.Clone(p.strangers) }
 
 // NewPeople reads the people of a map.
 func NewPeople(m *decisionmap.Map, forge string) (People, error) {
@@ -33,7 +40,7 @@ func NewPeople(m *decisionmap.Map, forge string) (People, error) {
 	}
 	slices.SortFunc(all, func(a, b identity.Person) int { return strings.Compare(a.ID, b.ID) })
 	d, err := identity.NewDirectory(all)
-	return People{d, identity.System(forge)}, err
+	return People{d, identity.System(forge), map[string]string{}}, err
 }
 
 // party says whose account it is. An account that the directory does not know gets a
@@ -47,7 +54,9 @@ func (p People) party(system identity.System, account string) verdict.Party {
 		return verdict.Party{ID: person.ID, Known: true}
 	}
 	sum := sha256.Sum256([]byte(string(system) + "\x00" + strings.ToLower(account)))
-	return verdict.Party{ID: "unknown-" + string(system) + "-" + hex.EncodeToString(sum[:4])}
+	word := "unknown-" + string(system) + "-" + hex.EncodeToString(sum[:4])
+	p.strangers[word] = account
+	return verdict.Party{ID: word}
 }
 
 // owner is one owner of an ownership file, with who that is.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"verdict"
@@ -65,7 +67,25 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 	if told.why != "" {
 		run.Notes = append(run.Notes, "review: "+told.why)
 	}
+	run.Notes = append(run.Notes, strangers(run, q.People.Strangers())...)
 	return run, err
+}
+
+// strangers says on the screen which account a finding means: evidence names nobody whom
+// the map does not know.
+func strangers(run report.Run, known map[string]string) []string {
+	var out []string
+	for _, word := range slices.Sorted(maps.Keys(known)) {
+		named := slices.ContainsFunc(run.Decisions, func(d verdict.Decision) bool {
+			return slices.ContainsFunc(d.Reasons, func(r verdict.Reason) bool {
+				return slices.ContainsFunc(r.Items, func(i verdict.Item) bool { return strings.Contains(i.Message, word) })
+			})
+		})
+		if named && len(out) < 5 {
+			out = append(out, fmt.Sprintf("%s is %s, whom the map does not know", word, known[word]))
+		}
+	}
+	return out
 }
 
 // reviewOf is what a forge told of the review. One that was asked and did not tell leaves
