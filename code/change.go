@@ -43,7 +43,7 @@ func Change(ctx context.Context, q Question) (verdict.Change, error) {
 
 // commits reads the commits from the base to the head.
 func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Knowledge, error) {
-	ids, err := q.Repo.Range(ctx, q.Base, q.Head, maxCommits)
+	ids, err := q.Repo.Between(ctx, q.Base, q.Head, maxCommits)
 	if k, ok := notHeld(err); ok || err != nil {
 		return k, cleared(ok, err)
 	}

@@ -96,10 +96,10 @@ func (r *Repo) sizes(ctx context.Context, ids []string) ([]Object, error) {
 	return all, nil
 }
 
-// Range lists the ids of the commits that head reaches and base does not, newest first,
+// Between lists the ids of the commits that head reaches and base does not, newest first,
 // at most limit+1 of them. An empty base is none. In a shallow clone the list may lack
 // commits: a parent that is in neither and not held is one of those.
-func (r *Repo) Range(ctx context.Context, base, head string, limit int) ([]string, error) {
+func (r *Repo) Between(ctx context.Context, base, head string, limit int) ([]string, error) {
 	args := []string{"rev-list", "--topo-order", "--max-count=" + strconv.Itoa(limit+1)}
 	for i, rev := range []string{head, base} {
 		if rev == "" && i == 1 {

@@ -29,12 +29,12 @@ func TestARangeIsWhatHeadAddsToItsBase(t *testing.T) {
 	one := s.commit("a.txt", "one\nthree\nfour\n")
 	head := s.commit("b.txt", "\x00binary")
 	r := s.open(".")
-	ids, err := r.Range(t.Context(), base, head, 10)
+	ids, err := r.Between(t.Context(), base, head, 10)
 	must(t, err)
 	if !slices.Equal(ids, []string{head, one}) {
 		t.Errorf("range %v", ids)
 	}
-	all, err := r.Range(t.Context(), "", head, 1)
+	all, err := r.Between(t.Context(), "", head, 1)
 	must(t, err)
 	if len(all) != 2 {
 		t.Errorf("with a limit of 1 there are %d, and one more tells that there are others", len(all))
@@ -48,7 +48,7 @@ func TestARangeIsWhatHeadAddsToItsBase(t *testing.T) {
 		t.Errorf("the first commit adds %d lines, %v", added, err)
 	}
 	for _, bad := range []string{"--all", "a..b"} {
-		if _, err := r.Range(t.Context(), base, bad, 1); err == nil {
+		if _, err := r.Between(t.Context(), base, bad, 1); err == nil {
 			t.Errorf("%q was taken for a revision", bad)
 		}
 	}
