@@ -26,6 +26,7 @@ FUZZ = \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./ci:FuzzDecode \
 	./ci:FuzzIgnores \
 	./ci:FuzzJSONText \
 	./ci:FuzzLocked \

@@ -16,6 +16,9 @@ type finding struct {
 	line    int64 // from 1; 0 for a rule about the file itself
 	secret  string
 	allowed bool // the line carries a comment that asks to be left out
+	// kind and depth say how it stands encoded in the file; zero when it does not.
+	kind  encoding
+	depth int
 }
 
 // wholeLine bounds the line around a match that the library's allow lists get to see: in
@@ -46,16 +49,29 @@ func (x *scratch) giveBack() {
 	scratches.Put(x)
 }
 
-// find gives the secrets in a file: what the library's own detector finds in it, without
+// find gives the secrets in a file: what the library's own detector finds in it, with
 // decoding, at a fraction of the work. Each rule's expression runs only where one of
 // its keywords is near enough, and the library judges what it met there.
 func (s *ruleSet) find(ctx context.Context, path string, content []byte) ([]finding, error) {
+	all, err := s.pass(path, content, func(r *rule, at []int32, odd bool) ([]finding, error) {
+		return r.find(ctx, path, content, at, odd)
+	})
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := s.findDecoded(ctx, path, content)
+	return precedence(append(all, decoded...)), err
+}
+
+// pass calls search for every rule that a text is to be searched with: with the places of
+// its keywords, and whether a letter in the text voids the windows.
+func (s *ruleSet) pass(path string, text []byte, search func(r *rule, at []int32, odd bool) ([]finding, error)) ([]finding, error) {
 	x := s.borrow()
 	defer x.giveBack()
-	odd := slices.ContainsFunc(oddFolds, func(l string) bool { return bytes.Contains(content, []byte(l)) })
-	searched := content
+	odd := slices.ContainsFunc(oddFolds, func(l string) bool { return bytes.Contains(text, []byte(l)) })
+	searched := text
 	if odd { // the library looks for keywords in the lowered text
-		searched = bytes.ToLower(content)
+		searched = bytes.ToLower(text)
 	}
 	s.keywords.scan(searched, func(word, at int) {
 		for _, r := range s.of[word] {
@@ -75,13 +91,13 @@ func (s *ruleSet) find(ctx context.Context, path string, content []byte) ([]find
 		if r.path != nil && !r.path.MatchString(path) {
 			continue
 		}
-		found, err := r.find(ctx, path, content, x.at[n], odd)
+		found, err := search(r, x.at[n], odd)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
-	return precedence(all), nil
+	return all, nil
 }
 
 // find runs one rule. at are the places of its keywords.

@@ -23,6 +23,7 @@ func theirs(t testing.TB) *detect.Detector {
 	d, err := detect.NewDetectorDefaultConfig()
 	must(t, err)
 	d.IgnoreGitleaksAllow = true
+	d.MaxDecodeDepth = maxDecode
 	return d
 }
 

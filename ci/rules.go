@@ -56,7 +56,8 @@ type rule struct {
 	regex   *regexp.Regexp
 	path    *regexp.Regexp
 	reach   reach
-	library *detect.Detector // with this rule alone
+	lists   []*config.Allowlist // its own
+	library *detect.Detector    // with this rule alone
 }
 
 // ruleSet is the library's rules and our own.
@@ -171,6 +172,7 @@ func (r *rule) compile() error {
 		}
 		made.Allowlists = append(made.Allowlists, list)
 	}
+	r.lists = made.Allowlists
 	if err := made.Validate(); err != nil {
 		return fmt.Errorf("rule %s: %w", r.ID, err)
 	}

@@ -54,6 +54,8 @@ type secretHit struct {
 	check   string
 	length  int // characters; 0 for a hit on the file as such
 	allowed bool
+	kind    encoding
+	depth   int
 }
 
 // NewSecrets makes the check. It is for one walk.
@@ -102,13 +104,16 @@ func gathered(path string, found []finding) []secretHit {
 	for _, f := range found {
 		id := f.rule.ID + "\x00" + f.secret
 		if n, known := seen[id]; known {
-			hits[n].lines = append(hits[n].lines, f.line)
+			if !slices.Contains(hits[n].lines, f.line) {
+				hits[n].lines = append(hits[n].lines, f.line)
+			}
 			hits[n].allowed = hits[n].allowed || f.allowed
 			continue
 		}
 		seen[id] = len(hits)
 		hits = append(hits, secretHit{
 			rule: f.rule, path: path, lines: []int64{f.line}, check: checkValue(f.secret), length: len([]rune(f.secret)), allowed: f.allowed,
+			kind: f.kind, depth: f.depth,
 		})
 	}
 	return hits
@@ -146,7 +151,7 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 	}
 	aside(s.binary, "binary files, whose content was not searched")
 	aside(out, "files that the rule set leaves out by their path, as lockfiles, images, documents and code brought in by others")
-	r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "values that are encoded (base64, hex, percent) were searched as they stand, not decoded; git history was not searched"})
+	r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "git history was not searched"})
 	if s.more > 0 {
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%d more hits than a report holds are not listed", s.more), Blocks: true})
 	}
@@ -211,6 +216,12 @@ func (f secretHit) message() string {
 	b.WriteString(strings.TrimSuffix(f.rule.Description, "."))
 	if f.length > 0 {
 		fmt.Fprintf(&b, " (%d characters, not shown)", f.length)
+	}
+	if f.depth > 0 {
+		fmt.Fprintf(&b, "; it stands there encoded as %s", f.kind)
+		if f.depth > 1 {
+			fmt.Fprintf(&b, ", %d inside each other", f.depth)
+		}
 	}
 	if len(f.lines) > 1 {
 		fmt.Fprintf(&b, "; also in line")

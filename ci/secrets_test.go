@@ -67,8 +67,8 @@ func TestReportHoldsPlacesAndNoSecret(t *testing.T) {
 			}
 		}
 	}
-	if !told(r, "not decoded") {
-		t.Error("the report does not say that encoded values were not decoded")
+	if !told(r, "git history was not searched") {
+		t.Error("the report does not say that history was not searched")
 	}
 }
 
