@@ -27,6 +27,7 @@ FUZZ = \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
 	./ci:FuzzDecode \
+	./ci:FuzzForms \
 	./ci:FuzzIgnores \
 	./ci:FuzzJSONText \
 	./ci:FuzzLocked \

@@ -165,6 +165,13 @@ type Hit struct {
 	// Old: the base of the change has it as well. What cannot be told is not old.
 	Old           bool           `json:"old"`
 	Vulnerability *Vulnerability `json:"vulnerability,omitempty"`
+	// Commit is where a secret was added that was found in history; empty for the tree.
+	Commit Digest `json:"commit,omitempty"`
+	// PublicID names the public half of what leaked, which stands in logs of its use, as
+	// kind:id: aws-access-key:AKIA…, azure-client:GUID, azure-key-name:NAME,
+	// gcp-key:EMAIL/KEYID, or public-key:sha256:HEX over the SubjectPublicKeyInfo of a
+	// private key. Empty when there is none or it is not known.
+	PublicID string `json:"public_id,omitempty"`
 }
 
 // Component is one package in one version. The ecosystem is OSV's word: Go, npm, PyPI,

@@ -120,7 +120,8 @@ func (s *ruleSet) findDecoded(ctx context.Context, path string, content []byte) 
 // findIn runs one rule over a layer. What holds nothing that was decoded there was found
 // in a layer below.
 func (r *rule) findIn(l *layer, path string, content []byte, at []int32, odd bool) []finding {
-	if leftOut(r.lists, path) {
+	// A rule that yields knows the form of its file, and found the value as it stands.
+	if r.Yields || leftOut(r.lists, path) {
 		return nil
 	}
 	places := []window{{0, len(l.text)}}
@@ -196,11 +197,11 @@ func (r *rule) judge(l *layer, segments []segment, match window, path string, co
 		}
 	}
 	place := l.original(match)
-	return finding{
+	return identified(finding{
 		rule: r, secret: secret, kind: kind, depth: l.depth,
 		line:    1 + int64(bytes.Count(content[:min(place.from+1, len(content))], newline)),
 		allowed: bytes.Contains(lines(content, place), []byte("gitleaks:allow")),
-	}, true
+	}, l.text, match.from), true
 }
 
 // lines is the stretch with the rest of its first and last line, as far as an allow list

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/zricethezav/gitleaks/v8/detect"
+
+	"verdict"
 )
 
 // finding is one secret in memory. It never leaves this room.
@@ -19,6 +21,11 @@ type finding struct {
 	// kind and depth say how it stands encoded in the file; zero when it does not.
 	kind  encoding
 	depth int
+	// severity is empty for the rule's own; note goes on in the message; publicID is as in
+	// verdict.Hit.
+	severity verdict.Severity
+	note     string
+	publicID string
 }
 
 // wholeLine bounds the line around a match that the library's allow lists get to see: in
@@ -53,6 +60,12 @@ func (x *scratch) giveBack() {
 // decoding, at a fraction of the work. Each rule's expression runs only where one of
 // its keywords is near enough, and the library judges what it met there.
 func (s *ruleSet) find(ctx context.Context, path string, content []byte) ([]finding, error) {
+	all, err := s.passes(ctx, path, content)
+	return precedence(all), err
+}
+
+// passes searches the text as it stands, and then what is encoded in it.
+func (s *ruleSet) passes(ctx context.Context, path string, content []byte) ([]finding, error) {
 	all, err := s.pass(path, content, func(r *rule, at []int32, odd bool) ([]finding, error) {
 		return r.find(ctx, path, content, at, odd)
 	})
@@ -60,7 +73,7 @@ func (s *ruleSet) find(ctx context.Context, path string, content []byte) ([]find
 		return nil, err
 	}
 	decoded, err := s.findDecoded(ctx, path, content)
-	return precedence(append(all, decoded...)), err
+	return append(all, decoded...), err
 }
 
 // pass calls search for every rule that a text is to be searched with: with the places of
@@ -203,11 +216,16 @@ func (s *ruleSet) named(path string) []finding {
 }
 
 // precedence drops a finding of a generic rule where another rule found the same secret
-// in the same line, as the library does for a whole file.
+// in the same line, as the library does for a whole file, and one of a rule that yields
+// where a rule found it that names the service.
 func precedence(all []finding) []finding {
 	return slices.DeleteFunc(slices.Clone(all), func(f finding) bool {
-		return generic(f.rule) && slices.ContainsFunc(all, func(g finding) bool {
-			return f.line == g.line && f.rule != g.rule && !generic(g.rule) && strings.Contains(g.secret, f.secret)
+		return f.secret != "" && slices.ContainsFunc(all, func(g finding) bool {
+			if f.line != g.line || f.rule == g.rule || generic(g.rule) {
+				return false
+			}
+			same := strings.Contains(g.secret, f.secret)
+			return same && generic(f.rule) || f.rule.Yields && !g.rule.Yields && g.secret != "" && (same || strings.Contains(f.secret, g.secret))
 		})
 	})
 }

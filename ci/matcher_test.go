@@ -228,6 +228,7 @@ func TestEveryKeyOfTheRuleFilesIsRead(t *testing.T) {
 			SecretGroup                  int
 			Entropy                      float64
 			Keywords                     []string
+			Yields                       bool
 			Allowlists                   []struct {
 				Description, Condition, RegexTarget string
 				Paths, Regexes, StopWords           []string

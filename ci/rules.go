@@ -38,6 +38,8 @@ type ruleSpec struct {
 	Entropy                      float64
 	Keywords                     []string
 	Allowlists                   []allowSpec
+	// Yields is of our own rules alone: another that finds the same value says more.
+	Yields bool
 }
 
 type allowSpec struct {
@@ -77,7 +79,7 @@ type ruleSet struct {
 var loadRules = sync.OnceValues(func() (*ruleSet, error) { return newRuleSet(config.DefaultConfig, ownRules) })
 
 func newRuleSet(library, own string) (*ruleSet, error) {
-	sum := sha256.Sum256([]byte(library + "\x00" + own))
+	sum := sha256.Sum256([]byte(library + "\x00" + own + "\x00" + searchRevision))
 	s := &ruleSet{digest: verdict.NewDigest("sha256", hex.EncodeToString(sum[:]))}
 	for _, text := range []string{library, own} {
 		var f ruleFile

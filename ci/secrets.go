@@ -2,8 +2,10 @@ package ci
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,8 +56,12 @@ type secretHit struct {
 	check   string
 	length  int // characters; 0 for a hit on the file as such
 	allowed bool
-	kind    encoding
-	depth   int
+	// As in finding.
+	kind     encoding
+	depth    int
+	severity verdict.Severity
+	note     string
+	publicID string
 }
 
 // NewSecrets makes the check. It is for one walk.
@@ -76,25 +82,48 @@ func (s *Secrets) Wants(f File) bool { return !s.rules.pathAllowed(f.Path) }
 
 // Read searches one file.
 func (s *Secrets) Read(ctx context.Context, f File, content []byte) {
-	if isBinary(f.Path, content) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.binary++
-		s.bytes += f.Size
-		return
-	}
-	found, err := s.rules.find(ctx, f.Path, withoutNUL(text(content)))
-	hits := gathered(f.Path, found)
+	hits, binary, err := s.rules.hitsIn(ctx, f.Path, content)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files++
 	s.bytes += f.Size
+	if binary {
+		s.binary++
+	} else {
+		s.files++
+	}
 	if err != nil {
-		s.failed = append(s.failed, verdict.NotChecked{Path: shown(f.Path), Reason: reason("the search did not finish", err), Blocks: true})
+		s.failed = append(s.failed, unsearched(f.Path, err))
 	}
 	room := max(0, maxHits-len(s.hits))
 	s.more += max(0, len(hits)-room)
 	s.hits = append(s.hits, hits[:min(len(hits), room)]...)
+}
+
+// unsearched tells what the search of a file left out.
+func unsearched(path string, err error) verdict.NotChecked {
+	if less := asideError(""); errors.As(err, &less) {
+		return verdict.NotChecked{Path: shown(path), Reason: string(less)}
+	}
+	return verdict.NotChecked{Path: shown(path), Reason: reason("the search did not finish", err), Blocks: true}
+}
+
+// hitsIn searches one content, text or not. The error says what was not searched.
+func (s *ruleSet) hitsIn(ctx context.Context, path string, content []byte) (hits []secretHit, binary bool, err error) {
+	if k := readKeystore(content); k.form != "" {
+		switch {
+		case k.key:
+			found := finding{rule: keystoreRule, note: k.note(), publicID: k.publicID}
+			return gathered(path, []finding{found}), true, nil
+		case k.unknown:
+			return nil, true, errKeystore
+		}
+		return nil, true, nil
+	}
+	if isBinary(path, content) {
+		return nil, true, nil
+	}
+	found, err := s.search(ctx, path, withoutNUL(text(content)))
+	return gathered(path, found), false, err
 }
 
 // gathered makes one hit of the same secret in several lines.
@@ -108,12 +137,14 @@ func gathered(path string, found []finding) []secretHit {
 				hits[n].lines = append(hits[n].lines, f.line)
 			}
 			hits[n].allowed = hits[n].allowed || f.allowed
+			hits[n].note = cmp.Or(hits[n].note, f.note)
+			hits[n].publicID = cmp.Or(hits[n].publicID, f.publicID)
 			continue
 		}
 		seen[id] = len(hits)
 		hits = append(hits, secretHit{
 			rule: f.rule, path: path, lines: []int64{f.line}, check: checkValue(f.secret), length: len([]rune(f.secret)), allowed: f.allowed,
-			kind: f.kind, depth: f.depth,
+			kind: f.kind, depth: f.depth, severity: f.severity, note: f.note, publicID: f.publicID,
 		})
 	}
 	return hits
@@ -166,9 +197,13 @@ func complete(list []verdict.NotChecked) bool {
 // named goes by paths alone: files that the rule set leaves out, and files that are
 // secrets by their name, whatever they hold.
 func (s *Secrets) named(m *Manifest) (out int64, hits []secretHit) {
+	read := map[string]bool{}
+	for _, h := range s.hits {
+		read[h.path] = read[h.path] || h.rule == keystoreRule
+	}
 	for _, e := range m.Entries {
 		switch {
-		case e.Mode == git.ModeLink:
+		case e.Mode == git.ModeLink || read[e.Path]: // a key store says more than its name
 		case s.rules.pathAllowed(e.Path):
 			out++
 		default:
@@ -195,10 +230,13 @@ func (s *Secrets) keyed(found []secretHit) []verdict.Hit {
 	for _, f := range found {
 		h := verdict.Hit{
 			Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(f.path), Detector: f.rule.ID, Message: f.message(),
-			Severity: verdict.SeverityCritical, Path: shown(f.path), Line: f.lines[0],
+			Severity: f.severity, Path: shown(f.path), Line: f.lines[0], PublicID: shown(f.publicID),
 		}
-		if generic(f.rule) {
-			h.Severity = verdict.SeverityHigh
+		if h.Severity == "" {
+			h.Severity = verdict.SeverityCritical
+			if generic(f.rule) || f.rule.Yields && f.rule.Regex != "" {
+				h.Severity = verdict.SeverityHigh
+			}
 		}
 		if taken[h.Key]++; taken[h.Key] > 1 {
 			h.Key += fmt.Sprintf("#%d", taken[h.Key])
@@ -232,6 +270,7 @@ func (f secretHit) message() string {
 			fmt.Fprintf(&b, " and %d more", len(f.lines)-6)
 		}
 	}
+	b.WriteString(f.note)
 	if f.allowed {
 		b.WriteString("; the gitleaks:allow comment beside it does not count: a change cannot excuse itself")
 	}

@@ -52,7 +52,7 @@ func TestReportHoldsPlacesAndNoSecret(t *testing.T) {
 		t.Fatalf("report: %+v", r)
 	}
 	b, c := r.Hits[0], r.Hits[1]
-	if b.Path != "b.env" || b.Line != 3 || b.Detector != "generic-api-key" || !strings.Contains(b.Message, "also in line 4") || b.Fix == "" {
+	if b.Path != "b.env" || b.Line != 3 || b.Detector != "dotenv-secret" || !strings.Contains(b.Message, "also in line 4") || b.Fix == "" {
 		t.Errorf("first hit: %+v", b)
 	}
 	if c.Path != "config/app.env" || c.Line != 2 || r.Hits[2].Detector != "github-pat" || r.Hits[2].Severity != verdict.SeverityCritical {
