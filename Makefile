@@ -48,6 +48,7 @@ FUZZ = \
 	./forge/github:FuzzEvent \
 	./forge/gitlab:FuzzAnswers \
 	./forge:FuzzHeaders \
+	./git:FuzzAdded \
 	./git:FuzzParse \
 	./ledger:FuzzParseTilePath \
 	./policy:FuzzLoadArchive \

@@ -112,6 +112,19 @@ type Report struct {
 	Base Digest `json:"base,omitempty"`
 	// Change is what the check "change" tells; nil for every other.
 	Change *Change `json:"change,omitempty"`
+	// History is what was searched besides the tree; nil when nothing was.
+	History *History `json:"history,omitempty"`
+}
+
+// History is a range of commits and what a check read of it.
+type History struct {
+	From     Digest `json:"from,omitempty"` // gitCommit:…; empty for all of To's history
+	To       Digest `json:"to"`
+	Commits  int64  `json:"commits"`
+	Contents int64  `json:"contents"` // read and searched in this run
+	// Remembered were searched by the same rules before, and were clean.
+	Remembered int64 `json:"remembered"`
+	Bytes      int64 `json:"bytes"`
 }
 
 // Tool names what ran.

@@ -70,7 +70,9 @@ func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, report
 		var err error
 		switch r.Check {
 		case SecretsCheck:
-			err = b.oldSecrets(ctx, m, secrets, r.Hits)
+			if err = b.oldSecrets(ctx, m, secrets, r.Hits); err == nil {
+				err = b.oldCommits(ctx, r)
+			}
 		case VulnerabilitiesCheck:
 			err = b.oldComponents(ctx, m, r.Hits)
 		}
@@ -116,6 +118,28 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 	}
 	for i := range hits {
 		hits[i].Old = hits[i].Old || keys[hits[i].Key]
+	}
+	return nil
+}
+
+// oldCommits goes by the commit where a hit is one of history: what the file holds today
+// says nothing of it.
+func (b *before) oldCommits(ctx context.Context, r *verdict.Report) error {
+	if !slices.ContainsFunc(r.Hits, func(h verdict.Hit) bool { return h.Commit != "" }) {
+		return nil
+	}
+	since, err := b.repo.Range(ctx, r.Base.Hex()+".."+r.History.To.Hex())
+	if err != nil {
+		return err
+	}
+	brought := map[string]bool{}
+	for _, c := range since.Commits {
+		brought[c] = true
+	}
+	for i, h := range r.Hits {
+		if h.Commit != "" {
+			r.Hits[i].Old = !brought[h.Commit.Hex()]
+		}
 	}
 	return nil
 }

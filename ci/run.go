@@ -36,6 +36,11 @@ type Options struct {
 	// IgnoreName where it was; nil when the base has none.
 	Ignore     []byte
 	IgnoreName string
+	// History is a range of commits whose additions are searched for secrets too, as
+	// git.Repo.Range takes it; empty for none. Remembered is the file in which clean contents
+	// are kept for the next run; empty for none.
+	History    string
+	Remembered string
 	// Readers take part in the walk beside the checks.
 	Readers []Reader
 	Version string // of Verdict
@@ -74,6 +79,10 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	history, err := o.history(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
 	ignores, told := o.ignores()
 	secrets, err := NewSecrets(SecretsOptions{Version: o.Version, Ignores: ignores, IgnoreFile: o.IgnoreName, Now: o.Now})
 	if err != nil {
@@ -99,6 +108,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	s, err := o.stand(ctx, repo, dir, m)
 	if err != nil {
 		return nil, err
+	}
+	if o.History != "" {
+		if err := secrets.searchHistory(ctx, repo, history, o.Walk, o.Remembered); err != nil {
+			return nil, err
+		}
 	}
 	found := secrets.Report(m, scope)
 	found.NotChecked = append(found.NotChecked, told...)
@@ -133,6 +147,20 @@ func (o *Options) repository(ctx context.Context) (*git.Repo, error) {
 		return nil, nil
 	}
 	return repo, err
+}
+
+// history finds the range before anything is read, so that a wrong one is told at once.
+func (o *Options) history(ctx context.Context, repo *git.Repo) (git.Range, error) {
+	switch {
+	case o.History == "":
+		return git.Range{}, nil
+	case repo == nil:
+		return git.Range{}, &verdict.Error{
+			Code: verdict.CodeInvalid, What: shown(o.Path) + " is in no git repository, so it has no history to search",
+			Remedy: "leave --history out, or give a folder of a repository",
+		}
+	}
+	return repo.Range(ctx, o.History)
 }
 
 // ignores reads the base's false positives. A file that cannot be read excuses nothing:

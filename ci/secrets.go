@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,10 @@ type Secrets struct {
 	bytes  int64
 	binary int64
 	failed []verdict.NotChecked
+	// past is the search of history, and commits the ids that it counts by; nil when none
+	// was asked for.
+	past    *past
+	commits []string
 }
 
 // secretHit is a hit before it has its key: several may share one until all are known.
@@ -54,7 +59,8 @@ type secretHit struct {
 	path    string
 	lines   []int64
 	check   string
-	length  int // characters; 0 for a hit on the file as such
+	same    uint64 // equal for equal secrets, in this process alone
+	length  int    // characters; 0 for a hit on the file as such
 	allowed bool
 	// As in finding.
 	kind     encoding
@@ -62,7 +68,18 @@ type secretHit struct {
 	severity verdict.Severity
 	note     string
 	publicID string
+	versions int // in history: later versions of the file that hold it
 }
+
+// sameSecret tells one secret in one file from others, wherever it stands.
+type sameSecret struct {
+	rule, path string
+	same       uint64
+}
+
+func (f secretHit) identity() sameSecret { return sameSecret{f.rule.ID, f.path, f.same} }
+
+var seed = maphash.MakeSeed()
 
 // NewSecrets makes the check. It is for one walk.
 func NewSecrets(o SecretsOptions) (*Secrets, error) {
@@ -143,7 +160,7 @@ func gathered(path string, found []finding) []secretHit {
 		}
 		seen[id] = len(hits)
 		hits = append(hits, secretHit{
-			rule: f.rule, path: path, lines: []int64{f.line}, check: checkValue(f.secret), length: len([]rune(f.secret)), allowed: f.allowed,
+			rule: f.rule, path: path, lines: []int64{f.line}, check: checkValue(f.secret), same: maphash.String(seed, f.secret), length: len([]rune(f.secret)), allowed: f.allowed,
 			kind: f.kind, depth: f.depth, severity: f.severity, note: f.note, publicID: f.publicID,
 		})
 	}
@@ -173,7 +190,8 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 		Scope:      verdict.Scope{Path: scope, Files: s.files + s.binary, Bytes: s.bytes, Inputs: s.files + s.binary},
 		NotChecked: append(m.notChecked(s, true), s.failed...),
 	}
-	hits, n, told := ignored(s.keyed(append(slices.Clone(s.hits), named...)), s.o.Ignores, s.o.IgnoreFile, s.o.Now())
+	all, more := s.keyed(append(slices.Clone(s.hits), named...))
+	hits, n, told := ignored(all, s.o.Ignores, s.o.IgnoreFile, s.o.Now())
 	r.Hits, r.Ignored, r.NotChecked = hits, n, append(r.NotChecked, told...)
 	aside := func(n int64, what string) {
 		if n > 0 {
@@ -182,9 +200,13 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 	}
 	aside(s.binary, "binary files, whose content was not searched")
 	aside(out, "files that the rule set leaves out by their path, as lockfiles, images, documents and code brought in by others")
-	r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "git history was not searched"})
-	if s.more > 0 {
-		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%d more hits than a report holds are not listed", s.more), Blocks: true})
+	if s.past == nil {
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "git history was not searched: verdict ci --history FROM..TO"})
+	} else {
+		r.NotChecked, r.History = append(r.NotChecked, s.past.failed...), &s.past.told
+	}
+	if more += s.more; more > 0 {
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%d more hits than a report holds are not listed", more), Blocks: true})
 	}
 	r.Complete = complete(r.NotChecked)
 	return r
@@ -213,39 +235,43 @@ func (s *Secrets) named(m *Manifest) (out int64, hits []secretHit) {
 	return out, hits
 }
 
-// keyed gives each hit its key, its words and its place in the order. Two secrets that
-// share rule, path and check value are told apart by their order in the file.
-func (s *Secrets) keyed(found []secretHit) []verdict.Hit {
+// keyed gives each hit its key, its words and its place in the order, and counts those
+// of the history that a report has no room for. Two secrets that share rule, path and
+// check value are told apart by their order in the file.
+func (s *Secrets) keyed(found []secretHit) (hits []verdict.Hit, more int) {
 	slices.SortStableFunc(found, func(a, b secretHit) int {
-		if c := strings.Compare(a.path, b.path); c != 0 {
-			return c
-		}
-		if c := int(a.lines[0] - b.lines[0]); c != 0 {
-			return c
-		}
-		return strings.Compare(a.rule.ID, b.rule.ID)
+		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.lines[0], b.lines[0]), strings.Compare(a.rule.ID, b.rule.ID))
 	})
-	hits := []verdict.Hit{}
-	taken := map[string]int{}
+	hits = []verdict.Hit{}
+	taken, inTree := map[string]int{}, map[sameSecret]int{}
 	for _, f := range found {
-		h := verdict.Hit{
-			Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(f.path), Detector: f.rule.ID, Message: f.message(),
-			Severity: f.severity, Path: shown(f.path), Line: f.lines[0], PublicID: shown(f.publicID),
-		}
-		if h.Severity == "" {
-			h.Severity = verdict.SeverityCritical
-			if generic(f.rule) || f.rule.Yields && f.rule.Regex != "" {
-				h.Severity = verdict.SeverityHigh
-			}
-		}
-		if taken[h.Key]++; taken[h.Key] > 1 {
-			h.Key += fmt.Sprintf("#%d", taken[h.Key])
-		}
-		h.Fix = "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
-			IgnoreFile + " on the branch that the change goes to (verdict help false-positives)"
-		hits = append(hits, h)
+		inTree[f.identity()] = len(hits)
+		hits = append(hits, f.hit(taken))
 	}
-	return hits
+	tree := len(hits)
+	hits = s.withHistory(hits, inTree, taken)
+	keep := max(tree, min(len(hits), maxHits))
+	return hits[:keep], len(hits) - keep
+}
+
+// hit makes the hit of a report. Keys that are taken get a number.
+func (f secretHit) hit(taken map[string]int) verdict.Hit {
+	h := verdict.Hit{
+		Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(f.path), Detector: f.rule.ID, Message: f.message(),
+		Severity: f.severity, Path: shown(f.path), Line: f.lines[0], PublicID: shown(f.publicID),
+		Fix: "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
+			IgnoreFile + " on the branch that the change goes to (verdict help false-positives)",
+	}
+	if h.Severity == "" {
+		h.Severity = verdict.SeverityCritical
+		if generic(f.rule) || f.rule.Yields && f.rule.Regex != "" {
+			h.Severity = verdict.SeverityHigh
+		}
+	}
+	if taken[h.Key]++; taken[h.Key] > 1 {
+		h.Key += fmt.Sprintf("#%d", taken[h.Key])
+	}
+	return h
 }
 
 // message says what was found and never what it is.

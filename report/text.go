@@ -359,6 +359,9 @@ func scopeText(c verdict.Report) string {
 	if s.Components > 0 {
 		parts = append(parts, count(s.Components, "component", "components"))
 	}
+	if h := c.History; h != nil {
+		parts = append(parts, fmt.Sprintf("history: %s, %s searched and %s known to be clean", count(h.Commits, "commit", "commits"), count(h.Contents, "content", "contents"), number(h.Remembered)))
+	}
 	if n := len(c.NotChecked) - len(blocking(c)); n > 0 {
 		parts = append(parts, number(n)+" left out by design")
 	}

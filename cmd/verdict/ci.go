@@ -28,6 +28,7 @@ type ciCheck struct {
 	service string
 	request string
 	signers string
+	history string
 }
 
 func ciCommand() command {
@@ -38,12 +39,13 @@ func ciCommand() command {
 			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
 		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
+			f.text(&c.history, "history", "RANGE", "search what the commits FROM..TO added for secrets too; one revision means all of its history")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS")
@@ -89,7 +91,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	started := w.now()
-	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: c.within(judged.Map, repo)})
+	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: c.within(judged.Map, repo), History: c.history})
 	if err != nil {
 		return err
 	}
@@ -200,7 +202,11 @@ func (c *ciCheck) within(m *decisionmap.Map, repo *git.Repo) []string {
 	return folders
 }
 
-// check walks the tree once with every reader of the ci layer.
+// searchedFile keeps which contents of histories were found clean, beside the ledger.
+const searchedFile = "searched.contents"
+
+// check walks the tree once with every reader of the ci layer, and searches history when
+// it is asked to.
 func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judged judgedBy, o ci.Options) (*ci.Result, error) {
 	if o.Diff && judged.Base == "" {
 		return nil, &verdict.Error{
@@ -208,6 +214,7 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 		}
 	}
 	o.Path, o.Repo, o.Base, o.Now, o.Version = path, repo, judged.Base, w.app.now, version()
+	o.Remembered = filepath.Join(w.dir, searchedFile)
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err
