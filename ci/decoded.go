@@ -98,23 +98,59 @@ func (l *layer) original(w window) window {
 	return w
 }
 
-// findDecoded searches every layer above the file's text.
-func (s *ruleSet) findDecoded(ctx context.Context, path string, content []byte) ([]finding, error) {
+// findDecoded searches every layer above the file's text, and with forms looks for whole
+// files in it.
+func (s *ruleSet) findDecoded(ctx context.Context, path string, content []byte, forms bool) ([]finding, error) {
 	l, err := (&layer{text: content}).decode()
 	var all []finding
 	for ; l != nil && err == nil; l, err = l.decode() {
 		found, err := s.pass(path, l.text, func(r *rule, at []int32, odd bool) ([]finding, error) {
 			return r.findIn(l, path, content, at, odd), ctx.Err()
 		})
-		if err != nil {
-			return nil, err
-		}
 		all = append(all, found...)
+		if err != nil {
+			return all, err
+		}
+		if forms {
+			all = append(all, s.embedded(ctx, path, content, l)...)
+		}
 		if l.depth == maxDecode {
 			break
 		}
 	}
 	return all, err
+}
+
+// smallestForm is the shortest decoded value that could be a whole file.
+const smallestForm = 64
+
+// embedded finds files of a form that stand encoded in another, as a kubeconfig does in
+// the variables of a pipeline.
+func (s *ruleSet) embedded(ctx context.Context, path string, content []byte, l *layer) []finding {
+	var all []finding
+	for _, part := range l.segments {
+		value := l.text[part.decoded.from:part.decoded.to]
+		if len(value) < smallestForm {
+			continue
+		}
+		for _, form := range embeddedForms {
+			if !form.fits("", value) {
+				continue
+			}
+			found, _ := form.read(ctx, s, path, value) // what is no such file is none here
+			for _, f := range found {
+				f.line = lineOf(content, part.original)
+				f.kind, f.depth = f.kind|part.kind, f.depth+l.depth
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// lineOf is the line, from 1, in which a stretch of the file begins.
+func lineOf(content []byte, w window) int64 {
+	return 1 + int64(bytes.Count(content[:min(w.from+1, len(content))], newline))
 }
 
 // findIn runs one rule over a layer. What holds nothing that was decoded there was found
@@ -136,6 +172,9 @@ func (r *rule) findIn(l *layer, path string, content []byte, at []int32, odd boo
 				if f, ok := r.judge(l, segments, match, path, content); ok {
 					all = append(all, f)
 				}
+			}
+			if len(all) > maxFindings {
+				return all
 			}
 		}
 	}
@@ -199,7 +238,7 @@ func (r *rule) judge(l *layer, segments []segment, match window, path string, co
 	place := l.original(match)
 	return identified(finding{
 		rule: r, secret: secret, kind: kind, depth: l.depth,
-		line:    1 + int64(bytes.Count(content[:min(place.from+1, len(content))], newline)),
+		line:    lineOf(content, place),
 		allowed: bytes.Contains(lines(content, place), []byte("gitleaks:allow")),
 	}, l.text, match.from), true
 }

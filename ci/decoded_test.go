@@ -142,7 +142,7 @@ func TestDecodedSecretsAreThoseOfTheLibrary(t *testing.T) {
 			all.WriteString([]string{"", " ", "\n", "\"\n", "\n\n"}[r.IntN(5)])
 		}
 		found += compare(t, s, d, "src/a.txt", []byte(all.String()))
-		deep, err := s.findDecoded(t.Context(), "src/a.txt", []byte(all.String()))
+		deep, err := s.findDecoded(t.Context(), "src/a.txt", []byte(all.String()), false)
 		must(t, err)
 		decoded += len(deep)
 	}

@@ -27,11 +27,12 @@ func (e asideError) Error() string { return string(e) }
 
 const errKeystore asideError = "it is a PKCS #12 store of which it cannot be told without its password whether it holds a private key"
 
-var forms = []form{
-	{isNotebook, readNotebook},
-	{isKubeconfig, readKubeconfig},
-	{isState, readState},
-}
+// forms are told by their name or their content, embedded ones by their content too, so
+// that they are known where they stand encoded in another file.
+var (
+	forms         = append([]form{{isNotebook, readNotebook}}, embeddedForms...)
+	embeddedForms = []form{{isKubeconfig, readKubeconfig}, {isState, readState}}
+)
 
 // formRule is a rule that is written in Go. It yields as rules.toml says.
 func formRule(id, description string) *rule {
@@ -45,12 +46,8 @@ const searchRevision = "forms 1, decoding 1"
 // search gives everything that is found in a file. The error tells what was not searched;
 // what was found so far is given all the same.
 func (s *ruleSet) search(ctx context.Context, name string, content []byte) ([]finding, error) {
-	all, err := s.passes(ctx, name, content)
-	for i, f := range all {
-		if f.depth == 0 {
-			all[i] = identified(f, content, lineStart(content, f.line))
-		}
-	}
+	all, err := s.passes(ctx, name, content, true)
+	identifyAll(all, content)
 	for _, form := range forms {
 		if !form.fits(name, content) {
 			continue

@@ -39,10 +39,14 @@ type past struct {
 	mu     sync.Mutex // guards what follows
 	found  []pastHit
 	failed []verdict.NotChecked
+	more   int // hits that were not kept
 	lost   int64
 	binary int64
 	told   verdict.History
 }
+
+// maxPastHits bounds the hits of all versions, before they are merged.
+const maxPastHits = 20 * maxHits
 
 // pastHit is a hit in one content.
 type pastHit struct {
@@ -92,6 +96,9 @@ func (p *past) fail(path, why string, blocks bool) {
 func (p *past) tell() {
 	if p.lost > 0 {
 		p.fail("", fmt.Sprintf("contents of the history that this partial clone does not hold: %d: git fetch --refetch, or clone without --filter", p.lost), true)
+	}
+	if p.more > 0 {
+		p.fail("", fmt.Sprintf("%d more hits in history than are kept are not listed: search it in parts", p.more), true)
 	}
 	if p.binary > 0 {
 		p.fail("", fmt.Sprintf("binary files of the history, whose content was not searched: %d", p.binary), false)
@@ -191,7 +198,11 @@ func (p *past) content(ctx context.Context, b git.Blob) {
 		}
 		p.mu.Lock()
 		for _, h := range hits {
-			p.found = append(p.found, pastHit{h, at.commit})
+			if len(p.found) < maxPastHits {
+				p.found = append(p.found, pastHit{h, at.commit})
+			} else {
+				p.more++
+			}
 		}
 		if binary {
 			p.binary++

@@ -58,17 +58,23 @@ func identified(f finding, text []byte, at int) finding {
 	return f
 }
 
-// lineStart is where the line with this number begins.
-func lineStart(text []byte, line int64) int {
-	at := 0
-	for ; line > 1; line-- {
-		n := bytes.IndexByte(text[at:], '\n')
-		if n < 0 {
-			return at
+// identifyAll completes those that were found in the text as it stands.
+func identifyAll(all []finding, text []byte) {
+	var starts []int // of the lines
+	for i, f := range all {
+		if _, known := identify[f.rule.ID]; !known || f.depth > 0 {
+			continue
 		}
-		at += n + 1
+		if starts == nil {
+			starts = []int{0}
+			for at, c := range text {
+				if c == '\n' {
+					starts = append(starts, at+1)
+				}
+			}
+		}
+		all[i] = identified(f, text, starts[min(max(int(f.line)-1, 0), len(starts)-1)])
 	}
-	return at
 }
 
 // nearest is the id that an expression finds closest to a place.

@@ -3,7 +3,9 @@ package ci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -60,21 +62,27 @@ func (x *scratch) giveBack() {
 // decoding, at a fraction of the work. Each rule's expression runs only where one of
 // its keywords is near enough, and the library judges what it met there.
 func (s *ruleSet) find(ctx context.Context, path string, content []byte) ([]finding, error) {
-	all, err := s.passes(ctx, path, content)
+	all, err := s.passes(ctx, path, content, false)
 	return precedence(all), err
 }
 
-// passes searches the text as it stands, and then what is encoded in it.
-func (s *ruleSet) passes(ctx context.Context, path string, content []byte) ([]finding, error) {
+// passes searches the text as it stands, and then what is encoded in it; there with forms
+// for files of a form too.
+func (s *ruleSet) passes(ctx context.Context, path string, content []byte, forms bool) ([]finding, error) {
 	all, err := s.pass(path, content, func(r *rule, at []int32, odd bool) ([]finding, error) {
 		return r.find(ctx, path, content, at, odd)
 	})
 	if err != nil {
-		return nil, err
+		return all, err
 	}
-	decoded, err := s.findDecoded(ctx, path, content)
+	decoded, err := s.findDecoded(ctx, path, content, forms)
 	return append(all, decoded...), err
 }
+
+// maxFindings bounds what one text gives: nobody reads more, and each costs.
+const maxFindings = maxHits
+
+var errFindings = errors.New("more than " + strconv.Itoa(maxFindings) + " secrets were found in it")
 
 // pass calls search for every rule that a text is to be searched with: with the places of
 // its keywords, and whether a letter in the text voids the windows.
@@ -105,10 +113,13 @@ func (s *ruleSet) pass(path string, text []byte, search func(r *rule, at []int32
 			continue
 		}
 		found, err := search(r, x.at[n], odd)
-		if err != nil {
-			return nil, err
-		}
 		all = append(all, found...)
+		if err == nil && len(all) > maxFindings {
+			all, err = all[:maxFindings], errFindings
+		}
+		if err != nil {
+			return all, err
+		}
 	}
 	return all, nil
 }
@@ -219,9 +230,18 @@ func (s *ruleSet) named(path string) []finding {
 // in the same line, as the library does for a whole file, and one of a rule that yields
 // where a rule found it that names the service.
 func precedence(all []finding) []finding {
+	better := map[int64][]finding{} // by line, those that say more than others
+	for _, f := range all {
+		if !generic(f.rule) {
+			better[f.line] = append(better[f.line], f)
+		}
+	}
 	return slices.DeleteFunc(slices.Clone(all), func(f finding) bool {
-		return f.secret != "" && slices.ContainsFunc(all, func(g finding) bool {
-			if f.line != g.line || f.rule == g.rule || generic(g.rule) {
+		if f.secret == "" || !generic(f.rule) && !f.rule.Yields {
+			return false
+		}
+		return slices.ContainsFunc(better[f.line], func(g finding) bool {
+			if f.rule == g.rule {
 				return false
 			}
 			same := strings.Contains(g.secret, f.secret)

@@ -157,6 +157,56 @@ func TestWindowsLoseAndInventNothing(t *testing.T) {
 	}
 }
 
+// Our own rules have windows too: each finds near its keywords what it finds in the whole.
+func TestWindowsOfOurOwnRules(t *testing.T) {
+	s, err := newRuleSet("", ownRules)
+	must(t, err)
+	r := rand.New(rand.NewPCG(9, 10))
+	covered := 0
+	paths := map[string]string{"docker-registry-auth": ".docker/config.json", "npmrc-credential": ".npmrc", "dotenv-secret": ".env"}
+	for _, own := range s.rules {
+		re, err := syntax.Parse(own.Regex, syntax.Perl)
+		must(t, err)
+		path, found := paths[own.ID], 0
+		for range 20 {
+			var all strings.Builder
+			for range 3 {
+				noise(r, s, &all, r.IntN(12))
+				all.WriteString([]string{"", " ", "\n", "\n"}[r.IntN(4)])
+				sample(r, re, &all)
+			}
+			text := []byte(all.String())
+			got, err := s.pass(path, text, func(one *rule, at []int32, odd bool) ([]finding, error) {
+				if one != own {
+					return nil, nil
+				}
+				return one.find(t.Context(), path, text, at, odd)
+			})
+			must(t, err)
+			must(t, own.ready())
+			want, err := own.confirm(t.Context(), path, text, window{0, len(text)}, 0)
+			must(t, err)
+			if fmt.Sprint(secretsIn(got)) != fmt.Sprint(secretsIn(want)) {
+				t.Errorf("%s in %q: %q, in the whole %q", own.ID, text, secretsIn(got), secretsIn(want))
+			}
+			found += len(got)
+		}
+		if found > 0 {
+			covered++
+		}
+	}
+	if covered < len(s.rules)*6/10 { // the odd letters of samples keep the entropy of some low
+		t.Errorf("only %d of %d rules found anything: the samples test nothing", covered, len(s.rules))
+	}
+}
+
+func secretsIn(all []finding) (out []string) {
+	for _, f := range all {
+		out = append(out, fmt.Sprintf("%d: %s", f.line, f.secret))
+	}
+	return out
+}
+
 // The letters that fold to ASCII take another way, with the same result.
 func TestLettersThatOnlyFoldToASCII(t *testing.T) {
 	s, d := libraryRules(t), theirs(t)

@@ -37,9 +37,9 @@ func readNotebook(ctx context.Context, s *ruleSet, name string, content []byte) 
 	err := eachPassage(content, func(p *passage) error {
 		text := []byte(p.text.String())
 		var found []finding
-		found, failed = s.passes(ctx, name, text)
+		found, failed = s.passes(ctx, name, text, false)
+		identifyAll(found, text)
 		for _, f := range found {
-			f = identified(f, text, lineStart(text, f.line))
 			f.note += fmt.Sprintf("; it is in line %d of the %s of cell %d", f.line, p.what, p.cell)
 			f.line = p.at[min(max(int(f.line)-1, 0), len(p.at)-1)]
 			all = append(all, f)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -302,5 +303,19 @@ func TestPathsThatTheRuleSetLeavesOut(t *testing.T) {
 		if got := s.pathAllowed(p); got != want {
 			t.Errorf("%s: left out %v, the library says %v", p, got, want)
 		}
+	}
+}
+
+// A file that is made of secrets costs no more than a bound, and is not taken for searched.
+func TestAFileOfSecretsIsBounded(t *testing.T) {
+	m := maker{rand.New(rand.NewPCG(13, 14))}
+	var b strings.Builder
+	for range maxFindings + 500 {
+		b.WriteString("x=" + "gh" + "p_" + m.of(alphanum, 36) + "\n")
+	}
+	r := searched(t, map[string]string{"a.txt": b.String()}, SecretsOptions{})
+	gap(t, r.NotChecked, "a.txt: the search did not finish: more than", true)
+	if r.Complete || len(r.Hits) != maxHits {
+		t.Errorf("%d hits, complete %v", len(r.Hits), r.Complete)
 	}
 }
