@@ -44,6 +44,9 @@ func pemOf(t testing.TB, kind string) (text, id string) {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		must(t, err)
 		block, id = pem.Block{Type: kind, Bytes: der}, spkiID(public)
+	case "RSA PRIVATE KEY, encrypted":
+		block = pem.Block{Type: "RSA PRIVATE KEY", Bytes: make([]byte, 200), Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00112233445566778899AABBCCDDEEFF"}}
+		rand.Read(block.Bytes)
 	case "ENCRYPTED PRIVATE KEY":
 		block = pem.Block{Type: kind, Bytes: make([]byte, 200)}
 		rand.Read(block.Bytes)
@@ -89,7 +92,7 @@ func only(t *testing.T, r verdict.Report, detector string) verdict.Hit {
 
 // What a user loses when this fails: the way from a leaked key to the log of its use.
 func TestPrivateKeysAreNamedByTheirPublicHalf(t *testing.T) {
-	for _, kind := range []string{"RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY", "OPENSSH PRIVATE KEY, encrypted"} {
+	for _, kind := range []string{"RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY, encrypted", "OPENSSH PRIVATE KEY", "OPENSSH PRIVATE KEY, encrypted"} {
 		key, id := pemOf(t, kind)
 		quoted, err := json.Marshal(map[string]string{"key": key})
 		must(t, err)

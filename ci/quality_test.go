@@ -210,6 +210,7 @@ mysql://user:password@localhost/db`), "\n")
 		{"a source map", "a.js.map", `{"version": 3, "mappings": "` + strings.Repeat("AAAA,SAASA,CAAC;", 30) + `"}`},
 		{"long names", "a.java", "AbstractAuthenticationTokenProviderFactoryBean accessTokenResponseHandlerInterceptorRegistry;\n"},
 		{"a serial number", "a.txt", "serial = " + m.of(digits, 24) + "\n"},
+		{"AWS's example", "a.md", "aws_secret_access_key = " + m.of(alphanum, 30) + "EXAMPLEKEY\n"},
 		{"colours", "a.css", "a { color: #" + m.of(hexes, 6) + "; background: #" + m.of(hexes, 8) + " }\n"},
 	}...)
 }

@@ -35,7 +35,7 @@ func memory(id, path string) [16]byte {
 
 // recall reads the file. One that is of other rules, or damaged, is as none.
 func recall(file string, rules verdict.Digest, version string) *remembered {
-	r := &remembered{head: fmt.Sprintf("verdict searched contents v1 %s %q\n", rules, version), old: map[[16]byte]bool{}, met: map[[16]byte]bool{}}
+	r := &remembered{head: fmt.Sprintf("searched contents v1 %s %q\n", rules, version), old: map[[16]byte]bool{}, met: map[[16]byte]bool{}}
 	if file == "" {
 		return r
 	}

@@ -33,9 +33,9 @@ type SecretsOptions struct {
 	Now        func() time.Time
 }
 
-// Secrets is a Reader that finds credentials in files. It keeps no secret after the
-// file that holds it was read: of each stays its rule, its place, and 16 bits of its
-// hash.
+// Secrets is a Reader that finds credentials in files, and in what commits added. It
+// keeps no secret after the file that holds it was read: of each stays its rule, its
+// place, 16 bits of its hash, and where it has one, the id of its public half.
 type Secrets struct {
 	o     SecretsOptions
 	rules *ruleSet

@@ -46,7 +46,7 @@ An empty value is an error wherever it stands, and so are an unknown key and a v
         owner: appsec
         expires: 2027-03-31
 
-The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. It never accepts a risk, and known vulnerabilities cannot be stated in it.`},
+The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. A find that verdict ci --history names is stated in the same way once it is revoked: then it is no secret any more, and it has the same key in a commit as in the tree. It never accepts a risk, and known vulnerabilities cannot be stated in it.`},
 	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly. A file that is written into the tree is part of the tree for the next verdict ci, which then is not its commit any more: write it elsewhere, or let .gitignore name it.
 
 text         for people; the default
