@@ -113,7 +113,7 @@ func (r *Repo) Between(ctx context.Context, base, head string, limit int) ([]str
 		}
 		args = append(args, rev)
 	}
-	out, err := r.git.run(ctx, r.Root, call{args: append(args, "--")})
+	out, err := r.git.run(ctx, r.Root, call{config: honest, args: append(args, "--")})
 	return strings.Fields(string(out)), err
 }
 
