@@ -43,7 +43,7 @@ func (o *Options) bill(v *Vulnerabilities, m *Manifest, s Standing) sbom.Documen
 
 // left lists what was not read, and what was read leaves open.
 func (v *Vulnerabilities) left(m *Manifest) []verdict.NotChecked {
-	return append(append(m.notChecked(v, false), v.failed...), v.gaps...)
+	return append(m.notChecked(v, false), slices.Concat(v.failed, v.gaps, v.leftOut.told(m, v.knows))...)
 }
 
 // place names a component within the file that names it.

@@ -31,6 +31,12 @@ type Ignore struct {
 	Expires Day    `yaml:"expires"` // the first day on which it no longer counts
 }
 
+// Ignores is what the file states.
+type Ignores struct {
+	FalsePositives []Ignore  `yaml:"false_positives"`
+	LeftOut        []LeftOut `yaml:"left_out"`
+}
+
 // Day is a date as YYYY-MM-DD, in UTC.
 type Day struct{ time.Time }
 
@@ -44,53 +50,65 @@ func (d *Day) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// ParseIgnores reads a file of false positives. Every entry needs key, reason, owner
-// and expires; an unknown key of the file is an error. The error is a *verdict.Error.
-func ParseIgnores(name string, data []byte) ([]Ignore, error) {
+// ParseIgnores reads the file. Every entry needs its reason, owner and expires, and its
+// key, or its path and checks; an unknown key of the file is an error. The error is a
+// *verdict.Error.
+func ParseIgnores(name string, data []byte) (none Ignores, err error) {
 	invalid := func(what string, err error) error {
 		return &verdict.Error{
 			Code: verdict.CodeInvalid, What: name + " cannot be read: " + what,
-			Remedy: "give each entry of false_positives its key, reason, owner and expires (YYYY-MM-DD), under schema: " + ignoreSchema, Err: err,
+			Remedy: "write it as verdict help false-positives shows it, under schema: " + ignoreSchema, Err: err,
 		}
 	}
 	if len(data) > maxIgnore {
-		return nil, invalid(fmt.Sprintf("it is larger than %d bytes", maxIgnore), nil)
+		return none, invalid(fmt.Sprintf("it is larger than %d bytes", maxIgnore), nil)
 	}
 	var file struct {
-		Schema         string   `yaml:"schema"`
-		FalsePositives []Ignore `yaml:"false_positives"`
+		Schema  string `yaml:"schema"`
+		Ignores `yaml:",inline"`
 	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return nil, invalid("it is not what is expected", err)
+		return none, invalid("it is not what is expected", err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, invalid("it holds more than one document", nil)
+		return none, invalid("it holds more than one document", nil)
 	}
 	if file.Schema != ignoreSchema {
-		return nil, invalid(fmt.Sprintf("its schema is %q", file.Schema), nil)
+		return none, invalid(fmt.Sprintf("its schema is %q", file.Schema), nil)
 	}
-	if len(file.FalsePositives) > maxIgnores {
-		return nil, invalid(fmt.Sprintf("it has more than %d entries", maxIgnores), nil)
+	if len(file.FalsePositives)+len(file.LeftOut) > maxIgnores {
+		return none, invalid(fmt.Sprintf("it has more than %d entries", maxIgnores), nil)
 	}
 	for i, x := range file.FalsePositives {
 		if err := x.check(); err != nil {
-			return nil, invalid(fmt.Sprintf("entry %d", i+1), err)
+			return none, invalid(fmt.Sprintf("entry %d", i+1), err)
 		}
 	}
-	return file.FalsePositives, nil
+	for i, x := range file.LeftOut {
+		if err := x.check(); err != nil {
+			return none, invalid(fmt.Sprintf("entry %d of left_out", i+1), err)
+		}
+	}
+	return file.Ignores, nil
 }
 
 func (x Ignore) check() error {
-	switch {
-	case !strings.HasPrefix(x.Key, secretKey):
+	if !strings.HasPrefix(x.Key, secretKey) {
 		return fmt.Errorf("the key %q is not that of a secret: false positives of another check are stated as VEX", x.Key)
-	case strings.TrimSpace(x.Reason) == "":
+	}
+	return stated(x.Reason, x.Owner, x.Expires)
+}
+
+// stated holds what every entry has to say.
+func stated(reason, owner string, expires Day) error {
+	switch {
+	case strings.TrimSpace(reason) == "":
 		return errors.New("it has no reason")
-	case strings.TrimSpace(x.Owner) == "":
+	case strings.TrimSpace(owner) == "":
 		return errors.New("it has no owner")
-	case x.Expires.IsZero():
+	case expires.IsZero():
 		return errors.New("it does not expire")
 	}
 	return nil

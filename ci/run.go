@@ -84,11 +84,15 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	ignores, told := o.ignores()
-	secrets, err := NewSecrets(SecretsOptions{Version: o.Version, Ignores: ignores, IgnoreFile: o.IgnoreName, Now: o.Now})
+	left := outside{ignores.LeftOut, o.IgnoreName, o.Now()}
+	secrets, err := NewSecrets(SecretsOptions{
+		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck),
+	})
 	if err != nil {
 		return nil, err
 	}
 	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
+	vulnerabilities.leftOut = left.of(VulnerabilitiesCheck)
 	vulnerabilities.partial = o.Diff || len(o.Within) > 0
 	o.Walk.Repo = repo
 	if len(o.Within) > 0 {
@@ -115,9 +119,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	found := secrets.Report(m, scope)
-	found.NotChecked = append(found.NotChecked, told...)
 	reports := []verdict.Report{found, vulnerabilities.Report(m, scope)}
 	for i := range reports {
+		reports[i].NotChecked = append(reports[i].NotChecked, told...)
 		if reports[i].Scope.Paths = o.Within; len(o.Within) > 0 {
 			reports[i].NotChecked = append(reports[i].NotChecked, aside("", "nothing outside of %s was read, but for the files above that name components", shown(strings.Join(o.Within, ", "))))
 		}
@@ -166,16 +170,16 @@ func (o *Options) history(ctx context.Context, repo *git.Repo) (git.Range, error
 // ignores reads the base's false positives. A file that cannot be read excuses nothing:
 // that is stricter than the file could be, so it is told and does not block; a change
 // that repairs it must be able to pass.
-func (o *Options) ignores() ([]Ignore, []verdict.NotChecked) {
+func (o *Options) ignores() (none Ignores, told []verdict.NotChecked) {
 	if o.IgnoreName == "" {
 		o.IgnoreName = IgnoreFile
 	}
 	if o.Ignore == nil {
-		return nil, nil
+		return none, nil
 	}
 	list, err := ParseIgnores(o.IgnoreName, o.Ignore)
 	if err != nil {
-		return nil, []verdict.NotChecked{aside(o.IgnoreName, "its false positives do not count: %s", shown(err.Error()))}
+		return none, []verdict.NotChecked{aside(o.IgnoreName, "its false positives do not count, nor what it leaves out: %s", shown(err.Error()))}
 	}
 	return list, nil
 }

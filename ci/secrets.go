@@ -31,6 +31,7 @@ type SecretsOptions struct {
 	Ignores    []Ignore
 	IgnoreFile string
 	Now        func() time.Time
+	leftOut    outside
 }
 
 // Secrets is a Reader that finds credentials in files, and in what commits added. It
@@ -95,7 +96,10 @@ func NewSecrets(o SecretsOptions) (*Secrets, error) {
 
 // Wants refuses the paths that the rule set leaves out: lockfiles, images, and what was
 // built or brought in by others.
-func (s *Secrets) Wants(f File) bool { return !s.rules.pathAllowed(f.Path) }
+func (s *Secrets) Wants(f File) bool { return s.searches(f) && !s.o.leftOut.covers(f.Path) }
+
+// searches is Wants but for what the file of ignores leaves out.
+func (s *Secrets) searches(f File) bool { return !s.rules.pathAllowed(f.Path) }
 
 // Read searches one file.
 func (s *Secrets) Read(ctx context.Context, f File, content []byte) {
@@ -188,7 +192,7 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 		Check:      SecretsCheck,
 		Tool:       verdict.Tool{Name: "verdict with the rules of " + RulesVersion, Version: s.o.Version, Rules: s.rules.digest},
 		Scope:      verdict.Scope{Path: scope, Files: s.files + s.binary, Bytes: s.bytes, Inputs: s.files + s.binary},
-		NotChecked: append(m.notChecked(s, true), s.failed...),
+		NotChecked: append(m.notChecked(s, true), slices.Concat(s.failed, s.o.leftOut.told(m, s.searches))...),
 	}
 	all, more := s.keyed(append(slices.Clone(s.hits), named...))
 	hits, n, told := ignored(all, s.o.Ignores, s.o.IgnoreFile, s.o.Now())
@@ -226,6 +230,7 @@ func (s *Secrets) named(m *Manifest) (out int64, hits []secretHit) {
 	for _, e := range m.Entries {
 		switch {
 		case e.Mode == git.ModeLink || read[e.Path]: // a key store says more than its name
+		case s.o.leftOut.covers(e.Path):
 		case s.rules.pathAllowed(e.Path):
 			out++
 		default:

@@ -49,6 +49,7 @@ type Vulnerabilities struct {
 	version string
 	// partial is true where by intent only a part of the tree is read.
 	partial bool
+	leftOut outside
 
 	mu          sync.Mutex // guards what follows
 	inventories []inventory
@@ -71,7 +72,10 @@ func NewVulnerabilities(matcher Matcher, version string) *Vulnerabilities {
 }
 
 // Wants takes the files that name components.
-func (v *Vulnerabilities) Wants(f File) bool { return v.of(f.Path) != nil }
+func (v *Vulnerabilities) Wants(f File) bool { return v.knows(f) && !v.leftOut.covers(f.Path) }
+
+// knows is Wants but for what the file of ignores leaves out.
+func (v *Vulnerabilities) knows(f File) bool { return v.of(f.Path) != nil }
 
 func (v *Vulnerabilities) of(p string) inventory {
 	for _, i := range v.inventories {

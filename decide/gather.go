@@ -356,7 +356,7 @@ func remedyIncomplete(r *verdict.Report) string {
 	if r.Check == "vulnerabilities" && r.Database == nil {
 		return "run `verdict advisories update`, or `verdict advisories import DIR` with OSV records, then `verdict ci` again"
 	}
-	return "mend what could not be checked (`verdict ci -o json` lists all of it under not_checked), then run `verdict ci` again"
+	return "mend what could not be checked (`verdict ci -o json` lists all of it under not_checked), or state what is never built as `verdict help false-positives` shows, then run `verdict ci` again"
 }
 
 func remedyFor(f Fact) string {

@@ -46,7 +46,18 @@ An empty value is an error wherever it stands, and so are an unknown key and a v
         owner: appsec
         expires: 2027-03-31
 
-The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. A find that verdict ci --history names is stated in the same way once it is revoked: then it is no secret any more, and it has the same key in a commit as in the tree. It never accepts a risk, and known vulnerabilities cannot be stated in it.`},
+The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. A find that verdict ci --history names is stated in the same way once it is revoked: then it is no secret any more, and it has the same key in a commit as in the tree. It never accepts a risk, and known vulnerabilities cannot be stated in it.
+
+What lies in the repository and is never built, such as samples for a test, is left out of a check by its path: a file or a folder with all below it, where * stands for a part of a name and **/ in front for any depth.
+
+    left_out:
+      - path: examples/
+        checks: [vulnerabilities]
+        reason: samples that are never installed
+        owner: web
+        expires: 2027-03-31
+
+Each report says how many files were left out, why and by whom, and a bill of materials without them says that it is not whole.`},
 	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly. A file that is written into the tree is part of the tree for the next verdict ci, which then is not its commit any more: write it elsewhere, or let .gitignore name it.
 
 text         for people; the default

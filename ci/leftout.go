@@ -1,0 +1,110 @@
+package ci
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+)
+
+// LeftOut states that files are no part of what is built, and leaves them out of checks by
+// name. It is said aloud in each of their reports, with the number of files.
+type LeftOut struct {
+	// Path is a file or a folder with all below it. Each element may hold * and ? as
+	// path.Match reads them, and **/ in front means at any depth.
+	Path string `yaml:"path"`
+	// Checks are those that it is left out of; there is no word for all of them.
+	Checks  []string `yaml:"checks"`
+	Reason  string   `yaml:"reason"`
+	Owner   string   `yaml:"owner"`
+	Expires Day      `yaml:"expires"` // the first day on which it no longer counts
+}
+
+const anyDepth = "**/"
+
+func (x LeftOut) check() error {
+	rest := strings.TrimPrefix(x.Path, anyDepth)
+	if rest == "" || path.IsAbs(rest) || path.Clean(rest) != strings.TrimSuffix(rest, "/") || strings.HasPrefix(rest, "..") || strings.Contains(rest, "**") {
+		return fmt.Errorf("%q is no path below the repository's root", x.Path)
+	}
+	if strings.Trim(rest, "*?./") == "" {
+		return fmt.Errorf("%q leaves out everything: name what is left out", x.Path)
+	}
+	if _, err := path.Match(rest, ""); err != nil {
+		return fmt.Errorf("%q is no pattern of a path: %w", x.Path, err)
+	}
+	if len(x.Checks) == 0 {
+		return errors.New("it does not say of which checks it is left out")
+	}
+	for _, c := range x.Checks {
+		if !slices.Contains(checks, c) {
+			return fmt.Errorf("there is no check %q; there are %s", c, strings.Join(checks, ", "))
+		}
+	}
+	return stated(x.Reason, x.Owner, x.Expires)
+}
+
+// checks are the names that left_out may give.
+var checks = []string{SecretsCheck, VulnerabilitiesCheck}
+
+// covers reports whether the entry is about a path.
+func (x LeftOut) covers(p string) bool {
+	pattern, deep := strings.CutPrefix(strings.TrimSuffix(x.Path, "/"), anyDepth)
+	n := strings.Count(pattern, "/") + 1
+	parts := strings.Split(p, "/")
+	for from := 0; from+n <= len(parts); from++ {
+		if ok, err := path.Match(pattern, strings.Join(parts[from:from+n], "/")); ok && err == nil {
+			return true
+		}
+		if !deep {
+			return false
+		}
+	}
+	return false
+}
+
+// outside is what the file of ignores leaves out, for all checks or one.
+type outside struct {
+	list []LeftOut
+	file string
+	now  time.Time
+}
+
+// of is the part about one check.
+func (l outside) of(check string) outside {
+	l.list = slices.DeleteFunc(slices.Clone(l.list), func(x LeftOut) bool { return !slices.Contains(x.Checks, check) })
+	return l
+}
+
+func (l outside) live(x LeftOut) bool { return l.now.Before(x.Expires.Time) }
+
+// covers reports whether a path is left out now.
+func (l outside) covers(p string) bool {
+	return slices.ContainsFunc(l.list, func(x LeftOut) bool { return l.live(x) && x.covers(p) })
+}
+
+// told says of each entry what it left out of the files that a check wants. One that left
+// out nothing, or does not count any more, is told too.
+func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
+	var out []verdict.NotChecked
+	for _, x := range l.list {
+		if !l.live(x) {
+			out = append(out, aside(l.file, "%s is judged again: that it is left out expired on %s (owner %s)", shown(x.Path), x.Expires.Format(time.DateOnly), shown(x.Owner)))
+			continue
+		}
+		n := 0
+		for _, e := range m.Entries {
+			if x.covers(e.Path) && wants(File{Path: e.Path, Size: e.Size}) {
+				n++
+			}
+		}
+		if n > 0 {
+			out = append(out, aside(x.Path, "%d files are left out: %s (%s, owner %s, until %s)", n, shown(x.Reason), l.file, shown(x.Owner), x.Expires.Format(time.DateOnly)))
+		}
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+package ci
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+)
+
+// What is left out too widely is never looked at, and nobody notices.
+func TestWhatAPathLeavesOut(t *testing.T) {
+	for pattern, paths := range map[string]map[string]bool{
+		"examples":        {"examples": true, "examples/a": true, "examples/a/b": true, "examples2/a": false, "src/examples/a": false},
+		"examples/":       {"examples/a": true, "my/examples/a": false},
+		"web/samples/*":   {"web/samples/a/b": true, "web/samples": false, "web/other/a": false},
+		"**/fixtures":     {"fixtures/a": true, "a/b/fixtures/c": true, "a/fixtures2/b": false},
+		"*.sample.json":   {"a.sample.json": true, "b/a.sample.json": false},
+		"**/*.sample.env": {"a.sample.env": true, "b/c.sample.env": true, "b/c.env": false},
+		"a[bc]/x":         {"ab/x": true, "ad/x": false},
+	} {
+		for p, want := range paths {
+			if got := (LeftOut{Path: pattern}).covers(p); got != want {
+				t.Errorf("%s covers %s: %v, want %v", pattern, p, got, want)
+			}
+		}
+	}
+}
+
+func leftOutFile(entry string) string {
+	return "schema: verdict-ignore/v1\nleft_out:\n  - {" + entry + "}\n"
+}
+
+func TestLeftOutEntriesThatAreRefused(t *testing.T) {
+	const rest = ", reason: r, owner: o, expires: 2027-01-01"
+	if _, err := ParseIgnores(IgnoreFile, []byte(leftOutFile("path: examples, checks: [secrets]"+rest))); err != nil {
+		t.Fatal(err)
+	}
+	for name, entry := range map[string]string{
+		"everything":              "path: '*', checks: [secrets]" + rest,
+		"everything at any depth": "path: '**/*', checks: [secrets]" + rest,
+		"the root":                "path: ., checks: [secrets]" + rest,
+		"outside":                 "path: ../other, checks: [secrets]" + rest,
+		"absolute":                "path: /etc, checks: [secrets]" + rest,
+		"a way round":             "path: a/../b, checks: [secrets]" + rest,
+		"no path":                 "path: '', checks: [secrets]" + rest,
+		"a pattern that is none":  "path: 'a[', checks: [secrets]" + rest,
+		"no checks":               "path: a" + rest,
+		"a check that is none":    "path: a, checks: [all]" + rest,
+		"no reason":               "path: a, checks: [secrets], owner: o, expires: 2027-01-01",
+		"no owner":                "path: a, checks: [secrets], reason: r, expires: 2027-01-01",
+		"no expiry":               "path: a, checks: [secrets], reason: r, owner: o",
+	} {
+		_, err := ParseIgnores(IgnoreFile, []byte(leftOutFile(entry)))
+		var e *verdict.Error
+		if !errors.As(err, &e) || e.Remedy == "" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// Leaving out is for one check, ends by itself, is told with its number, and neither
+// touches what the tree is nor lets a bill of materials look whole.
+func TestWhatIsLeftOutIsToldAndLeavesTheCommitWhole(t *testing.T) {
+	dir, id := committed(t, map[string]string{
+		"package-lock.json": packageLock, "examples/package.json": `{"name": "x", "dependencies": {"left": "1.0.0"}}`, "examples/a.env": "api_key=" + generic1 + "\n",
+	})
+	at := func(day string) *Result {
+		t.Helper()
+		now, err := time.Parse(time.DateOnly, day)
+		must(t, err)
+		return ran(t, dir, Options{
+			Ignore:  []byte(leftOutFile("path: examples/, checks: [vulnerabilities], reason: samples, owner: web, expires: 2027-01-01")),
+			Matcher: &facts{covers: []string{"npm"}}, Now: func() time.Time { return now },
+		})
+	}
+	r := at("2026-12-31")
+	secrets, vulnerable := r.Reports[0], r.Reports[1]
+	if r.Uncommitted() || r.Subject.Digest.Hex() != id {
+		t.Errorf("subject %+v", r.Subject)
+	}
+	if !vulnerable.Complete || !told(vulnerable, "1 files are left out: samples") || vulnerable.Scope.Inputs != 1 {
+		t.Errorf("vulnerabilities: %+v", vulnerable)
+	}
+	if len(secrets.Hits) != 1 || told(secrets, "samples") {
+		t.Errorf("the other check is left out too: %+v", secrets)
+	}
+	if r.Bill.Inventory == "complete" || !strings.Contains(string(r.Bill.Inventory), "incomplete") {
+		t.Errorf("the bill of materials is %s", r.Bill.Inventory)
+	}
+	if late := at("2027-01-01").Reports[1]; late.Complete || !told(late, "expired on 2027-01-01") {
+		t.Errorf("on its day: %+v", late)
+	}
+}
