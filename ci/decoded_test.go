@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,26 @@ func TestAnEncodedSecretIsToldWhereItStands(t *testing.T) {
 	}
 	if told(r, "not decoded") {
 		t.Error("the report says that values were not decoded")
+	}
+}
+
+// One value is one hit, though two searches met it.
+func TestAValueThatIsFoundTwiceIsOneHit(t *testing.T) {
+	encoded := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	for _, c := range []struct{ name, text, want string }{
+		{"a generic value", "api_key: " + encoded("one "+generic1+generic2) + "\n", "generic-api-key"},
+		{"a value that its decoded form names", "api_key: " + encoded(token) + "\n", "github-pat"},
+		{"a Kubernetes secret", "kind: Secret\nmetadata: {name: a}\ndata:\n  password: " + encoded(generic1+generic2) + "\n", "generic-api-key kubernetes-secret-yaml"},
+		{"two values in one line", "api_key: \"" + generic2 + "\", x: \"" + encoded("other_token='"+token+"'") + "\"\n", "generic-api-key github-pat"},
+	} {
+		var found []string
+		for _, h := range searched(t, map[string]string{"a.yaml": c.text}, SecretsOptions{}).Hits {
+			found = append(found, h.Detector)
+		}
+		slices.Sort(found)
+		if got := strings.Join(found, " "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 

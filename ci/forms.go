@@ -58,7 +58,7 @@ func (s *ruleSet) search(ctx context.Context, name string, content []byte) ([]fi
 			err = ferr
 		}
 	}
-	return precedence(all), err
+	return folded(precedence(all)), err
 }
 
 // standIn reports whether a value stands for one that is put in later.
