@@ -68,6 +68,9 @@ func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Kno
 		}
 		one := verdict.Commit{ID: c.ID, Authors: q.authors(c), Committer: q.committer(c), Signature: q.signature(c, o.Data)}
 		if o.ID == q.Head {
+			if err := q.made(ctx, c, &one); err != nil {
+				return verdict.Knowledge{}, err
+			}
 			out.Author, out.Committer = one.Authors[0], one.Committer
 		}
 		out.Commits = append(out.Commits, one)
@@ -160,6 +163,24 @@ func (q Question) authors(c git.Commit) []verdict.Party {
 		}
 	}
 	return out
+}
+
+// made puts the forge in the place of the person for whom it made the last commit. Of a
+// merge that adds nothing, which the forge makes also for a pipeline, nobody is an author.
+func (q Question) made(ctx context.Context, c git.Commit, one *verdict.Commit) error {
+	machine := one.Committer
+	if q.Made {
+		machine = verdict.Party{ID: q.Forge, Known: true, Bot: true}
+		one.Committer = machine
+	}
+	if !machine.Bot || len(c.Parents) != 2 {
+		return nil
+	}
+	only, err := q.onlyMerges(ctx, c.Parents[1].Hex())
+	if only {
+		one.Authors = []verdict.Party{machine}
+	}
+	return err
 }
 
 // webCommitter is the address with which GitHub commits what people do on its pages.

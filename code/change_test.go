@@ -53,6 +53,43 @@ func TestAFirstCommitTouchesAllThatItHolds(t *testing.T) {
 	}
 }
 
+// Who merges by the forge's button becomes the author or committer of what it makes. An
+// approver who presses it must not turn into an author of the change by that.
+func TestWhoPressesTheForgesButtonWroteNothing(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(map[string]string{"a.go": "one"})
+	s.git("checkout", "-q", "-b", "feature")
+	s.git("config", "user.email", "alma@acme.example")
+	s.commit(map[string]string{"b.go": "one"})
+	s.git("checkout", "-q", "main")
+	s.git("config", "user.email", "jonas@acme.example")
+	s.git("merge", "-q", "--no-ff", "-m", "merge", "feature")
+	merged := s.git("rev-parse", "HEAD")
+	s.git("reset", "-q", "--hard", base)
+	squashed := s.commit(map[string]string{"b.go": "one"}, "--author", "Alma <alma@acme.example>")
+	s.git("reset", "-q", "--hard", merged)
+	added := s.commit(map[string]string{"evil.go": "x"}, "--amend")
+	for _, c := range []struct {
+		name, head string
+		made       bool
+		want       string
+	}{
+		{"a merge of the forge", merged, true, "alma github"},
+		{"a merge that a person made", merged, false, "alma jonas"},
+		{"a squash of the forge", squashed, true, "alma github"},
+		{"a merge that brings something of its own", added, true, "alma github jonas"},
+	} {
+		q := s.asked(base, c.head, people)
+		q.Made, q.Forge = c.made, "github"
+		change, err := Change(t.Context(), q)
+		must(t, err)
+		ids, known := Contributors(change, verdict.ChangeReview{Author: verdict.Party{ID: "alma", Known: true}})
+		if got := strings.Join(ids, " "); got != c.want || !known {
+			t.Errorf("%s: %q (known %t), want %q", c.name, got, known, c.want)
+		}
+	}
+}
+
 // A commit that a shallow clone left out might be anybody's.
 func TestAShallowCloneThatLacksCommitsOfTheChangeSaysSo(t *testing.T) {
 	s := newRepo(t)

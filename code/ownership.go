@@ -26,8 +26,29 @@ type Question struct {
 	// Forge is the forge that the repository is on, as package forge names it; empty when
 	// that is not known. It says which form of CODEOWNERS counts.
 	Forge string
-	Keys  Keys // whose signatures of commits can be verified
-	Now   time.Time
+	// Made is true where the forge says that it made Head itself when it merged the request:
+	// whoever pressed the button stands in it as committer, and wrote nothing of it.
+	Made bool
+	Keys Keys // whose signatures of commits can be verified
+	Now  time.Time
+}
+
+// OwnersOf is Owners for the paths of a change; where those are not known, nobody knows
+// whose they are. The paths are taken from git once more, byte for byte: those that the
+// change states were made fit to be shown.
+func OwnersOf(ctx context.Context, q Question, c verdict.Change) (verdict.Ownership, error) {
+	if c.State != verdict.StateVerified {
+		return verdict.Ownership{Knowledge: c.Knowledge, Map: q.Map.Digest(), Sources: []verdict.OwnershipSource{}, Groups: []verdict.OwnedPaths{}}, nil
+	}
+	changed, err := q.Repo.Changed(ctx, q.Base, q.Head)
+	if err != nil {
+		return verdict.Ownership{}, err
+	}
+	paths := make([]string, len(changed))
+	for i, f := range changed {
+		paths[i] = f.Path
+	}
+	return Owners(ctx, q, paths)
 }
 
 // Owners says who owns the paths by the files of the base and the services of the map.

@@ -213,3 +213,29 @@ func TestTheRulesThatTheMapNamesAreProtected(t *testing.T) {
 		}
 	}
 }
+
+// A name that has to be quoted to be shown must not lose its owner, or its protection, by
+// that.
+func TestAnOddNameKeepsItsFolder(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(map[string]string{"CODEOWNERS": "/.github/ @noorh\n"})
+	head := s.commit(map[string]string{".github/workflows/a\x01.yml": "x"})
+	q := s.asked(base, head, people)
+	c, err := Change(t.Context(), q)
+	must(t, err)
+	o, err := OwnersOf(t.Context(), q, c)
+	must(t, err)
+	if len(o.Groups) != 1 || !o.Groups[0].Protected || o.Groups[0].Unowned() || strings.Contains(o.Groups[0].Paths[0], "\x01") {
+		t.Errorf("%+v", o.Groups)
+	}
+}
+
+func TestTheOwnersOfAChangeThatIsNotKnownAreNotKnown(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(nil)
+	o, err := OwnersOf(t.Context(), s.asked(base, base, people), verdict.Change{Knowledge: missing("shallow", "fetch")})
+	must(t, err)
+	if o.State != verdict.StateMissing || o.Remedy != "fetch" {
+		t.Errorf("%+v", o)
+	}
+}

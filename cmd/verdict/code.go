@@ -35,27 +35,21 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 	if err != nil {
 		return report.Run{}, err
 	}
+	told, err := c.requestOf(ctx, w.app, address, q.Head)
+	if err != nil {
+		return report.Run{}, err
+	}
+	q.Made = told.request != nil && told.request.Merge == q.Head && told.request.Head != q.Head
 	w.app.progress.phase("reading the change")
 	change, err := code.Change(ctx, q)
 	if err != nil {
 		return report.Run{}, err
 	}
-	paths := make([]string, len(change.Files))
-	for i, f := range change.Files {
-		paths[i] = f.Path
-	}
-	ownership, err := code.Owners(ctx, q, paths)
+	ownership, err := code.OwnersOf(ctx, q, change)
 	if err != nil {
 		return report.Run{}, err
-	}
-	if change.State != verdict.StateVerified {
-		ownership.Knowledge = change.Knowledge // without the paths nobody knows whose they are
 	}
 	facts := codeFacts{change: change, ownership: ownership}
-	told, err := c.requestOf(ctx, w.app, address, q.Head)
-	if err != nil {
-		return report.Run{}, err
-	}
 	if facts.review, err = reviewOf(ctx, q, told); err != nil {
 		return report.Run{}, err
 	}
