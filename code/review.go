@@ -84,17 +84,61 @@ func Review(ctx context.Context, q Question, r forge.Request) (verdict.ChangeRev
 	return out, nil
 }
 
-// about says whether the request is about the commit that is asked about.
+// about says whether the request is about the commit that is asked about, and covers all
+// of the change: whoever approved a part of it has not seen the rest.
 func (q Question) about(ctx context.Context, r forge.Request) (verdict.Knowledge, error) {
-	if r.Head == q.Head || r.Merge == q.Head {
-		return verified, nil
+	name := shown(r.Repo + "#" + r.ID)
+	if r.Merge == q.Head {
+		return q.broughtAlone(ctx, name)
 	}
-	only, err := q.onlyMerges(ctx, r.Head)
-	if err != nil || only {
-		return verified, err
+	if r.Head != q.Head {
+		if only, err := q.onlyMerges(ctx, r.Head); err != nil || !only {
+			return missing("the request "+name+" is about another commit: its last one is "+short(shown(r.Head)),
+				"check out the request's own last commit (in GitHub Actions: ref: ${{ github.event.pull_request.head.sha }}), or name the request of this commit with --request ID"), err
+		}
 	}
-	return missing("the request "+shown(r.Repo+"#"+r.ID)+" is about another commit: its last one is "+short(shown(r.Head)),
-		"check out the request's own last commit (in GitHub Actions: ref: ${{ github.event.pull_request.head.sha }}), or name the request of this commit with --request ID"), nil
+	return q.measuredAlike(ctx, name, r.Target)
+}
+
+// broughtAlone holds that a merged request brought all of the change: what lies before
+// its merge was there already. A change of several merges was reviewed in several requests.
+func (q Question) broughtAlone(ctx context.Context, name string) (verdict.Knowledge, error) {
+	c, err := q.Repo.Commit(ctx, q.Head)
+	if err != nil {
+		return verdict.Knowledge{}, err
+	}
+	if len(c.Parents) > 0 {
+		in, err := q.inBase(ctx, c.Parents[0].Hex())
+		if err != nil || !in {
+			return missing("the change holds more than the request "+name+" brought with its merge", "decide each merge by itself: verdict ci --base COMMIT, with the commit that the target was on before it"), err
+		}
+	}
+	return verified, nil
+}
+
+// measuredAlike holds that an open request shows its reviewers at least what is judged
+// here: one that goes to another branch may show a smaller part.
+func (q Question) measuredAlike(ctx context.Context, name, target string) (verdict.Knowledge, error) {
+	fork, err := q.Repo.MergeBase(ctx, target)
+	if err != nil || !fork.Known {
+		return missing("the branch that the request "+name+" goes to was not fetched: "+shown(target), "fetch it: git fetch origin (fetch-depth: 0 in GitHub Actions); then run `verdict ci` again"), ctx.Err()
+	}
+	if fork.ID != "" {
+		in, err := q.inBase(ctx, fork.ID.Hex())
+		if err != nil || !in {
+			return missing("the request "+name+" goes to "+shown(target)+" and shows its reviewers only a part of the change", "name the branch that the request goes to with --base BRANCH, or review what lies before it in a request of its own"), err
+		}
+	}
+	return verified, nil
+}
+
+// inBase reports whether the base of the change holds the commit.
+func (q Question) inBase(ctx context.Context, commit string) (bool, error) {
+	if q.Base == "" || commit == q.Base {
+		return commit == q.Base, nil
+	}
+	fork, err := q.Repo.Fork(ctx, commit, q.Base)
+	return fork == commit, err
 }
 
 // standing is what an approval is worth at the request's last commit.

@@ -15,7 +15,7 @@ func by(login string) forge.Account { return forge.Account{ID: "id-" + login, Lo
 // request is one that alma asked for and jonas approved.
 func request(head string) forge.Request {
 	return forge.Request{
-		Forge: forge.GitHub, Repo: "acme/shop", ID: "7", URL: "https://github.com/acme/shop/pull/7", Author: by("alma-r"), State: forge.Open, Head: head, Required: 1,
+		Forge: forge.GitHub, Repo: "acme/shop", ID: "7", URL: "https://github.com/acme/shop/pull/7", Author: by("alma-r"), State: forge.Open, Source: "feature", Target: "main", Head: head, Required: 1,
 		Reviews: []forge.Review{{By: by("jbrandt"), State: forge.Approved, Commit: head, At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}},
 	}
 }
@@ -23,6 +23,7 @@ func request(head string) forge.Request {
 func TestAnApprovalIsWorthWhatTheForgeSaysOfIt(t *testing.T) {
 	s := newRepo(t)
 	base := s.commit(nil)
+	s.git("checkout", "-q", "-b", "feature")
 	head := s.commit(map[string]string{"a.go": "x"})
 	for _, c := range []struct {
 		name  string
@@ -75,7 +76,7 @@ func TestAnApprovalIsWorthWhatTheForgeSaysOfIt(t *testing.T) {
 // as long as it adds nothing.
 func TestAMergeForThePipelineCountsOnlyWhileItAddsNothing(t *testing.T) {
 	s := newRepo(t)
-	fork := s.commit(map[string]string{"a.go": "one", "b.go": "one"})
+	s.commit(map[string]string{"a.go": "one", "b.go": "one"})
 	s.git("checkout", "-q", "-b", "feature")
 	reviewed := s.commit(map[string]string{"a.go": "two"})
 	s.git("checkout", "-q", "main")
@@ -86,7 +87,8 @@ func TestAMergeForThePipelineCountsOnlyWhileItAddsNothing(t *testing.T) {
 	s.commit(map[string]string{"evil.go": "x"}, "--amend")
 	evil := s.git("rev-parse", "HEAD")
 	for commit, want := range map[string]verdict.State{clean: verdict.StateVerified, evil: verdict.StateMissing, target: verdict.StateMissing} {
-		got, err := Review(t.Context(), s.asked(fork, commit, people), request(reviewed))
+		s.git("checkout", "-q", "--detach", commit)
+		got, err := Review(t.Context(), s.asked(target, commit, people), request(reviewed))
 		must(t, err)
 		if got.State != want {
 			t.Errorf("%s: %s, want %s", commit, got.State, want)
@@ -134,6 +136,39 @@ func TestNoLevelIsClaimedThatTheFactsDoNotCarry(t *testing.T) {
 		c.tell(&r)
 		if got := Levels(change, r); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// Whoever approved a part of the change has not seen the rest of it.
+func TestARequestThatShowsLessThanTheChangeDoesNotCoverIt(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(map[string]string{"a.go": "one"})
+	s.git("checkout", "-q", "-b", "lower")
+	lower := s.commit(map[string]string{"evil.go": "x"})
+	s.git("checkout", "-q", "-b", "feature")
+	head := s.commit(map[string]string{"b.go": "y"})
+	for _, c := range []struct {
+		name, base, target string
+		merged             bool
+		want               verdict.State
+	}{
+		{"a request to the branch that the change is measured with", base, "main", false, verdict.StateVerified},
+		{"a request that is stacked on another", base, "lower", false, verdict.StateMissing},
+		{"the same, measured with the branch that it goes to", lower, "lower", false, verdict.StateVerified},
+		{"a branch that is not here", base, "gone", false, verdict.StateMissing},
+		{"a merge that brought all of the change", lower, "main", true, verdict.StateVerified},
+		{"a merge behind one that nobody asked about", base, "main", true, verdict.StateMissing},
+	} {
+		r := request(head)
+		r.Target = c.target
+		if c.merged {
+			r.State, r.Merge, r.Head = forge.Merged, head, strings.Repeat("1", 40)
+		}
+		got, err := Review(t.Context(), s.asked(c.base, head, people), r)
+		must(t, err)
+		if got.State != c.want || (got.State == verdict.StateMissing) != (got.Remedy != "") {
+			t.Errorf("%s: %s, want %s (%s)", c.name, got.State, c.want, got.Why)
 		}
 	}
 }
