@@ -48,7 +48,7 @@ func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
 		return Base{}, r.noRevision(branch)
 	}
 	ended := 0
-	out, err := r.git.run(ctx, r.Root, call{args: []string{"merge-base", "HEAD", found.id}, ok1: true, ended: &ended})
+	out, err := r.git.run(ctx, r.Root, call{config: honest, args: []string{"merge-base", "HEAD", found.id}, ok1: true, ended: &ended})
 	if err != nil {
 		return Base{}, err
 	}
@@ -226,6 +226,6 @@ func (r *Repo) Fork(ctx context.Context, a, b string) (string, error) {
 		}
 	}
 	ended := 0
-	out, err := r.git.run(ctx, r.Root, call{args: []string{"merge-base", a, b}, ok1: true, ended: &ended})
+	out, err := r.git.run(ctx, r.Root, call{config: honest, args: []string{"merge-base", a, b}, ok1: true, ended: &ended})
 	return strings.TrimSpace(string(out)), err
 }
