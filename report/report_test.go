@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,19 @@ func TestWhatIsNotAPlainYesDoesNotReadLikeOne(t *testing.T) {
 		if md := markdown(r, MarkdownLimit); strings.HasPrefix(md, "## ✅") {
 			t.Errorf("%s has the page's heading %q", name, strings.SplitN(md, "\n", 2)[0])
 		}
+	}
+	// What nobody stated is unknown, and not a finding: a point that observes says so.
+	lacking := all["allowed"]
+	lacking.Decisions = append(slices.Clone(lacking.Decisions), decision("code.review", "Did somebody approve?", verdict.ModeObserve, verdict.Deny))
+	lacking.Decisions[2].Reasons = []verdict.Reason{{
+		Rule: missing, Effect: verdict.EffectDeny, Standing: verdict.Counts, Items: []verdict.Item{{Key: "change-review", Message: "nobody stated it"}}, Message: "nobody stated it",
+	}}
+	if text := runText(lacking); lacking.headline().words != "ALLOWED, BUT NOT EVERYTHING IS KNOWN" || !strings.Contains(text, "? code.review         not known (mode observe)") || strings.Count(text, "nobody stated it") != 1 {
+		t.Errorf("missing evidence reads %q in\n%s", lacking.headline().words, text)
+	}
+	lacking.Decisions[2].Reasons = append(lacking.Decisions[2].Reasons, secretsReason())
+	if h := lacking.headline(); h.words != "ALLOWED, BUT WOULD HAVE BEEN DENIED" {
+		t.Errorf("a finding beside missing evidence reads %q", h.words)
 	}
 	if h := all["allowed"].headline(); h.words != "ALLOWED" {
 		t.Errorf("a plain yes reads %q", h.words)

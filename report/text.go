@@ -108,6 +108,15 @@ func (r Run) textHead(p *page) {
 
 // tally counts what a decision holds: what counts, what does not, what is unknown.
 func tally(d verdict.Decision) string {
+	if d.Enforced == verdict.Allow && unknown(d) {
+		var lacking []string
+		for _, r := range d.Reasons {
+			for _, i := range r.Items {
+				lacking = append(lacking, word(i.Key))
+			}
+		}
+		return ": " + strings.Join(lacking, ", ")
+	}
 	counts, rest := 0, 0
 	for i := range d.Reasons {
 		r := &d.Reasons[i]
@@ -174,7 +183,7 @@ func textReason(p *page, d *verdict.Decision, r *verdict.Reason, show []finding)
 	}
 	title := fit(cmp.Or(r.Title, r.Rule), 300)
 	p.line(hang("  "+p.paint(code, mark)+" ", p.paint(strong, title)+p.paint(dim, fmt.Sprintf(" (%s, %s)", word(r.Rule), severityWord(r.Severity))), p.width()))
-	if r.Message != "" && r.Message != r.Title {
+	if said := len(show) == 1 && show[0].item.Message == r.Message; r.Message != "" && r.Message != r.Title && !said {
 		p.under("    ", fit(r.Message, 400))
 	}
 	p.under("    ", standingText(r, d))

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ func answerOf(d verdict.Decision, nothing bool) answer {
 		return answer{"–", "allowed: nothing to judge", care}
 	case d.Outcome == verdict.Allow && let:
 		return answer{"✓", "allowed" + lifted(d), good}
+	case let && unknown(d):
+		return answer{"?", "not known" + under, care}
 	case d.Outcome == verdict.Deny && let:
 		return answer{"!", "would have been denied" + under, care}
 	case d.Outcome == verdict.Deny:
@@ -41,6 +44,17 @@ func answerOf(d verdict.Decision, nothing bool) answer {
 		return answer{"?", "could not decide" + under, care}
 	}
 	return answer{"?", "could not decide", bad}
+}
+
+// missing is the generic rule about evidence that somebody else owes.
+const missing = "evidence.missing"
+
+// unknown reports whether a decision denies for nothing but evidence that nobody stated:
+// where it does not block, that is something unknown and nothing found.
+func unknown(d verdict.Decision) bool {
+	return d.Outcome == verdict.Deny && !slices.ContainsFunc(d.Reasons, func(r verdict.Reason) bool {
+		return r.Rule != missing && r.Standing == verdict.Counts && r.Effect == verdict.EffectDeny
+	})
 }
 
 // lifted says that an allow rests on people's words.
@@ -83,10 +97,11 @@ func (r Run) headline() answer {
 	default:
 		return answer{"?", "COULD NOT DECIDE", bad}
 	}
-	glass, denied, nothing := false, false, len(r.Reports) > 0
+	glass, denied, lacking, nothing := false, false, false, len(r.Reports) > 0
 	for _, d := range r.Decisions {
 		glass = glass || d.BreakGlass != ""
-		denied = denied || d.Outcome == verdict.Deny
+		lacking = lacking || unknown(d)
+		denied = denied || d.Outcome == verdict.Deny && !unknown(d)
 	}
 	for _, p := range r.Reports {
 		nothing = nothing && nothingToJudge(p)
@@ -100,6 +115,8 @@ func (r Run) headline() answer {
 		return answer{"?", "ALLOWED, BUT NOT DECIDED", care}
 	case r.Outcome() == verdict.Review:
 		return answer{"!", "ALLOWED, BUT WOULD HAVE NEEDED APPROVAL", care}
+	case lacking:
+		return answer{"!", "ALLOWED, BUT NOT EVERYTHING IS KNOWN", care}
 	case nothing:
 		return answer{"–", "ALLOWED: NOTHING TO JUDGE", care}
 	case !r.complete():
