@@ -87,7 +87,9 @@ var faults = []fault{
 		fmt.Fprint(w, `{"message":"You have exceeded a secondary rate limit. Please wait."}`)
 	}, verdict.CodeUnavailable, true},
 	{"a 500", status(500), verdict.CodeUnavailable, true},
-	{"a 502 in HTML", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { http.Error(w, "<html>", 502) }, verdict.CodeUnavailable, true},
+	{"a 502 in HTML", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		http.Error(w, "<html>", http.StatusBadGateway)
+	}, verdict.CodeUnavailable, true},
 	{"JSON cut short", answer(func(b []byte) []byte { return b[:len(b)/2] }), verdict.CodeUnavailable, true},
 	{"an empty body", answer(func([]byte) []byte { return nil }), verdict.CodeUnavailable, true},
 	{"a connection that breaks", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {

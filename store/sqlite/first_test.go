@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,17 +134,12 @@ func atOnce(t *testing.T, do func() error) {
 // busy takes the processors away from time to time until it is called off.
 func busy() (stop func()) {
 	var wait sync.WaitGroup
-	end := make(chan struct{})
+	var end atomic.Bool
 	for range 4 * runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
-			for {
-				select {
-				case <-end:
-					return
-				default:
-				}
+			for !end.Load() {
 			}
 		})
 	}
-	return func() { close(end); wait.Wait() }
+	return func() { end.Store(true); wait.Wait() }
 }
