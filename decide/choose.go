@@ -22,8 +22,10 @@ type Stated struct {
 	JoinedBy  verdict.Digest
 	Ownership *verdict.Ownership    // of that kind
 	Review    *verdict.ChangeReview // of that kind
-	// Unreadable says why the body could not be read: pruned, or damaged.
+	// Unreadable says why the body could not be read: pruned, damaged, or not of its kind.
 	Unreadable string
+	// Gone is true where the ledger no longer gives the body: what it said cannot be told.
+	Gone bool
 }
 
 // Untrusted is the rank of a producer without the right to state the kind.

@@ -89,17 +89,36 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 	if err != nil {
 		return verdict.Decision{}, ledger.Entry{}, err
 	}
-	basis := Basis{Schema: BasisSchema, Seen: seen, Case: e.caseOf(g, r, point, rules, now), Partial: point.AllowPartial}
-	if basis.Input, err = g.input.Canonical(); err != nil {
-		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("input of %s: %w", point.ID, err)
-	}
-	ev, err := e.Policy.Evaluate(ctx, policy.Query{Rules: basis.Case.Rules, Input: g.input, At: now})
+	basis, err := e.basis(g, r, point, rules, now, seen)
 	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("evaluate %s: %w", point.ID, err)
+		return verdict.Decision{}, ledger.Entry{}, err
 	}
-	d := e.decision(id, r, point, Conclude(basis.Case, *ev), basis, g)
+	o, err := e.conclude(ctx, basis.Case, g.input)
+	if err != nil {
+		return verdict.Decision{}, ledger.Entry{}, err
+	}
+	d := e.decision(id, r, point, o, basis, g.refs)
+	d.Digests.Map, d.Digests.Point = e.Map.Digest(), point.Digest()
 	entry, err := e.record(ctx, r, point, &d, basis)
 	return d, entry, err
+}
+
+// basis is what a decision rests on, apart from the blobs.
+func (e *Engine) basis(g *gathered, r Request, p decisionmap.Point, rules []verdict.Rule, now time.Time, seen ledger.Position) (b Basis, err error) {
+	b = Basis{Schema: BasisSchema, Seen: seen, Case: e.caseOf(g, r, p, rules, now), Partial: p.AllowPartial}
+	if b.Input, err = g.input.Canonical(); err != nil {
+		return b, fmt.Errorf("input of %s: %w", p.ID, err)
+	}
+	return b, nil
+}
+
+// conclude asks the rules of a case and draws the conclusion.
+func (e *Engine) conclude(ctx context.Context, c Case, in *policy.Input) (Conclusion, error) {
+	ev, err := e.Policy.Evaluate(ctx, policy.Query{Rules: c.Rules, Input: in, At: c.At})
+	if err != nil {
+		return Conclusion{}, fmt.Errorf("evaluate %s: %w", c.Point, err)
+	}
+	return Conclude(c, *ev), nil
 }
 
 // point finds the point and its rules; a point without rules cannot decide.
@@ -132,18 +151,19 @@ func active(p decisionmap.Point, b *policy.Bundle) []verdict.Rule {
 	return slices.CompactFunc(rules, func(a, b verdict.Rule) bool { return a.ID == b.ID })
 }
 
-// decision puts the parts together.
-func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, g *gathered) verdict.Decision {
+// decision puts the parts together. The digests of map and point are its caller's to fill
+// in: to compute them costs as much as to decide.
+func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, refs []verdict.Ref) verdict.Decision {
 	return verdict.Decision{
 		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
 		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor,
 		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
 		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires,
 		Digests: verdict.Digests{
-			Map: e.Map.Digest(), Point: p.Digest(), Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,
+			Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,
 			Capabilities: e.Policy.Capabilities(), Result: resultDigest(o),
 		},
-		Engine: e.Policy.Engine(), Evidence: g.refs,
+		Engine: e.Policy.Engine(), Evidence: refs,
 	}
 }
 

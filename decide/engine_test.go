@@ -3,6 +3,9 @@ package decide_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -263,15 +266,25 @@ func TestReplayFindsADecisionThatDoesNotFollowFromItsBasis(t *testing.T) {
 // A basis that was forged as a whole contradicts nothing inside itself. What it cannot
 // change is the map, the bundle and the ledger that it names.
 func TestReplayHoldsABasisAgainstItsMapAndTheLedger(t *testing.T) {
+	of := func(d map[string]any, name string) map[string]any { return d[name].(map[string]any) }
 	for want, forge := range map[string]func(d, c map[string]any){
-		"active rules":          func(_, c map[string]any) { c["rules"] = []any{} },
-		"needs":                 func(_, c map[string]any) { c["facts"] = []any{} },
-		"mode":                  func(d, c map[string]any) { d["mode"], c["mode"] = "observe", "observe" },
-		"service":               func(_, c map[string]any) { c["service"] = "another" },
-		"capabilities digest":   func(d, _ map[string]any) { d["digests"].(map[string]any)["capabilities"] = "sha256:0" },
-		"point ci.secrets of":   func(d, _ map[string]any) { d["digests"].(map[string]any)["map"] = "sha256:0" },
-		"evidence in entry":     func(d, _ map[string]any) { d["evidence"].([]any)[0].(map[string]any)["digest"] = "sha256:0" },
-		"evidence of the input": func(d, _ map[string]any) { d["evidence"] = []any{} },
+		"case.rules":                     func(_, c map[string]any) { c["rules"] = []any{} },
+		"case.facts":                     func(_, c map[string]any) { c["facts"] = []any{} },
+		"case.mode":                      func(d, c map[string]any) { d["mode"], c["mode"] = "observe", "observe" },
+		"case.service":                   func(_, c map[string]any) { c["service"] = "another" },
+		"case.rules ":                    func(_, c map[string]any) { c["rules"] = []any{"nope"} },
+		"decision.digests.capabilities":  func(d, _ map[string]any) { of(d, "digests")["capabilities"] = "sha256:0" },
+		"the record names the map":       func(d, _ map[string]any) { of(d, "digests")["map"] = "sha256:0" },
+		"the record names the point":     func(d, _ map[string]any) { of(d, "digests")["point"] = "sha256:0" },
+		"the map of the record has no":   func(d, _ map[string]any) { d["point"] = "ci.nothing" },
+		"decision.evidence":              func(d, _ map[string]any) { d["evidence"].([]any)[0].(map[string]any)["digest"] = "sha256:0" },
+		"decision.evidence ":             func(d, _ map[string]any) { d["evidence"] = []any{} },
+		"decision.layer":                 func(d, _ map[string]any) { d["layer"] = "deploy" },
+		"decision.question":              func(d, _ map[string]any) { d["question"] = "Is all well?" },
+		"decision.expires":               func(d, _ map[string]any) { d["expires"] = "2099-01-01T00:00:00Z" },
+		"decision.reasons":               func(d, _ map[string]any) { d["reasons"].([]any)[0].(map[string]any)["message"] = "nothing much" },
+		"the statement is about another": func(d, _ map[string]any) { of(d, "subject")["digest"] = "gitCommit:" + strings.Repeat("b", 40) },
+		"input.x":                        func(d, _ map[string]any) { of(of(d, "basis"), "input")["x"] = 1 },
 	} {
 		t.Run(want, func(t *testing.T) {
 			h := newHouse(t, "")
@@ -285,11 +298,15 @@ func TestReplayHoldsABasisAgainstItsMapAndTheLedger(t *testing.T) {
 			predicate["id"] = "d-forged"
 			basis["input"].(map[string]any)["decision"].(map[string]any)["id"] = "d-forged"
 			forge(predicate, basis["case"].(map[string]any))
+			input, err := json.Marshal(basis["input"]) // members sorted: canonical as far as these go
+			must(t, err)
+			sum := sha256.Sum256(input)
+			of(predicate, "digests")["input"] = "sha256:" + hex.EncodeToString(sum[:])
 			s, err := evidence.New(verdict.KindDecision, original.Subjects, predicate, verdict.Context{At: h.now, Point: d.Point}, rand.Reader)
 			must(t, err)
 			h.append("local", s)
-			if out := h.replay("d-forged"); out.Same || !strings.HasPrefix(out.Difference, want) {
-				t.Fatalf("the difference is %q", out.Difference)
+			if out := h.replay("d-forged"); out.Same || !strings.HasPrefix(out.Difference, strings.TrimSpace(want)) || out.Facts.State != verdict.StateFailed || out.Facts.Why == "" {
+				t.Fatalf("the difference is %q, facts %+v", out.Difference, out.Facts)
 			}
 		})
 	}

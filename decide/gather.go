@@ -23,9 +23,11 @@ type gathered struct {
 	refs   []verdict.Ref // statements that the input was built from, by index
 	faults []verdict.Fault
 	about  []verdict.Ref // every statement that was weighed
-	// unread says of the first statement that could not be read why; "" when all were.
-	unread string
+	gone   []gone        // needs of which the ledger no longer gives every statement
 }
+
+// gone is a need about which a statement can no longer be read, and why.
+type gone struct{ need, why string }
 
 // moment is when a decision is taken, by the clock and by the ledger.
 type moment struct {
@@ -91,8 +93,8 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	}
 	f.Own = p.Layer == verdict.LayerCI && f.Producer == ownSource
 	judge(&f, counts, aside, e.maxAge(need, counts), m.now)
-	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Unreadable != "" }); i >= 0 && g.unread == "" {
-		g.unread = fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)
+	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
+		g.gone = append(g.gone, gone{need.Kind, fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)})
 	}
 	if counts != nil {
 		f.Evidence = &counts.Ref
@@ -107,6 +109,17 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 		g.fill(f, counts)
 	}
 	return nil
+}
+
+// groupOf is the group of the input that a need's facts are in.
+func groupOf(need string) string {
+	switch need {
+	case string(verdict.KindVulnerabilities), needChange, string(verdict.KindOwnership):
+		return need
+	case string(verdict.KindChangeReview):
+		return "review"
+	}
+	return "checks." + need
 }
 
 // ownSource is the source in the map that stands for Verdict's own checks, and
@@ -159,7 +172,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 		}
 		bundle, err := e.Ledger.Bundle(ctx, entry.Index)
 		if err != nil {
-			s.Unreadable = err.Error()
+			s.Unreadable, s.Gone = err.Error(), true
 			out = append(out, s)
 			continue
 		}

@@ -2,12 +2,12 @@ package decide
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"verdict"
@@ -17,8 +17,9 @@ import (
 )
 
 // A record that agrees with itself can still be invented. What nobody can invent
-// afterwards is the ledger before it, the map and the bundle: so replay gathers once
-// more at the position that the decision saw, and holds the recorded basis against that.
+// afterwards is the ledger before it, the map and the bundle: so replay takes the decision
+// again from those, at the position that it saw, and compares every part of the record
+// with what comes out. Nothing of the record is believed but which question was asked.
 
 // Facts says whether the facts of a decision were found again in the ledger.
 type Facts struct {
@@ -33,101 +34,155 @@ type Facts struct {
 	Late []int64 `json:"late"`
 }
 
-// found holds the basis of a record against the map, the bundle and the ledger that it
-// names, and gives the input to evaluate. It sets Trusted, Facts and Difference of out.
-func (r *Replayer) found(ctx context.Context, rec *recorded, entry ledger.Entry, m *chart, b *policy.Bundle, out *Replayed) (*policy.Input, error) {
-	d, basis := rec.Decision, rec.Basis
-	out.Facts = Facts{State: verdict.StateFailed, Seen: basis.Seen, Late: []int64{}}
+// retake takes a recorded decision again and says in out what came of it.
+func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Subject, entry ledger.Entry, m *chart, b *policy.Bundle, out *Replayed) error {
+	d := rec.Decision
 	point, ok := m.Point(d.Point)
-	if !ok || m.digest != d.Digests.Map || m.points[d.Point] != d.Digests.Point {
-		out.Difference = fmt.Sprintf("point %s of map %s is not that of the recorded map %s", d.Point, d.Digests.Map, m.digest)
-		return policy.ParseInput(basis.Input)
+	switch {
+	case m.digest != d.Digests.Map:
+		out.Difference = fmt.Sprintf("the record names the map %s and keeps the map %s", d.Digests.Map, m.digest)
+	case !ok:
+		out.Difference = fmt.Sprintf("the map of the record has no point %q", d.Point)
+	case m.points[d.Point] != d.Digests.Point:
+		out.Difference = fmt.Sprintf("the record names the point %s, and in its map it is %s", d.Digests.Point, m.points[d.Point])
+	}
+	if out.Difference != "" {
+		return nil
 	}
 	e := &Engine{Ledger: r.Ledger, Map: m.Map, Policy: b, KeyName: r.KeyName}
 	q := Request{
 		Point: d.Point, Subject: d.Subject, Service: d.Service, Team: d.Team, Environment: d.Environment, Trigger: d.Trigger, Actor: d.Actor,
 	}
+	if s, known := m.Services[q.Service]; known {
+		q.Team = s.Team
+	}
 	out.Trusted = e.rank(entry.Producer, point.Produces.Kind, q, ledger.Position(entry.Index)) != Untrusted
-	g, err := e.gather(ctx, q, point, moment{d.ID, d.At, min(basis.Seen, ledger.Position(entry.Index))})
+	var err error
+	if out.Difference, err = r.misplaced(ctx, rec, about, entry); err != nil {
+		return err
+	}
+	g, err := e.gather(ctx, q, point, moment{d.ID, d.At, min(rec.Basis.Seen, ledger.Position(entry.Index))})
 	if err != nil {
-		return nil, fmt.Errorf("gather again for decision %s: %w", d.ID, err)
+		return fmt.Errorf("gather again for decision %s: %w", d.ID, err)
 	}
-	again, err := g.input.Canonical()
+	basis, err := e.basis(g, q, point, active(point, b), d.At, rec.Basis.Seen)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := e.caseOf(g, q, point, active(point, b), d.At)
-	if bytes.Equal(again, basis.Input) && sameCase(c, basis.Case) && slices.EqualFunc(d.Evidence, g.refs, sameRef) &&
-		basis.Seen <= ledger.Position(entry.Index) && entry.At.Sub(d.At).Abs() <= maxSkew &&
-		basis.Partial == point.AllowPartial && d.Digests.Capabilities == b.Capabilities() {
-		out.Facts.State = verdict.StateVerified
-		return g.input, e.late(ctx, q, point, entry, out)
+	in, refs := g.input, g.refs
+	if len(g.gone) > 0 && out.Difference == "" {
+		if in, out.Difference = asRecorded(rec, &basis, g); out.Difference != "" {
+			in = g.input
+		} else {
+			out.Facts.State, out.Facts.Why, refs = verdict.StateUnknown, g.gone[0].why, d.Evidence
+		}
 	}
-	in, err := policy.ParseInput(basis.Input)
-	if err != nil {
-		return nil, fmt.Errorf("input of decision %s: %w", d.ID, err)
+	if out.Again, err = e.conclude(ctx, basis.Case, in); err != nil {
+		return fmt.Errorf("decision %s: %w", d.ID, err)
 	}
-	out.Difference = departs(d, basis, entry, in, point, b, c, g)
-	if out.Difference == "" && g.unread != "" {
-		out.Facts.State, out.Facts.Why = verdict.StateUnknown, g.unread
-		return in, e.late(ctx, q, point, entry, out)
-	}
+	again := e.decision(d.ID, q, point, out.Again, basis, refs)
+	again.Digests.Map, again.Digests.Point, again.Engine = m.digest, m.points[d.Point], d.Engine
+	out.Result = again.Digests.Result
 	if out.Difference == "" {
-		out.Difference = cmp.Or(firstDifference("input", basis.Input, again), firstDifference("case", canonical(basis.Case), canonical(c)),
-			"the record does not name the evidence that was gathered again")
+		out.Difference = differs(rec, recorded{again, basis})
 	}
-	out.Facts.Why = out.Difference
-	return in, nil
+	if out.Difference == "" && out.Facts.State == verdict.StateFailed {
+		out.Facts.State = verdict.StateVerified
+	}
+	return e.late(ctx, q, point, entry, out)
 }
 
-// departs names the first thing of a basis that does not need the bodies of evidence to
-// be told wrong: rules, needs or mode other than those of its point, a case or an input
-// about something else, evidence that is not in the ledger.
-func departs(d verdict.Decision, b Basis, entry ledger.Entry, in *policy.Input, point decisionmap.Point, p *policy.Bundle, again Case, g *gathered) string {
-	c := b.Case
+// misplaced names what is wrong with the place of a record in the ledger: its subject, its
+// time, or the position that it says it saw.
+func (r *Replayer) misplaced(ctx context.Context, rec *recorded, about []verdict.Subject, entry ledger.Entry) (string, error) {
+	d, seen := rec.Decision, rec.Basis.Seen
+	if len(about) != 1 || about[0].Kind != d.Subject.Kind || about[0].Name != d.Subject.Name || about[0].Digest != d.Subject.Digest || !slices.Equal(about[0].Also, d.Subject.Also) {
+		return "the statement is about another subject than its decision", nil
+	}
 	if gap := entry.At.Sub(d.At).Abs(); gap > maxSkew {
-		return fmt.Sprintf("the decision says that it was taken %s, and was recorded %s", d.At.Format(time.RFC3339), entry.At.Format(time.RFC3339))
+		return fmt.Sprintf("the decision says that it was taken %s, and was recorded %s", d.At.Format(time.RFC3339), entry.At.Format(time.RFC3339)), nil
 	}
-	if b.Seen > ledger.Position(entry.Index) {
-		return fmt.Sprintf("the decision is entry %d and says that it saw %d entries", entry.Index, b.Seen)
+	if seen < 0 || seen > ledger.Position(entry.Index) {
+		return fmt.Sprintf("the decision is entry %d and says that it saw %d entries", entry.Index, seen), nil
 	}
-	known := map[int64]verdict.Ref{}
-	for _, ref := range g.about {
-		known[ref.Index] = ref
+	if seen == ledger.Position(entry.Index) {
+		return "", nil
 	}
-	for _, found := range []string{
-		differ("active rules", c.Rules, again.Rules), differ("needs", needsOf(c.Facts), needsOf(again.Facts)), differ("mode", c.Mode, again.Mode),
-		differ("point", c.Point, d.Point), differ("layer", c.Layer, point.Layer), differ("service", c.Service, d.Service),
-		differ("environment", c.Environment, d.Environment), differ("time", c.At, d.At), differ("policy digest", c.Policy, d.Digests.Policy),
-		differ("capabilities digest", d.Digests.Capabilities, p.Capabilities()), differ("partial rules", b.Partial, point.AllowPartial),
-		differ("decision of the input", in.Decision, g.input.Decision), differ("subject of the input", in.Subject, g.input.Subject),
-		differ("service of the input", in.Service, g.input.Service), differ("evidence of the input", len(in.Evidence), len(d.Evidence)),
+	first, err := r.Ledger.Find(ctx, ledger.Query{At: seen + 1, Limit: 1})
+	if err != nil {
+		return "", fmt.Errorf("find what decision %s did not see: %w", d.ID, err)
+	}
+	for _, x := range first {
+		if waited := entry.At.Sub(x.At); x.Index >= int64(seen) && waited > maxSkew {
+			return fmt.Sprintf("entry %d had been in the ledger for %s when the decision was recorded, and the decision says that it did not see it", x.Index, waited.Round(time.Second)), nil
+		}
+	}
+	return "", nil
+}
+
+// asRecorded takes the parts of a basis that can no longer be gathered from the record:
+// those of needs whose statements are gone. Everything else has to be as it was gathered
+// again, and the evidence has to be in the ledger.
+func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, difference string) {
+	in, err := policy.ParseInput(rec.Basis.Input)
+	if err != nil {
+		return nil, "the recorded input cannot be read: " + err.Error()
+	}
+	lost := []string{"input.evidence", "case.refs", "case.faults"}
+	for _, x := range g.gone {
+		lost = append(lost, "input."+groupOf(x.need))
+	}
+	for i, f := range again.Case.Facts {
+		if slices.ContainsFunc(g.gone, func(x gone) bool { return x.need == f.Need }) {
+			lost = append(lost, fmt.Sprintf("case.facts[%d]", i))
+		}
+	}
+	if d := firstDifference("input", rec.Basis.Input, again.Input, lost...); d != "" {
+		return nil, d
+	}
+	if d := firstDifference("case", canonical(rec.Basis.Case), canonical(again.Case), lost...); d != "" {
+		return nil, d
+	}
+	for _, ref := range rec.Evidence {
+		if !slices.ContainsFunc(g.about, func(is verdict.Ref) bool { return sameRef(is, ref) }) {
+			return nil, fmt.Sprintf("the evidence in entry %d is not what the ledger holds about the subject for this point", ref.Index)
+		}
+	}
+	again.Input, again.Case = rec.Basis.Input, rec.Basis.Case
+	return in, ""
+}
+
+// differs names the first thing in which a record is not what comes out now, from what
+// went in to what came out: input, case, then the decision itself. Go writes equal values
+// as equal JSON, and only where it does not is the canonical form worth its price.
+func differs(rec *recorded, again recorded) string {
+	if bytes.Equal(rec.Basis.Input, again.Basis.Input) && rec.Basis.Partial == again.Basis.Partial &&
+		same(rec.Basis.Case, again.Basis.Case) && same(rec.Decision, again.Decision) {
+		return ""
+	}
+	for _, part := range []struct {
+		what     string
+		was, are []byte
+	}{
+		{"input", rec.Basis.Input, again.Basis.Input}, {"case", canonical(rec.Basis.Case), canonical(again.Basis.Case)},
+		{"decision", canonical(rec.Decision), canonical(again.Decision)},
+		{"allow_partial", canonical(map[string]bool{"": rec.Basis.Partial}), canonical(map[string]bool{"": again.Basis.Partial})},
 	} {
-		if found != "" {
+		if found := firstDifference(part.what, part.was, part.are); found != "" {
 			return found
 		}
 	}
-	for _, ref := range d.Evidence {
-		is, ok := known[ref.Index]
-		switch {
-		case !ok:
-			return fmt.Sprintf("evidence in entry %d is not among what position %d of the ledger holds about the subject for this point", ref.Index, b.Seen)
-		case !sameRef(is, ref):
-			return differ(fmt.Sprintf("evidence in entry %d", ref.Index), ref, is)
-		}
-	}
-	return ""
+	return "" // written otherwise, and the same
 }
 
-func needsOf(facts []Fact) []string {
-	out := []string{}
-	for _, f := range facts {
-		out = append(out, f.Need)
-	}
-	return out
+// same compares values as Go writes them.
+func same(a, b any) bool {
+	x, err := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err == nil && err2 == nil && bytes.Equal(x, y)
 }
 
-// late lists what came between gathering and recording.
+// late lists what would have counted and came between gathering and recording.
 func (e *Engine) late(ctx context.Context, r Request, p decisionmap.Point, decision ledger.Entry, out *Replayed) error {
 	if out.Facts.Seen >= ledger.Position(decision.Index) {
 		return nil
@@ -138,16 +193,13 @@ func (e *Engine) late(ctx context.Context, r Request, p decisionmap.Point, decis
 			return err
 		}
 		for _, s := range all {
-			if s.Ref.Index < int64(out.Facts.Seen) || s.Rank == Untrusted {
-				continue
-			}
-			out.Facts.Late = append(out.Facts.Late, s.Ref.Index)
-			if waited := decision.At.Sub(s.Ref.At); waited > maxSkew && out.Difference == "" {
-				out.Difference = fmt.Sprintf("entry %d had been in the ledger for %s when the decision was recorded, and the decision did not look at it",
-					s.Ref.Index, waited.Round(time.Second))
+			if s.Ref.Index >= int64(out.Facts.Seen) && s.Rank != Untrusted {
+				out.Facts.Late = append(out.Facts.Late, s.Ref.Index)
 			}
 		}
 	}
+	slices.Sort(out.Facts.Late)
+	out.Facts.Late = slices.Compact(out.Facts.Late)
 	return nil
 }
 
@@ -155,26 +207,18 @@ func sameRef(a, b verdict.Ref) bool {
 	return a.Kind == b.Kind && a.Digest == b.Digest && a.Index == b.Index && a.At.Equal(b.At) && a.Producer == b.Producer
 }
 
-// sameCase compares as Go writes: equal values are equal JSON.
-func sameCase(a, b Case) bool {
-	x, err := json.Marshal(a)
-	y, err2 := json.Marshal(b)
-	return err == nil && err2 == nil && bytes.Equal(x, y)
-}
-
-// firstDifference names the first member in which two canonical documents differ, with
-// both values; "" when they are equal.
-func firstDifference(what string, recorded, again []byte) string {
+// firstDifference names the first member in which two documents differ, with both values;
+// "" when they are equal but for members that begin with one of the names in except.
+func firstDifference(what string, recorded, again []byte, except ...string) string {
 	var x, y any
 	if json.Unmarshal(recorded, &x) != nil || json.Unmarshal(again, &y) != nil {
 		return what + " cannot be read"
 	}
-	return firstOf(what, x, y)
+	return firstOf(what, x, y, except...)
 }
 
-func firstOf(at string, x, y any) string {
-	was, is := fmt.Sprint(x), fmt.Sprint(y)
-	if was == is {
+func firstOf(at string, x, y any, except ...string) string {
+	if slices.ContainsFunc(except, func(e string) bool { return at == e || strings.HasPrefix(at, e+".") }) {
 		return ""
 	}
 	switch a := x.(type) {
@@ -183,21 +227,34 @@ func firstOf(at string, x, y any) string {
 		if !ok {
 			break
 		}
-		for _, name := range slices.Sorted(maps.Keys(a)) {
-			if found := firstOf(at+"."+name, a[name], b[name]); found != "" {
+		names := slices.Sorted(maps.Keys(a))
+		for name := range b {
+			if _, known := a[name]; !known {
+				names = append(names, name)
+			}
+		}
+		for _, name := range names {
+			if found := firstOf(at+"."+name, a[name], b[name], except...); found != "" {
 				return found
 			}
 		}
+		return ""
 	case []any:
 		b, ok := y.([]any)
 		if !ok || len(a) != len(b) {
 			break
 		}
 		for i := range a {
-			if found := firstOf(fmt.Sprintf("%s[%d]", at, i), a[i], b[i]); found != "" {
+			if found := firstOf(fmt.Sprintf("%s[%d]", at, i), a[i], b[i], except...); found != "" {
 				return found
 			}
 		}
+		return ""
+	}
+	was, err := json.Marshal(x)
+	is, err2 := json.Marshal(y)
+	if err == nil && err2 == nil && bytes.Equal(was, is) {
+		return ""
 	}
 	return fmt.Sprintf("%s was %.200s and is %.200s", at, was, is)
 }

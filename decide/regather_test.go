@@ -142,3 +142,70 @@ func TestReplayTellsASignerWithoutTheRightToDecide(t *testing.T) {
 		t.Fatal("a key that the map does not name is said to be trusted with decisions")
 	}
 }
+
+// What somebody said in no form that can be read is as unreadable today as it was then: it
+// hides nothing. Without this, one malformed statement by anybody lets an invented
+// decision pass for the same.
+func TestAStatementThatNobodyCouldReadHidesNoInventedFacts(t *testing.T) {
+	h := newHouse(t, "")
+	h.report("local", h.vulnerable("", time.Hour))
+	good := h.decide("ci.vulnerabilities")
+	said := h.report("local", h.vulnerable("4.17.21", time.Hour))
+	h.enroll("mallory")
+	broken := h.vulnerable("", time.Hour)
+	broken.Hits[0].Vulnerability = nil
+	h.report("mallory", broken)
+	h.engine.Ledger = another{Ledger: h.ledger, bundle: func(index int64) *evidence.Bundle {
+		if index != said.Index {
+			return nil
+		}
+		b, err := h.ledger.Bundle(h.ctx, good.Evidence[0].Index)
+		must(t, err)
+		return b
+	}}
+	forged := h.decide("ci.vulnerabilities")
+	if out := h.replay(forged.ID); forged.Outcome != verdict.Allow || out.Same || out.Facts.State != verdict.StateFailed || out.Again.Outcome != verdict.Deny {
+		t.Fatalf("outcome %s, same %v, facts %+v, again %s", forged.Outcome, out.Same, out.Facts, out.Again.Outcome)
+	}
+}
+
+// Where one body is gone, what can still be read is compared all the same.
+func TestWhatIsStillThereIsComparedThoughOneBodyIsGone(t *testing.T) {
+	const chart = "schema: verdict/v1\npoints:\n  - {id: ci.secrets, needs: [secrets, vulnerabilities]}\n"
+	h := newHouse(t, chart)
+	said := h.report("local", leaked())
+	h.report("local", h.vulnerable("", time.Hour))
+	r := &decide.Replayer{Ledger: another{Ledger: h.ledger, missing: said.Index}, KeyName: h.keyName}
+	out, err := r.Replay(h.ctx, h.decide("ci.secrets").ID, ledger.Now)
+	must(t, err)
+	if !out.Same || out.Facts.State != verdict.StateUnknown {
+		t.Fatalf("same %v, facts %+v, difference %q", out.Same, out.Facts, out.Difference)
+	}
+	fresh := h.report("local", h.vulnerable("4.17.21", time.Hour))
+	h.engine.Ledger = another{Ledger: h.ledger, position: func(p ledger.Position) ledger.Position { return p }, bundle: func(index int64) *evidence.Bundle {
+		if index != fresh.Index {
+			return nil
+		}
+		b, err := h.ledger.Bundle(h.ctx, fresh.Index-2)
+		must(t, err)
+		return b
+	}}
+	forged := h.decide("ci.secrets")
+	out, err = r.Replay(h.ctx, forged.ID, ledger.Now)
+	must(t, err)
+	if out.Same || !strings.HasPrefix(out.Difference, "input.vulnerabilities") {
+		t.Fatalf("same %v, difference %q", out.Same, out.Difference)
+	}
+}
+
+// A decision that says it saw an older log would be judged by the rules of then.
+func TestReplayRefusesADecisionThatSawAnOlderLog(t *testing.T) {
+	h := newHouse(t, "")
+	h.report("local", clean("secrets"))
+	h.enroll("somebody") // anything at all that was recorded since
+	h.now = h.now.Add(time.Hour)
+	h.engine.Ledger = another{Ledger: h.ledger, position: func(p ledger.Position) ledger.Position { return p - 1 }}
+	if out := h.replay(h.decide("ci.secrets").ID); out.Same || !strings.Contains(out.Difference, "did not see it") {
+		t.Fatalf("same %v, difference %q", out.Same, out.Difference)
+	}
+}

@@ -1,7 +1,6 @@
 package decide
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -79,20 +78,15 @@ func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &Replayed{Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine(), Map: m.Map}
-	in, err := r.found(ctx, &rec, entry, m, b, out)
-	if err != nil {
+	out := &Replayed{
+		Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine(), Map: m.Map,
+		Facts: Facts{State: verdict.StateFailed, Seen: basis.Seen, Late: []int64{}},
+	}
+	if err := r.retake(ctx, &rec, s.Subjects, entry, m, b, out); err != nil {
 		return nil, err
 	}
-	ev, err := b.Evaluate(ctx, policy.Query{Rules: basis.Case.Rules, Input: in, At: basis.Case.At})
-	if err != nil {
-		return nil, fmt.Errorf("evaluate decision %s: %w", d.ID, err)
-	}
-	out.Again = Conclude(basis.Case, *ev)
-	out.Result = resultDigest(out.Again)
-	if out.Difference == "" {
-		// The input is in its canonical form: found took no other.
-		out.Difference = difference(d, basis, sha256Of(basis.Input), b, out)
+	if out.Difference != "" && out.Facts.Why == "" {
+		out.Facts.Why = out.Difference
 	}
 	out.Same = out.Difference == ""
 	return out, nil
@@ -120,15 +114,6 @@ func (r *Replayer) bundle(ctx context.Context, d verdict.Decision, blob verdict.
 	return b, nil
 }
 
-// sameResult compares what the result digest covers. Go writes equal values as equal
-// JSON, and that costs a third of the canonical form.
-func sameResult(a, b Conclusion) bool {
-	a.Facts, a.Expires = b.Facts, b.Expires
-	x, err := json.Marshal(a)
-	y, err2 := json.Marshal(b)
-	return err == nil && err2 == nil && bytes.Equal(x, y)
-}
-
 // chart gives the map of a decision.
 func (r *Replayer) chart(ctx context.Context, d verdict.Decision, blob verdict.Digest) (*chart, error) {
 	r.mu.Lock()
@@ -153,58 +138,6 @@ func (r *Replayer) chart(ctx context.Context, d verdict.Decision, blob verdict.D
 	}
 	r.maps[blob] = c
 	return c, nil
-}
-
-// differ says how two values differ; "" when they do not.
-func differ(what string, was, is any) string {
-	if w, i := fmt.Sprint(was), fmt.Sprint(is); w != i {
-		return fmt.Sprintf("%s was %s and is %s", what, w, i)
-	}
-	return ""
-}
-
-// difference names the first thing in which the recorded decision and the one taken
-// again are not the same, from what went in to what came out.
-func difference(d verdict.Decision, b Basis, input verdict.Digest, p *policy.Bundle, out *Replayed) string {
-	again := out.Again
-	recorded := Conclusion{
-		Outcome: d.Outcome, Enforced: d.Enforced, Reasons: d.Reasons, Passed: d.Passed, Skipped: d.Skipped, Errors: d.Errors, BreakGlass: d.BreakGlass,
-	}
-	if d.Digests.Policy == p.Digest() && d.Digests.Input == input && d.Mode == b.Case.Mode && d.Subject.Digest == b.Case.Subject.Digest &&
-		d.Digests.Facts == again.Facts && d.Digests.Result == out.Result && sameResult(recorded, again) {
-		return "" // everything that follows is in these
-	}
-	for _, found := range []string{
-		differ("policy digest", d.Digests.Policy, p.Digest()),
-		differ("input digest", d.Digests.Input, input),
-		differ("mode", d.Mode, b.Case.Mode),
-		differ("subject", d.Subject.Digest, b.Case.Subject.Digest),
-		differ("outcome", d.Outcome, again.Outcome),
-		differ("enforced outcome", d.Enforced, again.Enforced),
-		differ("passed rules", d.Passed, again.Passed),
-		differ("skipped rules", d.Skipped, again.Skipped),
-		differ("number of reasons", len(d.Reasons), len(again.Reasons)),
-	} {
-		if found != "" {
-			return found
-		}
-	}
-	for i := range d.Reasons {
-		if !bytes.Equal(canonical(d.Reasons[i]), canonical(again.Reasons[i])) {
-			return differ("reason "+d.Reasons[i].Rule, string(canonical(d.Reasons[i])), string(canonical(again.Reasons[i])))
-		}
-	}
-	for _, found := range []string{
-		differ("errors", d.Errors, again.Errors),
-		differ("break-glass", d.BreakGlass, again.BreakGlass),
-		differ("facts digest", d.Digests.Facts, again.Facts),
-		differ("result digest", d.Digests.Result, out.Result),
-	} {
-		if found != "" {
-			return found
-		}
-	}
-	return "the record and the result differ in their canonical form"
 }
 
 func unreplayable(id, why string) error {

@@ -10,6 +10,7 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/decisionmap"
+	"verdict/ledger"
 	"verdict/policy"
 	"verdict/report"
 )
@@ -82,7 +83,7 @@ func policyReplayCommand() command {
 		use: "replay ID", short: "Take a recorded decision again and compare",
 		long: "Its facts are gathered again from the ledger as it was then, and the rules and the map that were recorded with it judge them again. " +
 			"Nothing else is read. The same result ends with 0; the first difference is named and ends with 3; what cannot be replayed ends with 1. " +
-			"Where evidence was pruned since, the result is computed from the recorded facts, and that they could not be gathered again is said.",
+			"So does a decision whose evidence was pruned since: its result is computed from the recorded facts, which nobody can check any more.",
 		example: "verdict policy replay d-4k7m",
 		args:    exactly(1), formats: textOrJSON, reads: true,
 		setup: reading(replay),
@@ -92,7 +93,15 @@ func policyReplayCommand() command {
 // replayed is a replay, with where the map of the decision came from.
 type replayed struct {
 	*decide.Replayed
-	MapFrom string `json:"map_from"`
+	// Map is verified where the decision's map follows from the organisation map in force,
+	// present where there was none, unknown where that could not be compared.
+	Map     verdict.State `json:"map_state"`
+	MapFrom string        `json:"map_from"`
+}
+
+// unknown reports whether something that could make it another decision was not told.
+func (r replayed) unknown() bool {
+	return r.Facts.State == verdict.StateUnknown || r.Map == verdict.StateUnknown
 }
 
 func replay(ctx context.Context, w *workspace, args []string) error {
@@ -115,8 +124,11 @@ func replay(ctx context.Context, w *workspace, args []string) error {
 	if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
 		return err
 	}
-	if !out.Same {
+	switch {
+	case !out.Same:
 		return exit(verdict.CodeRefused.Exit())
+	case out.unknown():
+		return exit(verdict.CodeUnavailable.Exit())
 	}
 	return nil
 }
@@ -128,36 +140,48 @@ func (w *workspace) placeMap(ctx context.Context, r *replayed) error {
 	if err != nil {
 		return err
 	}
+	r.standing(released)
+	later, err := w.inForce(ctx, ledger.Position(r.Index))
+	if err == nil && later.index() != released.index() {
+		r.MapFrom += fmt.Sprintf("; entry %d released another before the decision was recorded", later.index())
+	}
+	return err
+}
+
+// standing holds the map of the decision against the one in force.
+func (r *replayed) standing(released *releasedMap) {
 	d := r.Decision.Digests.Map
 	switch {
 	case released == nil:
-		r.MapFrom = "no organisation map was in force: it is the one that the signer found before the change"
-		return nil
+		r.Map, r.MapFrom = verdict.StatePresent, "no organisation map was in force: it is the one that the signer found before the change"
+		return
 	case d == released.Said.Map || d == released.Map.Digest():
-		r.MapFrom = fmt.Sprintf("the organisation map that entry %d released", released.Entry.Index)
-		return nil
+		r.Map, r.MapFrom = verdict.StateVerified, fmt.Sprintf("the organisation map that entry %d released", released.Entry.Index)
+		return
 	case released.Said.Map != released.Map.Digest():
-		r.MapFrom = fmt.Sprintf("NOT compared with the organisation map of entry %d: the built-in map has changed since, and with it what that map says", released.Entry.Index)
-		return nil
+		r.Map, r.MapFrom = verdict.StateUnknown, fmt.Sprintf("NOT compared with the organisation map of entry %d: the built-in map has changed since, and with it what that map says", released.Entry.Index)
+		return
 	}
-	beyond := decisionmap.Beyond(released.Map, r.Map)
+	beyond := decisionmap.Beyond(released.Map, r.Replayed.Map)
 	if len(beyond) == 0 {
-		r.MapFrom = fmt.Sprintf("the organisation map of entry %d, tightened by the repository's file", released.Entry.Index)
-		return nil
+		r.Map, r.MapFrom = verdict.StateVerified, fmt.Sprintf("the organisation map of entry %d, tightened by the repository's file", released.Entry.Index)
+		return
 	}
-	r.MapFrom = fmt.Sprintf("NOT the organisation map of entry %d", released.Entry.Index)
+	r.Map, r.MapFrom = verdict.StateFailed, fmt.Sprintf("NOT the organisation map of entry %d", released.Entry.Index)
 	if r.Same {
 		r.Same = false
 		r.Difference = fmt.Sprintf("the map of the decision does not follow from the organisation map of entry %d: %s: %s", released.Entry.Index, beyond[0].Path, beyond[0].What)
 	}
-	return nil
 }
 
 func replayText(r replayed, s report.Style) string {
 	d := r.Decision
 	head := "The same decision again."
-	if !r.Same {
+	switch {
+	case !r.Same:
 		head = "ANOTHER DECISION."
+	case r.unknown():
+		head = "NOT TOLD: the conclusion follows from the record, and what the record rests on could not all be checked."
 	}
 	engine := r.Engine
 	if d.Engine != r.Engine {
