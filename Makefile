@@ -32,6 +32,7 @@ FUZZ = \
 	./ci:FuzzJSONText \
 	./ci:FuzzLocked \
 	./ci:FuzzLockfiles \
+	./ci:FuzzResults \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./ci:FuzzTOMLBounds \
 	./cmd/verdict:FuzzConfig \

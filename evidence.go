@@ -96,8 +96,11 @@ type Ref struct {
 // Report is what a check looked at, what it found, and what it did not look at. It
 // travels in the predicate of the check's evidence.
 type Report struct {
-	Check    string    `json:"check"` // "secrets", "vulnerabilities"
-	Tool     Tool      `json:"tool"`
+	Check string `json:"check"` // "secrets", "vulnerabilities"
+	Tool  Tool   `json:"tool"`
+	// Source is the tool's name in the map where another tool than Verdict ran; empty for
+	// what Verdict found itself.
+	Source   string    `json:"source,omitempty"`
 	Database *Database `json:"database,omitempty"` // nil for a check that needs none
 	Scope    Scope     `json:"scope"`
 	// Complete is false when something that should have been read was not. An
