@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"sort"
 
 	"verdict"
@@ -22,6 +23,8 @@ type Stated struct {
 	JoinedBy  verdict.Digest
 	Ownership *verdict.Ownership    // of that kind
 	Review    *verdict.ChangeReview // of that kind
+	// Primary is true for the report of the tool that the map names first for this need.
+	Primary bool
 	// Unreadable says why the body could not be read: pruned, damaged, or not of its kind.
 	Unreadable string
 	// Gone is true where the ledger no longer gives the body: what it said cannot be told.
@@ -38,24 +41,40 @@ const Untrusted = -1
 // newer pass replaces a fail only when it comes from the same or a stronger producer,
 // so that nobody can wash a fail away with a second, more lenient tool. That holds
 // against every fail that stands: a weaker producer that first agrees with it and then
-// changes its mind has taken back no more than its own word.
+// changes its mind has taken back no more than its own word. One key can sign for several
+// tools: a tool's pass takes back the fail of another one only when it is the primary of
+// the two.
 func choose(all []Stated) (counts *Stated, aside []Stated) {
 	all = append([]Stated{}, all...)
 	sort.Slice(all, func(i, j int) bool { return all[i].Ref.Index < all[j].Ref.Index })
-	strongest := Untrusted // the least rank of the fails that stand; Untrusted: none does
+	var standing []*Stated // the fails that no later pass took back
 	for i := range all {
 		s := &all[i]
 		against := s.Fails || s.Unreadable != ""
 		switch {
 		case s.Rank == Untrusted:
 			aside = append(aside, *s)
-		case against && (strongest == Untrusted || s.Rank < strongest):
-			strongest, counts = s.Rank, s
 		case against:
-			counts = s
-		case strongest == Untrusted || s.Rank <= strongest:
-			strongest, counts = Untrusted, s
+			standing, counts = append(standing, s), s
+		default:
+			if standing = slices.DeleteFunc(standing, s.lifts); len(standing) == 0 {
+				counts = s
+			}
 		}
 	}
 	return counts, aside
+}
+
+// lifts reports whether a pass takes back a fail that was stated before it.
+func (s *Stated) lifts(fail *Stated) bool {
+	return s.Rank < fail.Rank || s.Rank == fail.Rank && (s.Primary || s.source() == fail.source())
+}
+
+// source is the tool that a report comes from, as the map names it; "" for Verdict's own
+// and for what holds no report.
+func (s *Stated) source() string {
+	if s.Report == nil {
+		return ""
+	}
+	return s.Report.Source
 }

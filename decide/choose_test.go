@@ -40,6 +40,26 @@ func TestWhichStatementCounts(t *testing.T) {
 			}
 		})
 	}
+	by := func(index int64, source string, primary, fails bool) Stated {
+		return Stated{Ref: verdict.Ref{Index: index}, Rank: 1, Fails: fails, Primary: primary, Report: &verdict.Report{Source: source}}
+	}
+	for name, tc := range map[string]struct {
+		all  []Stated
+		want int64
+	}{
+		"a second tool's pass does not wash the first one's fail":  {[]Stated{by(1, "semgrep", true, true), by(2, "codeql", false, false)}, 1},
+		"nor is a fail of the second passed over":                  {[]Stated{by(1, "semgrep", true, false), by(2, "codeql", false, true)}, 2},
+		"the primary's later pass decides":                         {[]Stated{by(1, "codeql", false, true), by(2, "semgrep", true, false)}, 2},
+		"the same tool's later pass does":                          {[]Stated{by(1, "codeql", false, true), by(2, "codeql", false, false)}, 2},
+		"Verdict's own pass does not wash a tool's fail":           {[]Stated{by(1, "trivy", true, true), by(2, "", false, false)}, 1},
+		"two tools without a primary each take back their own":     {[]Stated{by(1, "a", false, true), by(2, "b", false, true), by(3, "a", false, false), by(4, "b", false, false)}, 4},
+		"a stronger producer decides, whichever tool it speaks of": {[]Stated{by(1, "semgrep", true, true), {Ref: verdict.Ref{Index: 2}, Rank: 0, Report: &verdict.Report{Source: "codeql"}}}, 2},
+		"a weaker one does not, though its tool is the primary":    {[]Stated{by(1, "codeql", false, true), {Ref: verdict.Ref{Index: 2}, Rank: 2, Primary: true, Report: &verdict.Report{Source: "semgrep"}}}, 1},
+	} {
+		if got, _ := choose(tc.all); got.Ref.Index != tc.want {
+			t.Errorf("%s: statement %d counts, want %d", name, got.Ref.Index, tc.want)
+		}
+	}
 	unread := Stated{Ref: verdict.Ref{Index: 2}, Rank: 1, Unreadable: "pruned"}
 	if got, _ := choose([]Stated{s(1, 0, true), unread, s(3, 1, false)}); got.Ref.Index != 2 {
 		t.Fatal("a statement that nobody can read opened the way for a weaker pass over a fail")

@@ -91,7 +91,7 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	f := Fact{
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
-	f.Own = p.Layer == verdict.LayerCI && f.Producer == ownSource
+	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || e.Map.Sources[f.Producer].Runs())
 	judge(&f, counts, aside, e.maxAge(need, counts), m.now)
 	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
 		g.gone = append(g.gone, gone{need.Kind, fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)})
@@ -122,12 +122,9 @@ func groupOf(need string) string {
 	return "checks." + need
 }
 
-// ownSource is the source in the map that stands for Verdict's own checks, and
-// advisorySource the one for the data that vulnerabilities are matched against.
-const (
-	ownSource      = "verdict"
-	advisorySource = "advisories"
-)
+// advisorySource is the source in the map for the data that vulnerabilities are matched
+// against.
+const advisorySource = "advisories"
 
 // producer names the source that should yield a need: the primary one, else the first
 // by name; "" when the map knows none.
@@ -177,6 +174,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 			continue
 		}
 		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) && e.joinedHere(s) {
+			s.Primary = s.Report != nil && producer(e.Map, need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
 			out = append(out, s)
 		}
 	}
@@ -366,6 +364,9 @@ func unchecked(r *verdict.Report) string {
 }
 
 func remedyIncomplete(r *verdict.Report) string {
+	if r.Source != "" {
+		return "mend what " + r.Source + " could not check, have it run again and its report recorded: `verdict ci` where the map says how it runs, else `verdict attest`"
+	}
 	if r.Check == "vulnerabilities" && r.Database == nil {
 		return "run `verdict advisories update`, or `verdict advisories import DIR` with OSV records, then `verdict ci` again"
 	}

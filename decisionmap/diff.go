@@ -59,6 +59,11 @@ func Diff(old, new *Map) []Change {
 	d.longer("retention.minimum", old.Retention.Minimum, new.Retention.Minimum, Tightens)
 	d.longer("retention.audit_log", old.Retention.AuditLog, new.Retention.AuditLog, Tightens)
 	both(d, "sources", old.Sources, new.Sources, Safe, Safe, d.source)
+	for _, name := range slices.Sorted(maps.Keys(new.Sources)) { // a tool that is run is more than one that is named
+		if _, was := old.Sources[name]; !was {
+			d.text("sources."+name+".command", "", strings.Join(new.Sources[name].Command, " "), Changes)
+		}
+	}
 	return d.out
 }
 
@@ -453,6 +458,9 @@ func (d *differ) source(path string, a, b Source) {
 	if !slices.Equal(a.Command, b.Command) {
 		d.text(path+".command", strings.Join(a.Command, " "), strings.Join(b.Command, " "), Changes)
 	}
+	d.text(path+".format", a.Format, b.Format, Changes)
+	d.text(path+".sha256", a.SHA256, b.SHA256, Changes)
+	d.longer(path+".timeout", a.Timeout, b.Timeout, Changes)
 	d.flag(path+".primary", a.Primary, b.Primary, Safe)
 }
 

@@ -16,6 +16,8 @@ func TestADiffTellsAReplacedToolFromAChangedDecisionPoint(t *testing.T) {
 		what     string
 	}{
 		"another tool for the SBOM":           {"syft: [sbom]", "trivy: [sbom]", []Effect{Safe, Safe}, "trivy was added to sources"},
+		"a tool that is run":                  {"syft: [sbom]", "syft: {kinds: [sbom], command: [syft, -o, json]}", []Effect{Changes, Changes}, `command: "syft -o json" instead of nothing`},
+		"a new tool that is run":              {"syft: [sbom]", "syft: [sbom]\n  zap: {kinds: [dast], command: [zap], format: zap}", []Effect{Safe, Changes}, `command: "zap" instead of nothing`},
 		"another forge":                       {"at: github/workflow, owner: appsec", "at: gitlab/job, owner: appsec", []Effect{Safe, Safe, Safe}, `at: "gitlab/job" instead of "github/workflow"`},
 		"another cluster":                     {"aks-prd-weu", "gke-prd-ew4", []Effect{Safe}, "cluster"},
 		"a point that blocks":                 {"{id: runtime.drift, mode: warn,", "{id: runtime.drift, mode: observe,", []Effect{Loosens}, `mode: "observe" instead of "warn"`},
@@ -77,6 +79,7 @@ func TestTheComparisonSeesEveryFieldOfTheMap(t *testing.T) {
 	m := load(t, org)
 	m.AdoptingUntil, m.Policies.Verify = now, Verify{Issuer: "i", Subject: "s", Key: "k"}
 	m.Points[0].Since = now
+	m.Sources["semgrep"] = Source{Kinds: []string{"sast"}, Command: []string{"semgrep", "scan"}, Format: "sarif", SHA256: strings.Repeat("a", 64), Timeout: Day}
 	m.Points[0].Needs[0].MaxAge = Day
 	m.Services["api"] = Service{Team: "t", Owner: "o", Repo: "r", Tier: "x", Paths: []string{"src"}, IaC: []string{"infra"}, Environments: []string{"dev"}}
 	e := m.Environments["prod"]

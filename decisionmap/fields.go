@@ -440,7 +440,50 @@ func (r *reader) source(n *yaml.Node, at, _ string, s *Source) {
 	r.object(n, at, "{kinds: [sbom]}", map[string]field{
 		"kinds":   r.words(&s.Kinds, "sbom"),
 		"max_age": r.duration(&s.MaxAge, "7d"),
-		"command": r.words(&s.Command, "syft"),
+		"command": r.command(&s.Command),
+		"format":  r.oneOf(&s.Format, Formats...),
+		"sha256":  r.programDigest(&s.SHA256),
+		"timeout": r.duration(&s.Timeout, "10m"),
 		"primary": r.flag(&s.Primary),
 	})
+	if len(s.Command) == 0 && (s.Format != "" || s.SHA256 != "" || s.Timeout != 0) {
+		r.fail(n, at+" says of a command how it is run, and there is none", "add `command: [program, argument]`, or take format, sha256 and timeout out")
+	}
+}
+
+// command reads a program and its arguments, each a text of its own: no shell is there to
+// divide a line. Unlike other lists, it may hold a word twice.
+func (r *reader) command(into *[]string) field {
+	return func(n *yaml.Node, path string) {
+		list, ok := r.list(n, path, "semgrep, scan, --json")
+		if !ok {
+			return
+		}
+		out := make([]string, len(list))
+		for i, item := range list {
+			r.text(&out[i], "semgrep")(item, fmt.Sprintf("%s[%d]", path, i))
+		}
+		if len(out) == 1 && strings.ContainsAny(out[0], " \t") {
+			r.fail(n, path+" is one line, and no shell divides it into words", "write program and arguments as a list: `command: ["+strings.Join(strings.Fields(clip(out[0])), ", ")+"]`")
+			return
+		}
+		*into = out
+	}
+}
+
+// programDigest reads 64 hex digits, with or without sha256: before them.
+func (r *reader) programDigest(into *string) field {
+	return func(n *yaml.Node, path string) {
+		const expected = "the sha256 of the program's file: 64 lower-case hex digits"
+		s, ok := r.scalar(n, path, expected, "sha256sum FILE prints it", "!!str")
+		if !ok {
+			return
+		}
+		s = strings.TrimPrefix(s, "sha256:")
+		if len(s) != 64 || strings.Trim(s, "0123456789abcdef") != "" {
+			r.wrong(n, path, expected, "sha256sum FILE prints it")
+			return
+		}
+		*into = s
+	}
 }

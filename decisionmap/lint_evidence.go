@@ -17,8 +17,23 @@ func needsProduced(l *linter) { // VD-E01
 				l.found(at(p, "needs"), fmt.Sprintf("%s needs %s, which nobody produces%s", p.ID, n.Kind, did(nearest(n.Kind, kinds))),
 					"name the source that yields it under `sources:`, or the point that leaves it")
 			}
+			if name := l.unreadable(n.Kind); name != "" {
+				l.found("sources."+name, fmt.Sprintf("%s needs %s, which %s yields by a command, and nothing says the form of what it prints", p.ID, n.Kind, name),
+					"add `format:` with one of "+strings.Join(Formats, ", "))
+			}
 		}
 	}
+}
+
+// unreadable names a source that yields a check by a command whose output nobody can read;
+// "" when there is none.
+func (l *linter) unreadable(kind string) string {
+	for _, name := range slices.Sorted(maps.Keys(l.Sources)) {
+		if s := l.Sources[name]; len(s.Command) > 0 && s.Format == "" && slices.Contains(l.Checks(name), kind) {
+			return name
+		}
+	}
+	return ""
 }
 
 // produced lists every kind that a source yields or a point leaves.

@@ -179,6 +179,12 @@ func (m *Map) fill(r *reader) {
 	if r != nil {
 		m.withdrawSources(r)
 	}
+	for name, s := range m.Sources {
+		if len(s.Command) > 0 && s.Timeout == 0 {
+			s.Timeout = toolTime
+			m.Sources[name] = s
+		}
+	}
 	for i := range m.Points {
 		p := &m.Points[i]
 		if p.Produces.Kind != "" && p.Produces.Retain == 0 {

@@ -141,6 +141,10 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"bytes that are no text":                      {"schema: \xff\xfe\n", "not UTF-8"},
 		"no YAML":                                     {"schema: [\n", "not YAML"},
 		"a list instead of a file":                    {"- a\n", "the file is a list; expected a mapping"},
+		"a command in one line":                       {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: semgrep scan, format: sarif}}\n", "no shell divides it"},
+		"a form that nobody reads":                    {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarf}}\n", `the nearest is "sarif"`},
+		"a pin that is no digest":                     {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarif, sha256: abc}}\n", "64 lower-case hex digits"},
+		"a time limit without a command":              {"schema: verdict/v1\nsources: {s: {kinds: [sast], timeout: 5m}}\n", "says of a command how it is run, and there is none"},
 		"no schema":                                   {"team: a\nservice: b\n", "does not say its schema"},
 		"another schema":                              {"schema: verdict/v9\n", `schema is "verdict/v9"; expected one of verdict/v1`},
 		"a number where a text belongs":               {"schema: verdict/v1\nservice: a\nteam: 12\n", "verdict.yaml:3: services.a.team is the number 12; expected text"},
@@ -381,6 +385,18 @@ func TestANamedToolReplacesTheDefaultOne(t *testing.T) {
 	}
 	if m.Sources["advisories"].MaxAge != 7*Day {
 		t.Errorf("advisories may be %s old", m.Sources["advisories"].MaxAge)
+	}
+}
+
+// A command without a time limit could hold a pipeline for ever, and one whose arguments
+// may not repeat could not be written.
+func TestACommandHasATimeLimitAndMayRepeatItsWords(t *testing.T) {
+	m := load(t, smallest+"sources: {s: {kinds: [sast], command: [s, --config, a, --config, b], format: sarif}, quiet: {kinds: [x]}}\n")
+	if s := m.Sources["s"]; len(s.Command) != 5 || s.Timeout.String() != "10m" || !s.Runs() || m.Sources["quiet"].Timeout != 0 {
+		t.Errorf("%+v", m.Sources)
+	}
+	if got := m.Checks("verdict"); slices.Contains(got, "environment") && !slices.Contains(got, "secrets") {
+		t.Errorf("Verdict's own checks: %v", got)
 	}
 }
 

@@ -218,7 +218,12 @@ type Source struct {
 	// Command is what the map says to run. Take it from Map.Command, which gives it for
 	// a released map only.
 	Command []string `json:"command,omitempty"`
-	Primary bool     `json:"primary"` // where several sources yield one kind
+	// Format is the form in which the command prints what it found: one of Formats.
+	Format string `json:"format,omitempty"`
+	// SHA256 pins the program's file, in hex; empty: whatever is installed runs.
+	SHA256  string   `json:"sha256,omitempty"`
+	Timeout Duration `json:"timeout,omitzero"` // of one run; zero without a command
+	Primary bool     `json:"primary"`          // where several sources yield one kind
 }
 
 // Person joins the accounts of one human being.

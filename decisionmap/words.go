@@ -3,6 +3,7 @@ package decisionmap
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"verdict"
 )
@@ -115,6 +116,30 @@ func (m *Map) MaxDataAge(n Need, source string) Duration {
 	}
 	return need
 }
+
+// OwnSource is the source that stands for Verdict's own checks.
+const OwnSource = "verdict"
+
+// Formats are the forms in which a source's command may print what it found.
+var Formats = []string{"sarif", "junit", "gitleaks", "trivy", "grype", "snyk", "checkov", "kics", "semgrep", "govulncheck", "zap"}
+
+// toolTime is how long a source's command may run where the map does not say.
+const toolTime = Duration(10 * time.Minute)
+
+// Checks are the kinds of a source that are answered by the report of a check, in its
+// order: what a tool's output can be read as.
+func (m *Map) Checks(source string) []string {
+	var out []string
+	for _, kind := range m.Sources[source].Kinds {
+		if _, check, _ := m.Evidence(kind); check != "" {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// Runs reports whether the map says of a source how `verdict ci` runs it.
+func (s Source) Runs() bool { return len(s.Command) > 0 && s.Format != "" }
 
 // Command is the command of a source, of a released map only: a change must not be able
 // to bring the command that examines it.
