@@ -72,7 +72,6 @@ func TestAToolIsBelievedOnlyWhereItDidItsWork(t *testing.T) {
 		"it runs in the tree's folder and names its files": {"semgrep", `echo "{\"version\": \"1\", \"results\": [{\"check_id\": \"a\", \"path\": \"$PWD/a.py\", \"extra\": {}}], \"errors\": [], \"paths\": {\"scanned\": [\"a.py\"]}}"`, nil, true, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			tool := fakeTool(t, c.format, c.body)
 			if c.change != nil {
 				c.change(&tool)

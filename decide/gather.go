@@ -92,6 +92,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
 	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || e.Map.Sources[f.Producer].Runs())
+	if f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind) {
+		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
+	}
 	judge(&f, counts, aside, e.maxAge(need, counts), m.now)
 	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
 		g.gone = append(g.gone, gone{need.Kind, fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)})
@@ -277,7 +280,7 @@ func (e *Engine) rank(producer, need string, r Request, at ledger.Position) int 
 
 // judge says how well a fact is known, and what would make it known.
 func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Time) {
-	f.Remedy = remedyFor(*f)
+	f.Remedy = cmp.Or(f.Remedy, remedyFor(*f))
 	switch {
 	case s == nil && len(aside) > 0:
 		f.State = verdict.StateMissing
@@ -299,7 +302,9 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 	case maxAge > 0 && age(s, now) > maxAge:
 		f.State = verdict.StateStale
 		f.Why = fmt.Sprintf("its data is from %s, older than %s allows", dataTime(s).Format(time.DateOnly), days(maxAge))
-		if s.Report != nil && s.Report.Database != nil {
+		if s.Report != nil && s.Report.Source != "" {
+			f.Remedy = "have " + s.Report.Source + " update its data and run again"
+		} else if s.Report != nil && s.Report.Database != nil {
 			f.Remedy = "run `verdict advisories update`, then `verdict ci` again"
 		}
 	default:

@@ -362,7 +362,12 @@ func blocking(c verdict.Report) []verdict.NotChecked {
 func scopeText(c verdict.Report) string {
 	s := c.Scope
 	parts := []string{count(s.Files, "file", "files") + ", " + size(s.Bytes)}
-	if s.Inputs > 0 && s.Inputs != s.Files {
+	if c.Source != "" { // what it counts differs from tool to tool
+		parts = []string{"by " + word(c.Source)}
+	}
+	if s.Inputs > 0 && c.Source != "" {
+		parts = append(parts, count(s.Inputs, "thing", "things")+" looked at")
+	} else if s.Inputs > 0 && s.Inputs != s.Files {
 		parts = append(parts, number(s.Inputs)+" of them relevant")
 	}
 	if s.Components > 0 {
@@ -390,7 +395,10 @@ func sourceText(c verdict.Report, r Run) string {
 	if db == nil {
 		return out
 	}
-	out += fmt.Sprintf("; %s with %s", cmp.Or(word(db.Name), "unnamed data"), count(db.Entries, "entry", "entries"))
+	out += "; " + cmp.Or(word(db.Name), "unnamed data")
+	if db.Entries > 0 || c.Source == "" {
+		out += " with " + count(db.Entries, "entry", "entries")
+	}
 	if db.At.IsZero() {
 		return out + ", of an unknown date"
 	}

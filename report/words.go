@@ -137,9 +137,10 @@ func (r Run) nothing(d verdict.Decision) bool {
 	return false
 }
 
-// nothingToJudge reports whether a complete check had no input: no lockfile, no file.
+// nothingToJudge reports whether a complete check had no input: no lockfile, no file. Of
+// another tool it is never said: many count nothing that they looked at.
 func nothingToJudge(p verdict.Report) bool {
-	if !p.Complete || len(p.Hits) > 0 {
+	if !p.Complete || len(p.Hits) > 0 || p.Source != "" {
 		return false
 	}
 	if p.Check == "secrets" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/ci"
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
@@ -18,10 +19,11 @@ import (
 
 func attestCommand() command {
 	return command{
-		use: "attest [KIND|TYPE PREDICATE-FILE]", short: "Record evidence about a file, image or commit: sign a statement and log it",
-		long: "KIND is one of " + kindWords() + ", and TYPE the full URI of any other predicate type. PREDICATE-FILE holds the predicate as JSON; - reads standard input. " +
+		use: "attest [KIND|TYPE|FORMAT FILE]", short: "Record evidence about a file, image or commit: sign a statement and log it",
+		long: "KIND is one of " + kindWords() + ", and TYPE the full URI of any other predicate type. FILE holds the predicate as JSON; - reads standard input. " +
 			"--subject is what the evidence is about: a file (its sha256 is computed), a digest such as sha256:…, an image as NAME@sha256:…, or a commit by full id or by what git calls it here. " +
-			"Kinds that Verdict itself states (decision, key, map-release and so on) are refused. SARIF and JUnit files are not imported yet.\n\n" +
+			"Kinds that Verdict itself states (decision, key, map-release and so on) are refused.\n\n" +
+			"FORMAT is the form of another tool's report: " + strings.Join(ci.ResultFormats(), ", ") + ". The report becomes evidence of the check that the map gives the tool (verdict help tools).\n\n" +
 			"With --bundle the evidence is somebody else's: its signature is verified as verdict verify does it, and it is recorded as it came, as a claim of its producer. " +
 			"Whether evidence counts in a decision is for the map's trust to say.\n\n" +
 			"The same evidence twice is recorded once. -o bundle=FILE writes it as a Sigstore bundle with its entry in the log, for verdict verify and cosign.",
@@ -29,13 +31,14 @@ func attestCommand() command {
 verdict attest provenance --subject ghcr.io/acme/payments-api@sha256:… - < provenance.json
 verdict attest change-review review.json --subject HEAD --service payments-api --as alma
 verdict attest sbom bom.cdx.json --subject dist/app.tar -o bundle=app.sigstore.json
+verdict attest sarif semgrep.sarif --tool semgrep --subject HEAD --as pipeline
 verdict attest --bundle release.sigstore.json --key producer.pub`,
 		args: atMost(2), formats: []string{"text", "json", "bundle"},
 		complete: func(_ *app, args []string) []string {
 			if len(args) > 0 {
 				return nil
 			}
-			return strings.Split(kindWords(), ", ")
+			return append(strings.Split(kindWords(), ", "), ci.ResultFormats()...)
 		},
 		setup: func(f *flags) runner {
 			x := &attesting{}
@@ -44,6 +47,7 @@ verdict attest --bundle release.sigstore.json --key producer.pub`,
 			f.text(&x.context.Environment, "environment", "NAME", "environment that it concerns; none for what is the same everywhere")
 			f.text(&x.context.Run, "run", "ID", "pipeline run that produced it; default: the run that this command is part of")
 			f.text(&x.bundle, "bundle", "FILE", "Sigstore bundle of somebody else, to be verified and recorded as it is")
+			x.tool.declare(f)
 			x.believed.declare(f)
 			return x.run
 		},
@@ -63,6 +67,7 @@ type attesting struct {
 	about    []string
 	context  verdict.Context
 	bundle   string // of somebody else
+	tool     toolResult
 	believed believed
 }
 
@@ -73,7 +78,9 @@ type attested struct {
 	// Known says that the ledger held this evidence before, and nothing was added.
 	Known bool `json:"recorded_before"`
 	// Name is under what the signing key is enrolled; empty for evidence of others.
-	Name   string `json:"enrolled_as"`
+	Name string `json:"enrolled_as"`
+	// Found says of another tool's report what it says.
+	Found  string `json:"found,omitempty"`
 	handle string // what to verify it by: a file as it was typed, else a digest
 }
 
@@ -84,8 +91,11 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	if x.context.Run == "" {
 		x.context.Run = pipelineRun(a.env)
 	}
-	if x.bundle != "" {
+	switch {
+	case x.bundle != "":
 		return x.ingest(ctx, a)
+	case isResult(args[0]):
+		return x.result(ctx, a, args)
 	}
 	kind, predicateType, err := readKind(args[0])
 	if err != nil {
@@ -196,11 +206,14 @@ func (x *attesting) check(args []string) error {
 	case x.bundle != "" && len(args) > 0:
 		return usage(seeAttest, "with --bundle the evidence is in the bundle, and no kind or predicate is given", "leave out "+strings.Join(args, " "))
 	case x.bundle == "" && len(args) < 2:
-		return usage(seeAttest, "a statement needs its kind and its predicate", "write verdict attest KIND PREDICATE-FILE --subject FILE|DIGEST|IMAGE|COMMIT, or --bundle FILE for evidence of others")
+		return usage(seeAttest, "a statement needs its kind and its predicate", "write verdict attest KIND FILE --subject FILE|DIGEST|IMAGE|COMMIT, or --bundle FILE for evidence of others")
 	case x.bundle == "" && len(x.about) == 0:
 		return usage(seeAttest, "the evidence is about nothing: there is no --subject", "add --subject FILE|DIGEST|IMAGE|COMMIT")
 	case x.bundle == "" && x.believed.given():
 		return usage(seeAttest, "--key, --certificate-identity and --trusted-root judge a bundle of somebody else, and there is no --bundle", "choose your own signing key with --as, or add --bundle FILE")
+	}
+	if err := x.checkForm(args); err != nil {
+		return err
 	}
 	for flag, text := range map[string]string{"--service": x.context.Service, "--environment": x.context.Environment, "--run": x.context.Run} {
 		if len(text) > 200 || report.Neutral(text) != text {
@@ -323,6 +336,9 @@ func (r attested) text(s report.Style, files []string, without string) string {
 		by = producerText(evidence.ParseProducer(r.Producer))
 	}
 	rows := [][]string{{"kind", fmt.Sprintf("%s, %s", r.Kind, report.Neutral(r.PredicateType))}}
+	if r.Found != "" {
+		rows = append(rows, []string{"says", report.Neutral(r.Found)})
+	}
 	for _, x := range r.Subjects {
 		rows = append(rows, []string{"about", subjectText(x)})
 	}

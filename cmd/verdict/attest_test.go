@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci"
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/policy"
@@ -426,5 +427,18 @@ func TestTheMapThatInitWritesLintsWithWarningsOnly(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A form that the map takes and nobody reads, or the other way round, would be found out
+// in a pipeline.
+func TestTheMapKnowsTheFormsThatAreRead(t *testing.T) {
+	if !slices.Equal(decisionmap.Formats, ci.ResultFormats()) {
+		t.Errorf("the map takes %v, and what is read is %v", decisionmap.Formats, ci.ResultFormats())
+	}
+	for _, word := range ci.ResultFormats() {
+		if _, _, err := readKind(word); err == nil {
+			t.Errorf("%s is a form and a kind", word)
+		}
 	}
 }

@@ -36,7 +36,8 @@ func ciCommand() command {
 		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
 		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
 			"with the bill of materials of a commit, and decides the ci points of the map. Of a commit it also states who owns the changed paths, what git tells of the change and what the forge tells of its review, and decides the code points. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
-			"The change is judged by the map of its base or the released one, never by its own.\n\n" +
+			"The change is judged by the map of its base or the released one, never by its own. " +
+			"Tools for which the released map gives command and format under sources: are run over the tree, and their reports decide like its own checks (verdict help tools).\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
 		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
@@ -96,6 +97,10 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	checked.Bill.Name = service
+	told, err := w.withTools(ctx, judged.Map, checked, path)
+	if err != nil {
+		return err
+	}
 	unrecorded, err := w.recordChecks(ctx, checked, started, judged.Map, service)
 	if err != nil {
 		return err
@@ -113,7 +118,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	}
 	run = together(first, run)
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
-	run.Bill, run.Notes = &checked.Bill, append(append(run.Notes, uncommitted(checked)...), unrecorded...)
+	run.Bill, run.Notes = &checked.Bill, slices.Concat(run.Notes, uncommitted(checked), told, unrecorded)
 	return a.conclude(run)
 }
 

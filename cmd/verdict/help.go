@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"verdict/ci"
 	"verdict/report"
 )
 
@@ -58,6 +59,21 @@ What lies in the repository and is never built, such as samples for a test, is l
         expires: 2027-03-31
 
 Each report says how many files were left out, why and by whom, and a bill of materials without them says that it is not whole.`},
+	{"tools", "Other tools in the place of Verdict's own checks, or beside them", `What another tool found is evidence of a check once the map says which question the tool answers. The map is the one that judges: the released one, or verdict.yaml as the base of the change has it.
+
+    sources:
+      semgrep:
+        kinds: [sast]
+        command: [semgrep, scan, --json, --config, /etc/semgrep/rules.yaml]
+        format: semgrep
+        sha256: 1f0c…   # of the program's file; sha256sum prints it
+        timeout: 15m    # 10m where nothing is said
+
+verdict ci runs the commands of a released map whose answer a ci point needs, in the folder that it judges, without a shell and without the pipeline's variables, and reads what they print. A change cannot bring its command: the map of a branch gives none, and no program of the tree runs. What the tool itself reads from the tree, such as its own ignore file, a change can bring: let the command say where its settings are.
+
+A tool that ran elsewhere is recorded with verdict attest FORMAT FILE --tool semgrep --subject COMMIT --as KEY, and counts where trust: lets that key state the kind. The forms are ` + strings.Join(ci.ResultFormats(), ", ") + `.
+
+A tool that fails, hangs, floods, is missing, is another than the pinned one, prints another form or looked at nothing leaves its check incomplete, and the point that needs it cannot decide. What a tool was told to suppress counts. Where several tools answer one question, one is primary: true; another one's pass does not take back a fail.`},
 	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly. A file that is written into the tree is part of the tree for the next verdict ci, which then is not its commit any more: write it elsewhere, or let .gitignore name it.
 
 text         for people; the default

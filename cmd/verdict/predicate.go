@@ -71,9 +71,6 @@ func readKind(word string) (kind verdict.Kind, predicateType string, err error) 
 	if our, ok := otherWords[strings.ToLower(word)]; ok {
 		return "", "", usage(seeAttest, fmt.Sprintf("%q is no kind of evidence", word), "Verdict's word for it is "+string(our))
 	}
-	if word == "sarif" || word == "junit" {
-		return "", "", usage(seeAttest, "this version does not import "+word+" yet", "state its outcome as a test-result, or the whole report under the URI of a predicate type of yours")
-	}
 	names := []string{}
 	for _, k := range statable {
 		names = append(names, string(k))
