@@ -53,7 +53,7 @@ func (t Tool) Run(ctx context.Context) (verdict.Report, error) {
 	if why != "" {
 		return t.Unanswered(why), nil
 	}
-	t.Reads.Root = filepath.ToSlash(t.Dir)
+	t.Reads.Root = filepath.ToSlash(resolved(t.Dir))
 	r, err := ReadResult(t.Reads, out)
 	if err != nil {
 		e := verdict.AsError(err)
@@ -114,7 +114,7 @@ func (t Tool) program() (string, error) {
 	if found, err = filepath.EvalSymlinks(found); err != nil || !filepath.IsAbs(found) {
 		return "", fmt.Errorf("its program %s cannot be found by an absolute path", oneLine(name, 100))
 	}
-	if rel, err := filepath.Rel(t.Tree, found); err == nil && filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(resolved(t.Tree), found); err == nil && filepath.IsLocal(rel) {
 		return "", fmt.Errorf("its program %s lies in the tree that it should judge, where a change could put another: install it outside", oneLine(name, 100))
 	}
 	if t.SHA256 == "" {
@@ -133,6 +133,15 @@ func (t Tool) program() (string, error) {
 		return "", fmt.Errorf("its program has the sha256 %s and the released map pins %s: install the pinned version, or release a map with this one", got, t.SHA256)
 	}
 	return found, nil
+}
+
+// resolved is a path without links, as far as it can be told: tools print such paths, and
+// a program is found by one.
+func resolved(p string) string {
+	if plain, err := filepath.EvalSymlinks(p); err == nil {
+		return plain
+	}
+	return p
 }
 
 // execute runs the program. why says what kept it from ending by itself.
@@ -154,6 +163,7 @@ func (t Tool) execute(ctx context.Context, program string) (out []byte, complain
 	case errors.Is(context.Cause(ctx), errTimeout):
 		return nil, "", 0, fmt.Sprintf("it did not end within %s and was stopped: give it a longer `timeout:` in the released map, or less to do", t.Timeout)
 	case errors.Is(err, exec.ErrWaitDelay):
+		_ = cmd.Cancel() // what it left behind; it is there, since it holds the output
 		return nil, "", 0, "it ended and left a process behind that held its output open"
 	case errors.As(err, &exit) && exit.ExitCode() < 0:
 		return nil, "", 0, "it was ended by a signal" + said(stderr.String())

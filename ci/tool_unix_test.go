@@ -62,6 +62,7 @@ func TestAToolIsBelievedOnlyWhereItDidItsWork(t *testing.T) {
 		"it floods":                                        {"semgrep", "while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done | cat", nil, false, 0, "printed more than 32 MiB and was stopped"},
 		"it complains without end and answers":             {"semgrep", "head -c 300000 /dev/zero >&2; " + nothingFound, nil, true, 0, ""},
 		"it reads standard input":                          {"semgrep", "cat; " + nothingFound, nil, true, 0, ""},
+		"it leaves a child behind that holds its output":   {"semgrep", nothingFound + "\nsleep 300 &", nil, false, 0, "left a process behind"},
 		"it is ended by a signal":                          {"semgrep", "kill -9 $$", nil, false, 0, "ended by a signal"},
 		"it is not there":                                  {"semgrep", "", func(t *Tool) { t.Command = []string{"/nowhere/acme-scan"} }, false, 0, "is not on this machine"},
 		"it is named by a path of the tree":                {"semgrep", "", func(t *Tool) { t.Command = []string{"bin/scan"} }, false, 0, "named by a path of the tree"},
@@ -121,8 +122,14 @@ func TestNoProgramOfTheTreeRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", tool.Dir+":/usr/bin:/bin")
-	for _, name := range []string{own, link, "scan"} {
-		tool.Command = []string{name}
+	seen := filepath.Join(t.TempDir(), "tree")
+	if err := os.Symlink(tool.Dir, seen); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{own, link, "scan", filepath.Join(seen, "scan")} {
+		if tool.Command = []string{name}; name == link {
+			tool.Tree = seen
+		}
 		r, err := tool.Run(t.Context())
 		if ok, _ := toldOf(r, "lies in the tree"); err != nil || !ok || r.Complete {
 			t.Errorf("%s: %+v, %v", name, r.NotChecked, err)

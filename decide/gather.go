@@ -91,7 +91,7 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	f := Fact{
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
-	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || e.Map.Sources[f.Producer].Runs())
+	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || len(e.Map.Sources[f.Producer].Command) > 0)
 	if f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind) {
 		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
 	}

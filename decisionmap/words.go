@@ -138,9 +138,6 @@ func (m *Map) Checks(source string) []string {
 	return out
 }
 
-// Runs reports whether the map says of a source how `verdict ci` runs it.
-func (s Source) Runs() bool { return len(s.Command) > 0 && s.Format != "" }
-
 // Command is the command of a source, of a released map only: a change must not be able
 // to bring the command that examines it.
 func (m *Map) Command(source string) ([]string, error) {

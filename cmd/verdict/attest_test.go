@@ -442,3 +442,20 @@ func TestTheMapKnowsTheFormsThatAreRead(t *testing.T) {
 		}
 	}
 }
+
+// Whoever copies the rule of the document has to have one that was tried.
+func TestTheRuleInTheDocumentIsTheOneThatIsTried(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/design/other-tools.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("testdata/script/tools-rule.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rule, found := strings.Cut(string(doc), "```rego\n")
+	rule, _, ended := strings.Cut(rule, "```")
+	if !found || !ended || !strings.Contains(string(script), rule) {
+		t.Error("the rule in docs/design/other-tools.md is not the one of tools-rule.txtar")
+	}
+}

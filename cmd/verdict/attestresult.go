@@ -76,6 +76,9 @@ func (x *attesting) result(ctx context.Context, a *app, args []string) (err erro
 	if err != nil {
 		return err
 	}
+	if s, known := m.Services[x.context.Service]; known && !slices.Equal(s.Folders(), []string{"."}) {
+		r.Scope.Paths = s.Folders() // a report about one service says nothing of another
+	}
 	kind := verdict.KindTestResult
 	if o.Check == string(verdict.KindVulnerabilities) {
 		kind = verdict.KindVulnerabilities

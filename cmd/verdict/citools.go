@@ -54,6 +54,9 @@ func (w *workspace) withTools(ctx context.Context, m *decisionmap.Map, r *ci.Res
 			if err != nil {
 				return nil, err
 			}
+			if r.Repo != nil && r.Repo.Prefix != "" {
+				report.Scope.Path = r.Repo.Prefix
+			}
 			r.Reports = append(r.Reports, report)
 		}
 	}
