@@ -10,7 +10,7 @@ import (
 // Limits of a tool's document. A report with ten thousand findings is far below them.
 const (
 	maxResultDepth  = 100
-	maxResultValues = 4_000_000
+	maxResultValues = 1_000_000
 )
 
 // datum is one value of a tool's JSON document. A value of another kind than what is

@@ -47,6 +47,7 @@ type sarifRun struct {
 	run   datum
 	rules map[string]datum // by id
 	list  []datum          // of the driver, by index
+	files []datum          // what results name by an index
 }
 
 func (s *sarifRun) read() {
@@ -56,7 +57,7 @@ func (s *sarifRun) read() {
 		return
 	}
 	s.r.by(driver.text("name"), cmp.Or(driver.text("semanticVersion"), driver.text("version")))
-	s.list = driver.get("rules").objects()
+	s.list, s.files = driver.get("rules").objects(), s.run.get("artifacts").objects()
 	for _, component := range append(s.run.dig("tool", "extensions").objects(), driver) {
 		for _, rule := range component.get("rules").objects() {
 			s.rules[rule.text("id")] = rule
@@ -85,8 +86,8 @@ func (s *sarifRun) invocation(i datum) {
 		for _, n := range i.get(kind).objects() {
 			text := cmp.Or(n.dig("message", "text").str(), n.dig("descriptor", "id").str(), "a notification without text")
 			where := ""
-			if at := n.get("locations").objects(); len(at) > 0 {
-				where = s.r.place(s.uri(at[0].dig("physicalLocation", "artifactLocation")))
+			if places := n.get("locations").objects(); len(places) > 0 {
+				where = s.r.place(s.uri(places[0].dig("physicalLocation", "artifactLocation")))
 			}
 			if n.text("level") == "error" {
 				s.r.open(where, "the tool says: %s", text)
@@ -116,8 +117,8 @@ func (s *sarifRun) result(x datum) {
 		Message: cmp.Or(x.dig("message", "text").str(), rule.dig("shortDescription", "text").str(), x.dig("message", "id").str()),
 	}
 	where := ""
-	if at := x.get("locations").objects(); len(at) > 0 {
-		place := at[0].get("physicalLocation")
+	if places := x.get("locations").objects(); len(places) > 0 {
+		place := places[0].get("physicalLocation")
 		where, h.Line = s.uri(place.get("artifactLocation")), place.get("region").count("startLine")
 	}
 	if f := fingerprint(x); f != "" {
@@ -138,8 +139,8 @@ func (s *sarifRun) rule(x datum) (id string, rule datum) {
 		name = name[:max(cut, 0)]
 	}
 	for _, index := range []datum{x.get("ruleIndex"), x.dig("rule", "index")} {
-		if i, ok := index.number(); ok && i >= 0 && int(i) < len(s.list) && !x.get("rule").has("toolComponent") {
-			return cmp.Or(id, s.list[int(i)].text("id")), s.list[int(i)]
+		if rule, ok := at(s.list, index); ok && !x.get("rule").has("toolComponent") {
+			return cmp.Or(id, rule.text("id")), rule
 		}
 	}
 	return id, none
@@ -148,10 +149,8 @@ func (s *sarifRun) rule(x datum) (id string, rule datum) {
 // uri is where a result is, as far as the run itself tells.
 func (s *sarifRun) uri(location datum) string {
 	text := location.text("uri")
-	if i, ok := location.get("index").number(); ok && text == "" && i >= 0 {
-		if all := s.run.get("artifacts").objects(); int(i) < len(all) {
-			text = all[int(i)].dig("location", "uri").str()
-		}
+	if x, ok := at(s.files, location.get("index")); ok && text == "" {
+		text = x.dig("location", "uri").str()
 	}
 	if strings.HasPrefix(text, "file:") {
 		return text
@@ -160,6 +159,15 @@ func (s *sarifRun) uri(location datum) string {
 		return plain
 	}
 	return text
+}
+
+// at is the entry of a list that a document names by its index; -1 stands for none.
+func at(list []datum, index datum) (datum, bool) {
+	i, ok := index.number()
+	if !ok || i < 0 || i >= float64(len(list)) {
+		return datum{}, false
+	}
+	return list[int(i)], true
 }
 
 // fingerprint is the tool's own mark of a finding, shortened. Of partial fingerprints the

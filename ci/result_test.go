@@ -204,6 +204,7 @@ func TestWhatIsNoReportIsRefused(t *testing.T) {
 		{"SARIF without a tool", "sarif", `{"version": "2.1.0", "runs": [{"results": []}]}`, "a tool with a name"},
 		{"a score that is none", "sarif", sarif(`"results": [{"ruleId": "a", "message": {"text": "x"}, "ruleIndex": "NaN"}]`), "not a number"},
 		{"nested too deep", "gitleaks", deep, "nested deeper"},
+		{"a million values", "gitleaks", "[" + strings.Repeat("0,", maxResultValues) + "0]", "more than 1000000 values"},
 		{"two documents", "gitleaks", `[] []`, "after the end"},
 		{"a NUL", "gitleaks", "[]\x00", "NUL"},
 		{"an object instead of gitleaks' list", "gitleaks", `{}`, "does not have the form"},
@@ -279,6 +280,25 @@ func TestPlacesOutsideOfTheTreeAreToldAndNotTrusted(t *testing.T) {
 		if ok, blocks := toldOf(got, "outside of the tree"); ok != (want == "" && where != "") || blocks {
 			t.Errorf("%q: told %v: %+v", where, ok, got.NotChecked)
 		}
+	}
+}
+
+func TestAnIndexThatLeadsNowhereNamesNothing(t *testing.T) {
+	for _, i := range []string{"-1", "1", "1e300", "9223372036854775808", "0.5e1"} {
+		r := readAs(t, "sarif", "sast", []byte(sarif(`"artifacts": [{"location": {"uri": "a.go"}}], "results": [{"ruleIndex": `+i+`, "message": {"text": "x"}, "locations": [{"physicalLocation": {"artifactLocation": {"index": `+i+`}}}]}]`)))
+		if len(r.Hits) != 1 || r.Hits[0].Path != "" || r.Hits[0].Detector != "unnamed" {
+			t.Errorf("%s: %+v", i, r.Hits)
+		}
+	}
+}
+
+// A report that names its files by index must not take longer the more files it names.
+func TestALargeReportIsReadInOnePass(t *testing.T) {
+	files := strings.Repeat(`{"location": {"uri": "a.go"}},`, 50_000) + `{"location": {"uri": "z.go"}}`
+	one := `{"ruleId": "a", "message": {"text": "x"}, "locations": [{"physicalLocation": {"artifactLocation": {"index": 50000}}}]}`
+	r := readAs(t, "sarif", "sast", []byte(sarif(`"artifacts": [`+files+`], "results": [`+strings.Repeat(one+",", 5_000)+one+`]`)))
+	if len(r.Hits) != 5_001 || r.Hits[0].Path != "z.go" {
+		t.Errorf("%d hits, %+v", len(r.Hits), r.Hits[0])
 	}
 }
 

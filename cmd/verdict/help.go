@@ -69,7 +69,7 @@ Each report says how many files were left out, why and by whom, and a bill of ma
         sha256: 1f0c…   # of the program's file; sha256sum prints it
         timeout: 15m    # 10m where nothing is said
 
-verdict ci runs the commands of a released map whose answer a ci point needs, in the folder that it judges, without a shell and without the pipeline's variables, and reads what they print. A change cannot bring its command: the map of a branch gives none, and no program of the tree runs. What the tool itself reads from the tree, such as its own ignore file, a change can bring: let the command say where its settings are.
+verdict ci runs the commands of a released map whose answer a ci point needs, in the folder that it judges, without a shell and without the pipeline's variables, and reads what they print. A change cannot bring its command: the map of a branch gives none, and no program of the tree runs. What the tool itself reads from the tree, such as its own ignore file, a change can bring: let the command say where its settings are. With --diff and --service too a tool reads the whole folder.
 
 A tool that ran elsewhere is recorded with verdict attest FORMAT FILE --tool semgrep --subject COMMIT --as KEY, and counts where trust: lets that key state the kind. The forms are ` + strings.Join(ci.ResultFormats(), ", ") + `.
 
