@@ -432,7 +432,7 @@ func (r *reader) retention(v *Retention) field {
 	}
 }
 
-func (r *reader) source(n *yaml.Node, at, _ string, s *Source) {
+func (r *reader) source(n *yaml.Node, at, name string, s *Source) {
 	if n.Kind != yaml.MappingNode { // github: [change, change-review]
 		r.words(&s.Kinds, "change")(n, at+".kinds")
 		return
@@ -446,6 +446,9 @@ func (r *reader) source(n *yaml.Node, at, _ string, s *Source) {
 		"timeout": r.duration(&s.Timeout, "10m"),
 		"primary": r.flag(&s.Primary),
 	})
+	if name == OwnSource && len(s.Command) > 0 {
+		r.fail(n, at+" stands for Verdict's own checks, which no command runs", "give the tool a source of its own, such as `semgrep: {kinds: [sast], command: […]}`")
+	}
 	if len(s.Command) == 0 && (s.Format != "" || s.SHA256 != "" || s.Timeout != 0) {
 		r.fail(n, at+" says of a command how it is run, and there is none", "add `command: [program, argument]`, or take format, sha256 and timeout out")
 	}

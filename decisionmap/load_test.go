@@ -142,6 +142,7 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"no YAML":                                     {"schema: [\n", "not YAML"},
 		"a list instead of a file":                    {"- a\n", "the file is a list; expected a mapping"},
 		"a command in one line":                       {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: semgrep scan, format: sarif}}\n", "no shell divides it"},
+		"a command in the place of Verdict's own":     {"schema: verdict/v1\nsources: {verdict: {kinds: [secrets], command: [s], format: sarif}}\n", "stands for Verdict's own checks"},
 		"a form that nobody reads":                    {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarf}}\n", `the nearest is "sarif"`},
 		"a pin that is no digest":                     {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarif, sha256: abc}}\n", "64 lower-case hex digits"},
 		"a time limit without a command":              {"schema: verdict/v1\nsources: {s: {kinds: [sast], timeout: 5m}}\n", "says of a command how it is run, and there is none"},

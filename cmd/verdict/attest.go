@@ -26,7 +26,7 @@ func attestCommand() command {
 			"FORMAT is the form of another tool's report: " + strings.Join(ci.ResultFormats(), ", ") + ". The report becomes evidence of the check that the map gives the tool (verdict help tools).\n\n" +
 			"With --bundle the evidence is somebody else's: its signature is verified as verdict verify does it, and it is recorded as it came, as a claim of its producer. " +
 			"Whether evidence counts in a decision is for the map's trust to say.\n\n" +
-			"The same evidence twice is recorded once. -o bundle=FILE writes it as a Sigstore bundle with its entry in the log, for verdict verify and cosign.",
+			"The same evidence twice is recorded once; a report of another tool is evidence of its own each time. -o bundle=FILE writes it as a Sigstore bundle with its entry in the log, for verdict verify and cosign.",
 		example: `verdict attest sbom bom.cdx.json --subject dist/app.tar
 verdict attest provenance --subject ghcr.io/acme/payments-api@sha256:… - < provenance.json
 verdict attest change-review review.json --subject HEAD --service payments-api --as alma
