@@ -32,6 +32,7 @@ FUZZ = \
 	./ci:FuzzJSONText \
 	./ci:FuzzLocked \
 	./ci:FuzzLockfiles \
+	./ci:FuzzLocks \
 	./ci:FuzzResults \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./ci:FuzzTOMLBounds \

@@ -28,6 +28,17 @@ func TestVersionsAreOrderedByTheirEcosystem(t *testing.T) {
 		{"four numbers in NuGet", "NuGet", "a", "1.0.0.1", "1.0.0.2"},
 		{"Debian's tilde", "Debian:12", "a", "1.0~rc1-1", "1.0-1"},
 		{"Ruby's pre-release", "RubyGems", "a", "1.0.0.pre", "1.0.0"},
+		{"four numbers in Ruby", "RubyGems", "a", "6.1.7.9", "6.1.7.10"},
+		{"a pre-release of NuGet in another case", "NuGet", "a", "1.0.0-BETA.2", "1.0.0-beta.10"},
+		{"a release candidate of Composer", "Packagist", "a/b", "v1.0.0-RC1", "1.0.0"},
+		{"numbers of Composer", "Packagist", "a/b", "1.9.0", "1.10.0"},
+		{"a pre-release of Hex", "Hex", "a", "1.7.0-rc.2", "1.7.0"},
+		{"a pre-release of Pub", "Pub", "a", "1.0.0-dev.9", "1.0.0-dev.10"},
+		{"a tag of Swift with a v", "SwiftURL", "github.com/a/b", "v1.9.0", "1.10.0"},
+		{"letters behind numbers of Conan", "ConanCenter", "openssl", "1.1.1k", "1.1.1t"},
+		{"numbers of Conan", "ConanCenter", "zlib", "1.2.9", "1.2.11"},
+		{"Gradle's words, which are Maven's", "Maven", "g:a", "6.0.0.M1", "6.0.0.RELEASE"},
+		{"tags of GitHub Actions", "GitHub Actions", "a/b", "v4.1.7", "v4.999999999.999999999"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := orderOf(c.ecosystem, c.pkg)

@@ -105,6 +105,9 @@ func (l *locked) tell(n verdict.NotChecked) {
 
 // allTold gives the gaps, and says how many more there are.
 func (l *locked) allTold() []verdict.NotChecked {
+	for i := range l.gaps { // those of a parser, which does not know the file's name
+		l.gaps[i].Path = shown(l.source)
+	}
 	for _, blocks := range []bool{true, false} {
 		if n := l.told[blocks] - maxNotChecked; n > 0 {
 			more := open(l.source, "%d more of these", n)
@@ -195,11 +198,8 @@ func (l *locked) finish() ([]Dependency, []verdict.NotChecked) {
 
 // judged reports whether a node is a component, and tells why where it is none.
 func (l *locked) judged(n node) bool {
-	form := npmName
-	if l.ecosystem == ecosystemPyPI {
-		form = pypiName
-	}
-	version := len(n.version) <= maxVersionLength && versionForm.MatchString(n.version)
+	form := nameForm(l.ecosystem)
+	version := len(n.version) <= maxVersionLength && versionFormOf(l.ecosystem).MatchString(n.version)
 	switch {
 	case n.kind == project:
 		return false

@@ -42,6 +42,9 @@ type Dependency struct {
 	// From is where it is downloaded from, without credentials; empty for the ecosystem's
 	// own registry.
 	From string
+	// JudgedAs is the version that it is matched as, where Version is a name that follows
+	// the newest release of a line; empty otherwise.
+	JudgedAs string
 }
 
 // Hash is one digest of a downloaded component.

@@ -56,6 +56,8 @@ var homes = map[string][]string{
 	ecosystemNPM:   {"https://registry." + "npmjs.org", "https://registry." + "yarnpkg.com"},
 	ecosystemPyPI:  {"https://pypi.org", "https://files.pythonhosted.org"},
 	ecosystemCargo: {"https://github.com/rust-lang/crates.io-index", "https://index.crates.io"},
+	ecosystemGems:  {"https://rubygems.org", "http://rubygems.org"},
+	ecosystemPub:   {"https://pub.dev", "https://pub.dartlang.org"},
 }
 
 // maxOrigin bounds an address, in bytes.

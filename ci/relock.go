@@ -9,14 +9,25 @@ import (
 // asks for itself, and of what something else brings in. They are written with NAME, TO
 // for the version, and BY for what the project asks for.
 var relocks = map[string]struct{ direct, deep string }{
-	"pnpm-lock.yaml": {"pnpm update --recursive NAME@TO", "take a version of BY that needs NAME TO or later: pnpm update --recursive BY"},
-	"yarn.lock":      {"yarn add NAME@TO", "take a version of BY that needs NAME TO or later, or put NAME under resolutions in package.json: yarn install"},
-	"bun.lock":       {"bun add NAME@TO", "take a version of BY that needs NAME TO or later: bun update BY"},
-	"poetry.lock":    {"allow NAME TO in pyproject.toml: poetry update NAME", "poetry update NAME, and BY where it forbids NAME TO"},
-	"uv.lock":        {"uv lock --upgrade-package NAME==TO", "uv lock --upgrade-package NAME==TO"},
-	"pdm.lock":       {"allow NAME TO in pyproject.toml: pdm update NAME", "pdm update NAME, and BY where it forbids NAME TO"},
-	"Pipfile.lock":   {"pipenv upgrade NAME==TO", "pipenv upgrade NAME==TO"},
-	"pylock.toml":    {"lock again with NAME TO or later", "lock again with NAME TO or later"},
+	"pnpm-lock.yaml":     {"pnpm update --recursive NAME@TO", "take a version of BY that needs NAME TO or later: pnpm update --recursive BY"},
+	"yarn.lock":          {"yarn add NAME@TO", "take a version of BY that needs NAME TO or later, or put NAME under resolutions in package.json: yarn install"},
+	"bun.lock":           {"bun add NAME@TO", "take a version of BY that needs NAME TO or later: bun update BY"},
+	"poetry.lock":        {"allow NAME TO in pyproject.toml: poetry update NAME", "poetry update NAME, and BY where it forbids NAME TO"},
+	"uv.lock":            {"uv lock --upgrade-package NAME==TO", "uv lock --upgrade-package NAME==TO"},
+	"pdm.lock":           {"allow NAME TO in pyproject.toml: pdm update NAME", "pdm update NAME, and BY where it forbids NAME TO"},
+	"Pipfile.lock":       {"pipenv upgrade NAME==TO", "pipenv upgrade NAME==TO"},
+	"gradle.lockfile":    {"take NAME TO in the build: gradle dependencies --update-locks NAME", "constrain NAME to TO in the build: gradle dependencies --update-locks NAME"},
+	"packages.lock.json": {"dotnet add package NAME --version TO", "dotnet add package NAME --version TO, which asks for it in place of BY"},
+	"packages.config":    {"nuget update packages.config -Id NAME -Version TO", "nuget update packages.config -Id NAME -Version TO"},
+	"composer.lock":      {"composer require NAME:TO", "composer update NAME --with NAME:TO, and BY where it forbids NAME TO"},
+	"Gemfile.lock":       {"allow NAME TO in the Gemfile: bundle update --conservative NAME", "bundle update --conservative NAME, and BY where it forbids NAME TO"},
+	"gems.locked":        {"allow NAME TO in gems.rb: bundle update --conservative NAME", "bundle update --conservative NAME, and BY where it forbids NAME TO"},
+	"mix.lock":           {"allow NAME TO in mix.exs: mix deps.update NAME", "mix deps.update NAME, and BY where it forbids NAME TO"},
+	"rebar.lock":         {"allow NAME TO in rebar.config: rebar3 upgrade NAME", "rebar3 upgrade NAME, and what brings it in where that forbids NAME TO"},
+	"pubspec.lock":       {"allow NAME TO in pubspec.yaml: dart pub upgrade NAME", "dart pub upgrade NAME, and what brings it in where that forbids NAME TO"},
+	"Package.resolved":   {"allow NAME TO in Package.swift: swift package update", "swift package update, and what brings it in where that forbids NAME TO"},
+	"conan.lock":         {"ask for NAME/TO in the conanfile: conan lock create .", "conan lock create . with NAME/TO, and what brings it in where that forbids it"},
+	"pylock.toml":        {"lock again with NAME TO or later", "lock again with NAME TO or later"},
 }
 
 // relocked is the command that takes a fixed version into the lockfile of a dependency; ""

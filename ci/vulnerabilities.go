@@ -67,7 +67,7 @@ type Vulnerabilities struct {
 func NewVulnerabilities(matcher Matcher, version string) *Vulnerabilities {
 	return &Vulnerabilities{
 		matcher: matcher, version: version,
-		inventories: []inventory{&goModules{}, &npm{}, &pip{}, &cargo{}, &maven{}, &elsewhere{}},
+		inventories: []inventory{&goModules{}, &npm{}, &pip{}, &cargo{}, &maven{}, &gradle{}, &nuget{}, &lockfiles{}, &references{}, &elsewhere{}},
 	}
 }
 
@@ -167,12 +167,13 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 	places := byPURL(v.found)
 	unseen := slices.ContainsFunc(r.NotChecked, func(n verdict.NotChecked) bool { return n.Path != "" })
 	r.Scope.Components = int64(len(places))
+	matchable := tellUnmatched(&r, places)
 	switch {
 	case len(places) == 0 && v.inputs == 0 && (v.aside > 0 || unseen):
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "no file that names components was judged: see what was not read or is test data"})
 	case len(places) == 0 && v.inputs == 0:
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "there is no file here that names components: nothing to judge"})
-	case len(places) > 0 && v.matcher == nil:
+	case matchable && v.matcher == nil:
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{
 			Reason: "no advisories: run `verdict advisories update`, or `verdict advisories import` with an archive", Blocks: true})
 	}
@@ -196,6 +197,24 @@ func bounded(list []verdict.NotChecked) []verdict.NotChecked {
 	return append(slices.Clone(list[:maxNotChecked]), verdict.NotChecked{Reason: fmt.Sprintf("%d more of these", len(rest)), Blocks: !complete(rest)})
 }
 
+// tellUnmatched says which components no advisory can be about, and reports whether there
+// are others.
+func tellUnmatched(r *verdict.Report, places map[string][]Dependency) (matchable bool) {
+	unmatched := map[string]int{}
+	for _, d := range places {
+		if sbom.HasAdvisories(d[0].Ecosystem) {
+			matchable = true
+		} else {
+			unmatched[d[0].Ecosystem]++
+		}
+	}
+	for _, e := range slices.Sorted(maps.Keys(unmatched)) {
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf(
+			"%d components of %s are in the bill of materials and are not matched: no database of advisories is about them", unmatched[e], e)})
+	}
+	return matchable
+}
+
 // byPURL groups the places of each component.
 func byPURL(found []Dependency) map[string][]Dependency {
 	places := map[string][]Dependency{}
@@ -210,10 +229,15 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]Dependenc
 	ecosystems := map[string]int{}
 	for _, purl := range slices.Sorted(maps.Keys(places)) {
 		d := places[purl]
+		if !sbom.HasAdvisories(d[0].Ecosystem) {
+			continue
+		}
 		if ecosystems[d[0].Ecosystem]++; !v.matcher.Covers(d[0].Ecosystem) {
 			continue
 		}
-		hits, err := v.matcher.Match(d[0].Component)
+		c := d[0].Component
+		c.Version = cmp.Or(d[0].JudgedAs, c.Version)
+		hits, err := v.matcher.Match(c)
 		if err != nil {
 			r.NotChecked = append(r.NotChecked, open(d[0].Source, "%s was not judged completely: %s", purl, shown(cut(err.Error(), 400))))
 		}

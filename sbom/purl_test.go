@@ -148,6 +148,11 @@ func TestPURLPerEcosystem(t *testing.T) {
 		{"a Maven artifact", "Maven", "org.apache.logging.log4j:log4j-core", "2.14.1", "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"},
 		{"a package without version", "npm", "lodash", "", "pkg:npm/lodash"},
 		{"a PHP package", "Packagist", "Symfony/Http-Kernel", "v6.0.0", "pkg:composer/symfony/http-kernel@v6.0.0"},
+		{"a NuGet package", "NuGet", "Newtonsoft.Json", "13.0.3", "pkg:nuget/Newtonsoft.Json@13.0.3"},
+		{"a gem", "RubyGems", "rails", "7.0.4", "pkg:gem/rails@7.0.4"},
+		{"a package of Erlang or Elixir", "Hex", "phoenix", "1.7.0", "pkg:hex/phoenix@1.7.0"},
+		{"a Swift package by its repository", "SwiftURL", "github.com/apple/swift-nio", "2.60.0", "pkg:swift/github.com/apple/swift-nio@2.60.0"},
+		{"a step of GitHub Actions", "GitHub Actions", "actions/checkout", "v4.1.0", "pkg:github/actions/checkout@v4.1.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := PURL(c.ecosystem, c.pkg, c.version)
@@ -163,6 +168,36 @@ func TestPURLPerEcosystem(t *testing.T) {
 				t.Errorf("read back as %+v", back)
 			}
 		})
+	}
+}
+
+// What OSV has no ecosystem for is named all the same, and never taken for a package that
+// advisories could be about.
+func TestPURLsWithoutAdvisories(t *testing.T) {
+	for _, c := range [][4]string{
+		{"Docker", "alpine", "3.19", "pkg:docker/alpine@3.19"},
+		{"Docker", "ghcr.io/acme/app", "1", "pkg:docker/acme/app@1?repository_url=ghcr.io"},
+		{"Docker", "localhost:5000/app", "1", "pkg:docker/app@1?repository_url=localhost:5000"},
+		{"Docker", "acme/app", "1", "pkg:docker/acme/app@1"},
+		{"Helm", "postgresql", "12.1.0", "pkg:helm/postgresql@12.1.0"},
+		{"Terraform", "hashicorp/aws", "5.0.0", "pkg:terraform/hashicorp/aws@5.0.0"},
+		{"CocoaPods", "Firebase", "10.0.0", "pkg:cocoapods/Firebase@10.0.0"},
+		{"Azure Pipelines", "DotNetCoreCLI", "2", "pkg:generic/azure-pipelines/DotNetCoreCLI@2"},
+	} {
+		got, err := PURL(c[0], c[1], c[2])
+		if err != nil || got != c[3] {
+			t.Errorf("%s %s gave %q, %v, want %q", c[0], c[1], got, err, c[3])
+		}
+		p, err := ParsePURL(got)
+		if err != nil || p.String() != got {
+			t.Errorf("%q comes back as %q, %v", got, p, err)
+		}
+		if back, ok := p.Component(); ok || HasAdvisories(c[0]) {
+			t.Errorf("%q was taken for a package: %+v", got, back)
+		}
+	}
+	if !HasAdvisories("Maven") || !HasAdvisories("Debian:12") {
+		t.Error("an ecosystem of OSV was taken for one of our own")
 	}
 }
 

@@ -8,6 +8,7 @@ package sbom
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"verdict"
@@ -20,14 +21,19 @@ const (
 	plain    form = iota // all of it is the name
 	lastPart             // namespace is everything before the last slash
 	group                // Maven's group:artifact
+	host                 // as lastPart, and the host of a registry in front is a qualifier
+	task                 // the name in a namespace that says whose it is
 )
 
-// kinds joins the ecosystems of OSV to the types of purls. Distributions are not here:
-// their purls need a release, which is no part of a name.
-var kinds = []struct {
+// kind joins an ecosystem to the type of its purls.
+type kind struct {
 	ecosystem, purl string
 	form            form
-}{
+}
+
+// kinds are the ecosystems of OSV. Distributions are not here: their purls need a release,
+// which is no part of a name.
+var kinds = []kind{
 	{"Go", "golang", lastPart},
 	{"npm", "npm", lastPart},
 	{"PyPI", "pypi", plain},
@@ -46,17 +52,40 @@ var kinds = []struct {
 	{"Julia", "julia", plain},
 }
 
+// own are ecosystems that OSV does not have: their components are named, and matched with
+// nothing. A purl of these types is not read back as a package.
+var own = []kind{
+	{"CocoaPods", "cocoapods", plain},
+	{"Docker", "docker", host},
+	{"Helm", "helm", plain},
+	{"Terraform", "terraform", lastPart},
+	{"Azure Pipelines", "generic", task},
+}
+
+// HasAdvisories reports whether there is an ecosystem of that name for which advisories
+// can be; false for those that OSV does not have.
+func HasAdvisories(ecosystem string) bool {
+	return !slices.ContainsFunc(own, func(k kind) bool { return k.ecosystem == ecosystem })
+}
+
 // PURL is the canonical package URL of a package in an ecosystem of OSV. The version may
 // be empty. A Go module's version carries its v, also when it is given without one; the
 // standard library and the toolchain carry none. An ecosystem without a purl type, or a
 // name that its type does not allow, is an *verdict.Error with CodeInvalid.
 func PURL(ecosystem, name, version string) (string, error) {
-	for _, k := range kinds {
+	for _, k := range slices.Concat(kinds, own) {
 		if k.ecosystem != ecosystem {
 			continue
 		}
 		p := PackageURL{Type: k.purl, Name: name, Version: version}
-		sep := map[form]string{lastPart: "/", group: ":"}[k.form]
+		switch k.form {
+		case host:
+			p.takeHost()
+		case task:
+			p.Namespace = "azure-pipelines"
+		}
+		sep := map[form]string{lastPart: "/", host: "/", group: ":"}[k.form]
+		name := p.Name
 		if i := strings.LastIndex(name, sep); sep != "" && i >= 0 {
 			p.Namespace, p.Name = name[:i], name[i+1:]
 		}
@@ -75,6 +104,15 @@ func PURL(ecosystem, name, version string) (string, error) {
 	return "", &verdict.Error{
 		Code: verdict.CodeInvalid, What: fmt.Sprintf("ecosystem %q has no type of package URL", ecosystem),
 		Remedy: "write the ecosystem as OSV does: Go, npm, PyPI, crates.io, Maven …",
+	}
+}
+
+// takeHost moves the registry of an image into a qualifier, where purls of images have it.
+// A first part is a host when it has a dot or a port, as container tools tell it.
+func (p *PackageURL) takeHost() {
+	first, rest, more := strings.Cut(p.Name, "/")
+	if more && (strings.ContainsAny(first, ".:") || first == "localhost") {
+		p.Name, p.Qualifiers = rest, map[string]string{"repository_url": first}
 	}
 }
 

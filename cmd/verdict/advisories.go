@@ -355,10 +355,24 @@ func (a *app) updateAdvisories(ctx context.Context, o advisory.UpdateOptions) er
 	return a.concludeAdvisories(ctx, c)
 }
 
-// ecosystemOf is which ecosystem a lockfile is about, by its name.
-var ecosystemOf = map[string]string{
+// ecosystems are those that lockfiles are about, by name.
+var ecosystems = map[string]string{
 	"go.mod": "Go", "go.sum": "Go", "package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "requirements.txt": "PyPI", "Cargo.lock": "crates.io", "pom.xml": "Maven",
 	"yarn.lock": "npm", "pnpm-lock.yaml": "npm", "bun.lock": "npm", "poetry.lock": "PyPI", "uv.lock": "PyPI", "pdm.lock": "PyPI", "Pipfile.lock": "PyPI", "pylock.toml": "PyPI",
+	"gradle.lockfile": "Maven", "libs.versions.toml": "Maven", "packages.lock.json": "NuGet", "packages.config": "NuGet", "composer.lock": "Packagist", "Gemfile.lock": "RubyGems",
+	"mix.lock": "Hex", "rebar.lock": "Hex", "pubspec.lock": "Pub", "Package.resolved": "SwiftURL", "conan.lock": "ConanCenter",
+}
+
+// ecosystemOf is which ecosystem a file names components of; "" for most files.
+func ecosystemOf(p string) string {
+	ext := path.Ext(p)
+	switch {
+	case strings.HasPrefix(p, ".github/workflows/") && (ext == ".yml" || ext == ".yaml"):
+		return "GitHub Actions"
+	case ext == ".csproj" || ext == ".fsproj" || ext == ".vbproj":
+		return "NuGet"
+	}
+	return ecosystems[path.Base(p)]
 }
 
 // neededHere lists the ecosystems of the lockfiles of the repository in this folder,
@@ -379,8 +393,8 @@ func (a *app) neededHere(ctx context.Context, index string) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	for _, f := range found.Lockfiles {
-		if e := ecosystemOf[path.Base(f)]; e != "" {
+	for _, e := range found.ecosystems {
+		if e != "" {
 			out = append(out, e)
 		}
 	}

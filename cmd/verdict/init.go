@@ -53,6 +53,7 @@ type begun struct {
 	Infrastructure []string `json:"infrastructure"` // folders
 	Until          string   `json:"adopting_until"`
 	Content        string   `json:"content"`
+	ecosystems     []string // of the files that verdict ci reads, more than once; "" for others
 }
 
 func (a *app) initialise(ctx context.Context, dir string, show bool) error {
@@ -113,8 +114,10 @@ func createNew(file, content string) error {
 // not read yet.
 var (
 	lockfiles = []string{"go.mod", "package-lock.json", "npm-shrinkwrap.json", "requirements.txt", "Cargo.lock", "pom.xml",
-		"yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock", "pylock.toml"}
-	unread    = []string{"bun.lockb", "deno.lock", "Gemfile.lock", "composer.lock", "gradle.lockfile", "packages.lock.json", "mix.lock", "pubspec.lock", "Package.resolved"}
+		"yarn.lock", "pnpm-lock.yaml", "bun.lock", "poetry.lock", "Pipfile.lock", "uv.lock", "pdm.lock", "pylock.toml",
+		"gradle.lockfile", "libs.versions.toml", "packages.lock.json", "packages.config", "composer.lock", "Gemfile.lock", "gems.locked", "mix.lock", "rebar.lock", "pubspec.lock",
+		"Package.resolved", "conan.lock", "Podfile.lock", "Chart.lock", ".terraform.lock.hcl"}
+	unread    = []string{"bun.lockb", "deno.lock", "paket.lock", "conda-lock.yml", "pixi.lock", "Cartfile.resolved"}
 	infraFile = []string{"Chart.yaml", "kustomization.yaml", "kustomization.yml", "Pulumi.yaml", "cdk.json", "serverless.yml", "terragrunt.hcl"}
 	infraType = []string{".tf", ".tofu", ".bicep"}
 )
@@ -147,10 +150,13 @@ func lookAround(ctx context.Context, repo *git.Repo) (*begun, error) {
 		case strings.Contains("/"+f.Path, "/node_modules/") || strings.Contains("/"+f.Path, "/vendor/") || strings.Contains("/"+f.Path, "/testdata/"):
 		case slices.Contains(lockfiles, base):
 			found.Lockfiles = append(found.Lockfiles, f.Path)
+			found.ecosystems = append(found.ecosystems, ecosystemOf(f.Path))
 		case slices.Contains(unread, base):
 			found.Unread = append(found.Unread, f.Path)
 		case slices.Contains(infraFile, base) || slices.Contains(infraType, path.Ext(base)):
 			found.Infrastructure = append(found.Infrastructure, path.Dir(f.Path))
+		default:
+			found.ecosystems = append(found.ecosystems, ecosystemOf(f.Path))
 		}
 	}
 	for _, list := range []*[]string{&found.Lockfiles, &found.Unread} {

@@ -1,0 +1,514 @@
+package ci
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const gemfileLockText = `GIT
+  remote: https://u:s3cret@git.acme.example/ours.git
+  revision: 0123456789012345678901234567890123456789
+  branch: main
+  specs:
+    ours (0.3.0)
+      rack (>= 2)
+
+PATH
+  remote: engines/shop
+  specs:
+    shop (0.1.0)
+      rack
+
+GEM
+  remote: https://rubygems.org/
+  specs:
+    bundler-audit (0.9.1)
+      bundler (>= 1.2.0)
+      thor (~> 1.0)
+    nokogiri (1.15.4)
+      racc (~> 1.4)
+    nokogiri (1.15.4-x86_64-linux)
+      racc (~> 1.4)
+    racc (1.7.1)
+    rack (2.2.8)
+    thor (1.2.2)
+
+PLATFORMS
+  ruby
+  x86_64-linux
+
+DEPENDENCIES
+  bundler-audit
+  nokogiri (~> 1.15)
+  ours!
+  shop!
+
+CHECKSUMS
+  nokogiri (1.15.4) sha256=DIGEST
+  nokogiri (1.15.4-x86_64-linux) sha256=DIGEST
+  rack (2.2.8) sha256=short
+
+BUNDLED WITH
+   2.5.0
+`
+
+var zero = strings.Repeat("0", 64)
+
+func TestGemfileLock(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"web/Gemfile.lock": strings.ReplaceAll(gemfileLockText, "DIGEST", zero), "web/Gemfile": "gem 'rack'\n"})
+	sameLines(t, found,
+		"web/Gemfile.lock:6 pkg:gem/ours@0.3.0 direct this project>ours",
+		"web/Gemfile.lock:18 pkg:gem/bundler-audit@0.9.1 direct this project>bundler-audit",
+		"web/Gemfile.lock:21 pkg:gem/nokogiri@1.15.4 direct this project>nokogiri",
+		"web/Gemfile.lock:25 pkg:gem/racc@1.7.1 this project>nokogiri>racc",
+		"web/Gemfile.lock:26 pkg:gem/rack@2.2.8 this project>ours>rack",
+		"web/Gemfile.lock:27 pkg:gem/thor@1.2.2 this project>bundler-audit>thor",
+	)
+	toldBeside(t, found,
+		"ours needs [rack@2.2.8] hashes 0 from https://git.acme.example/ours.git#0123456789012345678901234567890123456789",
+		"bundler-audit needs [thor@1.2.2] hashes 0 from ", "nokogiri needs [racc@1.7.1] hashes 2 from ", "racc needs [] hashes 0 from ",
+		"rack needs [] hashes 0 from ", "thor needs [] hashes 0 from ",
+	)
+	gap(t, gaps, "shop is a folder", false)
+	gap(t, gaps, "ours comes from an address (https://git.acme.example/ours.git", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+}
+
+const composerLockText = `{"packages": [
+{"name": "Acme/App", "version": "v1.2.0", "require": {"php": ">=8", "ext-json": "*", "psr/log-implementation": "1", "acme/lib": "^1"}, "license": ["MIT", "GPL-2.0-only"],
+ "dist": {"type": "zip", "url": "https://api.acme.example/z?token=s3cret", "reference": "x", "shasum": "0000000000000000000000000000000000000000"}},
+{"name": "acme/lib", "version": "1.0.0", "require": {"acme/app": "*"}, "dist": {"shasum": ""}},
+{"name": "acme/log", "version": "2.0.0", "provide": {"psr/log-implementation": "1.0"}},
+{"name": "acme/branch", "version": "dev-main", "source": {"type": "git", "url": "https://git.acme.example/b", "reference": "0123456789012345678901234567890123456789"}},
+{"name": "acme/here", "version": "1.0", "dist": {"type": "path", "url": "../here"}}
+], "packages-dev": [
+{"name": "phpunit/phpunit", "version": "10.0.0"}
+], "content-hash": "x"}`
+
+func TestComposerLock(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{
+		"composer.lock": composerLockText,
+		"composer.json": `{"require": {"php": "8", "acme/app": "^1", "acme/branch": "dev-main"}, "require-dev": {"phpunit/phpunit": "*"}}`,
+	})
+	sameLines(t, found,
+		"composer.lock:2 pkg:composer/acme/app@v1.2.0 direct this project>acme/app",
+		"composer.lock:4 pkg:composer/acme/lib@1.0.0 this project>acme/app>acme/lib",
+		"composer.lock:5 pkg:composer/acme/log@2.0.0 this project>acme/app>acme/log",
+		"composer.lock:9 pkg:composer/phpunit/phpunit@10.0.0 direct dev this project>phpunit/phpunit",
+	)
+	if len(found) == 4 && (found[0].License != "MIT OR GPL-2.0-only" || len(found[0].Hashes) != 1 || found[0].From != "https://api.acme.example/z" || !slices.Equal(found[0].Needs, []string{"acme/lib@1.0.0", "acme/log@2.0.0"})) {
+		t.Errorf("%+v", found[0])
+	}
+	gap(t, gaps, "acme/branch comes from an address", false)
+	gap(t, gaps, "acme/here is a folder", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+	_, _, gaps = inventoryOf(t, map[string]string{"composer.lock": `{"packages":[{"name":"a/b","version":"1.0","require":{"a/gone":"1"}}]}`})
+	gap(t, gaps, "does not hold 1 packages that are asked for, the first is a/gone: composer update --lock", true)
+}
+
+const mixLockText = `%{
+  # a comment
+  "decimal": {:hex, :decimal, "2.1.1", "INNER", [:mix], [], "hexpm", "SUM"},
+  "json_app": {:hex, :jason, "1.4.1", "INNER", [:mix], [{:decimal, "~> 1.0 or ~> 2.0", [hex: :decimal, repo: "hexpm", optional: true]}], "hexpm", "SUM"},
+  "ours": {:git, "https://git.acme.example/ours.git", "0123456789012345678901234567890123456789", [branch: "main"]},
+  :private => {:hex, :private, "1.0.0", "INNER", [:mix], [{:jason, "~> 1.0", [hex: :jason]}], "hexpm:acme", "SUM"},
+}
+`
+
+const rebarLockText = `{"1.2.0",
+[{<<"cowboy">>,{pkg,<<"cowboy">>,<<"2.10.0">>},0},
+ {<<"cowlib">>,{pkg,<<"cowlib">>,<<"2.12.1">>},1},
+ {<<"ours">>,{git,"https://git.acme.example/ours",{ref,"0123456789012345678901234567890123456789"}},0}]}.
+[
+{pkg_hash,[
+ {<<"cowboy">>, <<"INNER">>}]},
+{pkg_hash_ext,[
+ {<<"cowboy">>, <<"SUM">>}]}
+].
+`
+
+func TestLocksOfHex(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"mix.lock": strings.ReplaceAll(mixLockText, "SUM", zero)})
+	sameLines(t, found,
+		"mix.lock:3 pkg:hex/decimal@2.1.1 this project>private>jason>decimal",
+		"mix.lock:4 pkg:hex/jason@1.4.1 this project>private>jason",
+		"mix.lock:6 pkg:hex/private@1.0.0 direct this project>private",
+	)
+	toldBeside(t, found, "decimal needs [] hashes 1 from ", "jason needs [decimal@2.1.1] hashes 1 from ", "private needs [jason@1.4.1] hashes 1 from ")
+	gap(t, gaps, "ours comes from an address (https://git.acme.example/ours.git#0123456789012345678901234567890123456789), not from a registry", false)
+	gap(t, gaps, "private comes from an address (hexpm:acme) and is judged by the version 1.0.0", false)
+	_, found, gaps = inventoryOf(t, map[string]string{"rebar.lock": strings.ReplaceAll(rebarLockText, "SUM", zero)})
+	sameLines(t, found,
+		"rebar.lock:2 pkg:hex/cowboy@2.10.0 direct this project>cowboy",
+		"rebar.lock:3 pkg:hex/cowlib@2.12.1",
+	)
+	toldBeside(t, found, "cowboy needs untold hashes 1 from ", "cowlib needs untold hashes 0 from ")
+	gap(t, gaps, "ours comes from an address", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+}
+
+const pubLockText = `packages:
+  async:
+    dependency: transitive
+    description: {name: async, sha256: "SUM", url: "https://pub.dev"}
+    source: hosted
+    version: "2.11.0"
+  flutter:
+    dependency: "direct main"
+    description: flutter
+    source: sdk
+    version: "0.0.0"
+  http:
+    dependency: "direct main"
+    description: {name: http, sha256: "SUM", url: "https://u:s3cret@pub.acme.example"}
+    source: hosted
+    version: "1.1.0+1"
+  lints:
+    dependency: "direct dev"
+    description: {name: lints, url: "https://pub.dev"}
+    source: hosted
+    version: "2.1.1"
+  ours:
+    dependency: "direct main"
+    description: {path: ".", ref: HEAD, resolved-ref: "0123456789012345678901234567890123456789", url: "https://git.acme.example/ours.git"}
+    source: git
+    version: "0.1.0"
+  shared:
+    dependency: "direct main"
+    description: {path: "../shared", relative: true}
+    source: path
+    version: "0.1.0"
+sdks:
+  dart: ">=3.0.0 <4.0.0"
+`
+
+func TestPubLock(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"app/pubspec.lock": strings.ReplaceAll(pubLockText, "SUM", zero)})
+	sameLines(t, found,
+		"app/pubspec.lock:2 pkg:pub/async@2.11.0",
+		"app/pubspec.lock:12 pkg:pub/http@1.1.0%2B1 direct this project>http",
+		"app/pubspec.lock:17 pkg:pub/lints@2.1.1 direct dev this project>lints",
+		"app/pubspec.lock:22 pkg:pub/ours@0.1.0 direct this project>ours",
+	)
+	toldBeside(t, found, "async needs untold hashes 1 from ", "http needs untold hashes 1 from https://pub.acme.example", "lints needs untold hashes 0 from ",
+		"ours needs untold hashes 0 from https://git.acme.example/ours.git#0123456789012345678901234567890123456789")
+	gap(t, gaps, "flutter comes with the SDK", false)
+	gap(t, gaps, "shared is a folder", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+}
+
+const swiftLock1 = `{"object": {"pins": [
+{"package": "NIO", "repositoryURL": "https://github.com/apple/swift-nio.git", "state": {"branch": null, "revision": "0123456789012345678901234567890123456789", "version": "2.60.0"}},
+{"package": "Ours", "repositoryURL": "git@git.acme.example:acme/ours.git", "state": {"branch": "main", "revision": "0123456789012345678901234567890123456789", "version": null}}
+]}, "version": 1}`
+
+const swiftLock3 = `{"originHash": "x", "pins": [
+{"identity": "swift-nio", "kind": "remoteSourceControl", "location": "https://u:s3cret@github.com/apple/swift-nio", "state": {"revision": "0123456789012345678901234567890123456789", "version": "2.60.0"}},
+{"identity": "acme.lib", "kind": "registry", "location": "", "state": {"version": "1.0.0"}},
+{"identity": "near", "kind": "localSourceControl", "location": "/srv/near", "state": {"version": "1.0.0"}}
+], "version": 3}`
+
+func TestSwiftLock(t *testing.T) {
+	for text, told := range map[string][]string{
+		swiftLock1: {"git.acme.example/acme/ours comes from an address (git@git.acme.example:acme/ours.git"},
+		swiftLock3: {"acme.lib comes from a registry of packages", "near is a folder"},
+	} {
+		_, found, gaps := inventoryOf(t, map[string]string{"Package.resolved": text})
+		sameLines(t, found, "Package.resolved:2 pkg:swift/github.com/apple/swift-nio@2.60.0")
+		for _, words := range told {
+			gap(t, gaps, words, false)
+		}
+		if strings.Contains(fmt.Sprint(found, gaps), "s3cret") {
+			t.Error("a credential is told")
+		}
+	}
+}
+
+const conanLock1 = `{"graph_lock": {"nodes": {
+"0": {"ref": "app/1.0", "requires": ["1"], "build_requires": ["3"], "path": "conanfile.py"},
+"1": {"ref": "openssl/1.1.1t#rev", "requires": ["2"]},
+"2": {"ref": "zlib/1.2.11#rev%1", "requires": ["1"]},
+"3": {"ref": "cmake/cci.20230101@acme/stable"}
+}}, "version": "0.4"}`
+
+const conanLock2 = `{"version": "0.5", "requires": [
+"zlib/1.2.11#rev%1"
+], "build_requires": [
+"cmake/3.22.6#rev"
+], "python_requires": []}`
+
+func TestConanLock(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"conan.lock": conanLock1})
+	sameLines(t, found,
+		"conan.lock:3 pkg:conan/openssl@1.1.1t direct app>openssl",
+		"conan.lock:4 pkg:conan/zlib@1.2.11 app>openssl>zlib",
+		"conan.lock:5 pkg:conan/cmake@cci.20230101 direct dev app>cmake",
+	)
+	_, found, more := inventoryOf(t, map[string]string{"conan.lock": conanLock2})
+	sameLines(t, found, "conan.lock:2 pkg:conan/zlib@1.2.11", "conan.lock:4 pkg:conan/cmake@3.22.6 dev")
+	if gaps = append(gaps, more...); len(gaps) > 0 {
+		t.Errorf("%+v", gaps)
+	}
+}
+
+const podLockText = `PODS:
+  - Firebase/Core (10.0.0):
+    - Firebase/CoreOnly
+    - Analytics (~> 10.0)
+  - Firebase/CoreOnly (10.0.0)
+  - Analytics (10.1.0)
+  - Near (0.1.0)
+DEPENDENCIES:
+  - Firebase/Core (~> 10.0)
+  - "Near (from ` + "`../near`" + `)"
+EXTERNAL SOURCES:
+  Near:
+    :path: "../near"
+SPEC CHECKSUMS:
+  Firebase: 0000000000000000000000000000000000000000
+PODFILE CHECKSUM: 0000000000000000000000000000000000000000
+COCOAPODS: 1.12.0
+`
+
+// OSV has no ecosystem for pods. They are in the bill, and it is told that nobody judged
+// them.
+func TestPodLock(t *testing.T) {
+	v, found, gaps := inventoryOf(t, map[string]string{"ios/Podfile.lock": podLockText})
+	sameLines(t, found,
+		"ios/Podfile.lock:2 pkg:cocoapods/Firebase@10.0.0 direct this project>Firebase",
+		"ios/Podfile.lock:6 pkg:cocoapods/Analytics@10.1.0 this project>Firebase>Analytics",
+	)
+	gap(t, gaps, "Near is a folder", false)
+	r := v.Report(&Manifest{}, ".")
+	gap(t, r.NotChecked, "2 components of CocoaPods are in the bill of materials and are not matched", false)
+	if !r.Complete || r.Scope.Components != 2 {
+		t.Errorf("complete %v, %d components: %+v", r.Complete, r.Scope.Components, r.NotChecked)
+	}
+}
+
+// Every kind of lockfile, with what makes each hard to read.
+var lockTexts = map[string]string{
+	"Gemfile.lock": gemfileLockText, "composer.lock": composerLockText, "mix.lock": mixLockText, "rebar.lock": rebarLockText, "pubspec.lock": pubLockText,
+	"Package.resolved": swiftLock3, "conan.lock": conanLock1, "Podfile.lock": podLockText, "gradle.lockfile": gradleLockText, "packages.lock.json": nugetLockText,
+	"packages.config": packagesConfigText, ".terraform.lock.hcl": terraformLockText, "Chart.lock": chartLockText,
+}
+
+// A file that was cut names nothing that looks whole.
+func TestALockfileThatWasCutIsNotJudgedAsWhole(t *testing.T) {
+	for file, text := range lockTexts {
+		for _, part := range []int{3, 2} {
+			_, found, gaps := inventoryOf(t, map[string]string{file: text[:len(text)*(part-1)/part]})
+			if file == ".terraform.lock.hcl" || file == "Chart.lock" { // of what is not matched, and a cut between two entries is none
+				continue
+			}
+			if blocking(gaps) == 0 {
+				t.Errorf("%s, cut to %d/%d: %d components and no gap blocks: %+v", file, part-1, part, len(found), gaps)
+			}
+		}
+		_, found, gaps := inventoryOf(t, map[string]string{file: text + "\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> side\n"})
+		gap(t, gaps, "merge conflict", true)
+		if len(found) > 0 {
+			t.Errorf("%s: a file with a conflict names %+v", file, found)
+		}
+	}
+}
+
+func TestWhatStandsTwiceIsRefused(t *testing.T) {
+	for file, text := range map[string]string{
+		"Gemfile.lock":        "GEM\n  specs:\n    a (1.0)\n    a (2.0)\n\nDEPENDENCIES\n  a\n",
+		"composer.lock":       `{"packages":[{"name":"a/b","version":"1.0"},{"name":"A/b","version":"2.0"}]}`,
+		"x/composer.lock":     `{"packages":[{"name":"a/b","version":"1.0","version":"2.0"}]}`,
+		"mix.lock":            `%{"a": {:hex, :a, "1.0.0"}, "a": {:hex, :a, "2.0.0"}}`,
+		"rebar.lock":          `{"1.2.0",[{<<"a">>,{pkg,<<"a">>,<<"1.0.0">>},0},{<<"a">>,{pkg,<<"a">>,<<"2.0.0">>},0}]}.`,
+		"pubspec.lock":        "packages:\n  a: {source: hosted, version: 1.0.0}\n  a: {source: hosted, version: 2.0.0}\nsdks: {}\n",
+		"Package.resolved":    `{"version":2,"pins":[{"location":"https://x.example/a","state":{"version":"1.0.0"}},{"location":"https://x.example/a.git","state":{"version":"2.0.0"}}]}`,
+		"conan.lock":          `{"version":"0.5","requires":["a/1"],"requires":["a/2"]}`,
+		"Podfile.lock":        "PODS:\n  - A (1.0)\n  - A (2.0)\nDEPENDENCIES: [A]\nCOCOAPODS: 1.0\n",
+		"packages.lock.json":  `{"version":1,"dependencies":{"net8.0":{"A":{"type":"Direct","resolved":"1.0.0"},"a":{"type":"Direct","resolved":"2.0.0"}}}}`,
+		".terraform.lock.hcl": "provider \"h.example/a/b\" {\n version = \"1.0.0\"\n version = \"2.0.0\"\n}\n",
+	} {
+		_, found, gaps := inventoryOf(t, map[string]string{file: text})
+		if len(found) > 0 || blocking(gaps) != 1 {
+			t.Errorf("%s: found %+v, gaps %+v", file, found, gaps)
+			continue
+		}
+		gap(t, gaps, "twice", true)
+	}
+}
+
+// Names that would act in a command or a terminal are told, and are no components.
+func TestHostileNamesAreNoComponents(t *testing.T) {
+	const evil = "a;rm -rf $(x)"
+	for file, text := range map[string]string{
+		"Gemfile.lock":       "GEM\n  specs:\n    " + evil + " (1.0)\n\nDEPENDENCIES\n",
+		"composer.lock":      `{"packages":[{"name":"` + evil + `","version":"1.0"}]}`,
+		"mix.lock":           `%{"` + evil + `": {:hex, :"` + evil + `", "1.0.0"}}`,
+		"rebar.lock":         `[{<<"a">>,{pkg,<<"` + evil + `">>,<<"1.0.0">>},0}].`,
+		"pubspec.lock":       "packages:\n  '" + evil + "': {source: hosted, version: 1.0.0}\nsdks: {}\n",
+		"Package.resolved":   `{"version":2,"pins":[{"location":"https://x.example/` + evil + `","state":{"version":"1.0.0"}}]}`,
+		"conan.lock":         `{"version":"0.5","requires":["` + evil + `/1"]}`,
+		"Podfile.lock":       "PODS:\n  - '" + evil + "(1.0)'\nDEPENDENCIES: []\nCOCOAPODS: 1.0\n",
+		"gradle.lockfile":    "g:" + evil + ":1.0=runtimeClasspath\nempty=\n",
+		"packages.lock.json": `{"version":1,"dependencies":{"net8.0":{"` + evil + `":{"type":"Direct","resolved":"1.0.0"}}}}`,
+		"packages.config":    `<packages><package id="` + evil + `" version="1.0"/></packages>`,
+		"Chart.lock":         "dependencies:\n- {name: '" + evil + "', version: 1.0.0}\n",
+	} {
+		_, found, gaps := inventoryOf(t, map[string]string{file: text})
+		if len(found) > 0 || blocking(gaps) == 0 {
+			t.Errorf("%s: found %+v, gaps %+v", file, found, gaps)
+		}
+	}
+}
+
+func TestAManifestWithoutItsLockfileIsTold(t *testing.T) {
+	for file, c := range map[string]struct{ text, told string }{
+		"Gemfile":          {"source 'x'\ngem 'rack'\n", "there is no Gemfile.lock that says which versions: bundle lock"},
+		"composer.json":    {`{"require":{"a/b":"*"}}`, "composer update --no-install"},
+		"a/mix.exs":        {"defp deps do\n  [{:jason, \"~> 1.0\"}]\nend", "mix deps.get"},
+		"rebar.config":     {"{deps, [cowboy]}.", "rebar3 lock"},
+		"pubspec.yaml":     {"dependencies:\n  http: ^1.0.0\n", "dart pub get"},
+		"Package.swift":    {`.package(url: "https://x.example/a", from: "1.0.0")`, "swift package resolve"},
+		"conanfile.txt":    {"[requires]\nzlib/1.2.11\n", "conan lock create ."},
+		"Podfile":          {"target 'A' do\n  pod 'B'\nend\n", "pod install"},
+		"build.gradle":     {"dependencies {\n implementation 'a:b:1'\n}", "gradle dependencies --write-locks"},
+		"app.csproj":       {`<Project><ItemGroup><PackageReference Include="A" Version="1.*"/></ItemGroup></Project>`, "1 of them without an exact version"},
+		"a/Gemfile":        {"# gem 'rack'\n", ""},
+		"a/composer.json":  {`{"require":{"php":"*"}}`, ""},
+		"a/pubspec.yaml":   {"dependencies:\n  flutter: {sdk: flutter}\n", ""},
+		"b/build.gradle":   {"task hello {}\n", ""},
+		"b/app.csproj":     {"<Project/>", ""},
+		"deps/a/mix.exs.x": {"", "-"},
+	} {
+		if c.told == "-" {
+			continue
+		}
+		_, found, gaps := inventoryOf(t, map[string]string{file: c.text})
+		if c.told != "" {
+			gap(t, gaps, c.told, true)
+		} else if len(gaps) > 0 {
+			t.Errorf("%s: %+v", file, gaps)
+		}
+		if len(found) > 0 {
+			t.Errorf("%s: found %+v", file, found)
+		}
+	}
+	_, _, gaps := inventoryOf(t, map[string]string{"apps/a/mix.exs": "{:jason, \"~> 1.0\"}", "mix.lock": "%{}"})
+	if len(gaps) > 0 {
+		t.Errorf("an umbrella shares one lockfile: %+v", gaps)
+	}
+}
+
+// manyEntries writes lockfiles of n packages, which need each other in a circle where the
+// format can say so.
+func manyEntries(n int) map[string]string {
+	var gem, composer, mix, rebar, pub, swift, conan, pods, gradle, nuget, config, terraform strings.Builder
+	for i := range n {
+		next := (i + 1) % n
+		fmt.Fprintf(&gem, "    p%d (1.0)\n      p%d (>= 1)\n", i, next)
+		fmt.Fprintf(&composer, ",\n{\"name\":\"a/p%d\",\"version\":\"1.0.0\",\"require\":{\"a/p%d\":\"*\"}}", i, next)
+		fmt.Fprintf(&mix, "  \"p%d\": {:hex, :p%d, \"1.0.0\", \"x\", [:mix], [{:p%d, \"~> 1.0\", []}], \"hexpm\", \"x\"},\n", i, i, next)
+		fmt.Fprintf(&rebar, ",{<<\"p%d\">>,{pkg,<<\"p%d\">>,<<\"1.0.0\">>},0}\n", i, i)
+		fmt.Fprintf(&pub, "  p%d: {dependency: transitive, source: hosted, version: 1.0.0}\n", i)
+		fmt.Fprintf(&swift, ",{\"location\":\"https://x.example/a/p%d\",\"state\":{\"version\":\"1.0.0\"}}\n", i)
+		fmt.Fprintf(&conan, ",\"%d\":{\"ref\":\"p%d/1.0\",\"requires\":[\"%d\"]}\n", i, i, next)
+		fmt.Fprintf(&pods, "  - P%d (1.0):\n    - P%d\n", i, next)
+		fmt.Fprintf(&gradle, "g:p%d:1.0=runtimeClasspath\n", i)
+		fmt.Fprintf(&nuget, ",\"p%d\":{\"type\":\"Transitive\",\"resolved\":\"1.0.0\",\"dependencies\":{\"p%d\":\"1\"}}\n", i, next)
+		fmt.Fprintf(&config, "<package id=\"p%d\" version=\"1.0\"/>\n", i)
+		fmt.Fprintf(&terraform, "provider \"h.example/a/p%d\" {\n  version = \"1.0.0\"\n}\n", i)
+	}
+	return map[string]string{
+		"Gemfile.lock": "GEM\n  specs:\n" + gem.String() + "\nDEPENDENCIES\n  p0\n", "composer.lock": `{"packages":[{"name":"a/first","version":"1.0"}` + composer.String() + "]}",
+		"mix.lock": "%{\n" + mix.String() + "}\n", "rebar.lock": `{"1.2.0",[{<<"first">>,{pkg,<<"first">>,<<"1.0.0">>},0}` + rebar.String() + "]}.\n",
+		"pubspec.lock": "packages:\n" + pub.String() + "sdks: {}\n", "Package.resolved": `{"version":2,"pins":[{"location":"https://x.example/first/a","state":{"version":"1.0.0"}}` + swift.String() + "]}",
+		"conan.lock":   `{"version":"0.4","graph_lock":{"nodes":{"x":{"ref":"first/1.0"}` + conan.String() + "}}}",
+		"Podfile.lock": "PODS:\n" + pods.String() + "DEPENDENCIES: [P0]\nCOCOAPODS: 1.0\n", "gradle.lockfile": gradle.String() + "empty=\n",
+		"packages.lock.json": `{"version":1,"dependencies":{"net8.0":{"first":{"type":"Direct","resolved":"1.0.0"}` + nuget.String() + "}}}",
+		"packages.config":    "<packages>\n" + config.String() + "</packages>", ".terraform.lock.hcl": terraform.String(),
+	}
+}
+
+// A lockfile of 100,000 entries in one circle is read in seconds, and one of more than is
+// believable is refused.
+func TestOtherLockfilesOfManyEntries(t *testing.T) {
+	const many = 100_000
+	for file, text := range manyEntries(many) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		_, found, gaps := inventoryOf(t, map[string]string{file: text})
+		took := time.Since(start)
+		runtime.ReadMemStats(&after)
+		allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
+		if n := len(found); n != many && n != many+1 || blocking(gaps) > 0 {
+			t.Errorf("%s: %d components, gaps %+v", file, n, gaps[:min(len(gaps), 3)])
+		}
+		if allocated > 1500 || took > time.Minute {
+			t.Errorf("%s: %d bytes took %v and %d MiB", file, len(text), took, allocated)
+		}
+		t.Logf("%s: %d bytes in %v, %d MiB allocated", file, len(text), took, allocated)
+	}
+	_, found, gaps := inventoryOf(t, map[string]string{"gradle.lockfile": strings.Repeat("g:a:1=runtimeClasspath\n", maxComponents+1) + "empty=\n"})
+	gap(t, gaps, "more than 200000", true)
+	if len(found) > 0 {
+		t.Errorf("found %d", len(found))
+	}
+}
+
+// What is nested without end is refused before a stack is full.
+func TestNestingInLocksIsBounded(t *testing.T) {
+	const deep = 200_000
+	for file, text := range map[string]string{
+		"mix.lock": "%{\"a\": " + strings.Repeat("[", deep), "rebar.lock": strings.Repeat("{", deep), "composer.lock": strings.Repeat(`{"a":`, deep),
+		"packages.config": strings.Repeat("<a>", deep), ".terraform.lock.hcl": "provider \"a\" {\n a = " + strings.Repeat("[", deep), "main.tf": "module \"a\" {\n a = \"" + strings.Repeat("${\"", deep),
+		".github/workflows/a.yml": "a: " + strings.Repeat("[", deep), "Chart.lock": "a: " + strings.Repeat("[", deep),
+	} {
+		_, found, gaps := inventoryOf(t, map[string]string{file: text})
+		if len(found) > 0 || blocking(gaps) == 0 {
+			t.Errorf("%s: found %+v, gaps %+v", file, found, gaps)
+		}
+	}
+}
+
+func FuzzLocks(f *testing.F) {
+	files := []string{
+		"Gemfile.lock", "composer.lock", "mix.lock", "rebar.lock", "pubspec.lock", "Package.resolved", "conan.lock", "Podfile.lock", "gradle.lockfile", "packages.lock.json",
+		"packages.config", ".terraform.lock.hcl", "Chart.lock", "gradle/libs.versions.toml", "a.csproj", "main.tf", "Dockerfile", "compose.yml", ".github/workflows/a.yml", "azure-pipelines.yml",
+		"composer.json", "pubspec.yaml",
+	}
+	for i, file := range files {
+		f.Add(uint8(i), []byte(lockTexts[file]))
+	}
+	for file, text := range referenceTexts {
+		f.Add(uint8(slices.Index(files, file)), []byte(text))
+	}
+	f.Add(uint8(5), []byte(swiftLock1))
+	f.Add(uint8(6), []byte(conanLock2))
+	f.Add(uint8(13), []byte(gradleCatalogText))
+	f.Fuzz(func(t *testing.T, which uint8, content []byte) {
+		v := NewVulnerabilities(nil, "")
+		v.Read(t.Context(), File{Path: "composer.json"}, []byte(`{"require":{"a/b":"1"}}`))
+		v.Read(t.Context(), File{Path: files[int(which)%len(files)]}, content)
+		for _, d := range v.Dependencies() {
+			unversioned := d.Ecosystem == ecosystemHelm || d.Ecosystem == ecosystemTerraform || d.Ecosystem == ecosystemActions
+			if d.Name == "" || d.Version == "" && !unversioned || d.PURL == "" || d.Line < 0 || len(d.Path) > maxPathLength || strings.ContainsAny(d.Name, " ;'\"$`\n") || strings.ContainsAny(d.Version, " \n") {
+				t.Errorf("a component that cannot be: %+v", d)
+			}
+			if d.Direct && len(d.Path) != 2 || !slices.IsSorted(d.Needs) || strings.Contains(d.From, "@") && strings.Contains(d.From, "://") {
+				t.Errorf("what cannot be told: %+v", d)
+			}
+		}
+	})
+}

@@ -1,0 +1,255 @@
+package ci
+
+import (
+	"strings"
+	"testing"
+
+	"verdict"
+)
+
+const workflowText = `on: push
+x-step: &again
+  uses: acme/again@v1.2.3
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    container: {image: "ghcr.io/acme/build:1.2"}
+    services:
+      db: {image: "postgres:15"}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: acme/pinned/sub@0123456789012345678901234567890123456789 # v2.3.4
+      - uses: acme/unsaid@0123456789012345678901234567890123456789
+      - uses: acme/branch@main
+      - uses: ./.github/actions/here
+      - uses: docker://alpine:3.19
+      - *again
+      - uses: ${{ matrix.action }}
+      - run: "echo uses: not/this@v1"
+  call:
+    uses: acme/flows/.github/workflows/x.yml@v3.1.0
+`
+
+func TestStepsOfGitHubActions(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{".github/workflows/ci.yml": workflowText})
+	const p = ".github/workflows/ci.yml:"
+	sameLines(t, found,
+		p+"3 pkg:github/acme/again@v1.2.3 direct this project>acme/again",
+		p+"7 pkg:docker/acme/build@1.2?repository_url=ghcr.io direct this project>ghcr.io/acme/build",
+		p+"9 pkg:docker/postgres@15 direct this project>postgres",
+		p+"11 pkg:github/actions/checkout@v4 direct this project>actions/checkout",
+		p+"12 pkg:github/acme/pinned@v2.3.4 direct this project>acme/pinned",
+		p+"13 pkg:github/acme/unsaid@0123456789012345678901234567890123456789 direct this project>acme/unsaid",
+		p+"14 pkg:github/acme/branch@main direct this project>acme/branch",
+		p+"16 pkg:docker/alpine@3.19 direct this project>alpine",
+		p+"21 pkg:github/acme/flows@v3.1.0 direct this project>acme/flows",
+	)
+	gap(t, gaps, "line 18 uses ${{ matrix.action }}, which is no owner/repository@version", true)
+	gap(t, gaps, "5 names that can move are used, the first is acme/branch@main", false)
+	if n := blocking(gaps); n != 1 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+}
+
+// affectedBefore is a Matcher that knows one fault in every release below 4.1.7.
+type affectedBefore struct{ asked []string }
+
+func (m *affectedBefore) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
+	m.asked = append(m.asked, c.Name+"@"+c.Version)
+	return nil, nil
+}
+func (m *affectedBefore) Database() verdict.Database { return verdict.Database{} }
+func (m *affectedBefore) Covers(e string) bool       { return e == ecosystemActions }
+
+// v4 follows the newest release: a fault that 4.1.7 mended is not in it, and to block a
+// build for it would be wrong.
+func TestATagThatMovesIsJudgedAsTheNewestOfItsLine(t *testing.T) {
+	m := &affectedBefore{}
+	v := NewVulnerabilities(m, "test")
+	v.Read(t.Context(), File{Path: "action.yml"}, []byte("runs:\n  using: composite\n  steps:\n    - uses: a/b@v4\n    - uses: a/c@v4.1\n    - uses: a/d@v4.1.6\n"))
+	r := v.Report(&Manifest{}, ".")
+	if got := strings.Join(m.asked, " "); got != "a/b@v4.999999999.999999999 a/c@v4.1.999999999 a/d@v4.1.6" {
+		t.Errorf("matched as %s", got)
+	}
+	gap(t, r.NotChecked, "2 names that can move", false)
+	if !r.Complete {
+		t.Errorf("%+v", r.NotChecked)
+	}
+}
+
+func TestTasksOfAzurePipelines(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"azure-pipelines.yml": `resources:
+  containers:
+    - container: tools
+      image: acme.azurecr.io/tools:1
+steps:
+  - task: DotNetCoreCLI@2
+  - task: Own.Publisher-Task@1.2.3
+  - task: $(which)@1
+  - script: "task: No@1"
+`})
+	sameLines(t, found,
+		"azure-pipelines.yml:4 pkg:docker/tools@1?repository_url=acme.azurecr.io direct this project>acme.azurecr.io/tools",
+		"azure-pipelines.yml:6 pkg:generic/azure-pipelines/DotNetCoreCLI@2 direct this project>DotNetCoreCLI",
+		"azure-pipelines.yml:7 pkg:generic/azure-pipelines/Own.Publisher-Task@1.2.3 direct this project>Own.Publisher-Task",
+	)
+	gap(t, gaps, "line 8 names a task without a version that can be told: $(which)@1", false)
+}
+
+const dockerfileSample = `# escape is the usual one
+ARG BASE=golang
+ARG TAG=1.26
+FROM --platform=$BUILDPLATFORM ${BASE}:${TAG}-alpine AS build
+ARG TAG=9
+RUN --mount=type=bind,from=acme/tools:2,target=/x \
+    # a comment within
+    go build
+RUN <<EOF
+FROM not/this:1
+EOF
+FROM build AS test
+FROM gcr.io/distroless/static@sha256:0000000000000000000000000000000000000000000000000000000000000000
+COPY --from=build /a /a
+COPY --from=0 /b /b
+COPY --from=busybox /c /c
+FROM scratch
+FROM ${UNKNOWN}
+FROM ${VARIANT:-debian}:12
+`
+
+func TestBasesOfADockerfile(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"app/Dockerfile": dockerfileSample})
+	sameLines(t, found,
+		"app/Dockerfile:4 pkg:docker/golang@1.26-alpine direct this project>golang",
+		"app/Dockerfile:6 pkg:docker/acme/tools@2 direct this project>acme/tools",
+		"app/Dockerfile:13 pkg:docker/distroless/static@sha256:0000000000000000000000000000000000000000000000000000000000000000?repository_url=gcr.io direct this project>gcr.io/distroless/static",
+		"app/Dockerfile:16 pkg:docker/busybox@latest direct this project>busybox",
+		"app/Dockerfile:19 pkg:docker/debian@12 direct this project>debian",
+	)
+	gap(t, gaps, "line 18 names an image by a value that only the build knows: ${UNKNOWN}", false)
+	gap(t, gaps, "4 names that can move", false)
+	for name, is := range map[string]bool{"Dockerfile": true, "Dockerfile.prod": true, "api.Dockerfile": true, "Containerfile": true, "Dockerfile.dockerignore": false, "docker": false} {
+		if dockerfile(name) != is {
+			t.Errorf("%s is one: %v", name, !is)
+		}
+	}
+}
+
+func TestImagesOfCompose(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"docker-compose.yml": `x-base: &base
+  image: docker.io/library/redis:7
+services:
+  a: {<<: *base}
+  b: {build: ., image: acme/here}
+  c: {image: "acme/c:${TAG:-3}"}
+  d: {image: "acme/d:${TAG}"}
+`})
+	sameLines(t, found,
+		"docker-compose.yml:2 pkg:docker/redis@7 direct this project>redis",
+		"docker-compose.yml:6 pkg:docker/acme/c@3 direct this project>acme/c",
+	)
+	gap(t, gaps, "line 7 names an image by a value that only the run knows", false)
+}
+
+const chartLockText = `dependencies:
+- name: postgresql
+  repository: https://u:s3cret@charts.acme.example
+  version: 12.1.0
+- name: common
+  repository: oci://registry.acme.example/charts
+  version: 2.0.0
+digest: sha256:0
+`
+
+func TestChartsOfHelm(t *testing.T) {
+	const manifest = "apiVersion: v2\nname: app\ndependencies:\n- {name: postgresql, version: 12.x, repository: https://charts.acme.example}\n- {name: exact, version: 1.2.3}\n- {name: near, version: 1.0.0, repository: file://../near}\n"
+	_, found, gaps := inventoryOf(t, map[string]string{"a/Chart.yaml": manifest, "a/Chart.lock": chartLockText, "b/Chart.yaml": manifest})
+	sameLines(t, found,
+		"a/Chart.lock:2 pkg:helm/postgresql@12.1.0 direct this project>postgresql",
+		"a/Chart.lock:5 pkg:helm/common@2.0.0 direct this project>common",
+		"b/Chart.yaml:4 pkg:helm/postgresql direct this project>postgresql",
+		"b/Chart.yaml:5 pkg:helm/exact@1.2.3 direct this project>exact",
+	)
+	toldBeside(t, found[:min(len(found), 2)], "postgresql needs untold hashes 0 from https://charts.acme.example", "common needs untold hashes 0 from oci://registry.acme.example/charts")
+	gap(t, gaps, "b/Chart.yaml: line 4 asks for postgresql in versions (12.x)", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+}
+
+const terraformLockText = `# This file is maintained automatically by "terraform init".
+provider "registry.terraform.io/hashicorp/aws" {
+  version     = "5.31.0"
+  constraints = ">= 5.0.0"
+  hashes = [
+    "h1:abc=",
+    "zh:0000000000000000000000000000000000000000000000000000000000000000",
+    "zh:1111111111111111111111111111111111111111111111111111111111111111",
+  ]
+}
+
+provider "registry.opentofu.org/hashicorp/random" {
+  version = "3.6.0"
+}
+`
+
+const terraformText = `# module "no" { source = "a/b/c" }
+/* module "no" { source = "a/b/c" } */
+locals { x = { module = "y" } }
+resource "a" "b" {
+  text = <<-EOT
+    module "no" { source = "a/b/c" }
+  EOT
+  other = "${join("}", ["{", "${x}"])}"
+}
+module "vpc" {
+  source  = "terraform-aws-modules/vpc/aws"
+  version = "5.1.0"
+  for_each = { for k, v in x : k => v }
+}
+module "ranged" {
+  source  = "app.terraform.io/acme/net/aws//modules/sub"
+  version = "~> 1.0"
+}
+module "git" {
+  source = "git::https://u:s3cret@git.acme.example/tf/net.git//sub?ref=v1.2.0&depth=1"
+}
+module "hub" { source = "github.com/acme/mods//x?ref=0123456789012345678901234567890123456789" }
+module "branch" { source = "git@github.com:acme/mods.git" }
+module "near" { source = "./near" }
+module "odd" { source = "${var.x}" }
+`
+
+func TestTerraform(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"infra/.terraform.lock.hcl": terraformLockText, "infra/main.tf": terraformText})
+	sameLines(t, found,
+		"infra/.terraform.lock.hcl:2 pkg:terraform/hashicorp/aws@5.31.0 direct this project>hashicorp/aws",
+		"infra/.terraform.lock.hcl:12 pkg:terraform/registry.opentofu.org/hashicorp/random@3.6.0 direct this project>registry.opentofu.org/hashicorp/random",
+		"infra/main.tf:10 pkg:terraform/terraform-aws-modules/vpc/aws@5.1.0 direct this project>terraform-aws-modules/vpc/aws",
+		"infra/main.tf:15 pkg:terraform/app.terraform.io/acme/net/aws direct this project>app.terraform.io/acme/net/aws",
+		"infra/main.tf:19 pkg:terraform/git.acme.example/tf/net@v1.2.0 direct this project>git.acme.example/tf/net",
+		"infra/main.tf:22 pkg:terraform/github.com/acme/mods@0123456789012345678901234567890123456789 direct this project>github.com/acme/mods",
+		"infra/main.tf:23 pkg:terraform/github.com/acme/mods direct this project>github.com/acme/mods",
+	)
+	if len(found) > 4 && (len(found[0].Hashes) != 2 || found[4].From != "https://git.acme.example/tf/net.git") {
+		t.Errorf("%+v %+v", found[0], found[4])
+	}
+	gap(t, gaps, "line 25 has a module whose source is no plain text", false)
+	gap(t, gaps, "2 names that can move", false)
+	if n := blocking(gaps); n != 0 {
+		t.Errorf("%d gaps block: %+v", n, gaps)
+	}
+	for name, text := range map[string]string{
+		"an open block": "module \"a\" {\n source = \"x\"", "an open text": "module \"a\" {\n source = \"x\n}", "an open heredoc": "module \"a\" {\n x = <<EOT\n", "an open comment": "module /* x",
+	} {
+		_, _, gaps := inventoryOf(t, map[string]string{"main.tf": text})
+		if blocking(gaps) != 1 {
+			t.Errorf("%s: %+v", name, gaps)
+		}
+	}
+}
+
+// referenceTexts are samples of files that name things where they are used.
+var referenceTexts = map[string]string{
+	".github/workflows/a.yml": workflowText, "Dockerfile": dockerfileSample, "main.tf": terraformText,
+}
