@@ -14,8 +14,10 @@ func parsePodLock(content []byte) (*locked, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(docs) != 1 || yamlMember(docs[0], "DEPENDENCIES") == nil || yamlMember(docs[0], "COCOAPODS") == nil: // what it ends with
-		return nil, errors.New("it is no lockfile of CocoaPods, or ends early: it has no DEPENDENCIES or no COCOAPODS")
+	case len(docs) != 1 || yamlMember(docs[0], "COCOAPODS") == nil: // what it ends with
+		return nil, errors.New("it is no lockfile of CocoaPods, or ends early: it has no COCOAPODS")
+	case yamlMember(docs[0], "PODS") != nil && yamlMember(docs[0], "DEPENDENCIES") == nil:
+		return nil, errors.New("it has PODS, and no DEPENDENCIES that ask for them")
 	}
 	x := newNamed(ecosystemPods, "pod install")
 	for _, entry := range sequence(yamlMember(docs[0], "PODS")) {

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -9,7 +10,7 @@ import (
 type conanNode struct {
 	ref              string
 	requires, builds []string
-	project          bool
+	path             bool // it has one: a recipe of this tree
 	line             int64
 }
 
@@ -56,6 +57,8 @@ func parseConanLock(content []byte) (*locked, error) {
 		return nil, err
 	case !known || version == "":
 		return nil, errors.New("it is no conan.lock: it has no version, or neither a graph nor requires")
+	case version != "0.3" && version != "0.4" && version != "0.5":
+		return nil, fmt.Errorf("version %s is not read by this version: 0.3, 0.4 and 0.5 are", cut(version, 20))
 	}
 	numbers := x.conanGraph(graph, ids)
 	x.resolve = func(_ int, a ask) ([]int, bool) {
@@ -68,14 +71,18 @@ func parseConanLock(content []byte) (*locked, error) {
 	return x, nil
 }
 
-// conanGraph adds the entries of a graph and gives their numbers.
+// conanGraph adds the entries of a graph and gives their numbers. An entry with a path is
+// the project, or one that is edited in this tree where others ask for it.
 func (l *locked) conanGraph(graph map[string]conanNode, ids []string) map[string]int {
-	numbers := map[string]int{}
+	numbers, asked := map[string]int{}, askedConan(graph)
 	for _, id := range ids {
 		c := graph[id]
 		n := node{line: c.line}
 		n.name, n.version = conanReference(c.ref)
-		if c.project {
+		switch {
+		case c.path && asked[id]:
+			n.kind = local
+		case c.path:
 			n.kind = project
 		}
 		for _, to := range c.requires {
@@ -89,20 +96,29 @@ func (l *locked) conanGraph(graph map[string]conanNode, ids []string) map[string
 	return numbers
 }
 
+// askedConan are the entries that others ask for.
+func askedConan(graph map[string]conanNode) map[string]bool {
+	asked := map[string]bool{}
+	for _, c := range graph {
+		for _, list := range [][]string{c.requires, c.builds} {
+			for _, to := range list {
+				asked[to] = true
+			}
+		}
+	}
+	return asked
+}
+
 // unaskedConan are wishes for what no entry of a graph asks for, where the graph does not
 // hold the project itself.
 func unaskedConan(graph map[string]conanNode, ids []string) (asks []ask) {
-	asked := map[string]bool{}
-	for _, c := range graph {
-		if c.project {
-			return nil
-		}
-		for _, to := range append(c.requires, c.builds...) {
-			asked[to] = true
-		}
-	}
+	asked := askedConan(graph)
 	for _, id := range ids {
-		if !asked[id] {
+		switch {
+		case asked[id]:
+		case graph[id].path:
+			return nil
+		default:
 			asks = append(asks, ask{name: id})
 		}
 	}
@@ -123,7 +139,7 @@ func readConanNode(j *jsonText) (c conanNode, err error) {
 		case "build_requires":
 			c.builds, err = j.strings()
 		case "path": // of the recipe that was locked
-			c.project = true
+			c.path = true
 			err = j.skip()
 		default:
 			err = j.skip()

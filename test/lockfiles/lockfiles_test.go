@@ -16,12 +16,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/c/conan"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/dart/pub"
+	gradle "github.com/aquasecurity/trivy/pkg/dependency/parser/gradle/lockfile"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/hex/mix"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/nodejs/bun"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/nodejs/pnpm"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/nodejs/yarn"
+	nugetconfig "github.com/aquasecurity/trivy/pkg/dependency/parser/nuget/config"
+	nugetlock "github.com/aquasecurity/trivy/pkg/dependency/parser/nuget/lock"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/php/composer"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/python/pipenv"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/python/poetry"
 	"github.com/aquasecurity/trivy/pkg/dependency/parser/python/uv"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/ruby/bundler"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/swift/cocoapods"
+	"github.com/aquasecurity/trivy/pkg/dependency/parser/swift/swift"
 	"github.com/aquasecurity/trivy/pkg/fanal/types"
 
 	"verdict/ci"
@@ -51,11 +61,35 @@ var peers = map[string]peer{
 	"python/poetry": {"poetry.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return poetry.NewParser().Parse(r) }},
 	"python/uv":     {"uv.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return uv.NewParser().Parse(r) }},
 	"python/pipenv": {"Pipfile.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return pipenv.NewParser().Parse(r) }},
+	"c/conan":       {"conan.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return conan.NewParser().Parse(r) }},
+	"dart/pub": {"pubspec.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return pub.NewParser(false).Parse(r)
+	}},
+	"gradle/lockfile": {"gradle.lockfile", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return gradle.NewParser().Parse(r) }},
+	"hex/mix":         {"mix.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return mix.NewParser().Parse(r) }},
+	"nuget/lock": {"packages.lock.json", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return nugetlock.NewParser().Parse(r)
+	}},
+	"nuget/config": {"packages.config", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return nugetconfig.NewParser().Parse(r)
+	}},
+	"php/composer": {"composer.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return composer.NewParser().Parse(r)
+	}},
+	"ruby/bundler": {"Gemfile.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return bundler.NewParser().Parse(r)
+	}},
+	"swift/swift": {"Package.resolved", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) { return swift.NewParser().Parse(r) }},
+	"swift/cocoapods": {"Podfile.lock", func(r *bytes.Reader) ([]types.Package, []types.Dependency, error) {
+		return cocoapods.NewParser().Parse(r)
+	}},
 }
 
 var scalibrs = map[string]string{
 	"javascript/pnpmlock": "nodejs/pnpm", "javascript/yarnlock": "nodejs/yarn", "javascript/bunlock": "nodejs/bun",
 	"python/poetrylock": "python/poetry", "python/uvlock": "python/uv", "python/pipfilelock": "python/pipenv",
+	"cpp/conanlock": "c/conan", "dart/pubspec": "dart/pub", "java/gradlelockfile": "gradle/lockfile", "erlang/mixlock": "hex/mix", "php/composerlock": "php/composer",
+	"ruby/gemfilelock": "ruby/bundler",
 }
 
 // ours reads a file as the walk would.
