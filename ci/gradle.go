@@ -20,6 +20,7 @@ type gradle struct {
 	locked   map[string]bool // projects with a lockfile, also one that cannot be read
 	builds   []string        // that ask for something
 	catalogs map[string]*locked
+	partial  bool // lockfiles may be there that were not read
 }
 
 const gradleRelock = "dependencyLocking { lockAllConfigurations() } in the build, then: gradle dependencies --write-locks"
@@ -257,7 +258,9 @@ func (g *gradle) finish() (found []Dependency, gaps []verdict.NotChecked) {
 			continue // the lockfiles say what is taken of it
 		}
 		take(g.catalogs[p])
-		gaps = append(gaps, open(p, "it declares versions, judged as they stand, and there is no gradle.lockfile that says what is resolved: %s", gradleRelock))
+		gap := open(p, "it declares versions, judged as they stand, and there is no gradle.lockfile that says what is resolved: %s", gradleRelock)
+		gap.Blocks = !g.partial
+		gaps = append(gaps, gap)
 	}
 	return found, gaps
 }

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -92,6 +93,9 @@ func (r *reference) dockerfile(content []byte) error {
 		for _, word := range heredocs(text) { // whose text is no instruction
 			for i++; i < len(lines) && strings.Trim(lines[i], "\t\r ") != word; i++ {
 			}
+			if i >= len(lines) {
+				return fmt.Errorf("line %d: the text up to %s has no end", first+1, word)
+			}
 		}
 		if len(x.stages) > maxStages {
 			break
@@ -100,14 +104,20 @@ func (r *reference) dockerfile(content []byte) error {
 	return r.full()
 }
 
-var heredoc = regexp.MustCompile(`<<-?["']?([A-Za-z_][A-Za-z0-9_]*)["']?`)
+var heredoc = regexp.MustCompile(`^[0-9]*<<-?["']?([A-Za-z_][A-Za-z0-9_]*)["']?$`)
 
 // heredocs are the words that end the texts behind a RUN or COPY.
 func heredocs(text string) (words []string) {
-	verb, _, _ := strings.Cut(text, " ")
-	if strings.EqualFold(verb, "RUN") || strings.EqualFold(verb, "COPY") || strings.EqualFold(verb, "ADD") {
-		for _, m := range heredoc.FindAllStringSubmatch(text, 10) {
-			words = append(words, m[1])
+	all := strings.Fields(text)
+	if len(all) == 0 {
+		return nil
+	}
+	switch strings.ToUpper(all[0]) {
+	case "RUN", "COPY", "ADD":
+		for _, w := range all[1:] {
+			if m := heredoc.FindStringSubmatch(w); m != nil {
+				words = append(words, m[1])
+			}
 		}
 	}
 	return words

@@ -85,12 +85,13 @@ type lockfiles struct {
 func (x *lockfiles) wants(p string) bool {
 	base := path.Base(p)
 	_, manifest := manifestKinds[base]
-	return (lockKinds[base] != nil || manifest) && !vendored(p)
+	return lockKinds[base] != nil && !within(p, "node_modules") || manifest && !unpacked(p)
 }
 
-// vendored reports whether a path lies in a folder into which package managers unpack.
-func vendored(p string) bool {
-	return slices.ContainsFunc([]string{"node_modules", "Pods", "deps", "_build", ".dart_tool", ".build"}, func(f string) bool { return within(p, f) })
+// unpacked reports whether a path lies in a folder into which package managers unpack:
+// the manifests there are those of packages, which the project's own lockfile names.
+func unpacked(p string) bool {
+	return slices.ContainsFunc([]string{"node_modules", "vendor", "Pods", "deps", "_build", ".build"}, func(f string) bool { return within(p, f) })
 }
 
 func (x *lockfiles) add(p string, content []byte) error {

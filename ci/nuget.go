@@ -18,6 +18,7 @@ type nuget struct {
 	locked   map[string]bool // folders with a lockfile
 	projects map[string][]nugetAsk
 	central  map[string][]nugetAsk
+	partial  bool // lockfiles may be there that were not read
 }
 
 // nugetAsk is one PackageReference, PackageVersion or GlobalPackageReference.
@@ -30,7 +31,7 @@ type nugetAsk struct {
 const nugetRelock = "dotnet restore --use-lock-file"
 
 func (x *nuget) wants(p string) bool {
-	return (nugetLock(p) || path.Base(p) == "packages.config" || centralVersions(p) || nugetProject(p)) && !vendored(p)
+	return (nugetLock(p) || path.Base(p) == "packages.config" || centralVersions(p) || nugetProject(p)) && !within(p, "node_modules")
 }
 
 func centralVersions(p string) bool { return path.Base(p) == "Directory.Packages.props" }
@@ -283,7 +284,9 @@ func (x *nuget) declared(p string) ([]Dependency, []verdict.NotChecked) {
 	}
 	l.resolve = byNumber
 	l.add(root)
-	l.tell(open(p, "it asks for %d packages, %d of them without an exact version, and there is no packages.lock.json that says what is resolved: %s", len(x.projects[p]), ranges, nugetRelock))
+	gap := open(p, "it asks for %d packages, %d of them without an exact version, and there is no packages.lock.json that says what is resolved: %s", len(x.projects[p]), ranges, nugetRelock)
+	gap.Blocks = !x.partial || !sharedProject(p)
+	l.tell(gap)
 	return l.finish()
 }
 

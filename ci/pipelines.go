@@ -26,13 +26,21 @@ func (r *reference) workflow(content []byte) error {
 	for _, d := range docs {
 		err := mappings(d, "", 0, func(m *yaml.Node, under string) {
 			for key, value := range yamlMembers(m) {
-				switch {
-				case key.Value == "uses":
+				switch text := handWord(value); key.Value {
+				case "uses":
 					r.uses(value)
-				case key.Value == "container" && value.Kind != yaml.MappingNode:
-					r.image(handWord(value), value.Line)
-				case key.Value == "image" && (under == "container" || under == "runs" || m.Kind == yaml.MappingNode && yamlMember(m, "uses") == nil && service(m)):
-					r.image(handWord(value), value.Line)
+				case "container":
+					r.image(text, value.Line)
+				case "services":
+					for _, service := range yamlMembers(value) {
+						if image := yamlMember(service, "image"); image != nil {
+							r.image(handWord(image), image.Line)
+						}
+					}
+				case "image":
+					if image, ok := strings.CutPrefix(text, "docker://"); ok && under == "runs" || under == "container" { // else a Dockerfile
+						r.image(image, value.Line)
+					}
 				}
 			}
 		})
@@ -42,10 +50,6 @@ func (r *reference) workflow(content []byte) error {
 	}
 	return r.full()
 }
-
-// service reports whether a mapping looks like a service container: it has an image, and
-// is no step.
-func service(m *yaml.Node) bool { return yamlMember(m, "run") == nil && yamlMember(m, "with") == nil }
 
 // uses takes one reference to a step: owner/repo[/path]@ref, docker://image or a folder.
 func (r *reference) uses(value *yaml.Node) {
@@ -73,6 +77,9 @@ func (r *reference) uses(value *yaml.Node) {
 	switch {
 	case sha.MatchString(ref):
 		d.From = "https://github.com/" + name + "#" + ref
+		if version == ref {
+			r.gaps = append(r.gaps, aside(r.source, "line %d pins %s to a commit and does not say which release that is: write it behind as a comment (# v1.2.3)", value.Line, name))
+		}
 	case movingTag.MatchString(ref): // it follows the newest release of its line
 		d.JudgedAs = newestOf(ref)
 		r.moving = append(r.moving, text)

@@ -50,6 +50,8 @@ func referenceReader(p string) func(r *reference, content []byte) error {
 		return (*reference).terraformLock
 	case (ext == ".tf" || ext == ".tofu") && !within(p, ".terraform"):
 		return (*reference).terraform
+	case (strings.HasSuffix(base, ".tf.json") || strings.HasSuffix(base, ".tofu.json")) && !within(p, ".terraform"):
+		return (*reference).terraformJSON
 	}
 	return nil
 }

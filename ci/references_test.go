@@ -46,6 +46,7 @@ func TestStepsOfGitHubActions(t *testing.T) {
 	)
 	gap(t, gaps, "line 18 uses ${{ matrix.action }}, which is no owner/repository@version", true)
 	gap(t, gaps, "5 names that can move are used, the first is acme/branch@main", false)
+	gap(t, gaps, "line 13 pins acme/unsaid to a commit and does not say which release", false)
 	if n := blocking(gaps); n != 1 {
 		t.Errorf("%d gaps block: %+v", n, gaps)
 	}
@@ -104,7 +105,7 @@ ARG TAG=9
 RUN --mount=type=bind,from=acme/tools:2,target=/x \
     # a comment within
     go build
-RUN <<EOF
+RUN echo $((1<<EOF)) && cat <<EOF
 FROM not/this:1
 EOF
 FROM build AS test
@@ -132,6 +133,29 @@ func TestBasesOfADockerfile(t *testing.T) {
 		if dockerfile(name) != is {
 			t.Errorf("%s is one: %v", name, !is)
 		}
+	}
+}
+
+// What a change could hide behind a text that never ends, is told.
+func TestATextWithoutEndInADockerfile(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{"Dockerfile": "FROM a:1\nRUN <<X\nFROM b:1\n"})
+	gap(t, gaps, "line 2: the text up to X has no end", true)
+	if len(found) > 0 {
+		t.Errorf("found %+v", found)
+	}
+	_, found, _ = inventoryOf(t, map[string]string{"Dockerfile": "FROM a:1\nRUN x=$((1<<X))\nFROM b:1\n"})
+	sameLines(t, found, "Dockerfile:1 pkg:docker/a@1 direct this project>a", "Dockerfile:3 pkg:docker/b@1 direct this project>b")
+}
+
+// An action that is built from a Dockerfile beside it names no image.
+func TestImagesOfActions(t *testing.T) {
+	_, found, gaps := inventoryOf(t, map[string]string{
+		"a/action.yml": "runs: {using: docker, image: Dockerfile}\n", "b/action.yaml": "runs: {using: docker, image: 'docker://alpine:3.19'}\n",
+		".github/workflows/m.yaml": "jobs: {a: {strategy: {matrix: {include: [{image: ubuntu}]}}, container: 'node:20', steps: []}}\n",
+	})
+	sameLines(t, found, ".github/workflows/m.yaml:1 pkg:docker/node@20 direct this project>node", "b/action.yaml:1 pkg:docker/alpine@3.19 direct this project>alpine")
+	if blocking(gaps) > 0 {
+		t.Errorf("%+v", gaps)
 	}
 }
 
@@ -234,6 +258,9 @@ func TestTerraform(t *testing.T) {
 	if len(found) > 4 && (len(found[0].Hashes) != 2 || found[4].From != "https://git.acme.example/tf/net.git") {
 		t.Errorf("%+v %+v", found[0], found[4])
 	}
+	_, found, _ = inventoryOf(t, map[string]string{"a.tf.json": `{"module": [{"a": {"source": "acme/net/aws", "version": "1.0.0"}},
+{"b": [{"source": "git::https://git.acme.example/b?ref=v1.0.0"}, {"source": "./near"}]}], "resource": {"module": 1}}`})
+	sameLines(t, found, "a.tf.json:1 pkg:terraform/acme/net/aws@1.0.0 direct this project>acme/net/aws", "a.tf.json:2 pkg:terraform/git.acme.example/b@v1.0.0 direct this project>git.acme.example/b")
 	gap(t, gaps, "line 25 has a module whose source is no plain text", false)
 	gap(t, gaps, "2 names that can move", false)
 	if n := blocking(gaps); n != 0 {

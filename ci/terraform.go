@@ -55,6 +55,40 @@ func (r *reference) terraform(content []byte) error {
 	return r.full()
 }
 
+// terraformJSON reads modules of the same in JSON: {"module": {"name": {…}}}, where each of
+// the two objects can be a list of objects.
+func (r *reference) terraformJSON(content []byte) error {
+	j := newJSON(content)
+	each := func(one func() error) error {
+		if j.peek() == '[' {
+			return j.entries(func(int64) error { return one() })
+		}
+		return one()
+	}
+	err := j.document(func(key string, _ int64) error {
+		if key != "module" {
+			return j.skip()
+		}
+		return each(func() error {
+			return j.once(func(_ string, line int64) error {
+				return each(func() error {
+					b := hclBlock{line: int(line), texts: map[string]string{}}
+					err := j.once(func(key string, _ int64) (err error) {
+						b.texts[key], err = j.string()
+						return err
+					})
+					r.module(b)
+					return err
+				})
+			})
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return r.full()
+}
+
 func (r *reference) module(b hclBlock) {
 	source := b.texts["source"]
 	switch {

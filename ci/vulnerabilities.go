@@ -130,8 +130,13 @@ func (v *Vulnerabilities) gather() {
 	}
 	v.gathered = true
 	for _, i := range v.inventories {
-		if n, ok := i.(*npm); ok {
-			n.partial = v.partial
+		switch i := i.(type) {
+		case *npm:
+			i.partial = v.partial
+		case *gradle:
+			i.partial = v.partial
+		case *nuget:
+			i.partial = v.partial
 		}
 		found, gaps := i.finish()
 		v.gaps = append(v.gaps, gaps...)
@@ -252,7 +257,7 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]Dependenc
 	for _, e := range slices.Sorted(maps.Keys(ecosystems)) {
 		if !v.matcher.Covers(e) {
 			r.NotChecked = append(r.NotChecked, verdict.NotChecked{Blocks: true, Reason: fmt.Sprintf(
-				"no advisories for %s, and %d components of it: run `verdict advisories update`, or `verdict advisories import` with its archive", e, ecosystems[e])})
+				"no advisories for %s, and %d components of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, ecosystems[e], e)})
 		}
 	}
 	db := v.matcher.Database()
