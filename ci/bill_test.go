@@ -24,16 +24,16 @@ var noon = func() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.U
 func several() map[string]string {
 	sum := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x01", 32)))
 	return map[string]string{
-		"api/go.mod":              goMod,
-		"api/go.sum":              "example.com/direct v1.2.0 h1:" + sum + "\nexample.com/ours v1.0.1 h1:" + sum + "\n",
-		"api/testdata/go.mod":     "module x\n",
-		"web/package-lock.json":   packageLock,
-		"shop/package-lock.json":  oldPackageLock,
-		"shop/package.json":       `{"dependencies":{"left":"^1"}}`,
-		"requirements.txt":        "django==4.2.1 --hash=sha256:" + hex32 + "\n-e .\n",
-		"cli/Cargo.lock":          strings.ReplaceAll(cargoLock, `"abc"`, `"`+hex32+`"`),
-		"pom.xml":                 `<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencies><dependency><groupId>org.log</groupId><artifactId>log-core</artifactId><version>2.14.1</version></dependency></dependencies></project>`,
-		"mobile/Package.resolved": "{}",
+		"api/go.mod":             goMod,
+		"api/go.sum":             "example.com/direct v1.2.0 h1:" + sum + "\nexample.com/ours v1.0.1 h1:" + sum + "\n",
+		"api/testdata/go.mod":    "module x\n",
+		"web/package-lock.json":  packageLock,
+		"shop/package-lock.json": oldPackageLock,
+		"shop/package.json":      `{"dependencies":{"left":"^1"}}`,
+		"requirements.txt":       "django==4.2.1 --hash=sha256:" + hex32 + "\n-e .\n",
+		"cli/Cargo.lock":         strings.ReplaceAll(cargoLock, `"abc"`, `"`+hex32+`"`),
+		"pom.xml":                `<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencies><dependency><groupId>org.log</groupId><artifactId>log-core</artifactId><version>2.14.1</version></dependency></dependencies></project>`,
+		"mobile/paket.lock":      "NUGET",
 	}
 }
 
@@ -80,6 +80,23 @@ func TestTheBillOfSeveralEcosystems(t *testing.T) {
 	}
 }
 
+// What steps, images, charts and modules are named without an exact version is in the
+// bill as well, which stays valid.
+func TestTheBillOfWhatIsNamedWhereItIsUsed(t *testing.T) {
+	bill := ran(t, folderOf(t, map[string]string{
+		".github/workflows/ci.yml": workflowText, "Dockerfile": dockerfileSample, "main.tf": terraformText, "Chart.yaml": "dependencies: [{name: db, version: 1.x}]\n",
+		".terraform.lock.hcl": terraformLockText, "azure-pipelines.yml": "steps: [{task: A@1}]\n", "Podfile.lock": podLockText, "Gemfile.lock": gemfileLockText,
+	}), Options{Now: noon}).Bill
+	text := string(cycloneDX(t, bill))
+	var spdx bytes.Buffer
+	must(t, bill.WriteSPDX(&spdx))
+	for _, purl := range []string{"pkg:github/actions/checkout@v4", "pkg:docker/golang@1.26-alpine", "pkg:terraform/github.com/acme/mods", "pkg:helm/db", "pkg:generic/azure-pipelines/A@1", "pkg:cocoapods/Firebase@10.0.0", "pkg:gem/rack@2.2.8"} {
+		if !strings.Contains(text, `"`+purl+`"`) || !strings.Contains(spdx.String(), `"`+purl+`"`) {
+			t.Errorf("%s is not in the bill", purl)
+		}
+	}
+}
+
 // The bill says what it does not know: whoever takes half a list for a whole one looks
 // for a vulnerable package in vain.
 func TestABillIsWholeOnlyWhereNothingIsLeftOut(t *testing.T) {
@@ -98,7 +115,7 @@ func TestABillIsWholeOnlyWhereNothingIsLeftOut(t *testing.T) {
 		"test data beside a lockfile":         {map[string]string{"package-lock.json": lock, "testdata/package-lock.json": "{"}, sbom.Complete, ""},
 		"a lockfile cut short":                {map[string]string{"package-lock.json": lock[:60]}, sbom.Incomplete, "cannot be read"},
 		"one that is read and one cut short":  {map[string]string{"package-lock.json": lock, "a/package-lock.json": lock[:60]}, sbom.Incomplete, "cannot be read"},
-		"a lockfile that nobody reads":        {map[string]string{"package-lock.json": lock, "Gemfile.lock": "GEM"}, sbom.Incomplete, "Bundler"},
+		"a lockfile that nobody reads":        {map[string]string{"package-lock.json": lock, "paket.lock": "NUGET"}, sbom.Incomplete, "Paket"},
 		"a manifest without lockfile":         {map[string]string{"package.json": `{"dependencies":{"a":"1"}}`}, sbom.Incomplete, "no lockfile"},
 		"a package from an address":           {map[string]string{"package-lock.json": strings.Replace(lock, `"1.0.0"`, `"git+ssh://git@x.example/a.git#1"`, 1)}, sbom.Incomplete, "comes from an address"},
 		"a pom, which tells the first layer":  {map[string]string{"pom.xml": `<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencies><dependency><groupId>x</groupId><artifactId>y</artifactId><version>1</version></dependency></dependencies></project>`}, sbom.Incomplete, "bring in"},

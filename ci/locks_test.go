@@ -144,7 +144,7 @@ func TestLocksOfHex(t *testing.T) {
 	)
 	toldBeside(t, found, "decimal needs [] hashes 1 from ", "jason needs [decimal@2.1.1] hashes 1 from ", "private needs [jason@1.4.1] hashes 1 from ")
 	gap(t, gaps, "ours comes from an address (https://git.acme.example/ours.git#0123456789012345678901234567890123456789), not from a registry", false)
-	gap(t, gaps, "private comes from an address (hexpm:acme) and is judged by the version 1.0.0", false)
+	gap(t, gaps, "private comes from an address (hexpm:acme): it is judged by the version 1.0.0", false)
 	_, found, gaps = inventoryOf(t, map[string]string{"rebar.lock": strings.ReplaceAll(rebarLockText, "SUM", zero)})
 	sameLines(t, found,
 		"rebar.lock:2 pkg:hex/cowboy@2.10.0 direct this project>cowboy",
