@@ -110,6 +110,7 @@ func TestNuGetProjectsWithoutALockfile(t *testing.T) {
 <PackageReference Include="Child"><Version>3.0.0</Version><PrivateAssets>All</PrivateAssets></PackageReference>
 <PackageReference Include="Over" VersionOverride="4.0.0" />
 <PackageReference Include="Moving" Version="5.*" />
+<PackageVersion Include="NoAsk" Version="1.0.0" />
 <PackageReference Include="Property" Version="$(V)" />
 </ItemGroup></Project>`,
 		"src/Directory.Packages.props": `<Project><ItemGroup><PackageVersion Include="central" Version="2.0.0"/><PackageVersion Include="Over" Version="1.0.0"/>

@@ -53,7 +53,7 @@ func gradleProject(p string) string {
 }
 
 // gradleAsks finds what asks for packages in a build, in Groovy and in Kotlin.
-var gradleAsks = regexp.MustCompile(`\bdependencies\s*[{(]|\bversion\s*\(?\s*["']|\balias\s*\(`)
+var gradleAsks = regexp.MustCompile(`\bdependencies\s*[{(]|\bid\s*\(?\s*["'][^"'\n]+["']\s*\)?\s*version\b|\balias\s*\(`)
 
 func (g *gradle) add(p string, content []byte) error {
 	if g.files == nil {
@@ -73,7 +73,8 @@ func (g *gradle) add(p string, content []byte) error {
 		}
 		return err
 	}
-	if base != "buildscript-gradle.lockfile" { // which answers for the build alone
+	build := strings.HasPrefix(base, "buildscript-") // which answers for the build alone
+	if !build {
 		g.locked[gradleProject(p)] = true
 	}
 	configuration := ""
@@ -84,7 +85,7 @@ func (g *gradle) add(p string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	if l.source = p; base == "buildscript-gradle.lockfile" || strings.HasPrefix(base, "buildscript-") {
+	if l.source = p; build {
 		for i := range l.nodes {
 			l.nodes[i].dev = true
 		}

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"errors"
 	"path"
 	"strings"
 )
@@ -25,7 +26,15 @@ func (x *references) addChart(p string, content []byte) error {
 	if x.charts == nil {
 		x.charts, x.locked = map[string]*chart{}, map[string]bool{}
 	}
-	docs, err := yamlDocuments(content)
+	lock := path.Ext(p) == ".lock"
+	read := handYAML
+	if lock {
+		read = yamlDocuments
+	}
+	if lock {
+		x.locked[path.Dir(p)] = true
+	}
+	docs, err := read(content)
 	if err != nil {
 		return err
 	}
@@ -34,14 +43,14 @@ func (x *references) addChart(p string, content []byte) error {
 		if path.Base(p) == "requirements.yaml" && yamlMember(d, "dependencies") == nil {
 			return nil // others call their files so, too
 		}
+		if lock && yamlMember(d, "digest") == nil { // what it ends with
+			return errors.New("it is no lockfile of Helm, or ends early: it has no digest")
+		}
 		for _, e := range sequence(yamlMember(d, "dependencies")) {
 			c.asks = append(c.asks, chartAsk{yamlWord(yamlMember(e, "name")), yamlWord(yamlMember(e, "version")), yamlWord(yamlMember(e, "repository")), e.Line})
 		}
 	}
 	x.charts[p] = c
-	if path.Ext(p) == ".lock" {
-		x.locked[path.Dir(p)] = true
-	}
 	return nil
 }
 

@@ -75,12 +75,18 @@ type dockerfileText struct {
 // dockerfile reads the images that a Dockerfile is built from, and copies from.
 func (r *reference) dockerfile(content []byte) error {
 	x := &dockerfileText{reference: r, args: map[string]string{}, stages: map[string]bool{}}
-	escape := byte('\\')
+	escape, directives := byte('\\'), 0
 	lines := strings.Split(string(withoutBOM(content)), "\n")
 	for i := 0; i < len(lines); i++ {
 		text := strings.TrimSpace(lines[i])
 		if x.froms == 0 && strings.HasPrefix(text, "#") && strings.EqualFold(strings.ReplaceAll(text, " ", ""), "#escape=`") {
 			escape = '`'
+		}
+		if image, ok := syntaxOf(text); ok && i == directives {
+			x.image(image, i+1)
+		}
+		if strings.HasPrefix(text, "#") && i == directives {
+			directives++
 		}
 		first := i
 		for !strings.HasPrefix(text, "#") && strings.HasSuffix(text, string(escape)) && i+1 < len(lines) && len(text) < maxLogical {
@@ -102,6 +108,18 @@ func (r *reference) dockerfile(content []byte) error {
 		}
 	}
 	return r.full()
+}
+
+var syntaxLine = regexp.MustCompile(`^#\s*syntax\s*=\s*(\S+)`)
+
+// syntaxOf is the image that reads the file, where a comment in front of everything names
+// one.
+func syntaxOf(text string) (string, bool) {
+	m := syntaxLine.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
 }
 
 var heredoc = regexp.MustCompile(`^[0-9]*<<-?["']?([A-Za-z_][A-Za-z0-9_]*)["']?$`)

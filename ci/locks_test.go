@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"verdict"
 )
 
 const gemfileLockText = `GIT
@@ -310,7 +312,7 @@ func TestALockfileThatWasCutIsNotJudgedAsWhole(t *testing.T) {
 	for file, text := range lockTexts {
 		for _, part := range []int{3, 2} {
 			_, found, gaps := inventoryOf(t, map[string]string{file: text[:len(text)*(part-1)/part]})
-			if file == ".terraform.lock.hcl" || file == "Chart.lock" { // of what is not matched, and a cut between two entries is none
+			if file == ".terraform.lock.hcl" { // a cut between two providers cannot be seen
 				continue
 			}
 			if blocking(gaps) == 0 {
@@ -363,7 +365,7 @@ func TestHostileNamesAreNoComponents(t *testing.T) {
 		"gradle.lockfile":    "g:" + evil + ":1.0=runtimeClasspath\nempty=\n",
 		"packages.lock.json": `{"version":1,"dependencies":{"net8.0":{"` + evil + `":{"type":"Direct","resolved":"1.0.0"}}}}`,
 		"packages.config":    `<packages><package id="` + evil + `" version="1.0"/></packages>`,
-		"Chart.lock":         "dependencies:\n- {name: '" + evil + "', version: 1.0.0}\n",
+		"Chart.lock":         "dependencies:\n- {name: '" + evil + "', version: 1.0.0}\ndigest: x\n",
 	} {
 		_, found, gaps := inventoryOf(t, map[string]string{file: text})
 		if len(found) > 0 || blocking(gaps) == 0 {
@@ -387,7 +389,8 @@ func TestAManifestWithoutItsLockfileIsTold(t *testing.T) {
 		"a/Gemfile":       {"# gem 'rack'\n", ""},
 		"a/composer.json": {`{"require":{"php":"*"}}`, ""},
 		"a/pubspec.yaml":  {"dependencies:\n  flutter: {sdk: flutter}\n", ""},
-		"b/build.gradle":  {"task hello {}\n", ""},
+		"b/build.gradle":  {"version '1.0'\ntask hello {}\n", ""},
+		"c/build.gradle":  {"plugins { id 'a.b' version '1.0' }\n", "gradle.lockfile"},
 		"b/app.csproj":    {"<Project/>", ""},
 	} {
 		_, found, gaps := inventoryOf(t, map[string]string{file: c.text})
@@ -512,4 +515,28 @@ func FuzzLocks(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A lockfile is changed by its tool, and the command has to be one of that tool.
+func TestTheFixOfOtherEcosystems(t *testing.T) {
+	x := verdict.Vulnerability{ID: "V", Fixed: "2.0.0"}
+	for _, c := range []struct{ source, ecosystem, direct, deep string }{
+		{"gradle.lockfile", ecosystemMaven, "take lib 2.0.0 in the build: gradle dependencies --update-locks lib", "constrain lib to 2.0.0 in the build: gradle dependencies --update-locks lib"},
+		{"a/packages.lock.json", ecosystemNuGet, "dotnet add package lib --version 2.0.0", "dotnet add package lib --version 2.0.0, which asks for it in place of top"},
+		{"composer.lock", ecosystemComposer, "composer require lib:2.0.0", "composer update lib --with lib:2.0.0, and top where it forbids lib 2.0.0"},
+		{"Gemfile.lock", ecosystemGems, "allow lib 2.0.0 in the Gemfile: bundle update --conservative lib", "bundle update --conservative lib, and top where it forbids lib 2.0.0"},
+		{"mix.lock", ecosystemHex, "allow lib 2.0.0 in mix.exs: mix deps.update lib", "mix deps.update lib, and top where it forbids lib 2.0.0"},
+		{"conan.lock", ecosystemConan, "ask for lib/2.0.0 in the conanfile: conan lock create .", "conan lock create . with lib/2.0.0, and what brings it in where that forbids it"},
+		{".github/workflows/a.yml", ecosystemActions, "use lib in release 2.0.0 or later, by its commit, in line 7 of .github/workflows/a.yml", "use lib in release 2.0.0 or later, by its commit, in line 7 of .github/workflows/a.yml"},
+		{"a.csproj", ecosystemNuGet, "take lib 2.0.0 or later", "take lib 2.0.0 or later"},
+	} {
+		d := Dependency{Component: verdict.Component{Ecosystem: c.ecosystem, Name: "lib", Version: "1.0.0"}, Source: c.source, Line: 7, Direct: true, Path: []string{"app", "lib"}}
+		if got := fix(d, x); got != c.direct {
+			t.Errorf("%s: %q", c.source, got)
+		}
+		d.Direct, d.Path = false, []string{"app", "top", "lib"}
+		if got := fix(d, x); got != c.deep {
+			t.Errorf("%s: %q", c.source, got)
+		}
+	}
 }

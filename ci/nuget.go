@@ -25,6 +25,7 @@ type nuget struct {
 type nugetAsk struct {
 	name, version string
 	dev, global   bool
+	central       bool // it says a version for others, and asks for nothing
 	line          int64
 }
 
@@ -73,6 +74,7 @@ func (x *nuget) add(p string, content []byte) error {
 		return err
 	default:
 		x.projects[p], err = readNuGetAsks(content)
+		x.projects[p] = slices.DeleteFunc(x.projects[p], func(a nugetAsk) bool { return a.central })
 		return err
 	}
 	if err == nil {
@@ -215,7 +217,7 @@ func readNuGetAsks(content []byte) (asks []nugetAsk, err error) {
 		version := cmp.Or(e.values["versionoverride"], e.values["version"])
 		for name := range strings.SplitSeq(names, ";") {
 			if name = strings.TrimSpace(name); name != "" {
-				asks = append(asks, nugetAsk{name: name, version: strings.TrimSpace(version), global: global, line: e.line,
+				asks = append(asks, nugetAsk{name: name, version: strings.TrimSpace(version), global: global, central: e.name == "packageversion", line: e.line,
 					dev: global || strings.EqualFold(strings.TrimSpace(e.values["privateassets"]), "all")})
 			}
 		}

@@ -38,7 +38,7 @@ func referenceReader(p string) func(r *reference, content []byte) error {
 	isYAML := ext == ".yml" || ext == ".yaml"
 	switch {
 	case within(p, "node_modules"):
-	case isYAML && (strings.HasSuffix(path.Dir(p), ".github/workflows") || base == "action.yml" || base == "action.yaml"):
+	case isYAML && (path.Dir(p) == ".github/workflows" || base == "action.yml" || base == "action.yaml"):
 		return (*reference).workflow
 	case isYAML && azurePipeline(p):
 		return (*reference).azure

@@ -326,6 +326,8 @@ func fix(d Dependency, x verdict.Vulnerability) string {
 		return "build with Go " + to + " or later: go get toolchain@go" + to
 	case d.Ecosystem == ecosystemGo:
 		return "go get " + name + "@v" + strings.TrimPrefix(to, "v")
+	case d.Ecosystem == ecosystemActions:
+		return "use " + name + " in release " + to + " or later, by its commit, in line " + fmt.Sprint(d.Line) + " of " + shown(d.Source)
 	case d.Ecosystem == ecosystemNPM && d.Direct:
 		return "npm install " + name + "@" + to
 	case d.Ecosystem == ecosystemNPM && len(d.Path) > 1:
