@@ -51,6 +51,9 @@ func TestGradle(t *testing.T) {
 	gap(t, gaps, "there is no gradle.lockfile that says what is resolved", true)
 	gap(t, gaps, "com.acme:ranged has no exact version", false)
 	gap(t, gaps, "com.acme:bom has no exact version", false)
+	if _, found, gaps = inventoryOf(t, map[string]string{"gradle/libs.versions.toml": "[versions]\na = \"1\"\n"}); len(found)+len(gaps) > 0 {
+		t.Errorf("a catalog without libraries: %+v %+v", found, gaps)
+	}
 	for name, text := range map[string]string{
 		"no last line": "a:b:1=runtimeClasspath\n", "no configuration": "a:b:1\nempty=\n", "no coordinate": "a:b=runtimeClasspath\nempty=\n", "nothing": "",
 	} {

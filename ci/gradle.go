@@ -258,6 +258,9 @@ func (g *gradle) finish() (found []Dependency, gaps []verdict.NotChecked) {
 		if slices.ContainsFunc(slices.Collect(maps.Keys(g.locked)), func(project string) bool { return under(project, dir) }) {
 			continue // the lockfiles say what is taken of it
 		}
+		if len(g.catalogs[p].nodes) == 1 && len(g.catalogs[p].gaps) == 0 { // the project alone: it declares nothing
+			continue
+		}
 		take(g.catalogs[p])
 		gap := open(p, "it declares versions, judged as they stand, and there is no gradle.lockfile that says what is resolved: %s", gradleRelock)
 		gap.Blocks = !g.partial

@@ -58,11 +58,8 @@ func dockerfile(base string) bool {
 	return false
 }
 
-// maxStages bounds the stages of one file, and maxLogical a line with what continues it.
-const (
-	maxStages  = 10_000
-	maxLogical = 64 << 10
-)
+// maxStages bounds the stages of one file.
+const maxStages = 10_000
 
 // dockerfileText is what is known while a Dockerfile is read.
 type dockerfileText struct {
@@ -70,62 +67,97 @@ type dockerfileText struct {
 	args   map[string]string // defaults in front of the first FROM
 	stages map[string]bool
 	froms  int
+	escape string // the character that continues a line
+	lines  []string
+	at     int
 }
 
 // dockerfile reads the images that a Dockerfile is built from, and copies from.
 func (r *reference) dockerfile(content []byte) error {
-	x := &dockerfileText{reference: r, args: map[string]string{}, stages: map[string]bool{}}
-	escape, directives := byte('\\'), 0
-	lines := strings.Split(string(withoutBOM(content)), "\n")
-	for i := 0; i < len(lines); i++ {
-		text := strings.TrimSpace(lines[i])
-		if x.froms == 0 && strings.HasPrefix(text, "#") && strings.EqualFold(strings.ReplaceAll(text, " ", ""), "#escape=`") {
-			escape = '`'
+	x := &dockerfileText{reference: r, args: map[string]string{}, stages: map[string]bool{}, escape: "\\"}
+	x.lines = strings.Split(string(withoutBOM(content)), "\n")
+	for head := true; x.at < len(x.lines); {
+		first := x.at + 1
+		text := strings.TrimSpace(x.lines[x.at])
+		if head = head && strings.HasPrefix(text, "#"); head {
+			x.directive(text, first)
 		}
-		if image, ok := syntaxOf(text); ok && i == directives {
-			x.image(image, i+1)
+		if strings.HasPrefix(text, "#") {
+			x.at++
+			continue
 		}
-		if strings.HasPrefix(text, "#") && i == directives {
-			directives++
-		}
-		first := i
-		for !strings.HasPrefix(text, "#") && strings.HasSuffix(text, string(escape)) && i+1 < len(lines) && len(text) < maxLogical {
-			i++
-			if next := strings.TrimSpace(lines[i]); !strings.HasPrefix(next, "#") {
-				text = text[:len(text)-1] + " " + next
+		text = x.logical()
+		x.instruction(text, first)
+		for _, end := range heredocs(text) {
+			if !x.passOver(end) {
+				return fmt.Errorf("line %d: the text up to %s has no end", first, end.word)
 			}
 		}
-		x.instruction(text, first+1)
-		for _, word := range heredocs(text) { // whose text is no instruction
-			for i++; i < len(lines) && strings.Trim(lines[i], "\t\r ") != word; i++ {
-			}
-			if i >= len(lines) {
-				return fmt.Errorf("line %d: the text up to %s has no end", first+1, word)
-			}
-		}
-		if len(x.stages) > maxStages {
-			break
+		if x.froms > maxStages {
+			return fmt.Errorf("it has more than %d stages", maxStages)
 		}
 	}
 	return r.full()
 }
 
-var syntaxLine = regexp.MustCompile(`^#\s*syntax\s*=\s*(\S+)`)
-
-// syntaxOf is the image that reads the file, where a comment in front of everything names
-// one.
-func syntaxOf(text string) (string, bool) {
-	m := syntaxLine.FindStringSubmatch(text)
-	if m == nil {
-		return "", false
+// directive takes what a comment in front of everything says about how to read the file.
+func (x *dockerfileText) directive(text string, line int) {
+	m := directiveLine.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+	case strings.EqualFold(m[1], "escape") && m[2] == "`":
+		x.escape = "`"
+	case strings.EqualFold(m[1], "syntax"): // the image that reads the file
+		x.image(m[2], line)
 	}
-	return m[1], true
 }
 
-var heredoc = regexp.MustCompile(`^[0-9]*<<-?["']?([A-Za-z_][A-Za-z0-9_]*)["']?$`)
+// logical takes a line with those that continue it. Comments and empty lines between them
+// do not end it.
+func (x *dockerfileText) logical() string {
+	var b strings.Builder
+	for x.at < len(x.lines) {
+		line := strings.TrimRight(x.lines[x.at], " \t\r")
+		x.at++
+		if trimmed := strings.TrimSpace(line); b.Len() > 0 && (trimmed == "" || trimmed[0] == '#') {
+			continue
+		}
+		more, goesOn := strings.CutSuffix(line, x.escape)
+		b.WriteString(more)
+		if !goesOn {
+			break
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
 
-// heredocs are the words that end the texts behind a RUN or COPY.
-func heredocs(text string) (words []string) {
+// passOver leaves out the text of a heredoc; false where it has no end.
+func (x *dockerfileText) passOver(end heredocEnd) bool {
+	for x.at < len(x.lines) {
+		line := strings.TrimSuffix(x.lines[x.at], "\r")
+		x.at++
+		if end.tabs {
+			line = strings.TrimLeft(line, "\t")
+		}
+		if line == end.word {
+			return true
+		}
+	}
+	return false
+}
+
+var directiveLine = regexp.MustCompile(`^#\s*([A-Za-z]+)\s*=\s*(\S+)`)
+
+// heredocEnd is the line that ends a text; with tabs it may be behind some.
+type heredocEnd struct {
+	word string
+	tabs bool
+}
+
+var heredoc = regexp.MustCompile(`^[0-9]*<<(-?)["']?([A-Za-z_][A-Za-z0-9_]*)["']?$`)
+
+// heredocs are the ends of the texts behind a RUN or COPY.
+func heredocs(text string) (ends []heredocEnd) {
 	all := strings.Fields(text)
 	if len(all) == 0 {
 		return nil
@@ -134,11 +166,11 @@ func heredocs(text string) (words []string) {
 	case "RUN", "COPY", "ADD":
 		for _, w := range all[1:] {
 			if m := heredoc.FindStringSubmatch(w); m != nil {
-				words = append(words, m[1])
+				ends = append(ends, heredocEnd{m[2], m[1] != ""})
 			}
 		}
 	}
-	return words
+	return ends
 }
 
 func (x *dockerfileText) instruction(text string, line int) {
