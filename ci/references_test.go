@@ -147,7 +147,7 @@ func TestATextWithoutEndInADockerfile(t *testing.T) {
 	hidden := "FROM a\\\n:1\nRUN <<X\n  X\nRUN <<Y\nX\nFROM b:\\\n\n# c\n2\nY\nCOPY <<-Z /z\n\tZ\nFROM c:3" + strings.Repeat("\\\n", 200_000)
 	_, found, _ = inventoryOf(t, map[string]string{"Dockerfile": hidden})
 	sameLines(t, found, "Dockerfile:1 pkg:docker/a@1 direct this project>a", "Dockerfile:7 pkg:docker/b@2 direct this project>b", "Dockerfile:14 pkg:docker/c@3 direct this project>c")
-	_, found, gaps = inventoryOf(t, map[string]string{"Dockerfile": strings.Repeat("FROM a:1\n", maxStages+1)})
+	_, _, gaps = inventoryOf(t, map[string]string{"Dockerfile": strings.Repeat("FROM a:1\n", maxStages+1)})
 	gap(t, gaps, "more than 10000 stages", true)
 	_, found, _ = inventoryOf(t, map[string]string{"Dockerfile": "# escape=`\nFROM a`\n:1\nRUN c:\\\nFROM b:1\n"})
 	sameLines(t, found, "Dockerfile:2 pkg:docker/a@1 direct this project>a", "Dockerfile:5 pkg:docker/b@1 direct this project>b")
