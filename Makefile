@@ -30,12 +30,14 @@ FUZZ = \
 	./ci:FuzzForms \
 	./ci:FuzzIgnores \
 	./ci:FuzzJSONText \
+	./ci:FuzzLicence \
 	./ci:FuzzLocked \
 	./ci:FuzzLockfiles \
 	./ci:FuzzLocks \
 	./ci:FuzzResults \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./ci:FuzzTOMLBounds \
+	./ci:FuzzTables \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \
 	./code:FuzzCatalog \

@@ -41,11 +41,6 @@ func (o *Options) bill(v *Vulnerabilities, m *Manifest, s Standing) sbom.Documen
 	return d
 }
 
-// left lists what was not read, and what was read leaves open.
-func (v *Vulnerabilities) left(m *Manifest) []verdict.NotChecked {
-	return append(m.notChecked(v, false), slices.Concat(v.failed, v.gaps, v.leftOut.told(m, v.knows))...)
-}
-
 // place names a component within the file that names it.
 type place struct{ source, ecosystem, label string }
 

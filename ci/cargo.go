@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -14,8 +15,9 @@ import (
 // cargo reads Cargo.lock, and notices a Cargo.toml without one.
 type cargo struct {
 	found     []Dependency
-	manifests map[string]int  // Cargo.toml → how many crates it asks for
-	locked    map[string]bool // folders with a Cargo.lock
+	manifests map[string]cargoAsked      // by the path of a Cargo.toml
+	locked    map[string]map[string]bool // folder with a Cargo.lock → the crates in it; nil where it cannot be read
+	flaws     []flaw
 }
 
 func (c *cargo) wants(p string) bool {
@@ -24,15 +26,18 @@ func (c *cargo) wants(p string) bool {
 
 func (c *cargo) add(p string, content []byte) error {
 	if c.manifests == nil {
-		c.manifests, c.locked = map[string]int{}, map[string]bool{}
+		c.manifests, c.locked = map[string]cargoAsked{}, map[string]map[string]bool{}
 	}
 	if path.Base(p) == "Cargo.toml" {
-		n, err := cargoAsks(content)
-		c.manifests[p] = n
+		asked, err := cargoAsks(content)
+		c.manifests[p] = asked
 		return err
 	}
-	c.locked[path.Dir(p)] = true
-	found, err := parseCargoLock(p, content)
+	c.locked[path.Dir(p)] = nil
+	found, names, err := parseCargoLock(p, content)
+	if err == nil {
+		c.locked[path.Dir(p)] = names
+	}
 	c.found = append(c.found, found...)
 	return err
 }
@@ -46,10 +51,35 @@ type cargoTables struct {
 
 func (t cargoTables) count() int { return len(t.Dependencies) + len(t.Development) + len(t.Build) }
 
-// cargoAsks counts the crates that a manifest asks for.
-func cargoAsks(content []byte) (int, error) {
+// cargoAsked is what a manifest asks for.
+type cargoAsked struct {
+	count int
+	names []string // of the crates that its lockfile has to name
+}
+
+// name adds what a table asks for by name. What a workspace states may have another name
+// there; what is read from it is looked up in no lockfile.
+func (a *cargoAsked) name(t cargoTables) {
+	a.count += t.count()
+	for _, table := range []map[string]any{t.Dependencies, t.Development, t.Build} {
+		for name, how := range table {
+			if more, ok := how.(map[string]any); ok {
+				if inherited, _ := more["workspace"].(bool); inherited {
+					continue
+				}
+				if real, ok := more["package"].(string); ok {
+					name = real
+				}
+			}
+			a.names = append(a.names, name)
+		}
+	}
+}
+
+// cargoAsks gives the crates that a manifest asks for.
+func cargoAsks(content []byte) (cargoAsked, error) {
 	if err := boundedTOML(content); err != nil {
-		return 0, err
+		return cargoAsked{}, err
 	}
 	var own cargoTables
 	var more struct {
@@ -58,14 +88,16 @@ func cargoAsks(content []byte) (int, error) {
 	}
 	for _, into := range []any{&own, &more} {
 		if err := toml.Unmarshal(content, into); err != nil {
-			return 0, fmt.Errorf("read Cargo.toml: %w", err)
+			return cargoAsked{}, fmt.Errorf("read Cargo.toml: %w", err)
 		}
 	}
-	n := own.count() + more.Workspace.count()
+	asked := cargoAsked{count: more.Workspace.count()} // a crate that no member takes is in no lockfile
+	asked.name(own)
 	for _, t := range more.Target {
-		n += t.count()
+		asked.name(t)
 	}
-	return n, nil
+	slices.Sort(asked.names)
+	return asked, nil
 }
 
 // crate is one package of a lockfile. Without a source it is a project of this tree.
@@ -105,17 +137,25 @@ func (k crate) from() string {
 	return origin(ecosystemCargo, address)
 }
 
-func parseCargoLock(p string, content []byte) ([]Dependency, error) {
+func (k crate) public() bool {
+	address, registry := strings.CutPrefix(k.source, "registry+")
+	if sparse, ok := strings.CutPrefix(k.source, "sparse+"); ok {
+		address, registry = sparse, true
+	}
+	return registry && atHome(ecosystemCargo, address)
+}
+
+func parseCargoLock(p string, content []byte) (found []Dependency, names map[string]bool, err error) {
 	if err := boundedTOML(content); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var f map[string]any
 	if err := toml.Unmarshal(content, &f); err != nil {
-		return nil, fmt.Errorf("read Cargo.lock: %w", err)
+		return nil, nil, fmt.Errorf("read Cargo.lock: %w", err)
 	}
 	tables, _ := f["package"].([]any)
 	if len(tables) > maxComponents {
-		return nil, fmt.Errorf("it names more than %d crates", maxComponents)
+		return nil, nil, fmt.Errorf("it names more than %d crates", maxComponents)
 	}
 	lines := cargoLines(content)
 	if len(lines) != len(tables) { // lines are a comfort, never worth a wrong one
@@ -141,20 +181,21 @@ func parseCargoLock(p string, content []byte) ([]Dependency, error) {
 	g := cargoGraph(all)
 	needs := g.brings(labels)
 	ways, direct := g.paths()
-	var found []Dependency
+	names = make(map[string]bool, len(all))
 	for i, k := range all {
 		if k.name == "" || k.version == "" {
-			return nil, fmt.Errorf("package %d of Cargo.lock has no name or version", i+1)
+			return nil, nil, fmt.Errorf("package %d of Cargo.lock has no name or version", i+1)
 		}
+		names[crateName(k.name)] = true
 		if k.source == "" {
 			continue
 		}
 		found = append(found, Dependency{
 			Component: verdict.Component{Ecosystem: ecosystemCargo, Name: k.name, Version: k.version}, Source: p, Line: lines[i], Direct: direct[i], Path: ways[i],
-			Needs: needs[i], Hashes: k.hashes(older), From: k.from(),
+			Needs: needs[i], Hashes: k.hashes(older), From: k.from(), Public: k.public(),
 		})
 	}
-	return found, nil
+	return found, names, nil
 }
 
 // cargoLines gives the line of each package table, in order.
@@ -198,11 +239,28 @@ func cargoGraph(all []crate) *graph {
 
 func (c *cargo) finish() ([]Dependency, []verdict.NotChecked) {
 	var gaps []verdict.NotChecked
-	for p, n := range c.manifests {
-		hasLock := above(p, "Cargo.lock", func(q string) bool { return c.locked[path.Dir(q)] }) // a workspace shares one above
-		if n > 0 && !hasLock {
-			gaps = append(gaps, open(p, "it asks for %d crates and there is no Cargo.lock that says which versions: cargo generate-lockfile", n))
+	for p, asked := range c.manifests {
+		var names map[string]bool
+		hasLock := above(p, "Cargo.lock", func(q string) (there bool) { // a workspace shares one above
+			names, there = c.locked[path.Dir(q)]
+			return there
+		})
+		switch {
+		case asked.count > 0 && !hasLock:
+			gaps = append(gaps, open(p, "it asks for %d crates and there is no Cargo.lock that says which versions: cargo generate-lockfile", asked.count))
+			c.flaws = append(c.flaws, unlocked(gaps[len(gaps)-1], "cargo generate-lockfile, and commit Cargo.lock"))
+		case names != nil:
+			for _, name := range asked.names {
+				if !names[crateName(name)] {
+					c.flaws = append(c.flaws, stale(p, 0, name, "it asks for the crate "+shown(name)+", which Cargo.lock does not name", "cargo update --workspace, and commit Cargo.lock"))
+				}
+			}
 		}
 	}
 	return c.found, gaps
 }
+
+func (c *cargo) audit() []flaw { return c.flaws }
+
+// crateName makes one of the two ways of writing a name: no two crates differ in it alone.
+func crateName(name string) string { return strings.ReplaceAll(name, "_", "-") }

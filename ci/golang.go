@@ -16,21 +16,23 @@ import (
 // a build; go.sum, which lists more, gives the digests of those. Which module brings in
 // which, neither of them tells.
 type goModules struct {
-	found []Dependency
-	open  []verdict.NotChecked
-	sums  map[string]map[string]string // go.sum → "module version" → digest
+	found    []Dependency
+	open     []verdict.NotChecked
+	requires map[string]int               // go.mod → how many modules it requires from elsewhere
+	sums     map[string]map[string]string // go.sum → "module version" → digest; "module version/go.mod" for that file alone
+	flaws    []flaw
 }
 
 func (g *goModules) wants(p string) bool {
 	base := path.Base(p)
-	return (base == "go.mod" || base == "go.sum" || base == "go.work") && !within(p, "vendor")
+	return (base == "go.mod" || base == "go.sum" || base == "go.work" || base == "go.work.sum") && !within(p, "vendor")
 }
 
 func (g *goModules) add(p string, content []byte) error {
 	switch path.Base(p) {
 	case "go.work":
 		return g.addWork(p, content)
-	case "go.sum":
+	case "go.sum", "go.work.sum":
 		return g.addSums(p, content)
 	}
 	f, err := modfile.Parse("go.mod", content, nil)
@@ -48,6 +50,9 @@ func (g *goModules) add(p string, content []byte) error {
 		g.open = append(g.open, open(p, "before go 1.17 a go.mod does not list the modules that others bring in: go mod tidy -go=1.17"))
 	}
 	g.standardLibrary(p, f, project)
+	if g.requires == nil {
+		g.requires = map[string]int{}
+	}
 	for _, r := range f.Require {
 		name, version, local := replaced(f, r.Mod.Path, r.Mod.Version)
 		if local {
@@ -65,6 +70,7 @@ func (g *goModules) add(p string, content []byte) error {
 		if d.Direct {
 			d.Path = []string{project, name}
 		}
+		g.requires[p]++
 		g.found = append(g.found, d)
 	}
 	return nil
@@ -135,10 +141,10 @@ func (g *goModules) addSums(p string, content []byte) error {
 		if len(f) != 3 || !strings.Contains(f[2], ":") {
 			return fmt.Errorf("line %d is no module, version and digest", n)
 		}
-		if len(sums) > maxComponents {
+		if len(sums) > 2*maxComponents {
 			return fmt.Errorf("it names more than %d modules", maxComponents)
 		}
-		if goSum.MatchString(f[2]) && !strings.HasSuffix(f[1], "/go.mod") {
+		if goSum.MatchString(f[2]) {
 			sums[f[0]+" "+f[1]] = f[2]
 		}
 	}
@@ -155,5 +161,36 @@ func (g *goModules) finish() ([]Dependency, []verdict.NotChecked) {
 	for i, d := range g.found {
 		g.found[i].Sum = g.sums[beside(d.Source, "go.sum")][d.Name+" "+d.Version]
 	}
+	g.compare()
 	return g.found, g.open
+}
+
+func (g *goModules) audit() []flaw { return g.flaws }
+
+// compare looks for modules that no sum of the tree vouches for: the go command refuses
+// to build with them, or takes what it gets at first. A module that gives no package to
+// the build has the sum of its go.mod alone, which is in order.
+func (g *goModules) compare() {
+	missing := map[string]bool{}
+	for _, d := range g.found {
+		sums, there := g.sums[beside(d.Source, "go.sum")]
+		if d.Name == "stdlib" {
+			continue
+		}
+		key := d.Name + " " + d.Version
+		vouched := sums[key] != "" || sums[key+"/go.mod"] != "" || above(d.Source, "go.work.sum", func(q string) bool {
+			return g.sums[q][key] != "" || g.sums[q][key+"/go.mod"] != ""
+		})
+		switch {
+		case vouched || missing[d.Source]:
+		case !there:
+			missing[d.Source] = true
+			g.flaws = append(g.flaws, flaw{
+				rule: lockMissing, path: d.Source, message: fmt.Sprintf("it requires %d modules and there is no go.sum that says what they hold", g.requires[d.Source]),
+				fix: "go mod tidy, and commit go.sum",
+			})
+		default:
+			g.flaws = append(g.flaws, stale(d.Source, d.Line, d.Name, "go.sum has no line for "+shown(d.Name)+" "+shown(d.Version), "go mod tidy, and commit go.sum"))
+		}
+	}
 }

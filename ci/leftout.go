@@ -49,7 +49,7 @@ func (x LeftOut) check() error {
 }
 
 // checks are the names that left_out may give.
-var checks = []string{SecretsCheck, VulnerabilitiesCheck}
+var checks = []string{SecretsCheck, VulnerabilitiesCheck, DependenciesCheck}
 
 // covers reports whether the entry is about a path.
 func (x LeftOut) covers(p string) bool {

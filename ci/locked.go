@@ -31,6 +31,7 @@ type locked struct {
 	resolve func(from int, a ask) ([]int, bool)
 	// relock is the command that writes the file anew.
 	relock string
+	flaws  []flaw
 	gaps   []verdict.NotChecked
 	told   map[bool]int // how many gaps were told, and how many of them block
 }
@@ -62,6 +63,7 @@ type ask struct {
 	name, spec string
 	dev        bool
 	optional   bool // may stay without an answer
+	line       int64
 }
 
 // Names and versions that can be components. What has others is told: it could be
@@ -143,11 +145,16 @@ func (l *locked) links() (needs, dev [][]int) {
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		missing = slices.Compact(missing)
-		gap := open(l.source, "it does not hold %d packages that are asked for, the first is %s: %s", len(missing), shown(cut(missing[0], 120)), l.relock)
+		unseen, gap := false, open(l.source, "it does not hold %d packages that are asked for, the first is %s: %s", len(missing), shown(cut(missing[0], 120)), l.relock)
 		if l.unseen {
+			unseen = true
 			gap = aside(l.source, "it does not hold %d packages that are asked for, the first is %s: others of its workspace, or it is out of step", len(missing), shown(cut(missing[0], 120)))
 		}
 		l.tell(gap)
+		if !unseen {
+			message, _, _ := strings.Cut(gap.Reason, ": ")
+			l.flaws = append(l.flaws, flaw{rule: lockStale, path: l.source, message: message, fix: l.relock + ", and commit it", gap: gap})
+		}
 	}
 	return needs, dev
 }
@@ -183,7 +190,7 @@ func (l *locked) finish() ([]Dependency, []verdict.NotChecked) {
 		d := Dependency{
 			Component: verdict.Component{Ecosystem: l.ecosystem, Name: n.name, Version: n.version},
 			Source:    l.source, Line: n.line, Direct: direct[i], Path: ways[i], Development: building[i] && !running[i],
-			Hashes: n.hashes, License: n.license, From: origin(l.ecosystem, n.address),
+			Hashes: n.hashes, License: n.license, From: origin(l.ecosystem, n.address), Public: atHome(l.ecosystem, n.address),
 		}
 		if n.devSaid {
 			d.Development = n.dev

@@ -40,12 +40,28 @@ type Dependency struct {
 	// License is an SPDX expression, or what the file says instead of one.
 	License string
 	// From is where it is downloaded from, without credentials; empty for the ecosystem's
-	// own registry.
-	From string
+	// own registry, and where the file does not tell. Public is true where the file itself
+	// says that it is the ecosystem's own registry, which anybody may publish to.
+	From   string
+	Public bool
+	// Bundled is true for what comes inside of another component, which has the hash.
+	Bundled bool
+	// Script says whether its installation runs a program of its own.
+	Script Told
 	// JudgedAs is the version that it is matched as, where Version is a name that follows
 	// the newest release of a line; empty otherwise.
 	JudgedAs string
 }
+
+// Told is what a file says about a question.
+type Told int8
+
+// The answers.
+const (
+	Untold Told = iota // the file does not tell, which is not no
+	No
+	Yes
+)
 
 // Hash is one digest of a downloaded component.
 type Hash struct {
@@ -79,6 +95,22 @@ type inventory interface {
 	add(p string, content []byte) error
 	// finish gives what all files together name, and what they leave open.
 	finish() (found []Dependency, open []verdict.NotChecked)
+}
+
+// auditor is an inventory that can tell, after finish, what is wrong with its files
+// whatever advisories say.
+type auditor interface{ audit() []flaw }
+
+// flaw is one thing that is wrong with a file.
+type flaw struct {
+	rule  string // what is wrong, one of the words in dependencies.go
+	about string // with which component; empty for the file
+	path  string
+	line  int64
+	// message says it in one sentence about the file, and fix what to do.
+	message, fix string
+	// gap is what cannot be judged because of it, as finish tells it; zero for nothing.
+	gap verdict.NotChecked
 }
 
 // open is a gap that leaves the check incomplete.

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -13,7 +14,10 @@ import (
 // maven reads pom.xml files: properties, parents and managed versions as far as they lie
 // in the tree. Nothing is fetched and no local repository is looked at, so a version
 // that comes from elsewhere is not known, and said to be so.
-type maven struct{ poms map[string]*pom }
+type maven struct {
+	poms  map[string]*pom
+	flaws []flaw
+}
 
 func (m *maven) wants(p string) bool { return path.Base(p) == "pom.xml" }
 
@@ -53,9 +57,12 @@ func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
 		}
 		more, left := l.dependencies(own)
 		found, gaps = append(found, more...), append(gaps, left...)
+		m.flaws = append(m.flaws, l.ranges...)
 	}
 	return found, gaps
 }
+
+func (m *maven) audit() []flaw { return m.flaws }
 
 // dependencies gives what a project asks for itself and through its parents.
 func (l *lineage) dependencies(own map[string]*pom) (found []Dependency, gaps []verdict.NotChecked) {
@@ -64,6 +71,7 @@ func (l *lineage) dependencies(own map[string]*pom) (found []Dependency, gaps []
 			dep, gap := l.resolve(from.source, d, own)
 			if gap != nil {
 				gaps = append(gaps, *gap)
+				l.ranged(from.source, d, *gap)
 			}
 			if dep != nil {
 				found = append(found, *dep)
@@ -86,6 +94,20 @@ type lineage struct {
 	boms []string
 	// managed are the versions for "group:name", each with the project that says so.
 	managed map[string]pomDependency
+	ranges  []flaw
+}
+
+// ranged notes a version that Maven picks on the day, apart from one that is not known here.
+func (l *lineage) ranged(source string, d pomDependency, gap verdict.NotChecked) {
+	key := l.filled(d.group) + ":" + l.filled(d.name)
+	version := l.filled(cmp.Or(d.version, l.managed[key].version))
+	if strings.Contains(key+version, "${") || !strings.ContainsAny(version, "[](),") && version != "LATEST" && version != "RELEASE" {
+		return
+	}
+	l.ranges = append(l.ranges, flaw{
+		rule: unpinned, about: key, path: source, line: d.line, gap: gap,
+		message: "it takes " + shown(cut(key, 200)) + " " + shown(cut(version, 80)) + ", whatever version that is on the day", fix: "write one version in line " + fmt.Sprint(d.line),
+	})
 }
 
 func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {

@@ -19,6 +19,7 @@ type npm struct {
 	broken    []string  // folders whose lockfile cannot be read
 	manifests map[string]*packageJSON
 	gaps      []verdict.NotChecked
+	flaws     []flaw
 	partial   bool // manifests may be there that were not read
 }
 
@@ -83,6 +84,9 @@ type npmPackage struct {
 	dev     bool
 	asks    []string // names of what it needs
 	from    string   // see Dependency.From
+	public  bool     // see Dependency.Public
+	bundled bool
+	script  Told
 	license string
 	hashes  []Hash
 }
@@ -140,7 +144,7 @@ func parsePackageLock(content []byte) (*npmLock, error) {
 // readPackage takes one member of "packages".
 func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error {
 	return func(place string, line int64) error {
-		p := npmPackage{place: place, name: nameOfPlace(place), line: line}
+		p := npmPackage{place: place, name: nameOfPlace(place), line: line, script: No}
 		link, resolved := false, ""
 		err := j.members(func(key string, _ int64) (err error) {
 			switch {
@@ -153,7 +157,14 @@ func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error 
 				}
 			case key == "resolved":
 				resolved, err = j.string()
-				p.from = origin(ecosystemNPM, resolved)
+				p.from, p.public = origin(ecosystemNPM, resolved), atHome(ecosystemNPM, resolved)
+			case key == "inBundle":
+				p.bundled, err = j.flag()
+			case key == "hasInstallScript":
+				var yes bool
+				if yes, err = j.flag(); yes {
+					p.script = Yes
+				}
 			case key == "integrity":
 				p.hashes, err = j.integrity()
 			case key == "license":
@@ -205,7 +216,9 @@ func readNested(j *jsonText, above string, out *[]npmPackage) error {
 			case "resolved":
 				var resolved string
 				resolved, err = j.string()
-				p.from = origin(ecosystemNPM, resolved)
+				p.from, p.public = origin(ecosystemNPM, resolved), atHome(ecosystemNPM, resolved)
+			case "bundled":
+				p.bundled, err = j.flag()
 			case "integrity":
 				p.hashes, err = j.integrity()
 			case "requires":
@@ -277,10 +290,12 @@ func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
 		}
 		more, left := l.dependencies(asks)
 		found, gaps = append(found, more...), append(gaps, left...)
+		n.flaws = append(n.flaws, l.compare(n.manifests)...)
 	}
 	for _, l := range n.others {
 		n.meet(l, answered)
 		more, left := l.finish()
+		n.flaws = append(n.flaws, l.flaws...)
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
 	for p, m := range n.manifests {
@@ -288,6 +303,7 @@ func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
 		hidden := slices.ContainsFunc(n.broken, func(above string) bool { return under(dir, above) })
 		if asked := len(m.asks); asked > 0 && !answered[dir] && !hidden {
 			gaps = append(gaps, open(p, "it asks for %d packages and there is no lockfile that says which versions: %s", asked, m.lock()))
+			n.flaws = append(n.flaws, unlocked(gaps[len(gaps)-1], m.lock()+", and commit the lockfile"))
 		}
 	}
 	return found, gaps
@@ -329,7 +345,7 @@ func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecke
 			found = append(found, Dependency{
 				Component: verdict.Component{Ecosystem: ecosystemNPM, Name: p.name, Version: p.version},
 				Source:    l.source, Line: p.line, Direct: direct[i], Path: ways[i], Development: p.dev,
-				Needs: needs[i], Hashes: p.hashes, License: p.license, From: p.from,
+				Needs: needs[i], Hashes: p.hashes, License: p.license, From: p.from, Public: p.public, Bundled: p.bundled, Script: p.script,
 			})
 		case strings.HasPrefix(p.version, "file:") || strings.HasPrefix(p.version, "link:"):
 			gaps = append(gaps, aside(l.source, "%s is a folder or file of this tree, not a release", shown(p.name)))

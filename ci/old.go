@@ -19,28 +19,31 @@ type before struct {
 	paths map[string][]string // of each blob
 	// partial: the manifest holds what differs from the base, and not the rest.
 	partial bool
+	scoped  bool // the manifest holds the paths of one service
+	// named is what the base's files name, once it was asked for.
+	named *Dependencies
 }
 
 // tellOld marks in the reports what the base of the change has as well.
-func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, reports []verdict.Report) error {
+func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, d *Dependencies, reports []verdict.Report) error {
 	c, err := repo.Commit(ctx, o.Base)
 	if err != nil {
 		return err
 	}
-	any := false
+	any := d.inputs > 0 // what a lockfile had before the change is a question of its own
 	for i := range reports {
 		reports[i].Base = c.ID
 		any = any || len(reports[i].Hits) > 0
 	}
-	if !any { // most changes: then the base is not read
+	if !any { // many changes: then the base is not read
 		return nil
 	}
 	b, err := baseOf(ctx, repo, c.ID)
 	if err != nil {
 		return err
 	}
-	b.partial = o.Diff
-	b.tell(ctx, m, s, reports)
+	b.partial, b.scoped = o.Diff, len(o.Within) > 0
+	b.tell(ctx, m, s, d, reports)
 	return nil
 }
 
@@ -61,20 +64,20 @@ func baseOf(ctx context.Context, repo *git.Repo, commit verdict.Digest) (*before
 
 // tell marks what the base has as well. The base is searched by the check itself, in the
 // files that matter: for secrets those with a hit, for components all that name some.
-func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, reports []verdict.Report) {
+func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, d *Dependencies, reports []verdict.Report) {
 	for i := range reports {
 		r := &reports[i]
-		if len(r.Hits) == 0 {
-			continue
-		}
 		var err error
-		switch r.Check {
-		case SecretsCheck:
+		switch {
+		case r.Check == DependenciesCheck:
+			err = b.oldDependencies(ctx, m, d, r)
+		case len(r.Hits) == 0:
+		case r.Check == SecretsCheck:
 			if err = b.oldSecrets(ctx, m, secrets, r.Hits); err == nil {
 				err = b.oldCommits(ctx, r)
 			}
-		case VulnerabilitiesCheck:
-			err = b.oldComponents(ctx, m, r.Hits)
+		case r.Check == VulnerabilitiesCheck:
+			err = b.oldComponents(ctx, m, d, r.Hits)
 		}
 		if err != nil {
 			for i := range r.Hits {
@@ -155,30 +158,93 @@ func (b *before) left(m *Manifest, now map[string]Entry, p string) bool {
 
 // oldComponents goes by the component: an advisory that was published since makes an old
 // component vulnerable, and the change did not bring it.
-func (b *before) oldComponents(ctx context.Context, m *Manifest, hits []verdict.Hit) error {
-	probe := NewVulnerabilities(nil, "")
-	changed := slices.ContainsFunc(m.Entries, func(e Entry) bool {
-		return e.Mode != git.ModeLink && probe.Wants(File{Path: e.Path, Size: e.Size}) && b.files[e.Path] != e.Blob
-	})
+func (b *before) oldComponents(ctx context.Context, m *Manifest, d *Dependencies, hits []verdict.Hit) error {
+	touched := b.touched(m, d)
 	purls := map[string]bool{}
-	if changed {
-		seen := &Manifest{}
-		for p := range b.files {
-			if !probe.Wants(File{Path: p}) {
-				continue
-			}
-			if err := b.read(ctx, p, probe, seen); err != nil {
-				return err
-			}
+	if touched {
+		base, err := b.components(ctx, d.like())
+		if err != nil {
+			return err
 		}
-		for _, d := range probe.Dependencies() {
+		for _, d := range base.Dependencies() {
 			purls[d.PURL] = true
 		}
 	}
 	for i, h := range hits {
-		hits[i].Old = !changed || h.Vulnerability != nil && purls[h.Vulnerability.Component.PURL]
+		hits[i].Old = !touched || h.Vulnerability != nil && purls[h.Vulnerability.Component.PURL]
 	}
 	return nil
+}
+
+// oldDependencies goes by the keys that the check gives the base, and adds what only the
+// comparison with it shows, which is never old.
+func (b *before) oldDependencies(ctx context.Context, m *Manifest, d *Dependencies, r *verdict.Report) error {
+	if !b.touched(m, d) {
+		for i := range r.Hits {
+			r.Hits[i].Old = true
+		}
+		return nil
+	}
+	base, err := b.components(ctx, d.like())
+	if err != nil {
+		return err
+	}
+	keys := map[string]bool{}
+	for _, h := range base.Report(&Manifest{}, ".").Hits {
+		keys[h.Key] = true
+	}
+	for i, h := range r.Hits {
+		r.Hits[i].Old = keys[h.Key]
+	}
+	d.Against(r, base.Components)
+	return nil
+}
+
+// touched reports whether a file that names components is not as in the base, or is gone.
+func (b *before) touched(m *Manifest, d *Dependencies) bool {
+	there := 0
+	for _, e := range m.Entries {
+		if e.Mode == git.ModeLink || !d.Wants(File{Path: e.Path, Size: e.Size}) {
+			continue
+		}
+		if b.files[e.Path] != e.Blob {
+			return true
+		}
+		there++
+	}
+	return slices.ContainsFunc(m.Skipped, func(s Skip) bool { return s.Gone && d.Wants(s.File) }) || there < b.naming(d)
+}
+
+// naming counts the files of the base that name components; 0 where the tree at hand is
+// only a part of it.
+func (b *before) naming(d *Dependencies) (n int) {
+	if b.partial || b.scoped {
+		return 0
+	}
+	for p := range b.files {
+		if d.Wants(File{Path: p}) {
+			n++
+		}
+	}
+	return n
+}
+
+// components reads what the base's files name, once, by a check that has read nothing.
+func (b *before) components(ctx context.Context, probe *Dependencies) (*Dependencies, error) {
+	if b.named != nil {
+		return b.named, nil
+	}
+	seen := &Manifest{}
+	for p := range b.files {
+		if !probe.Wants(File{Path: p}) {
+			continue
+		}
+		if err := b.read(ctx, p, probe, seen); err != nil {
+			return nil, err
+		}
+	}
+	b.named = probe
+	return probe, nil
 }
 
 // read offers a file of the base to a reader, once.

@@ -60,6 +60,17 @@ var homes = map[string][]string{
 	ecosystemPub:   {"https://pub.dev", "https://pub.dartlang.org"},
 }
 
+// atHome reports whether an address lies at the ecosystem's own registry, to which anybody
+// may publish.
+func atHome(ecosystem, address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	text := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return slices.ContainsFunc(homes[ecosystem], func(home string) bool { return text == home || strings.HasPrefix(text, home+"/") })
+}
+
 // maxOrigin bounds an address, in bytes.
 const maxOrigin = 2048
 

@@ -63,9 +63,9 @@ func parsePackageJSON(content []byte) (*packageJSON, error) {
 }
 
 func (m *packageJSON) readAsks(j *jsonText, member string) error {
-	return j.members(func(name string, _ int64) error {
+	return j.members(func(name string, line int64) error {
 		spec, err := j.string()
-		m.asks = append(m.asks, ask{name: name, spec: spec, dev: member == "devDependencies", optional: member == "optionalDependencies"})
+		m.asks = append(m.asks, ask{name: name, spec: spec, line: line, dev: member == "devDependencies", optional: member == "optionalDependencies"})
 		return err
 	})
 }

@@ -21,6 +21,7 @@ type pip struct {
 	projects map[string]*pyproject // files that ask for packages
 	locks    []*pythonLock
 	broken   []string // folders whose lockfile cannot be read
+	flaws    []flaw
 }
 
 // pipTool is another tool's lockfile: how it is read, and which manifest beside it says
@@ -119,6 +120,7 @@ type requirements struct {
 	gaps     []string // lines that are no release of a registry
 	broken   []string // lines that cannot be read
 	indexes  []string // where packages are looked for, if not on PyPI
+	replaced bool     // one of them is asked instead of PyPI, not beside it
 }
 
 type requirement struct {
@@ -228,6 +230,7 @@ func (f *requirements) option(line string) {
 		f.limits = append(f.limits, value)
 	case name == "--index-url" || name == "--extra-index-url" || short("-i"):
 		f.indexes = append(f.indexes, value)
+		f.replaced = f.replaced || name != "--extra-index-url"
 	case name == "--editable" || short("-e"):
 		if value != "." {
 			f.gaps = append(f.gaps, line)
@@ -261,12 +264,14 @@ func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
 			l.takeProject(p, tool.may)
 		}
 		more, left := l.finish()
+		x.flaws = append(x.flaws, l.flaws...)
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
 	for p, m := range x.projects {
 		dir := path.Dir(p)
 		if len(m.asks) > 0 && !folders[dir] && !folders[path.Join(dir, "requirements")] {
 			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: %s", m.relock))
+			x.flaws = append(x.flaws, unlocked(gaps[len(gaps)-1], m.relock))
 		}
 	}
 	return found, gaps
@@ -287,11 +292,16 @@ func (x *pip) resolve(p string, f *requirements) (found []Dependency, gaps []ver
 		}
 		if r.version == "" {
 			gaps = append(gaps, open(p, "line %d asks for %s%s, which is no one version: pip-compile, or pip freeze > requirements.txt", r.line, shown(r.name), shown(cut(r.spec, 80))))
+			x.flaws = append(x.flaws, flaw{
+				rule: unpinned, about: r.name, path: p, line: r.line, gap: gaps[len(gaps)-1],
+				message: "it installs " + shown(r.name) + shown(cut(r.spec, 80)) + ", whatever version that is on the day",
+				fix:     "write " + shown(r.name) + "==VERSION in line " + fmt.Sprint(r.line) + ", or pip-compile",
+			})
 			continue
 		}
 		found = append(found, Dependency{
 			Component: verdict.Component{Ecosystem: ecosystemPyPI, Name: r.name, Version: r.version}, Source: p, Line: r.line, Direct: true, Path: []string{},
-			Hashes: r.hashes, From: f.index(),
+			Hashes: r.hashes, From: f.index(), Public: f.public(),
 		})
 	}
 	for _, line := range f.broken {
@@ -314,6 +324,14 @@ func (f *requirements) index() string {
 	}
 	return origin(ecosystemPyPI, f.indexes[0])
 }
+
+// public reports whether PyPI is named among the indexes, or is asked beside others: pip
+// takes the highest version that any of them has.
+func (f *requirements) public() bool {
+	return slices.ContainsFunc(f.indexes, func(i string) bool { return atHome(ecosystemPyPI, i) }) || len(f.indexes) > 0 && !f.replaced
+}
+
+func (x *pip) audit() []flaw { return x.flaws }
 
 // limits gives the versions that the constraint files of f pin.
 func (x *pip) limits(p string, f *requirements, gaps *[]verdict.NotChecked) map[string]string {

@@ -22,6 +22,8 @@ type Options struct {
 	Walk WalkOptions
 	// Matcher knows advisories; nil when there are none.
 	Matcher Matcher
+	// Taking is what the map says is taken from others.
+	Taking Taking
 	// Base is the revision that the change came from, to tell what was there before it from
 	// what it brings; empty: everything counts as new.
 	Base string
@@ -53,7 +55,8 @@ type Result struct {
 	// Repo is nil for a plain folder.
 	Repo     *git.Repo
 	Manifest *Manifest
-	// Reports are those of the secrets and of the vulnerabilities check, in this order.
+	// Reports are those of the checks of secrets, of vulnerabilities and of dependencies, in
+	// this order.
 	Reports []verdict.Report
 	// Dependencies are the components that the tree names, and Bill is the bill of
 	// materials that lists them.
@@ -91,9 +94,18 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Taking.Now = o.Now
+	dependencies := NewDependencies(NewComponents(), o.Taking, o.Version)
 	vulnerabilities := NewVulnerabilities(o.Matcher, o.Version)
 	vulnerabilities.leftOut = left.of(VulnerabilitiesCheck)
 	vulnerabilities.partial = o.Diff || len(o.Within) > 0
+	readers := []Reader{secrets, dependencies}
+	if dependencies.leftOut = left.of(DependenciesCheck); len(vulnerabilities.leftOut.list)+len(dependencies.leftOut.list) == 0 {
+		dependencies.Components = vulnerabilities.Components
+	} else { // each leaves out its own
+		dependencies.partial = vulnerabilities.partial
+		readers = append(readers, vulnerabilities)
+	}
 	o.Walk.Repo = repo
 	if len(o.Within) > 0 {
 		if o.Walk.Within, err = withAbove(dir, o.Within); err != nil {
@@ -105,7 +117,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	m, err := Walk(ctx, dir, o.Walk, append([]Reader{secrets, vulnerabilities}, o.Readers...)...)
+	m, err := Walk(ctx, dir, o.Walk, append(readers, o.Readers...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +131,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	found := secrets.Report(m, scope)
-	reports := []verdict.Report{found, vulnerabilities.Report(m, scope)}
+	reports := []verdict.Report{found, vulnerabilities.Report(m, scope), dependencies.Report(m, scope)}
 	for i := range reports {
 		reports[i].NotChecked = append(reports[i].NotChecked, told...)
 		if reports[i].Scope.Paths = o.Within; len(o.Within) > 0 {
@@ -127,7 +139,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	if repo != nil && o.Base != "" {
-		if err := o.tellOld(ctx, repo, m, secrets, reports); err != nil {
+		if err := o.tellOld(ctx, repo, m, secrets, dependencies, reports); err != nil {
 			return nil, err
 		}
 	}

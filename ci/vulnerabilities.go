@@ -1,14 +1,11 @@
 package ci
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"verdict"
 	"verdict/sbom"
@@ -42,121 +39,18 @@ type Catalogue interface {
 	KnowsExploited() bool
 }
 
-// Vulnerabilities is a Reader that gathers the components which the files of a tree
-// name, and matches them with advisories.
+// Vulnerabilities matches the components that the files of a tree name with advisories. It
+// is a Reader of its own where it shares its components with nobody.
 type Vulnerabilities struct {
+	*Components
 	matcher Matcher
 	version string
-	// partial is true where by intent only a part of the tree is read.
-	partial bool
-	leftOut outside
-
-	mu          sync.Mutex // guards what follows
-	inventories []inventory
-	inputs      int64
-	bytes       int64
-	aside       int64 // files that are told and not judged
-	failed      []verdict.NotChecked
-	gathered    bool
-	found       []Dependency
-	gaps        []verdict.NotChecked
 }
 
 // NewVulnerabilities makes the check. matcher is nil where there are no advisories:
 // then components leave it incomplete. version is Verdict's.
 func NewVulnerabilities(matcher Matcher, version string) *Vulnerabilities {
-	return &Vulnerabilities{
-		matcher: matcher, version: version,
-		inventories: []inventory{&goModules{}, &npm{}, &pip{}, &cargo{}, &maven{}, &gradle{}, &nuget{}, &lockfiles{}, &references{}, &elsewhere{}},
-	}
-}
-
-// Wants takes the files that name components.
-func (v *Vulnerabilities) Wants(f File) bool { return v.knows(f) && !v.leftOut.covers(f.Path) }
-
-// knows is Wants but for what the file of ignores leaves out.
-func (v *Vulnerabilities) knows(f File) bool { return v.of(f.Path) != nil }
-
-func (v *Vulnerabilities) of(p string) inventory {
-	for _, i := range v.inventories {
-		if i.wants(p) {
-			return i
-		}
-	}
-	return nil
-}
-
-// Read takes in one file. Files of an ecosystem are read one at a time: they are few.
-func (v *Vulnerabilities) Read(_ context.Context, f File, content []byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if testData(f.Path) {
-		v.aside++
-		v.gaps = append(v.gaps, aside(f.Path, "it lies in a testdata folder: taken for test data, not for what is built"))
-		return
-	}
-	v.inputs++
-	v.bytes += f.Size
-	if conflict(content) {
-		v.failed = append(v.failed, open(f.Path, "it holds the marks of a merge conflict: resolve it and commit"))
-		return
-	}
-	if err := v.of(f.Path).add(f.Path, content); err != nil {
-		v.failed = append(v.failed, open(f.Path, "it cannot be read: %s", shown(cut(err.Error(), 300))))
-	}
-}
-
-// testData reports whether a path is one of test data, by the convention of Go and others.
-func testData(p string) bool { return within(p, "testdata") }
-
-// conflict reports whether git left its marks in a file.
-func conflict(content []byte) bool {
-	return bytes.Contains(content, []byte("\n>>>>>>> ")) && (bytes.HasPrefix(content, []byte("<<<<<<< ")) || bytes.Contains(content, []byte("\n<<<<<<< ")))
-}
-
-// Dependencies gives every component that was named, in the order of files and lines,
-// with its package URL. It is complete after the walk.
-func (v *Vulnerabilities) Dependencies() []Dependency {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.gather()
-	return v.found
-}
-
-// gather resolves what files say together, once.
-func (v *Vulnerabilities) gather() {
-	if v.gathered {
-		return
-	}
-	v.gathered = true
-	for _, i := range v.inventories {
-		switch i := i.(type) {
-		case *npm:
-			i.partial = v.partial
-		case *gradle:
-			i.partial = v.partial
-		case *nuget:
-			i.partial = v.partial
-		}
-		found, gaps := i.finish()
-		v.gaps = append(v.gaps, gaps...)
-		for _, d := range found {
-			c, err := sbom.NewComponent(d.Ecosystem, d.Name, d.Version)
-			if err != nil {
-				v.gaps = append(v.gaps, open(d.Source, "line %d names a component that cannot be: %s", d.Line, shown(cut(err.Error(), 200))))
-				continue
-			}
-			d.Component = c
-			v.found = append(v.found, d)
-		}
-	}
-	// Files that inherit from each other say the same more than once.
-	sortDependencies(v.found)
-	v.found = slices.CompactFunc(v.found, func(a, b Dependency) bool { return a.PURL == b.PURL && a.Source == b.Source && a.Line == b.Line })
-	slices.SortStableFunc(v.gaps, func(a, b verdict.NotChecked) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
-	})
-	v.gaps = slices.Compact(v.gaps)
+	return &Vulnerabilities{Components: NewComponents(), matcher: matcher, version: version}
 }
 
 // Report says which components of the tree are known to be vulnerable.
@@ -170,14 +64,11 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 		NotChecked: v.left(m), Hits: []verdict.Hit{},
 	}
 	places := byPURL(v.found)
-	unseen := slices.ContainsFunc(r.NotChecked, func(n verdict.NotChecked) bool { return n.Path != "" })
 	r.Scope.Components = int64(len(places))
 	matchable := tellUnmatched(&r, places)
 	switch {
-	case len(places) == 0 && v.inputs == 0 && (v.aside > 0 || unseen):
-		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "no file that names components was judged: see what was not read or is test data"})
 	case len(places) == 0 && v.inputs == 0:
-		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "there is no file here that names components: nothing to judge"})
+		r.NotChecked = append(r.NotChecked, v.nothing(r.NotChecked))
 	case matchable && v.matcher == nil:
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{
 			Reason: "no advisories: run `verdict advisories update`, or `verdict advisories import` with an archive", Blocks: true})

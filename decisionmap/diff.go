@@ -64,6 +64,7 @@ func Diff(old, new *Map) []Change {
 			d.text("sources."+name+".command", "", strings.Join(new.Sources[name].Command, " "), Changes)
 		}
 	}
+	d.dependencies(old.Dependencies, new.Dependencies)
 	return d.out
 }
 

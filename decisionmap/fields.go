@@ -42,6 +42,7 @@ func (r *reader) file(root *yaml.Node, m *Map) {
 		"break_glass":    r.breakGlass(&m.BreakGlass),
 		"retention":      r.retention(&m.Retention),
 		"sources":        entries(r, &m.Sources, "{github: [change, change-review]}", r.source),
+		"dependencies":   r.dependencies(&m.Dependencies),
 
 		"service": r.text(&s.name, "payments-api"), "team": s.part(r, "team"), "owner": s.part(r, "owner"),
 		"repo": s.part(r, "repo"), "tier": s.part(r, "tier"), "paths": s.part(r, "paths"), "iac": s.part(r, "iac"),

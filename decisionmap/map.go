@@ -53,6 +53,7 @@ type Map struct {
 	BreakGlass   *BreakGlass            `json:"break_glass,omitempty"` // nil: nobody may
 	Retention    Retention              `json:"retention"`
 	Sources      map[string]Source      `json:"sources"`
+	Dependencies Dependencies           `json:"dependencies,omitzero"`
 
 	doc      *yaml.Node        // what the file itself says, for Merge
 	origins  map[string]Origin // path → where its value was said; absent: a default

@@ -21,7 +21,7 @@ import (
 func advisoriesCommand() command {
 	return command{
 		use: "advisories", short: "Fetch, import and list what is publicly known about vulnerable packages",
-		sub: []command{advisoriesUpdateCommand(), advisoriesImportCommand(), advisoriesListCommand(), advisoriesRemoveCommand()},
+		sub: []command{advisoriesUpdateCommand(), advisoriesImportCommand(), advisoriesListCommand(), advisoriesRemoveCommand(), advisoriesTablesCommand()},
 	}
 }
 

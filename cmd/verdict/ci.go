@@ -34,7 +34,7 @@ type ciCheck struct {
 func ciCommand() command {
 	return command{
 		use: "ci [PATH]", short: "Decide, before anything is built, whether a tree is provably unsafe",
-		long: "Walks the tree once, checks it for leaked secrets and for known vulnerable dependencies, records what was checked as signed evidence, " +
+		long: "Walks the tree once, checks it for leaked secrets, for known vulnerable and for unsafe dependencies, records what was checked as signed evidence, " +
 			"with the bill of materials of a commit, and decides the ci points of the map. Of a commit it also states who owns the changed paths, what git tells of the change and what the forge tells of its review, and decides the code points. A clean working copy is judged as its commit; an uncommitted one as itself, and never satisfies a need about a commit. " +
 			"The change is judged by the map of its base or the released one, never by its own. " +
 			"Tools for which the released map gives command and format under sources: are run over the tree, and their reports decide like its own checks (verdict help tools).\n\n" +
@@ -220,6 +220,12 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	}
 	o.Path, o.Repo, o.Base, o.Now, o.Version = path, repo, judged.Base, w.app.now, version()
 	o.Remembered = filepath.Join(w.dir, searchedFile)
+	takes := judged.Map.Dependencies
+	o.Taking = ci.Taking{Internal: takes.Internal, AllowLicences: takes.Licences.Allow, DenyLicences: takes.Licences.Deny}
+	var err error
+	if o.Taking.Popular, o.Taking.EndOfLife, err = tables(w.dir); err != nil {
+		return nil, err
+	}
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err
