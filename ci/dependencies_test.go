@@ -252,3 +252,16 @@ func TestARangeRefusesOnlyWhatItCertainlyDoes(t *testing.T) {
 		}
 	}
 }
+
+// What is left out of one check is not left out of the other: their questions differ.
+func TestAFileThatIsLeftOutOfOneCheckIsJudgedByTheOther(t *testing.T) {
+	dir := folderOf(t, map[string]string{"old/package.json": `{"dependencies": {"left": "1.2.5"}}`})
+	for check, want := range map[string][2]bool{VulnerabilitiesCheck: {true, false}, DependenciesCheck: {false, true}} {
+		file := "schema: verdict-ignore/v1\nleft_out: [{path: old, checks: [" + check + "], reason: never built, owner: ada, expires: 2099-01-01}]\n"
+		reports := ran(t, dir, Options{Now: noon, Ignore: []byte(file)}).Reports
+		got := [2]bool{reports[1].Complete, len(reports[2].Hits) == 0}
+		if got != want {
+			t.Errorf("left out of %s: vulnerabilities complete %v, dependencies silent %v; told %+v", check, got[0], got[1], reports[2].NotChecked)
+		}
+	}
+}
