@@ -53,7 +53,7 @@ What lies in the repository and is never built, such as samples for a test, is l
 
     left_out:
       - path: examples/
-        checks: [vulnerabilities]
+        checks: [vulnerabilities, dependencies]
         reason: samples that are never installed
         owner: web
         expires: 2027-03-31
