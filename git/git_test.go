@@ -337,12 +337,27 @@ func TestMergeBase(t *testing.T) {
 			t.Errorf("got %+v, want %s", b, fork)
 		}
 	})
+	t.Run("a tag is no branch, however it is called", func(t *testing.T) {
+		for _, tag := range []string{"trunk", "refs/remotes/origin/trunk", "refs/heads/trunk"} {
+			s.git("update-ref", "refs/tags/"+tag, "HEAD")
+		}
+		b, err := s.open(".").MergeBase(t.Context(), "refs/heads/trunk")
+		remedied(t, err, "git fetch origin '+refs/heads/trunk:refs/remotes/origin/trunk'")
+		if b.ID != "" {
+			t.Errorf("got %+v", b)
+		}
+		s.git("update-ref", "refs/tags/main", "HEAD")
+		defer s.git("update-ref", "-d", "refs/tags/main")
+		if b, err = s.open(".").MergeBase(t.Context(), "refs/heads/main"); err != nil || b.ID.Hex() != fork {
+			t.Errorf("got %+v, %v, want %s", b, err, fork)
+		}
+	})
 	t.Run("unrelated histories have none, and that is known", func(t *testing.T) {
 		s.git("checkout", "-q", "--orphan", "alone")
 		s.commit("c.txt", "three")
 		defer s.git("checkout", "-q", "topic")
 		b, err := s.open(".").MergeBase(t.Context(), "main")
-		if must(t, err); b.ID != "" || !b.Known {
+		if must(t, err); b.ID != "" || !b.Known || b.Tip.Hex() != fork {
 			t.Errorf("got %+v", b)
 		}
 	})

@@ -16,34 +16,41 @@ type Base struct {
 	// Known is false when the clone is too shallow to tell. Then nothing may be
 	// concluded from the empty ID.
 	Known bool
+	// Tip is the commit that HEAD was compared with; empty when it is not here.
+	Tip verdict.Digest
 	// Against is the ref that was compared with.
 	Against string
 }
 
 // MergeBase finds where HEAD left branch. A plain name means the remote's branch where
 // there is one: a local copy is the author's own to move. An empty name means
-// DefaultBranch.
+// DefaultBranch. Of that one, and of a name written as refs/heads/…, only a branch counts:
+// a change may bring a tag of the same name along.
 func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
-	named := branch != ""
-	if !named {
-		var err error
-		if branch, err = r.DefaultBranch(ctx); err != nil {
+	said := branch
+	if said == "" {
+		name, err := r.DefaultBranch(ctx)
+		if err != nil {
 			return Base{}, err
 		}
+		branch = "refs/heads/" + name
 	}
 	if err := checkRevision(branch); err != nil {
 		return Base{}, err
 	}
-	found, err := r.first(ctx, []string{"refs/remotes/origin/" + branch, branch})
+	found, err := r.compared(ctx, branch)
 	if err != nil {
 		return Base{}, err
 	}
 	if found.name == "" {
-		if r.Shallow { // it was not fetched: that is no answer
-			return Base{Against: branch}, nil
-		}
-		if !named { // nobody may take this for "there is no default branch"
-			return Base{}, r.noDefault("its default branch "+quote(branch)+" was not fetched", nil)
+		name, isBranch := strings.CutPrefix(branch, "refs/heads/")
+		switch {
+		case r.Shallow: // it was not fetched: that is no answer
+			return Base{Against: name}, nil
+		case said == "": // nobody may take this for "there is no default branch"
+			return Base{}, r.noDefault("its default branch "+quote(name)+" was not fetched", nil)
+		case isBranch:
+			return Base{}, r.notFetched(name)
 		}
 		return Base{}, r.noRevision(branch)
 	}
@@ -52,13 +59,37 @@ func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
 	if err != nil {
 		return Base{}, err
 	}
-	b := Base{Against: found.name, Known: true}
+	b := Base{Against: found.name, Known: true, Tip: verdict.NewDigest("gitCommit", found.id)}
 	if ended == 1 {
 		b.Known = !r.Shallow
 		return b, nil
 	}
 	b.ID, err = verdict.ParseDigest("gitCommit:" + strings.TrimSpace(string(out)))
 	return b, err
+}
+
+// compared finds what MergeBase compares with: the remote's branch, or a local one, or,
+// unless it was written as a branch, any revision of that name.
+func (r *Repo) compared(ctx context.Context, name string) (named, error) {
+	branch, isBranch := strings.CutPrefix(name, "refs/heads/")
+	refs := []string{"refs/remotes/origin/" + branch, "refs/heads/" + branch}
+	// A lookup by name goes on to tags and others that are called like a missing ref; a
+	// listing does not.
+	out, err := r.git.run(ctx, r.Root, call{args: append([]string{"for-each-ref", "--format=%(refname) %(objectname)"}, refs...)})
+	if err != nil {
+		return named{}, err
+	}
+	for _, ref := range refs {
+		for line := range strings.Lines(string(out)) {
+			if id, ok := strings.CutPrefix(strings.TrimSpace(line), ref+" "); ok {
+				return named{name: ref, id: id}, nil
+			}
+		}
+	}
+	if isBranch {
+		return named{}, nil
+	}
+	return r.first(ctx, []string{name})
 }
 
 // DefaultBranch is the branch that changes go to, as the remote says, or else main or
@@ -78,7 +109,7 @@ func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
 	}
 	var candidates []string
 	for _, name := range []string{"main", "master"} {
-		found, err := r.first(ctx, []string{remote + name, "refs/heads/" + name})
+		found, err := r.compared(ctx, "refs/heads/"+name)
 		if err != nil {
 			return "", err
 		}
@@ -113,6 +144,14 @@ func (r *Repo) noDefault(why string, cause error) error {
 		e.Code, e.Remedy = verdict.CodeNotFound, "name the branch that the change goes to: --base BRANCH"
 	}
 	return e
+}
+
+// notFetched is the error for a branch of the remote that this clone does not hold.
+func (r *Repo) notFetched(branch string) error {
+	return &verdict.Error{
+		Code: verdict.CodeUnavailable, What: "the branch " + quote(branch) + " was not fetched",
+		Remedy: "fetch it: git fetch origin " + shellQuote("+refs/heads/"+branch+":refs/remotes/origin/"+branch),
+	}
 }
 
 // Branch is the branch that HEAD is on; empty when HEAD is detached.

@@ -106,15 +106,11 @@ func (w *workspace) mapHere(ctx context.Context) (*decisionmap.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := pipelineBase(w.app.env)
-	judged, err := w.judgeBy(ctx, repo, base)
+	judged, err := w.judgeBy(ctx, repo, pipelineGoal(w.app.env))
 	if err != nil {
 		return nil, err
 	}
-	if judged.Unknown != "" {
-		return nil, unknownBase(judged.Unknown, first(base, "the default branch"))
-	}
-	return judged.Map, nil
+	return judged.Map, judged.Unknown
 }
 
 // ownQuestion reports whether a question is one that Verdict answers itself: by the map,

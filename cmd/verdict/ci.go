@@ -72,16 +72,16 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	base, err := c.goesTo(a.env, repo)
+	to, err := c.goesTo(a.env, repo)
 	if err != nil {
 		return err
 	}
-	judged, err := w.judgeBy(ctx, repo, base)
+	judged, err := w.judgeBy(ctx, repo, to)
 	if err != nil {
 		return err
 	}
-	if judged.Unknown != "" {
-		return unknownBase(judged.Unknown, base)
+	if judged.Unknown != nil {
+		return judged.Unknown
 	}
 	own, err := w.rulesOf(ctx, repo, judged)
 	if err != nil {
@@ -122,19 +122,19 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	return a.conclude(run)
 }
 
-// goesTo is the branch that the change goes to, as far as anybody says it.
-func (c *ciCheck) goesTo(env environment, repo *git.Repo) (string, error) {
+// goesTo is where the change goes, as far as anybody says it: a person before the pipeline.
+func (c *ciCheck) goesTo(env environment, repo *git.Repo) (goal, error) {
 	switch {
 	case c.diff == "" && c.base == "":
-		return pipelineBase(env), nil
+		return pipelineGoal(env), nil
 	case c.diff == "":
-		return c.base, nil
+		return goal{Named: c.base}, nil
 	case c.base != "" && c.base != c.diff:
-		return "", usage("verdict ci --help", fmt.Sprintf("--base says that the change goes to %s, and --diff that it is compared with %s", c.base, c.diff), "give one of the two: --diff takes the branch that the change goes to as well")
+		return goal{}, usage("verdict ci --help", fmt.Sprintf("--base says that the change goes to %s, and --diff that it is compared with %s", c.base, c.diff), "give one of the two: --diff takes the branch that the change goes to as well")
 	case repo == nil:
-		return "", usage("verdict ci --help", "--diff compares with a branch, and this folder is in no git repository", "leave --diff out, or give a folder of a repository")
+		return goal{}, usage("verdict ci --help", "--diff compares with a branch, and this folder is in no git repository", "leave --diff out, or give a folder of a repository")
 	}
-	return c.diff, nil
+	return goal{Named: c.diff}, nil
 }
 
 // directory says early, and in plain words, that there is no tree to judge.

@@ -121,7 +121,7 @@ func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decis
 	if err != nil {
 		return nil, "", err
 	}
-	j, err := w.judgeBy(ctx, repo, "")
+	j, err := w.judgeBy(ctx, repo, goal{})
 	return j.Map, j.From, err
 }
 
