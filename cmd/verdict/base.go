@@ -168,11 +168,15 @@ func beforePush(ctx context.Context, repo *git.Repo, head git.Commit, before str
 	if isNew(before) {
 		return "", nil, nil
 	}
+	gone := untold("the pipeline says that the branch stood on "+short(before)+", which is not in this clone", "fetch it: git fetch origin "+before+"; or name what the change is measured with: --base BRANCH")
 	if !forge.Hex(before) {
 		return "", untold(fmt.Sprintf("the pipeline says that the branch stood on %.80q, which is no commit", before), "name what the change is measured with: --base BRANCH"), nil
 	}
-	if _, err := repo.Commit(ctx, before); errors.Is(err, git.ErrNotFound) && repo.Shallow {
-		return "", shallowBase("the clone is too shallow to tell where the branch left "+short(before), false), nil
+	if _, err := repo.Commit(ctx, before); errors.Is(err, git.ErrNotFound) {
+		if repo.Shallow {
+			gone.Remedy += ", or " + wholeHistory
+		}
+		return "", gone, nil
 	} else if err != nil {
 		return "", nil, err
 	}

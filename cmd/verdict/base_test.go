@@ -115,6 +115,8 @@ var baseCases = []baseCase{
 		`{"ref": "refs/heads/feature", "before": "(W)", "repository": {"default_branch": "trunk"}}`, `"trunk" was not fetched`},
 	{"GitHub: a force push to the default branch", "main=L", "L", onGitHub + "GITHUB_EVENT_NAME=push",
 		`{"ref": "refs/heads/main", "before": "(X)", "repository": {"default_branch": "main"}}`, "B"},
+	{"GitHub: a force push to the default branch over what was not fetched", "main=L", "L", onGitHub + "GITHUB_EVENT_NAME=push",
+		`{"ref": "refs/heads/main", "before": "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef", "repository": {"default_branch": "main"}}`, "stood on deadbeefdead, which is not in this clone"},
 	{"GitHub: a force push to a feature branch over what was not fetched", "main=C feature=L", "L", onGitHub + "GITHUB_EVENT_NAME=push",
 		`{"ref": "refs/heads/feature", "before": "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef", "repository": {"default_branch": "main"}}`, "B"},
 	{"GitHub: the default branch is put back to an earlier commit", "main=B", "B", onGitHub + "GITHUB_EVENT_NAME=push",
@@ -138,6 +140,7 @@ var baseCases = []baseCase{
 	{"GitLab: a merge request's merged results", "main=C", "M", onGitLab + "CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main CI_DEFAULT_BRANCH=main CI_COMMIT_BEFORE_SHA=(0)", "", "C"},
 	{"GitLab: a tag", "main=C", "L", onGitLab + "CI_COMMIT_TAG=main CI_DEFAULT_BRANCH=main CI_COMMIT_BEFORE_SHA=(W)", "", "B"},
 	{"GitLab: a force push to the default branch", "main=L", "L", onGitLab + "CI_COMMIT_BRANCH=main CI_DEFAULT_BRANCH=main CI_COMMIT_BEFORE_SHA=(X)", "", "B"},
+	{"GitLab: a force push over what was not fetched", "main=L", "L", onGitLab + "CI_COMMIT_BRANCH=main CI_DEFAULT_BRANCH=main CI_COMMIT_BEFORE_SHA=deadbeefdeadbeefdeadbeefdeadbeefdeadbeef", "", "not in this clone"},
 
 	{"Azure: a pull request", "main=C", "M", onAzure + "BUILD_REASON=PullRequest SYSTEM_PULLREQUEST_TARGETBRANCH=refs/heads/main", "", "C"},
 	{"Azure: a pull request of GitHub", "main=C", "M", onAzure + "BUILD_REASON=PullRequest SYSTEM_PULLREQUEST_TARGETBRANCH=main", "", "C"},
