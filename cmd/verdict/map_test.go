@@ -75,12 +75,18 @@ people:
 // stateMap records a statement about a map as a client that keeps no rules would.
 func stateMap(t *testing.T, w *workspace, kind verdict.Kind, text string, said mapRelease) int64 {
 	t.Helper()
+	return stateMapFrom(t, w, kind, text, text, said)
+}
+
+// stateMapFrom is stateMap with another file under the digest of the map.
+func stateMapFrom(t *testing.T, w *workspace, kind verdict.Kind, text, source string, said mapRelease) int64 {
+	t.Helper()
 	m, err := decisionmap.Load("test.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	said.Action, said.Map = actionMapRelease, m.Digest()
-	if said.Source, err = w.ledger.PutBlob(t.Context(), []byte(text)); err != nil {
+	if said.Source, err = w.ledger.PutBlob(t.Context(), []byte(source)); err != nil {
 		t.Fatal(err)
 	}
 	e, err := w.state(t.Context(), kind, verdict.Subject{Kind: verdict.SubjectArtifact, Name: "map", Digest: said.Map}, said, verdict.Context{})
@@ -188,6 +194,26 @@ func TestAReleaseWithoutTwoPersonsCountsAsAbsent(t *testing.T) {
 			w.as(t, "noor")
 			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
 		}, "this machine's own key enrolled the key of mei"},
+		{"with another file than the proposal's under its digest", func(w *workspace, first int64) {
+			const good = smallOrganisation + "points:\n  - {id: code.review, mode: block}\n"
+			w.as(t, "alma")
+			p := stateMap(t, w, verdict.KindProposal, good, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "noor")
+			stateMapFrom(t, w, verdict.KindMapRelease, good, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "is no proposal of this map"},
+		{"with a proposal whose file is another one than its digest says", func(w *workspace, first int64) {
+			const good = smallOrganisation + "points:\n  - {id: code.review, mode: block}\n"
+			w.as(t, "alma")
+			p := stateMapFrom(t, w, verdict.KindProposal, good, weak, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "noor")
+			stateMap(t, w, verdict.KindMapRelease, good, mapRelease{Replaces: first, Proposal: p})
+		}, "is no proposal of this map"},
+		{"with a proposal whose file is no map", func(w *workspace, first int64) {
+			w.as(t, "alma")
+			p := stateMapFrom(t, w, verdict.KindProposal, weak, "points: 7", mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "noor")
+			stateMap(t, w, verdict.KindMapRelease, weak, mapRelease{Replaces: first, Proposal: p})
+		}, "is no proposal of this map"},
 		{"without saying which map", func(w *workspace, _ int64) {
 			w.as(t, "alma")
 			about := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "map", Digest: sha256Digest([]byte("x"))}
@@ -240,6 +266,47 @@ func TestAReleaseByTwoPersonsIsInForceFromItsEntryOn(t *testing.T) {
 	}
 	if talk.Len() > 0 {
 		t.Errorf("somebody is told: %s", talk)
+	}
+}
+
+// The near misses of a swapped file: what the two wrote differs in bytes and not in
+// meaning, and after an upgrade the same two files give another digest than they named.
+func TestTwoFilesOfOneMapAreOneMap(t *testing.T) {
+	const next = smallOrganisation + "points:\n  - {id: code.review, mode: block}\n"
+	for _, c := range []struct{ name, named, proposed, released string }{
+		{"a comment more", next, next, "# from noor's machine\n" + next},
+		{"a digest of an earlier version, by both", smallOrganisation, next, next},
+		{"both", smallOrganisation, next, "# from noor's machine\n" + next},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, talk := installation(t)
+			first := stateMap(t, w, verdict.KindMapRelease, smallOrganisation, mapRelease{Replaces: -1, Proposal: -1})
+			enrollForTest(t, w, "mei")
+			w.as(t, "mei")
+			enrollForTest(t, w, "alma", "noor")
+			w.as(t, "alma")
+			p := stateMapFrom(t, w, verdict.KindProposal, c.named, c.proposed, mapRelease{Replaces: first, Proposal: -1})
+			w.as(t, "noor")
+			second := stateMapFrom(t, w, verdict.KindMapRelease, c.named, c.released, mapRelease{Replaces: first, Proposal: p})
+			if r, err := w.inForce(t.Context(), ledger.Now); err != nil || r.index() != second || talk.Len() > 0 {
+				t.Errorf("entry %d is in force (%v), not %d: %s", r.index(), err, second, talk)
+			}
+		})
+	}
+}
+
+// Where nobody else agrees to a release, a file that gives another map than the release
+// names would change what holds without a word.
+func TestAReleaseByOneOfAnotherMapThanItNamesIsSaidAloud(t *testing.T) {
+	w, talk := installation(t)
+	e := stateMapFrom(t, w, verdict.KindMapRelease, smallOrganisation, smallOrganisation+"points:\n  - {id: ci.secrets, mode: observe}\n", mapRelease{Replaces: -1, Proposal: -1})
+	if r, err := w.inForce(t.Context(), ledger.Now); err != nil || r.index() != e {
+		t.Fatalf("entry %d is in force (%v)", r.index(), err)
+	}
+	for _, want := range []string{"is not the one that its release in entry", "fix: ", "verdict map release FILE"} {
+		if !strings.Contains(talk.String(), want) {
+			t.Errorf("nobody is told %q: %s", want, talk)
+		}
 	}
 }
 

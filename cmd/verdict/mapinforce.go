@@ -115,9 +115,10 @@ func (w *workspace) judgeRelease(ctx context.Context, e ledger.Entry, before *re
 	if void, err = w.reviewedBy(ctx, r, peopleOf(before)); void != "" || err != nil {
 		return nil, void, err
 	}
-	if r.Map, err = w.mapFrom(ctx, r); err != nil {
+	if r.Map, err = w.mapIn(ctx, e, r.Said); err != nil {
 		return nil, "", err
 	}
+	w.tellChanged(r)
 	if r.Map.Adopting {
 		if r.Adopting = before.adoptingSince(); r.Adopting.IsZero() {
 			r.Adopting = e.At
@@ -139,17 +140,28 @@ func (w *workspace) saidOfMap(ctx context.Context, e ledger.Entry) (mapRelease, 
 	return said, nil
 }
 
-// mapFrom reads the map of a release from its source.
-func (w *workspace) mapFrom(ctx context.Context, r *releasedMap) (*decisionmap.Map, error) {
-	source, err := w.ledger.Blob(ctx, r.Said.Source)
+// mapIn reads the map of a release or proposal from its source.
+func (w *workspace) mapIn(ctx context.Context, e ledger.Entry, said mapRelease) (*decisionmap.Map, error) {
+	source, err := w.ledger.Blob(ctx, said.Source)
 	if err != nil {
 		return nil, err
 	}
-	m, err := decisionmap.Load(fmt.Sprintf("released.yaml (entry %d)", r.Entry.Index), source)
-	if err == nil && m.Digest() != r.Said.Map {
-		w.app.log.Info("the built-in map has changed since the release, and with it the effective map", "released", r.Said.Map, "effective", m.Digest())
+	return decisionmap.Load(fmt.Sprintf("released.yaml (entry %d)", e.Index), source)
+}
+
+// tellChanged says that a source gives another map than its release names. By an upgrade
+// it comes to that honestly. Where two persons released it, both named a source that
+// gives this map; where one did, nobody else has looked, so it is said aloud.
+func (w *workspace) tellChanged(r *releasedMap) {
+	effective := r.Map.Digest()
+	switch {
+	case effective == r.Said.Map:
+	case r.Said.Proposal >= 0:
+		w.app.log.Info("the built-in map has changed since the release, and with it the effective map", "released", r.Said.Map, "effective", effective)
+	default:
+		fmt.Fprintf(w.app.stderr, "verdict: the map in force is not the one that its release in entry %d names: %s there, %s from its file in this version\n  fix: look at it (verdict map show) and release it again: verdict map release FILE\n",
+			r.Entry.Index, report.Neutral(r.Said.Map.Short()), effective.Short())
 	}
-	return m, err
 }
 
 func peopleOf(r *releasedMap) map[string]decisionmap.Person {
@@ -239,5 +251,31 @@ func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRele
 	if !slices.Contains(reviewers(h, e.Index, people), k.Person) {
 		return none, nil
 	}
+	if same, err := w.sameMap(ctx, e, p, said); !same || err != nil {
+		return none, err
+	}
 	return k, nil
+}
+
+// sameMap reports whether the sources of a proposal and a release give one map in this
+// version of the program. The digests that they name do not tell: each of the two says
+// both by himself, and what is judged by is the source. A source that gives no map
+// proposes none; one that is lost leaves it open, and that is an error.
+func (w *workspace) sameMap(ctx context.Context, e ledger.Entry, proposal, release mapRelease) (bool, error) {
+	if proposal.Source == release.Source {
+		return true, nil
+	}
+	var digests [2]verdict.Digest
+	for i, said := range []mapRelease{proposal, release} {
+		source, err := w.ledger.Blob(ctx, said.Source)
+		if err != nil {
+			return false, fmt.Errorf("whether the proposal in entry %d is of the same map: %w", e.Index, err)
+		}
+		m, err := decisionmap.Load("proposed.yaml", source)
+		if err != nil {
+			return false, nil
+		}
+		digests[i] = m.Digest()
+	}
+	return digests[0] == digests[1], nil
 }
