@@ -13,6 +13,7 @@ const (
 	rolePolicy = "policy" // the rules that a decision was taken by
 	roleMap    = "map"    // the map that a decision was taken by
 	roleSource = "source" // the file of a map that was released or proposed
+	roleRules  = "rules"  // the rules that such a map names beside itself
 )
 
 // releasesMap is the action of a proposal to release a map; other proposals name no blob.
@@ -24,6 +25,7 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 	var x struct {
 		Action string          `json:"action"`
 		Source json.RawMessage `json:"source"`
+		Policy json.RawMessage `json:"policy"`
 		Basis  json.RawMessage `json:"basis"`
 	}
 	var out []store.BlobUse
@@ -51,9 +53,15 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 			use(roleMap, basis.Blobs.Map)
 		}
 	case verdict.KindMapRelease, verdict.KindProposal:
-		var source verdict.Digest
-		if s.Decode(&x) == nil && (k == verdict.KindMapRelease || x.Action == releasesMap) && json.Unmarshal(x.Source, &source) == nil {
+		if s.Decode(&x) != nil || k == verdict.KindProposal && x.Action != releasesMap {
+			break
+		}
+		var source, rules verdict.Digest // each by itself: that one is odd hides no other
+		if json.Unmarshal(x.Source, &source) == nil {
 			use(roleSource, source)
+		}
+		if json.Unmarshal(x.Policy, &rules) == nil {
+			use(roleRules, rules)
 		}
 	}
 	return out

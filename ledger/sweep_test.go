@@ -21,12 +21,13 @@ import (
 
 // blobbed is a ledger in which something rests on a blob in each of the ways that there
 // are, on the clock of the bed: a decision on rules and map, a map release and a proposal
-// on their source, a body and a foreign bundle that are too large for a row. One more
+// on their source and their rules, a body and a foreign bundle that are too large for a row. One more
 // blob is nobody's.
 type blobbed struct {
 	*bed
 	l                                        *ledger.Ledger
 	policy, chart, source, proposed, nobodys verdict.Digest
+	rules, proposedRules                     verdict.Digest
 	decision, release, large, foreign        ledger.Entry
 }
 
@@ -55,12 +56,13 @@ func (b *bed) blobbed(t *testing.T) *blobbed {
 		return d
 	}
 	x.policy, x.chart, x.source, x.proposed, x.nobodys = put("policy"), put("chart"), put("source"), put("proposed"), put("nobody's")
+	x.rules, x.proposedRules = put("rules"), put("proposed rules")
 	x.decision = b.append(l, b.resting(x.policy, x.chart))
 	b.append(l, b.resting(x.policy, x.chart))
-	x.release = b.append(l, b.sign(b.key, verdict.KindMapRelease, map[string]any{"action": "map-release", "source": x.source}, subject("map")))
-	b.append(l, b.sign(b.key, verdict.KindProposal, map[string]any{"action": "map-release", "source": x.proposed}, subject("map")))
+	x.release = b.append(l, b.sign(b.key, verdict.KindMapRelease, map[string]any{"action": "map-release", "source": x.source, "policy": x.rules}, subject("map")))
+	b.append(l, b.sign(b.key, verdict.KindProposal, map[string]any{"action": "map-release", "source": x.proposed, "policy": x.proposedRules}, subject("map")))
 	// Statements that name no blob, whatever they look like.
-	b.append(l, b.sign(b.key, verdict.KindProposal, map[string]any{"action": "another", "source": x.nobodys}, subject("map")))
+	b.append(l, b.sign(b.key, verdict.KindProposal, map[string]any{"action": "another", "source": x.nobodys, "policy": x.nobodys}, subject("map")))
 	b.append(l, b.sign(b.key, verdict.KindTestResult, map[string]any{"source": x.nobodys}, subject("map")))
 	x.large = b.append(l, b.sign(b.key, verdict.KindSBOM, map[string]any{"noise": noise(400_000)}, subject("large")))
 	stranger, err := evidence.CreateKey(filepath.Join(t.TempDir(), "key.pem"))
@@ -116,7 +118,7 @@ func TestASweepRemovesWhatNoEntryRestsOnAndNothingElse(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bed) {
 		x := b.blobbed(t)
 		first := x.sweep(t)
-		if first.Seen != 7 || !slices.Equal(digests(first.Marked), []verdict.Digest{x.nobodys}) || first.Marked[0].Size != 8 || len(first.Removed) > 0 || first.Due.IsZero() || first.Named != 0 {
+		if first.Seen != 9 || !slices.Equal(digests(first.Marked), []verdict.Digest{x.nobodys}) || first.Marked[0].Size != 8 || len(first.Removed) > 0 || first.Due.IsZero() || first.Named != 0 {
 			t.Fatalf("%+v", first)
 		}
 		b.clock.Store(first.Due.Add(-time.Minute).UnixMicro())
@@ -128,7 +130,7 @@ func TestASweepRemovesWhatNoEntryRestsOnAndNothingElse(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		r, err := x.l.Verify(t.Context(), ledger.VerifyOptions{})
-		if err != nil || !r.Holds() || r.Blobs != 4 {
+		if err != nil || !r.Holds() || r.Blobs != 6 {
 			t.Errorf("after the sweep: %+v, %v", r, err)
 		}
 		for _, e := range []ledger.Entry{x.large, x.foreign} {
@@ -165,14 +167,14 @@ func TestEntriesOfAnEarlierVersionKeepTheirBlobs(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bed) {
 		x := b.blobbed(t)
 		tamper(t, b, `DELETE FROM blob_use`, `UPDATE entry SET blobs = -1`)
-		if r, err := x.l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Blobs != 4 {
+		if r, err := x.l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Blobs != 6 {
 			t.Fatalf("not to know yet is no damage: %+v, %v", r, err)
 		}
 		r := x.sweep(t)
 		if r.Named != 9 || !slices.Equal(digests(r.Marked), []verdict.Digest{x.nobodys}) {
 			t.Errorf("%+v", r)
 		}
-		if r, err := x.l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Blobs != 4 {
+		if r, err := x.l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Blobs != 6 {
 			t.Errorf("%+v, %v", r, err)
 		}
 		if r := x.sweep(t); r.Named != 0 {
@@ -238,6 +240,7 @@ func TestABlobThatAnEntryNamesAndThatIsLostIsFound(t *testing.T) {
 		{"rules", func(x *blobbed) (verdict.Digest, int64) { return x.policy, x.decision.Index }, "the policy that entry 1 rests on is lost"},
 		{"a map", func(x *blobbed) (verdict.Digest, int64) { return x.chart, x.decision.Index }, "the map that entry 1 rests on is lost"},
 		{"a source", func(x *blobbed) (verdict.Digest, int64) { return x.source, x.release.Index }, "the source that entry 3 rests on is lost"},
+		{"rules of a released map", func(x *blobbed) (verdict.Digest, int64) { return x.rules, x.release.Index }, "the rules that entry 3 rests on are lost"},
 		{"a body", func(x *blobbed) (verdict.Digest, int64) { return x.large.Digest, x.large.Index }, "the body of entry 7 is lost"},
 		{"a foreign bundle", func(x *blobbed) (verdict.Digest, int64) {
 			b, err := x.l.Bundle(x.t.Context(), x.foreign.Index)
@@ -294,7 +297,7 @@ func TestWhatIsNoDigestNamesNoBlob(t *testing.T) {
 	l := b.begun()
 	for _, odd := range []any{"", "x", 7, nil, "sha512:00", "sha256:" + strings.Repeat("0", 63), []string{"sha256:00"}} {
 		b.append(l, b.resting(odd, odd))
-		b.append(l, b.sign(b.key, verdict.KindMapRelease, map[string]any{"source": odd, "n": b.serial.Add(1)}, subject("map")))
+		b.append(l, b.sign(b.key, verdict.KindMapRelease, map[string]any{"source": odd, "policy": odd, "n": b.serial.Add(1)}, subject("map")))
 	}
 	for _, odd := range []any{"x", 7, []int{1}, map[string]any{"blobs": "x"}, map[string]any{"blobs": map[string]any{"policy": map[string]any{}}}} {
 		b.append(l, b.sign(b.key, verdict.KindDecision, map[string]any{"id": fmt.Sprintf("e%06d", b.serial.Add(1)), "point": "p", "subject": subject("a"), "basis": odd}, subject("a")))

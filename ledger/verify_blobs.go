@@ -35,11 +35,15 @@ func (x *verification) blobs(ctx context.Context, uses []store.BlobUse) {
 		}
 		x.looked[u.Digest] = true
 		_, err := x.ledger.blobs.Get(ctx, verdict.Digest(u.Digest))
-		switch what := fmt.Sprintf("the %s that entry %d rests on", u.Role, u.From); {
+		what, are := fmt.Sprintf("the %s that entry %d rests on", u.Role, u.From), "is"
+		if u.Role == roleRules {
+			are = "are"
+		}
+		switch {
 		case err == nil:
 			x.report.Blobs++
 		case lostBlob(err):
-			x.problem(u.From, remedyBlobs, "%s is lost, and so it is for every later entry that names it: %v", what, err)
+			x.problem(u.From, remedyBlobs, "%s %s lost, as for every later entry that names the same: %v", what, are, err)
 		default:
 			x.unchecked(u.From, remedyBlobs, "%s could not be checked: %v", what, err)
 		}

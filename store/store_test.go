@@ -216,14 +216,7 @@ func TestParametersFirstAppearInOrderInEachStatementThatRuns(t *testing.T) {
 func TestOfEntriesOfTheVersionBeforeItIsNotKnownWhichBlobsTheyName(t *testing.T) {
 	const before = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf)
 		VALUES ($1, 9223372036854775807, 0, '', '', '', '', '', '', '', '', '', 0, '', '[]', '', $2, '', '', 0, '', '', 0, NULL, NULL)`
-	migrate := func(t *testing.T, dialect goose.Dialect, db *sql.DB, e store.Engine) {
-		p, err := goose.NewProvider(dialect, db, os.DirFS("migrations"), goose.WithTableName("schema_version"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.UpTo(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
+	onOld(t, 1, func(t *testing.T, db *sql.DB, e store.Engine) {
 		insert := func(seq int) {
 			if _, err := db.ExecContext(t.Context(), before, seq, []byte{byte(seq)}); err != nil {
 				t.Fatal(err)
@@ -246,6 +239,20 @@ func TestOfEntriesOfTheVersionBeforeItIsNotKnownWhichBlobsTheyName(t *testing.T)
 		if n != 2 || err != nil {
 			t.Errorf("%d entries, %v", n, err)
 		}
+	})
+}
+
+// onOld runs a test on a database of each engine that an earlier version made.
+func onOld(t *testing.T, version int64, f func(t *testing.T, db *sql.DB, e store.Engine)) {
+	migrate := func(t *testing.T, dialect goose.Dialect, db *sql.DB, e store.Engine) {
+		p, err := goose.NewProvider(dialect, db, os.DirFS("migrations"), goose.WithTableName("schema_version"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.UpTo(t.Context(), version); err != nil {
+			t.Fatal(err)
+		}
+		f(t, db, e)
 	}
 	t.Run("SQLite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "a.db")
@@ -277,6 +284,45 @@ func TestOfEntriesOfTheVersionBeforeItIsNotKnownWhichBlobsTheyName(t *testing.T)
 			t.Fatal(err)
 		}
 		migrate(t, goose.DialectPostgres, db, e)
+	})
+}
+
+// The version before last did not name the rules of a released map, and its rows say that
+// all is known. Believed, they let a sweep remove the rules by which everything is judged.
+func TestReleasesOfAVersionThatDidNotNameTheirRulesAreReadAgain(t *testing.T) {
+	const before = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs)
+		VALUES ($1, 9223372036854775807, 0, $2, '', '', '', '', '', '', '', '', 0, '', '[]', '', $3, '', '', 0, '', '', 0, NULL, NULL, 1)`
+	name := func(i int) string { return "sha256:" + strings.Repeat(strconv.Itoa(i), 64) }
+	onOld(t, 2, func(t *testing.T, db *sql.DB, e store.Engine) {
+		for i, kind := range []string{"decision", "map-release", "proposal", "policy-release"} {
+			if _, err := db.ExecContext(t.Context(), before, i, kind, []byte{byte(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), `INSERT INTO blob_use (digest, from_seq, to_seq, role) VALUES ($1, $2, 9223372036854775807, '')`, name(i), i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := store.New(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unknown []int64
+		var kept []string
+		_, err = s.NameBlobs(t.Context(), 10, func(entries []store.Entry) ([]store.Named, error) {
+			for _, e := range entries {
+				unknown = append(unknown, e.Seq)
+			}
+			return nil, nil
+		})
+		if err == nil {
+			err = s.View(t.Context(), func(v *store.View) error {
+				return v.UsedBlobs(t.Context(), []string{name(0), name(1), name(2), name(3)}, func(d string) error { kept = append(kept, d); return nil })
+			})
+		}
+		slices.Sort(kept)
+		if err != nil || !slices.Equal(unknown, []int64{1, 2}) || !slices.Equal(kept, []string{name(0), name(3)}) {
+			t.Errorf("not known are %v, and named are %v (%v)", unknown, kept, err)
+		}
 	})
 }
 
