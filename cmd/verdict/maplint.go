@@ -142,7 +142,7 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	r.Problems = decisionmap.Lint(m, rules, o)
 	r.NotBuilt = decisionmap.NotBuilt(m, rules)
 	if wrong != nil {
-		r.Problems = append(r.Problems, decisionmap.Problem{ID: "VD-P02", Severity: decisionmap.SeverityError, Where: "policies.bundle", File: t.File, What: wrong.What, Remedy: wrong.Remedy})
+		r.Problems = append(r.Problems, decisionmap.Problem{ID: "VD-P02", Severity: decisionmap.SeverityError, Where: "policies.bundle", File: t.File, What: wrong.Error(), Remedy: wrong.Remedy})
 	}
 	if _, _, beside := m.Policies.Beside(); !beside && m.Policies.Bundle != decisionmap.BuiltinBundle {
 		r.Notes = append(r.Notes, "the map names the bundle "+m.Policies.Bundle+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")

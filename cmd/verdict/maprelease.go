@@ -157,7 +157,11 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *release
 	}
 	since := before.adoptingSince()
 	step.Replaces, step.Changes = before.index(), changesBetween(adoptingEnds(old, since), adoptingEnds(m, since))
-	if before != nil && before.Said.Map == step.Map {
+	rules, err := w.keepRules(ctx, own) // also where nothing is recorded: those that were lost are there again
+	if err != nil {
+		return fmt.Errorf("keep the rules of %s: %w", t.name(), err)
+	}
+	if before != nil && before.Said.Map == step.Map && before.Said.Policy == rules {
 		step.State, step.Entry, step.Replaces, step.Reviewers = stateInForce, before.Entry.Index, before.Said.Replaces, before.Said.Reviewers
 		return nil
 	}
@@ -165,14 +169,9 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *release
 	if err != nil {
 		return err
 	}
-	said := mapRelease{Action: actionMapRelease, Map: step.Map, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{key.Person}}
+	said := mapRelease{Action: actionMapRelease, Map: step.Map, Policy: rules, Replaces: step.Replaces, Proposal: -1, Reviewers: []string{key.Person}}
 	if said.Source, err = w.ledger.PutBlob(ctx, t.Data); err != nil {
 		return fmt.Errorf("keep %s: %w", t.name(), err)
-	}
-	if own != nil {
-		if said.Policy, err = w.keepRules(ctx, own); err != nil {
-			return fmt.Errorf("keep the rules of %s: %w", t.name(), err)
-		}
 	}
 	step.State = stateReleased
 	if len(who) > 0 {

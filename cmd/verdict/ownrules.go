@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"verdict"
@@ -16,10 +17,21 @@ import (
 	"verdict/policy"
 )
 
+// rulesPlace is where the rules of a map are from, and what to do there.
+type rulesPlace struct {
+	name  string
+	lost  string // when they cannot be read
+	other string // when they are not those that the map pins; %q is a pin of what is there
+	read  func(name string) (map[string]string, error)
+}
+
+// otherBeside is what to do about rules beside a map that are not those it pins.
+const otherBeside = "where the rules are those that were reviewed, pin them: `policies: {bundle: %q}`; else bring the pinned ones back"
+
 // ownRules are the files of the bundle that a map names beside itself, by path; nil for a
 // map that decides by the built-in rules alone. They are read from where the map is
 // from, and count only with the digest that it pins: a change brings neither.
-func ownRules(p decisionmap.Policies, where string, read func(name string) (map[string]string, error)) (map[string]string, error) {
+func ownRules(p decisionmap.Policies, from rulesPlace) (map[string]string, error) {
 	if p.Bundle == decisionmap.BuiltinBundle {
 		return nil, nil
 	}
@@ -36,18 +48,17 @@ func ownRules(p decisionmap.Policies, where string, read func(name string) (map[
 			Remedy: "verdict map lint says what to write (VD-P02)",
 		}
 	}
-	files, err := read(name)
+	files, err := from.read(name)
 	if err != nil {
-		cause := verdict.AsError(err)
 		return nil, &verdict.Error{
-			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s of the map cannot be read from %s: %s", name, where, cause.What),
-			Remedy: "keep the folder or archive beside the map, in the same commit; " + cause.Remedy, Err: err,
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s of the map cannot be read from %s", name, from.name),
+			Remedy: from.lost + "; " + verdict.AsError(err).Remedy, Err: err,
 		}
 	}
 	if got := policy.DigestOf(files); got != pin {
 		return nil, &verdict.Error{
-			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s in %s has the digest %s, and the map pins %s", name, where, got, pin),
-			Remedy: fmt.Sprintf("where the rules are those that were reviewed, pin them: `policies: {bundle: %q}`; else bring the pinned ones back", name+"@"+string(got)),
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the policy bundle %s in %s has the digest %s, and the map pins %s", name, from.name, got, pin),
+			Remedy: strings.ReplaceAll(from.other, "%q", strconv.Quote(name+"@"+string(got))),
 		}
 	}
 	return files, nil
@@ -126,7 +137,11 @@ type releasedRules struct {
 	Files map[string]string `json:"files"` // with their tests, by path
 }
 
+// keepRules keeps the rules that a map names beside itself; none have no digest.
 func (w *workspace) keepRules(ctx context.Context, files map[string]string) (verdict.Digest, error) {
+	if files == nil {
+		return "", nil
+	}
 	content, err := json.Marshal(releasedRules{files})
 	if err != nil {
 		return "", err
@@ -136,7 +151,7 @@ func (w *workspace) keepRules(ctx context.Context, files map[string]string) (ver
 
 func (w *workspace) rulesOfRelease(ctx context.Context, said mapRelease) (map[string]string, error) {
 	if said.Policy == "" {
-		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: "the release does not carry it", Remedy: "release the map again: verdict map release FILE"}
+		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: "the release does not carry it", Remedy: "every later release carries them"}
 	}
 	content, err := w.ledger.Blob(ctx, said.Policy)
 	if err != nil {
@@ -153,17 +168,23 @@ func (w *workspace) rulesOfRelease(ctx context.Context, said mapRelease) (map[st
 // release, or those of the base commit.
 func (w *workspace) rulesOf(ctx context.Context, repo *git.Repo, j judgedBy) (map[string]string, error) {
 	if j.Released != nil {
-		return ownRules(j.Map.Policies, fmt.Sprintf("the release in entry %d", j.Released.index()), func(string) (map[string]string, error) {
-			return w.rulesOfRelease(ctx, j.Released.Said)
+		const again = "put them where they were beside the file that was released, and release it again: verdict map release FILE"
+		return ownRules(j.Map.Policies, rulesPlace{
+			name: fmt.Sprintf("the release in entry %d", j.Released.index()), lost: again, other: again,
+			read: func(string) (map[string]string, error) { return w.rulesOfRelease(ctx, j.Released.Said) },
 		})
 	}
-	return ownRules(j.Map.Policies, decisionmap.FileName+"'s commit "+short(j.Base), func(name string) (map[string]string, error) {
-		return rulesAt(ctx, repo, j.Base, name)
+	return ownRules(j.Map.Policies, rulesPlace{
+		name: "the commit " + short(j.Base) + " of " + decisionmap.FileName, lost: "keep the folder or archive beside the map, in the same commit", other: otherBeside,
+		read: func(name string) (map[string]string, error) { return rulesAt(ctx, repo, j.Base, name) },
 	})
 }
 
 // besideFile gives the rules that a map file names beside itself.
 func (t mapText) besideFile(m *decisionmap.Map) (map[string]string, error) {
 	folder := filepath.Dir(t.File)
-	return ownRules(m.Policies, "the folder of "+t.name(), func(name string) (map[string]string, error) { return rulesOnDisk(folder, name) })
+	return ownRules(m.Policies, rulesPlace{
+		name: "the folder of " + t.name(), lost: "keep the folder or archive beside the map", other: otherBeside,
+		read: func(name string) (map[string]string, error) { return rulesOnDisk(folder, name) },
+	})
 }
