@@ -340,19 +340,21 @@ func (l *Ledger) Standing(ctx context.Context, kind verdict.Kind, about string, 
 	out := []Entry{}
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Registers(ctx, string(kind), about, at.upTo(), maxList)
-		for _, r := range rows {
-			if err != nil {
-				break
-			}
-			var row store.Entry
-			if row, _, err = v.Entry(ctx, r.From); err == nil {
-				var e Entry
-				if e, err = entryOf(row); err == nil {
-					out = append(out, e)
-				}
-			}
+		if err != nil {
+			return err
 		}
-		return err
+		for _, r := range rows {
+			row, _, err := v.Entry(ctx, r.From)
+			if err != nil {
+				return err
+			}
+			e, err := entryOf(row)
+			if err != nil {
+				return err
+			}
+			out = append(out, e)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

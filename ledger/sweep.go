@@ -63,27 +63,40 @@ func (l *Ledger) Sweep(ctx context.Context) (SweepReport, error) {
 	return r, err
 }
 
-// maySweep is nil when the database agrees with its anchor, and that anchor covers all.
+// maySweep is nil when the database agrees with its anchor as it is now, and that anchor
+// covers all.
 func (l *Ledger) maySweep(ctx context.Context) error {
-	if l.refusal != nil {
-		return l.refusal
-	}
-	return l.view(ctx, func(v *store.View, _ store.Head) error {
+	return l.anchored(ctx, func(v *store.View) error {
 		epochs, err := v.Epochs(ctx)
+		if err != nil {
+			return err
+		}
 		for _, h := range epochs {
+			m, err := readSince(l.o.AnchorDir, h.Origin)
 			if err != nil {
-				break
+				return err
 			}
-			var m *sinceMark
-			if m, err = readSince(l.o.AnchorDir, h.Origin); err == nil && m != nil {
-				err = &verdict.Error{
+			if m != nil {
+				return &verdict.Error{
 					Code: verdict.CodeConflict, What: fmt.Sprintf("the anchor of %s covers nothing before entry %d, so it cannot be told whether entries are missing that still need their blobs", h.Origin, m.Since),
 					Remedy: "hold the log against the latest checkpoint that was kept elsewhere, then sweep: verdict log verify --against FILE",
 				}
 			}
 		}
-		return err
+		return nil
 	})
+}
+
+// anchored is view for somebody who removes what a database does not know: what other
+// processes wrote to the anchor counts too, and one that refuses is no matter of looking.
+func (l *Ledger) anchored(ctx context.Context, ask func(v *store.View) error) error {
+	if l.refusal != nil {
+		return l.refusal
+	}
+	if err := l.anchor.refresh(); err != nil {
+		return err
+	}
+	return l.view(ctx, func(v *store.View, _ store.Head) error { return ask(v) })
 }
 
 // used gives those of the blobs that some entry rests on.
@@ -93,7 +106,7 @@ func (l *Ledger) used(ctx context.Context, ds []verdict.Digest) ([]verdict.Diges
 		ask[i] = string(d)
 	}
 	var out []verdict.Digest
-	err := l.view(ctx, func(v *store.View, _ store.Head) error {
+	err := l.anchored(ctx, func(v *store.View) error {
 		return v.UsedBlobs(ctx, ask, func(d string) error {
 			out = append(out, verdict.Digest(d))
 			return nil

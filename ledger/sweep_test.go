@@ -231,6 +231,48 @@ func TestASweepNeedsToKnowThatTheDatabaseIsWhole(t *testing.T) {
 	}
 }
 
+// Another process may append, and the database be set back, while this one is open: the
+// anchor tells, and this process has read it before.
+func TestASweepAsksTheAnchorAsItIsNow(t *testing.T) {
+	b := newBed(t)
+	b.blobbed(t).l.Close()
+	data := filepath.Dir(b.database())
+	for from, to := range map[string]string{data: "before", b.anchor(): "anchor-before"} {
+		copyFolder(t, from, filepath.Join(b.folder, to))
+	}
+	l := b.open()
+	b.append(l, b.other(10))
+	l.Close()
+	copyFolder(t, b.anchor(), filepath.Join(b.folder, "anchor-after"))
+	copyFolder(t, filepath.Join(b.folder, "before"), data)
+	copyFolder(t, filepath.Join(b.folder, "anchor-before"), b.anchor())
+	l, err := b.try(b.withClock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Sweep(t.Context()); err != nil {
+		t.Fatalf("nothing was set back yet: %v", err)
+	}
+	after := filepath.Join(b.folder, "anchor-after")
+	files, err := os.ReadDir(after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files { // in their place, as the other process writes them
+		text, err := os.ReadFile(filepath.Join(after, f.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(b.anchor(), f.Name()), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Sweep(t.Context()); !errors.Is(err, ledger.ErrAnchor) {
+		t.Errorf("the anchor has seen one entry more: %v", err)
+	}
+}
+
 func TestABlobThatAnEntryNamesAndThatIsLostIsFound(t *testing.T) {
 	for _, c := range []struct {
 		name string
