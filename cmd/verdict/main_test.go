@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -38,7 +39,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 		},
 		Condition: conditions,
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull, "dated": setDate},
 	})
 }
 
@@ -60,4 +61,15 @@ func expectCode(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("%s ended with exit code %s, want %s", strings.Join(args[1:], " "), got, args[0])
 	}
+}
+
+// setDate gives a file the time at which it was written: what another program left does
+// not follow the pinned clock.
+func setDate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: dated TIME FILE")
+	}
+	at, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	ts.Check(os.Chtimes(ts.MkAbs(args[1]), at, at))
 }
