@@ -31,18 +31,21 @@ type VerifyOptions struct {
 // VerifyReport says what was checked and what was found. A problem is something that
 // does not hold; what could not be checked is told apart and is never taken for good.
 type VerifyReport struct {
-	Position     Position       `json:"position"`     // everything before it was looked at
-	Verified     int64          `json:"verified"`     // entries whose leaf was computed from their body
-	Pruned       int64          `json:"pruned"`       // entries without a body: only their leaf was checked
-	Blobs        int64          `json:"blobs"`        // blobs that statements name, all there and whole
-	Signatures   int64          `json:"signatures"`   // signatures that hold
-	Cosignatures int64          `json:"cosignatures"` // signatures of witnesses that hold
-	Rows         int64          `json:"rows"`         // index rows that were computed again
-	Epochs       []EpochReport  `json:"epochs"`
-	Against      *AgainstReport `json:"against"`   // null: no checkpoint was given
-	Anchor       string         `json:"anchor"`    // "agrees", "absent" or "refuses"
-	Problems     []Problem      `json:"problems"`  // by index, the first first; at most 100
-	Unchecked    []Problem      `json:"unchecked"` // could not be checked; at most 100
+	Position     Position `json:"position"`     // everything before it was looked at
+	Verified     int64    `json:"verified"`     // entries whose leaf was computed from their body
+	Pruned       int64    `json:"pruned"`       // entries without a body: only their leaf was checked
+	Blobs        int64    `json:"blobs"`        // blobs that statements name, all there and whole
+	Signatures   int64    `json:"signatures"`   // signatures that hold
+	Cosignatures int64    `json:"cosignatures"` // signatures of witnesses that hold
+	Rows         int64    `json:"rows"`         // index rows that were computed again
+	// Witnesses are those whose key is known here, by name. Nothing outside the database
+	// says how many signatures there were: who looks here misses those that were taken out.
+	Witnesses []WitnessReport `json:"witnesses"`
+	Epochs    []EpochReport   `json:"epochs"`
+	Against   *AgainstReport  `json:"against"`   // null: no checkpoint was given
+	Anchor    string          `json:"anchor"`    // "agrees", "absent" or "refuses"
+	Problems  []Problem       `json:"problems"`  // by index, the first first; at most 100
+	Unchecked []Problem       `json:"unchecked"` // could not be checked; at most 100
 }
 
 // EpochReport is one epoch of the log.
@@ -52,6 +55,14 @@ type EpochReport struct {
 	Size   int64     `json:"size"`
 	Root   tlog.Hash `json:"root"` // computed
 	Lost   int64     `json:"lost"` // positions before it that a restored backup left empty
+}
+
+// WitnessReport is a witness and the last of his signatures that is held here and holds.
+type WitnessReport struct {
+	Name   string `json:"name"`
+	Key    string `json:"key"`    // his verifier key
+	Origin string `json:"origin"` // of the latest epoch of which he signed a checkpoint; empty: none is held
+	Size   int64  `json:"size"`   // entries in the largest of these
 }
 
 // Problem is one thing that does not hold or could not be checked.
@@ -92,7 +103,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	x := &verification{ledger: l, o: o, looked: map[string]bool{}, report: VerifyReport{Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
+	x := &verification{ledger: l, o: o, looked: map[string]bool{}, report: VerifyReport{Witnesses: []WitnessReport{}, Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
 	if err := x.begin(ctx); err != nil {
 		return x.report, fmt.Errorf("verify: %w", err)
 	}
@@ -132,6 +143,7 @@ type verification struct {
 	end      int64 // position that bounds everything
 	keys     *keyring
 	witness  note.Verifiers                 // keys of witnesses
+	signer   []note.Verifier                // the same, in the order of report.Witnesses
 	cosigned map[string][]store.Cosignature // by origin, the smallest tree first
 	rows     *rowSums
 	looked   map[string]bool // blobs that were looked at

@@ -35,11 +35,11 @@ func (x *verification) witnesses(ctx context.Context, v *store.View) error {
 	}
 	same := func(a, b *torchwood.CosignatureVerifier) int { return cmp.Compare(a.String(), b.String()) }
 	slices.SortFunc(known, same)
-	var keys []note.Verifier
 	for _, k := range slices.CompactFunc(known, func(a, b *torchwood.CosignatureVerifier) bool { return same(a, b) == 0 }) {
-		keys = append(keys, k)
+		x.signer = append(x.signer, k)
+		x.report.Witnesses = append(x.report.Witnesses, WitnessReport{Name: k.Name(), Key: k.String()})
 	}
-	x.witness = note.VerifierList(keys...)
+	x.witness = note.VerifierList(x.signer...)
 	x.cosigned = map[string][]store.Cosignature{}
 	err = v.EachCosignature(ctx, func(c store.Cosignature) error {
 		x.cosigned[c.Origin] = append(x.cosigned[c.Origin], c)
@@ -93,6 +93,7 @@ func (x *verification) cosignature(c store.Cosignature, tree tlog.Tree) {
 			return
 		}
 		x.report.Cosignatures++
+		x.signed(n.Sigs[0], c)
 	case errors.As(err, &stranger):
 		if err := sameSignature(c, stranger.Note.UnverifiedSigs, nil); err != nil {
 			x.problem(-1, remedyWitness, "%s is not the one that was kept: %v", where, err)
@@ -103,6 +104,16 @@ func (x *verification) cosignature(c store.Cosignature, tree tlog.Tree) {
 		x.problem(-1, remedyWitness, "%s does not hold: it was changed, or it was given for other entries", where)
 	default:
 		x.problem(-1, remedyWitness, "%s cannot be read: %v", where, err)
+	}
+}
+
+// signed notes by whom a signature that holds is. They come epoch by epoch, the smallest
+// tree first.
+func (x *verification) signed(s note.Signature, c store.Cosignature) {
+	for i, k := range x.signer {
+		if k.Name() == s.Name && k.KeyHash() == s.Hash {
+			x.report.Witnesses[i].Origin, x.report.Witnesses[i].Size = c.Origin, c.Size
+		}
 	}
 }
 

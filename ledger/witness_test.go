@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,6 +234,33 @@ func TestEachChangeOfAWitnessesSignatureIsDetectedAndLocated(t *testing.T) {
 				t.Errorf("%+v, %v", r, err)
 			}
 		})
+	}
+}
+
+// Whoever takes signatures out of the database leaves one that holds: only who compares
+// with what the witness says misses them, so each is named with the last that is held.
+func TestOfEachWitnessTheReportSaysWhatIsHeld(t *testing.T) {
+	b := newBed(t)
+	l, w := b.witnessed(t)
+	other := newWitness(t, w.log).signer.Verifier().String()
+	origin := originOf(t, l)
+	for _, c := range []struct {
+		name, change string
+		want         ledger.WitnessReport
+	}{
+		{"all that he signed", ``, ledger.WitnessReport{Origin: origin, Size: 8}},
+		{"the last one is gone", `DELETE FROM cosignature WHERE size = 8`, ledger.WitnessReport{Origin: origin, Size: 7}},
+		{"the last one does not hold", `UPDATE cosignature SET at = at + 1 WHERE size = 7`, ledger.WitnessReport{Origin: origin, Size: 6}},
+		{"all are gone", `DELETE FROM cosignature`, ledger.WitnessReport{}},
+	} {
+		if c.change != "" {
+			tamper(t, b, c.change)
+		}
+		c.want.Name, c.want.Key = "witness.example", w.signer.Verifier().String()
+		r, err := l.Verify(t.Context(), ledger.VerifyOptions{WitnessKeys: []string{other}})
+		if err != nil || len(r.Witnesses) != 2 || !slices.Contains(r.Witnesses, c.want) || !slices.Contains(r.Witnesses, ledger.WitnessReport{Name: "witness.example", Key: other}) {
+			t.Errorf("%s: %+v, %v", c.name, r.Witnesses, err)
+		}
 	}
 }
 

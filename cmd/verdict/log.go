@@ -321,6 +321,9 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 	if r.Cosignatures > 0 {
 		rows = append(rows, []string{"witnesses", plural(int(r.Cosignatures), "signature holds", "signatures hold")})
 	}
+	for _, w := range r.Witnesses {
+		rows = append(rows, []string{"witness", report.Neutral(witnessText(w))})
+	}
 	if r.Pruned > 0 {
 		rows = append(rows, []string{"pruned", fmt.Sprintf("%d entries without a body: only their leaf was checked", r.Pruned)})
 	}
@@ -331,6 +334,14 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		}
 	}
 	return out + report.Table(rows, s.Width, "  ")
+}
+
+// witnessText says what a witness has signed, as far as it is held here.
+func witnessText(w ledger.WitnessReport) string {
+	if w.Origin == "" {
+		return w.Name + ": NONE of his signatures is held here. If he signed for this log, they were taken out: ask him which checkpoints he has seen"
+	}
+	return fmt.Sprintf("%s signed up to %s of %s", w.Name, plural(int(w.Size), "entry", "entries"), w.Origin)
 }
 
 // againstText says what came of the checkpoint that was given.

@@ -71,7 +71,11 @@ func TestAWitnessIsAskedFromTheCommandLine(t *testing.T) {
 	if code, after, _ := verdict("log", "checkpoint"); code != 0 || after != asked {
 		t.Errorf("exit %d\n%s\nwant\n%s", code, after, asked)
 	}
-	if code, out, talk := verdict("log", "verify"); code != 0 || !strings.Contains(out, "1 signature holds") {
+	if code, out, talk := verdict("log", "verify"); code != 0 || !strings.Contains(out, "1 signature holds") || !strings.Contains(out, "witness.example signed up to") {
+		t.Errorf("exit %d\n%s\n%s", code, out, talk)
+	}
+	none, _ := obliging(t)
+	if code, out, talk := verdict("log", "verify", "--witness-key", none.Verifier().String()); code != 0 || !strings.Contains(out, "NONE of his signatures is held here") {
 		t.Errorf("exit %d\n%s\n%s", code, out, talk)
 	}
 	if err := os.Remove(filepath.Join(home, ".local", "state", "verdict", "anchor", "witness_keys")); err != nil {
