@@ -55,6 +55,14 @@ func (m *Map) Rank(s Signer, kind, service, environment string) int {
 	})
 }
 
+// TrustsDecisionsOf reports whether the signer may state what some point leaves, about
+// some service: his decisions count somewhere.
+func (m *Map) TrustsDecisionsOf(s Signer) bool {
+	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
+		return t.signedBy(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
+	})
+}
+
 func (t Trust) signedBy(s Signer) bool {
 	switch {
 	case t.Key != "":

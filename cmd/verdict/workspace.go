@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"verdict"
@@ -258,9 +259,8 @@ func (w *workspace) now() time.Time { return w.app.now().UTC().Truncate(time.Mic
 func (w *workspace) actor() string { return "key:" + w.signer.KeyID() }
 
 // rules is the policy bundle that decides: the built-in one, with the rules that the map
-// names beside itself. The first decision with another bundle than the last one records
-// its release.
-func (w *workspace) rules(ctx context.Context, own map[string]string) (*policy.Bundle, error) {
+// names beside itself. The first decision with a bundle records its release.
+func (w *workspace) rules(ctx context.Context, m *decisionmap.Map, own map[string]string) (*policy.Bundle, error) {
 	if w.policy != nil {
 		return w.policy, nil
 	}
@@ -271,14 +271,14 @@ func (w *workspace) rules(ctx context.Context, own map[string]string) (*policy.B
 	if err != nil {
 		return nil, err
 	}
-	if err := w.releasePolicy(ctx, b, own != nil); err != nil {
+	if err := w.releasePolicy(ctx, m, b, own != nil); err != nil {
 		return nil, err
 	}
 	w.policy = b
 	return b, nil
 }
 
-// policyRelease is the predicate of policy-release: which rules decide from here on.
+// policyRelease is the predicate of policy-release: which rules may decide from here on.
 type policyRelease struct {
 	Bundle  verdict.Digest `json:"bundle"`
 	Engine  string         `json:"engine"`
@@ -286,15 +286,13 @@ type policyRelease struct {
 	Rules   int            `json:"rules"`
 }
 
-// releasePolicy records a bundle before its first decision. Rules that do not come with
-// the program are proved before: one that can lose a reason decides nothing.
-func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle, own bool) error {
-	last, found, err := w.ledger.Release(ctx, verdict.KindPolicyRelease, ledger.Now)
-	if err != nil {
+// releasePolicy records a bundle before its first decision: maps that share a ledger may
+// each have their own. Rules that do not come with the program are proved before: one
+// that can lose a reason decides nothing.
+func (w *workspace) releasePolicy(ctx context.Context, m *decisionmap.Map, b *policy.Bundle, own bool) error {
+	released, err := w.policyReleased(ctx, m, b.Digest())
+	if err != nil || released {
 		return err
-	}
-	if found && len(last.Subjects) > 0 && last.Subjects[0].Digest == b.Digest() {
-		return nil
 	}
 	if own {
 		if err := w.app.prove(ctx, b, verdict.CodeUnavailable, "nothing is decided by them"); err != nil {
@@ -309,11 +307,30 @@ func (w *workspace) releasePolicy(ctx context.Context, b *policy.Bundle, own boo
 	return nil
 }
 
+// policyReleased reports whether a bundle was released by a signer whose word that it was
+// proved counts here: this one, the machine's own key, or one whose decisions the map
+// trusts. Any other enrolled key would spare rules their proof.
+func (w *workspace) policyReleased(ctx context.Context, m *decisionmap.Map, bundle verdict.Digest) (bool, error) {
+	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindPolicyRelease, Subject: bundle, At: ledger.Now})
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return false, err
+	}
+	name := namesOf(keys)
+	return slices.ContainsFunc(entries, func(e ledger.Entry) bool {
+		by := decisionmap.Signer{Key: e.Signer, KeyName: name(e.Signer, ledger.Position(e.Index))}
+		return !e.Foreign && (e.Signer == w.signer.KeyID() || by.KeyName == decisionmap.LocalKey || m.TrustsDecisionsOf(by))
+	}), nil
+}
+
 // engine decides by a map and the rules that it names beside itself: see ownRules. A
 // point that reads what its layer may not see is refused whether or not anybody linted
 // the map.
 func (w *workspace) engine(ctx context.Context, m *decisionmap.Map, own map[string]string) (*decide.Engine, error) {
-	rules, err := w.rules(ctx, own)
+	rules, err := w.rules(ctx, m, own)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"verdict"
 	"verdict/blob/dir"
+	"verdict/decisionmap"
 	"verdict/ledger"
+	"verdict/policy"
 	"verdict/store"
 	"verdict/store/sqlite"
 )
@@ -56,5 +59,70 @@ func TestWhatALedgerSaysWhenItIsClosedIsHeard(t *testing.T) {
 	open(&talk).end(&err)
 	if err != exit(3) || !strings.Contains(talk.String(), "no space left") {
 		t.Errorf("a command that has an answer: %v, %q", err, talk.String())
+	}
+}
+
+// Each change of maps would prove the same rules anew and add to the log; and a release
+// by somebody whose decisions count for nobody would spare rules their tests.
+func TestABundleIsReleasedOnceAndByWhoseDecisionsCount(t *testing.T) {
+	const rule = `# METADATA
+# title: Nothing
+# custom:
+#   id: acme.nothing
+#   effect: deny
+#   severity: medium
+#   evidence: [secrets]
+#   remediation: Do nothing.
+#   owner: web
+package acme.nothing
+
+check := {"status": "pass", "message": "nothing"}
+`
+	w, _ := installation(t)
+	builtin, err := policy.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unproved, err := policy.Compile(map[string]string{"nothing.rego": rule}, policy.CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	releases := func() int {
+		entries, err := w.ledger.Find(t.Context(), ledger.Query{Kind: verdict.KindPolicyRelease, At: ledger.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	plain := decisionmap.Builtin()
+	if err := w.releasePolicy(t.Context(), plain, unproved, true); err == nil || releases() != 0 {
+		t.Fatalf("rules without tests were released (%v)", err)
+	}
+	enrollForTest(t, w, "builder")
+	w.as(t, "builder")
+	for _, b := range []*policy.Bundle{unproved, builtin, unproved, builtin} { // as a client that proves nothing would
+		if err := w.releasePolicy(t.Context(), plain, b, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := releases(); n != 2 {
+		t.Errorf("two bundles were released %d times", n)
+	}
+	w.as(t, "local")
+	if err := w.releasePolicy(t.Context(), plain, unproved, true); err == nil {
+		t.Error("rules without tests decide, because a key says so whose decisions count for nobody")
+	}
+	for kind, counts := range map[string]bool{"secrets": false, "secrets-check": true} {
+		trusting := *plain
+		trusting.Trust = append(slices.Clone(plain.Trust), decisionmap.Trust{Key: "builder", Kinds: []string{kind}, Services: []string{"app"}})
+		if err := w.releasePolicy(t.Context(), &trusting, unproved, true); (err == nil) != counts {
+			t.Errorf("the map trusts the builder with %s: %v", kind, err)
+		}
+	}
+	if n := releases(); n != 2 {
+		t.Errorf("%d releases, not 2", n)
+	}
+	if err := w.releasePolicy(t.Context(), plain, builtin, false); err != nil || releases() != 3 {
+		t.Errorf("this machine's own release of the built-in rules: %v", err)
 	}
 }
