@@ -80,7 +80,7 @@ func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := w.unknownKey(ctx, event.Key); err != nil {
+	if err := w.unknownKey(ctx, event.Key, person); err != nil {
 		return err
 	}
 	return w.recordKey(ctx, event, file, len(before) == 0 && person != decisionmap.LocalKey)
@@ -102,8 +102,8 @@ func (a *app) readPublicKey(file string) (pem string, err error) {
 	return evidence.PublicPEM(key), nil
 }
 
-// unknownKey refuses a key that somebody has already.
-func (w *workspace) unknownKey(ctx context.Context, id string) error {
+// unknownKey refuses to enroll a key for a person that somebody has already, or had.
+func (w *workspace) unknownKey(ctx context.Context, id, person string) error {
 	h, err := w.ledger.Keys(ctx)
 	if err != nil {
 		return err
@@ -112,8 +112,18 @@ func (w *workspace) unknownKey(ctx context.Context, id string) error {
 	if !ok {
 		return nil
 	}
-	held := heldKey{ID: k.ID, Enrolled: &k}
-	return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("this key is enrolled for %s already: %s", k.Person, held.state()), Remedy: "nothing is left to do if that is right; a key belongs to one person, and one that ended never comes back"}
+	another := fmt.Sprintf("make another under a name that is free, verdict keys create NAME, print it with verdict keys show NAME > FILE, and enroll that: verdict people enroll %s --public-key FILE", person)
+	e := &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("this key is enrolled for %s already: %s", k.Person, heldKey{ID: k.ID, Enrolled: &k}.state())}
+	switch {
+	case k.To != identity.Open:
+		e.What = fmt.Sprintf("this key was enrolled for %s, and a key that ended never comes back: %s", k.Person, heldKey{ID: k.ID, Enrolled: &k}.state())
+		e.Remedy = another
+	case k.Person == person:
+		e.Remedy = "nothing is left to do: sign with it (verdict keys list shows its name where its file is)"
+	default:
+		e.Remedy = "a key belongs to one person: " + another
+	}
+	return e
 }
 
 // enrollPair enrolls the first two persons of a ledger together, so that neither of them
@@ -131,6 +141,9 @@ func (a *app) enrollPair(ctx context.Context, persons, public []string) (err err
 	if len(public) != 2 {
 		return usage(see, fmt.Sprintf("two persons are enrolled together with the key that each of them made, and --public-key is given %s", plural(len(public), "time", "times")),
 			"let each run verdict keys create NAME and verdict keys show NAME > FILE, then give both files in the order of the persons: --public-key FILE --public-key FILE")
+	}
+	if public[0] == standardInput && public[1] == standardInput {
+		return usage(see, "both keys are to come from standard input (--public-key - twice), which is read once", "give the second one as a file: --public-key - --public-key FILE")
 	}
 	var pems [2]string
 	for i := range pems {
@@ -152,7 +165,7 @@ func (a *app) enrollPair(ctx context.Context, persons, public []string) (err err
 		if err := w.mayEnroll(ctx, e.Person); err != nil {
 			return err
 		}
-		if err := w.unknownKey(ctx, e.Key); err != nil {
+		if err := w.unknownKey(ctx, e.Key, e.Person); err != nil {
 			return err
 		}
 	}
@@ -254,10 +267,14 @@ func trustedNames(m *decisionmap.Map) []string {
 	return out
 }
 
+// keyNames turns the id of a person into the name of a key file. A dot there tells earlier
+// keys from current ones; no two ids have one name.
+var keyNames = strings.NewReplacer("_", "__", ".", "_-")
+
 // keyFor gives the key of this machine that a person is to sign with, made now if there
 // is none.
 func (w *workspace) keyFor(ctx context.Context, person string) (*evidence.KeyFile, error) {
-	name := strings.ReplaceAll(person, ".", "_") // a dot tells earlier keys from current ones
+	name := keyNames.Replace(person)
 	k, made, err := w.ring.Named(name)
 	if err != nil || made {
 		return k, err
