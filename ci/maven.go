@@ -95,6 +95,9 @@ type lineage struct {
 	// managed are the versions for "group:name", each with the project that says so.
 	managed map[string]pomDependency
 	ranges  []flaw
+	// imported are the projects whose managed versions were taken: once more adds nothing,
+	// and imports that go in a circle end.
+	imported map[*pom]bool
 }
 
 // ranged notes a version that Maven picks on the day, apart from one that is not known here.
@@ -111,7 +114,7 @@ func (l *lineage) ranged(source string, d pomDependency, gap verdict.NotChecked)
 }
 
 func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
-	l := &lineage{managed: map[string]pomDependency{}}
+	l := &lineage{managed: map[string]pomDependency{}, imported: map[*pom]bool{}}
 	for at := x; at != nil; {
 		if len(l.all) > maxPOMDepth || slices.Contains(l.all, at) { // parents in a circle
 			l.outside, l.circular = "the parents of this project go in a circle", true
@@ -155,9 +158,12 @@ func (l *lineage) manage(list []pomDependency, own map[string]*pom, depth int) {
 		d.group, d.name, d.version = l.filled(d.group), l.filled(d.name), l.filled(d.version)
 		key := d.group + ":" + d.name
 		if d.scope == "import" && d.kind == "pom" {
-			if bom := own[key]; bom != nil && depth < maxPOMDepth {
+			switch bom := own[key]; {
+			case l.imported[bom]:
+			case bom != nil && depth < maxPOMDepth:
+				l.imported[bom] = true
 				l.manage(bom.managed, own, depth+1)
-			} else {
+			default:
 				l.boms = append(l.boms, key+":"+d.version)
 			}
 			continue

@@ -92,6 +92,15 @@ func TestManagedVersionsOfAProjectInTheTree(t *testing.T) {
 	sameLines(t, found, "app/pom.xml:2 pkg:maven/x/y@8 direct g:app>x:y")
 }
 
+// A project that imports itself twice would be read 2^100 times: nobody waits for that check.
+func TestImportsInACircleEnd(t *testing.T) {
+	self := `<dependency><groupId>g</groupId><artifactId>a</artifactId><version>1</version><type>pom</type><scope>import</scope></dependency>`
+	_, found, _ := inventoryOf(t, map[string]string{"pom.xml": `<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencyManagement><dependencies>` + self + self +
+		`<dependency><groupId>x</groupId><artifactId>y</artifactId><version>8</version></dependency></dependencies></dependencyManagement>
+<dependencies><dependency><groupId>x</groupId><artifactId>y</artifactId></dependency></dependencies></project>`})
+	sameLines(t, found, "pom.xml:2 pkg:maven/x/y@8 direct g:a>x:y")
+}
+
 func TestProjectFilesThatCannotBeRead(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut short":                pomChild[:500],
