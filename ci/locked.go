@@ -3,6 +3,7 @@ package ci
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -234,13 +235,18 @@ func (l *locked) judged(n node) bool {
 // otherTarball reports whether a download from npm's own registry is that of another
 // package or version than the one that a node is judged as.
 func otherTarball(n node) bool {
-	for _, home := range homes[ecosystemNPM] {
-		if file, ok := strings.CutPrefix(n.address, home+"/"); ok {
-			file, _, _ = strings.Cut(strings.ReplaceAll(strings.ReplaceAll(file, "%2f", "/"), "%2F", "/"), "#")
-			return !strings.HasPrefix(file, n.name+"/-/") || !strings.HasSuffix(file, "-"+n.version+".tgz")
-		}
+	u, err := url.Parse(n.address)
+	if err != nil { // others may read it all the same
+		return strings.Contains(n.address, "://")
 	}
-	return false
+	file := path.Clean(u.Path)
+	return npmHost(u) && (!strings.HasPrefix(file, "/"+n.name+"/-/") || !strings.HasSuffix(file, "-"+n.version+".tgz"))
+}
+
+// npmHost reports whether an address is one of npm's own registry, whatever scheme and port
+// lead there.
+func npmHost(u *url.URL) bool {
+	return slices.Contains(homes[ecosystemNPM], "https://"+strings.ToLower(u.Hostname()))
 }
 
 // shownAddress writes an address for people, without what may be a credential.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -83,8 +84,7 @@ type npmPackage struct {
 	line    int64
 	dev     bool
 	asks    []string // names of what it needs
-	from    string   // see Dependency.From
-	public  bool     // see Dependency.Public
+	address string   // that it is downloaded from, as it stands; "" where the file does not say
 	bundled bool
 	script  Told
 	license string
@@ -157,7 +157,7 @@ func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error 
 				}
 			case key == "resolved":
 				resolved, err = j.string()
-				p.from, p.public = origin(ecosystemNPM, resolved), atHome(ecosystemNPM, resolved)
+				p.address = resolved
 			case key == "inBundle":
 				p.bundled, err = j.flag()
 			case key == "hasInstallScript":
@@ -214,9 +214,7 @@ func readNested(j *jsonText, above string, out *[]npmPackage) error {
 			case "dev":
 				p.dev, err = j.flag()
 			case "resolved":
-				var resolved string
-				resolved, err = j.string()
-				p.from, p.public = origin(ecosystemNPM, resolved), atHome(ecosystemNPM, resolved)
+				p.address, err = j.string()
 			case "bundled":
 				p.bundled, err = j.flag()
 			case "integrity":
@@ -255,7 +253,7 @@ func (l *npmLock) addOlder(older []npmPackage) {
 		known[[2]string{p.name, p.version}] = true
 	}
 	for _, p := range older {
-		if !known[[2]string{p.name, p.version}] && !strings.HasPrefix(p.version, "file:") {
+		if (!known[[2]string{p.name, p.version}] || p.otherTarball()) && !strings.HasPrefix(p.version, "file:") {
 			p.place += noPlace // it takes no part in finding ways
 			l.packages = append(l.packages, p)
 		}
@@ -274,6 +272,19 @@ func (p npmPackage) project() bool {
 // registryVersion reports whether a version is one, and no address.
 func registryVersion(v string) bool {
 	return v != "" && v[0] >= '0' && v[0] <= '9' && !strings.ContainsAny(v, ":/ ")
+}
+
+// otherTarball reports whether npm would install another release than the place names.
+func (p npmPackage) otherTarball() bool {
+	return otherTarball(node{name: p.name, version: p.version, address: p.address})
+}
+
+// elsewhere reports whether a place without a release is filled from an address, and not by
+// the registry.
+func (p npmPackage) elsewhere() bool {
+	from := cmp.Or(p.address, p.version)
+	u, err := url.Parse(from)
+	return strings.ContainsAny(from, ":/") && !strings.HasPrefix(from, "npm:") && (err != nil || !npmHost(u))
 }
 
 func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
@@ -345,12 +356,18 @@ func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecke
 			found = append(found, Dependency{
 				Component: verdict.Component{Ecosystem: ecosystemNPM, Name: p.name, Version: p.version},
 				Source:    l.source, Line: p.line, Direct: direct[i], Path: ways[i], Development: p.dev,
-				Needs: needs[i], Hashes: p.hashes, License: p.license, From: p.from, Public: p.public, Bundled: p.bundled, Script: p.script,
+				Needs: needs[i], Hashes: p.hashes, License: p.license, From: origin(ecosystemNPM, p.address), Public: atHome(ecosystemNPM, p.address),
+				Bundled: p.bundled, Script: p.script,
 			})
+			if p.otherTarball() {
+				gaps = append(gaps, open(l.source, "line %d says %s %s and downloads another (%s): %s", p.line, shown(p.name), shown(p.version), shownAddress(p.address), locks["npm"]))
+			}
 		case strings.HasPrefix(p.version, "file:") || strings.HasPrefix(p.version, "link:"):
 			gaps = append(gaps, aside(l.source, "%s is a folder or file of this tree, not a release", shown(p.name)))
+		case p.elsewhere():
+			gaps = append(gaps, aside(l.source, "%s comes from an address (%s), not from a registry: no advisory can name its version", shown(p.name), shown(cut(withoutCredentials(cmp.Or(p.address, p.version)), 80))))
 		default:
-			gaps = append(gaps, aside(l.source, "%s comes from an address (%s), not from a registry: no advisory can name its version", shown(p.name), shown(cut(withoutCredentials(p.version), 80))))
+			gaps = append(gaps, open(l.source, "line %d names %s without a version that can be judged (%s): %s", p.line, shown(cut(p.name, 120)), shown(cut(p.version, 80)), locks["npm"]))
 		}
 	}
 	return found, gaps

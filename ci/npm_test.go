@@ -89,6 +89,40 @@ func TestKeysOfAPackageLockAreExact(t *testing.T) {
 	sameLines(t, found, "package-lock.json:2 pkg:npm/a@1.0.0", "package-lock.json:2 pkg:npm/b@2.0.0", "package-lock.json:2 pkg:npm/b@3.0.0")
 }
 
+// npm installs the tarball. A version beside the tarball of another would pass with what is
+// vulnerable in that.
+func TestAPackageLockThatDownloadsAnotherRelease(t *testing.T) {
+	home := "https://registry." + "npmjs.org"
+	for name, c := range map[string]struct {
+		place, told string
+		blocks      bool
+	}{
+		"another version":          {`"node_modules/a":{"version":"2.0.0","resolved":"` + home + `/a/-/a-1.0.0.tgz"}`, "line 1 says a 2.0.0 and downloads another (" + home + "/a/-/a-1.0.0.tgz): npm install --package-lock-only", true},
+		"another package":          {`"node_modules/safe":{"version":"1.0.0","resolved":"` + home + `/a/-/a-1.0.0.tgz"}`, "says safe 1.0.0 and downloads another", true},
+		"by another scheme":        {`"node_modules/a":{"version":"2.0.0","resolved":"http` + strings.TrimPrefix(home, "https") + `:80/a/-/a-1.0.0.tgz"}`, "says a 2.0.0 and downloads another", true},
+		"by a way back":            {`"node_modules/a":{"version":"2.0.0","resolved":"` + home + `/a/-/../../b/-/b-2.0.0.tgz"}`, "says a 2.0.0 and downloads another", true},
+		"an alias that says so":    {`"node_modules/x":{"name":"@s/a","version":"1.0.0","resolved":"` + home + `/@s%2fa/-/a-1.0.0.tgz"}`, "", false},
+		"a version that is none":   {`"node_modules/a":{"version":"v1.0.0","resolved":"` + home + `/a/-/a-1.0.0.tgz"}`, "line 1 names a without a version that can be judged (v1.0.0): npm install --package-lock-only", true},
+		"no version":               {`"node_modules/a":{"dev":true}`, "names a without a version", true},
+		"no version, a release":    {`"node_modules/a":{"resolved":"` + home + `/a/-/a-1.0.0.tgz"}`, "names a without a version", true},
+		"an address as version":    {`"node_modules/a":{"version":"git+https://example.com/a.git","resolved":"` + home + `/a/-/a-1.0.0.tgz"}`, "names a without a version", true},
+		"no version, a repository": {`"node_modules/a":{"resolved":"git+ssh://git@example.com/a.git#abc"}`, "a comes from an address (git+ssh://example.com/a.git#abc)", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, gaps := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":{"":{},` + c.place + `}}`})
+			if c.told == "" && len(gaps) > 0 {
+				t.Errorf("told: %+v", gaps)
+			}
+			if c.told != "" {
+				gap(t, gaps, c.told, c.blocks)
+			}
+		})
+	}
+	// What only npm 6 and before follow says another tarball.
+	_, _, gaps := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":2,"packages":{"":{},"node_modules/a":{"version":"2.0.0"}},"dependencies":{"a":{"version":"2.0.0","resolved":"` + home + `/a/-/a-1.0.0.tgz"}}}`})
+	gap(t, gaps, "says a 2.0.0 and downloads another", true)
+}
+
 func TestCyclesOfPackagesEnd(t *testing.T) {
 	_, found, _ := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},
 		"node_modules/a":{"version":"1.0.0","dependencies":{"b":"1"}},"node_modules/b":{"version":"1.0.0","dependencies":{"a":"1","b":"1"}},
