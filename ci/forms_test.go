@@ -301,6 +301,24 @@ func TestKeyStoresAreToldByWhatTheyHold(t *testing.T) {
 	}
 }
 
+// A dozen bytes in front make a key store of anything: they must hide no secret behind them.
+func TestAKeyStoreHidesNoText(t *testing.T) {
+	empty := "\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x00"
+	for name, content := range map[string]string{
+		"a text":                          empty + strings.Repeat("# a line\n", 30) + token + "\n",
+		"a short one":                     empty + token,
+		"an entry of no kind":             empty[:11] + "\x01\x00\x00\x00\x09" + token,
+		"a certificate that has no end":   empty[:11] + "\x01\x00\x00\x00\x02" + strings.Repeat("\x00", 12) + "\xff\xff\xff\xff" + token,
+		"behind the end of a trust store": jks(2) + "\n" + token + "\n",
+	} {
+		if r := searched(t, map[string]string{"store": content}, SecretsOptions{}); len(r.Hits) != 1 || r.Hits[0].Detector != "github-pat" {
+			t.Errorf("%s: %+v %+v", name, r.Hits, r.NotChecked)
+		}
+	}
+	r := searched(t, map[string]string{"store": jks(2) + compiled}, SecretsOptions{})
+	gap(t, r.NotChecked, "behind the end of the JKS store are no text", false)
+}
+
 func FuzzForms(f *testing.F) {
 	f.Add("a.ipynb", []byte(`{"cells": [{"source": ["a\n"], "outputs": [{"text": "b", "data": {"text/plain": ["c"]}}]}]}`))
 	f.Add("a.tfstate", []byte(`{"outputs": {"a": {"value": "x", "sensitive": true}}, "resources": [{"type": "t", "instances": [{"attributes": {"password": "12345"}}]}]}`))

@@ -18,6 +18,7 @@ type keystore struct {
 	key      bool   // there is a private or a secret key in it
 	unknown  bool   // it cannot be told without the password
 	publicID string
+	behind   []byte // what lies behind its end, or cannot be read as part of it
 }
 
 // maxEntries bounds what is read of one store.
@@ -32,6 +33,9 @@ func readKeystore(content []byte) keystore {
 	}
 	return readPKCS12(content)
 }
+
+// jksDigest is the length of the digest that ends a store of Java's.
+const jksDigest = 20
 
 // readJKS reads the entries of Java's own format: a trust store holds certificates
 // alone, which are no secret. It is laid out in sun.security.provider.JavaKeyStore.
@@ -48,7 +52,9 @@ func readJKS(form string, data []byte) keystore {
 	}
 	take := func(n uint32) []byte {
 		if uint64(n) > uint64(len(data)) {
-			data, k.unknown = nil, true
+			if k.unknown = true; len(data) > 0 {
+				k.behind, data = data, nil
+			}
 			return nil
 		}
 		out := data[:n]
@@ -72,8 +78,10 @@ func readJKS(form string, data []byte) keystore {
 	}
 	for range min(entries, maxEntries) {
 		tag := number()
-		name()
-		take(8) // when it was made
+		if tag >= 1 && tag <= 3 {
+			name()
+			take(8) // when it was made
+		}
 		switch tag {
 		case 1:
 			k.key = true
@@ -89,9 +97,12 @@ func readJKS(form string, data []byte) keystore {
 			k.key = true
 			return k
 		default:
-			k.unknown = true
+			k.unknown, k.behind = !k.key, data
 			return k
 		}
+	}
+	if len(data) > 0 && len(data) != jksDigest {
+		k.behind = data
 	}
 	k.unknown = k.unknown && !k.key
 	return k
@@ -126,14 +137,16 @@ func readPKCS12(content []byte) keystore {
 		}
 		Mac asn1.RawValue `asn1:"optional"`
 	}
+	var behind []byte
+	var err error
 	if content[1] == 0x80 { // without lengths, as some tools write it
 		if !bytes.HasPrefix(content[2:], []byte("\x02\x01\x03\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07")) {
 			return keystore{}
 		}
-	} else if _, err := asn1.Unmarshal(content, &frame); err != nil || frame.Version != 3 || !frame.Safe.Type.Equal(oidData) && !frame.Safe.Type.Equal(oidSigned) {
+	} else if behind, err = asn1.Unmarshal(content, &frame); err != nil || frame.Version != 3 || !frame.Safe.Type.Equal(oidData) && !frame.Safe.Type.Equal(oidSigned) {
 		return keystore{}
 	}
-	k := keystore{form: "PKCS #12", key: bytes.Contains(content, oidKeyBag) || bytes.Contains(content, oidShrouded)}
+	k := keystore{form: "PKCS #12", behind: behind, key: bytes.Contains(content, oidKeyBag) || bytes.Contains(content, oidShrouded)}
 	k.unknown = !k.key && bytes.Contains(content, oidEncrypted)
 	return k
 }

@@ -128,23 +128,33 @@ func unsearched(path string, err error) verdict.NotChecked {
 	return verdict.NotChecked{Path: shown(path), Reason: reason("the search did not finish", err), Blocks: true}
 }
 
-// hitsIn searches one content, text or not. The error says what was not searched.
+// hitsIn searches one content, text or not. The error says what was not searched. A dozen
+// bytes make a key store of anything, so that is no reason not to search a text.
 func (s *ruleSet) hitsIn(ctx context.Context, path string, content []byte) (hits []secretHit, binary bool, err error) {
-	if k := readKeystore(content); k.form != "" {
-		switch {
-		case k.key:
-			found := finding{rule: keystoreRule, note: k.note(), publicID: k.publicID}
-			return gathered(path, []finding{found}), true, nil
-		case k.unknown:
-			return nil, true, errKeystore
+	k := readKeystore(content)
+	switch {
+	case k.key:
+		hits = gathered(path, []finding{{rule: keystoreRule, note: k.note(), publicID: k.publicID}})
+	case k.unknown:
+		err = errKeystore
+	}
+	searched := content
+	if k.form != "" && isBinary(path, content) {
+		if searched = k.behind; len(searched) == 0 {
+			return hits, true, err
 		}
-		return nil, true, nil
 	}
-	if isBinary(path, content) {
-		return nil, true, nil
+	if isBinary(path, searched) {
+		if k.form != "" && err == nil {
+			err = asideError(fmt.Sprintf("%d bytes behind the end of the %s store are no text and were not searched", len(searched), k.form))
+		}
+		return hits, true, err
 	}
-	found, err := s.search(ctx, path, withoutNUL(text(content)))
-	return gathered(path, found), false, err
+	found, unfinished := s.search(ctx, path, withoutNUL(text(searched)))
+	for i, before := 0, content[:len(content)-len(searched)]; i < len(found); i++ {
+		found[i].line += int64(bytes.Count(before, newline))
+	}
+	return append(hits, gathered(path, found)...), false, cmp.Or(unfinished, err)
 }
 
 // gathered makes one hit of the same secret in several lines.
