@@ -55,10 +55,6 @@ func pipToolOf(base string) (pipTool, bool) {
 	return tool, ok
 }
 
-// pipAsks are the older files and the word in them by which they ask for packages. A
-// setup.py is a program, so it is not read further.
-var pipAsks = map[string]string{"setup.py": "install_requires", "setup.cfg": "install_requires", "requirements.in": ""}
-
 // requirementsName is what requirements files are called by convention. A file that one
 // of them includes has to have such a name too, or the check says that it does not.
 var requirementsName = regexp.MustCompile(`(?i)^(?:.*[-_.])?(?:requirements?|constraints?)(?:[-_.].*)?\.txt$`)
@@ -70,8 +66,6 @@ func (x *pip) wants(p string) bool {
 }
 
 func isPipTool(base string) bool { _, ok := pipToolOf(base); return ok }
-
-func pipAsked(base string) bool { _, is := pipAsks[base]; return is }
 
 func (x *pip) add(p string, content []byte) error {
 	if x.files == nil {
@@ -89,9 +83,7 @@ func (x *pip) add(p string, content []byte) error {
 		}
 		return err
 	case pipAsked(base):
-		if bytes.Contains(content, []byte(pipAsks[base])) {
-			x.projects[p] = &pyproject{asks: []ask{{}}, relock: "pip-compile " + base + " -o requirements.txt"}
-		}
+		x.projects[p] = olderManifest(base, content)
 		return nil
 	case isPipTool(base):
 		tool, _ := pipToolOf(base)
@@ -241,25 +233,18 @@ func (f *requirements) option(line string) {
 func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
 	var found []Dependency
 	var gaps []verdict.NotChecked
-	folders := map[string]bool{}
+	answers, included := newPipAnswers(), x.included()
 	for p, f := range x.files {
-		folders[path.Dir(p)] = true
-		if strings.Contains(strings.ToLower(path.Base(p)), "constraint") {
+		if strings.Contains(strings.ToLower(path.Base(p)), "constraint") && !included[p] {
 			continue // it asks for nothing; it pins what others ask for
 		}
+		x.listed(p, answers.of(path.Dir(p)), map[string]bool{})
 		more, left := x.resolve(p, f)
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
-	for _, dir := range x.broken {
-		folders[dir] = true
-	}
 	for _, l := range x.locks {
-		dir := path.Dir(l.source)
-		folders[dir] = true
-		for _, p := range l.projects {
-			folders[path.Join(dir, p)] = true
-		}
 		tool, _ := pipToolOf(path.Base(l.source))
+		answers.lock(l, tool)
 		if p := x.projects[beside(l.source, tool.manifest)]; p != nil && tool.manifest != "" {
 			l.takeProject(p, tool.may)
 		}
@@ -268,10 +253,13 @@ func (x *pip) finish() ([]Dependency, []verdict.NotChecked) {
 		found, gaps = append(found, more...), append(gaps, left...)
 	}
 	for p, m := range x.projects {
-		dir := path.Dir(p)
-		if len(m.asks) > 0 && !folders[dir] && !folders[path.Join(dir, "requirements")] {
-			gaps = append(gaps, open(p, "it asks for packages and no file says which versions: %s", m.relock))
-			x.flaws = append(x.flaws, unlocked(gaps[len(gaps)-1], m.relock))
+		if slices.Contains(x.broken, path.Dir(p)) {
+			continue
+		}
+		for _, gap := range answers.missing(p, m) {
+			if gaps = append(gaps, gap); gap.Blocks {
+				x.flaws = append(x.flaws, unlocked(gap, m.relock))
+			}
 		}
 	}
 	return found, gaps
