@@ -53,6 +53,9 @@ func (w *walk) listed(ctx context.Context) ([]item, error) {
 	}
 	items := make([]item, 0, len(entries))
 	for _, e := range entries {
+		if e.Mode == "" && slices.Contains(w.Written, e.Path) {
+			continue
+		}
 		it := item{path: strings.TrimSuffix(e.Path, "/"), mode: e.Mode, id: e.ID}
 		it.folder = e.Unlisted || e.Mode == git.ModeSubmodule || it.path != e.Path
 		switch {

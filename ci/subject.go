@@ -16,6 +16,9 @@ type Standing struct {
 	Subject verdict.Subject
 	// Head is the commit that the tree stands on; nil without one.
 	Head *git.Commit
+	// Commit is Head as a subject, whether the tree is it or not; the zero value without one,
+	// for a folder of a repository, and where only a part was asked for.
+	Commit verdict.Subject
 	// Differences say in what the tree is not that commit, the first of them; empty for a
 	// commit's own tree.
 	Differences []string
@@ -72,16 +75,6 @@ func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest, within 
 		s.Differences = append(s.Differences, "it is the folder "+shown(repo.Prefix)+" of a repository, not all of it")
 		return s, nil
 	}
-	committed, err := repo.Entries(ctx, head.ID.Hex())
-	if err != nil {
-		return Standing{}, err
-	}
-	if len(within) > 0 {
-		committed = slices.DeleteFunc(committed, func(e git.Entry) bool { return !inScope(e.Path, within) })
-	}
-	if s.Differences = differences(committed, m); len(s.Differences) > 0 {
-		return s, nil
-	}
 	name, err := repo.Remote(ctx)
 	if err != nil {
 		return Standing{}, err
@@ -89,7 +82,17 @@ func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest, within 
 	if name == "" {
 		name = filepath.Base(repo.Root)
 	}
-	s.Subject = verdict.Subject{Kind: verdict.SubjectChange, Name: shown(name), Digest: head.ID, Also: []verdict.Digest{head.Tree}}
+	s.Commit = verdict.Subject{Kind: verdict.SubjectChange, Name: shown(name), Digest: head.ID, Also: []verdict.Digest{head.Tree}}
+	committed, err := repo.Entries(ctx, head.ID.Hex())
+	if err != nil {
+		return Standing{}, err
+	}
+	if len(within) > 0 {
+		committed = slices.DeleteFunc(committed, func(e git.Entry) bool { return !inScope(e.Path, within) })
+	}
+	if s.Differences = differences(committed, m); len(s.Differences) == 0 {
+		s.Subject = s.Commit
+	}
 	return s, nil
 }
 

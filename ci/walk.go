@@ -44,6 +44,9 @@ type WalkOptions struct {
 	Only []string
 	// Within are the files and folders to read, with what lies below them; empty: all.
 	Within []string
+	// Written are paths that the caller writes itself. Untracked, they are no part of what a
+	// repository holds, and are not read; a plain folder holds them as any other file.
+	Written []string
 	// MaxFile is the size up to which a file is read and offered; 0: 64 MiB.
 	MaxFile int64
 	// MaxHash is the size up to which a file is at least hashed; 0: 1 GiB. A larger one is

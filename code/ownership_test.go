@@ -167,7 +167,7 @@ func TestACloneWithoutTheFileSaysSo(t *testing.T) {
 func TestProtectedPathsAreThoseThatSayWhoDecides(t *testing.T) {
 	for path, want := range map[string]bool{
 		"CODEOWNERS": true, ".github/CODEOWNERS": true, "docs/CODEOWNERS": true, ".gitlab/CODEOWNERS": true, "x/CODEOWNERS": false,
-		"verdict.yaml": true, "x/verdict.yaml": false, ".verdictignore": true, ".github/workflows/ci.yml": true, ".github/dependabot.yml": false,
+		"verdict.yaml": true, "x/verdict.yaml": false, ".gitattributes": true, ".verdictignore": true, ".github/workflows/ci.yml": true, ".github/dependabot.yml": false,
 		"azure-pipelines.yml": true, "ci/azure-pipelines-release.yaml": true, ".gitlab-ci.yml": true, "policy/a.json": true, "x/deny.rego": true,
 		"catalog-info.yaml": true, "main.go": false, "docs/policy/a.md": false,
 	} {

@@ -18,7 +18,7 @@ func protectedPath(p string) bool {
 		}
 	}
 	switch p {
-	case "verdict.yaml", ".verdictignore", ".gitlab-ci.yml", "Jenkinsfile":
+	case "verdict.yaml", ".verdictignore", ".gitattributes", ".gitlab-ci.yml", "Jenkinsfile":
 		return true
 	}
 	for _, folder := range []string{".github/workflows/", ".github/actions/", ".gitlab/ci/", ".azure-pipelines/", "policy/", "policies/", ".verdict/"} {

@@ -116,7 +116,11 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	run = together(first, run)
+	if checked.Uncommitted() { // the answer is about the tree, and the commit is beside it
+		run = together(run, first)
+	} else {
+		run = together(first, run)
+	}
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
 	run.Bill, run.Notes = &checked.Bill, slices.Concat(run.Notes, uncommitted(checked), told, unrecorded)
 	return a.conclude(run)
@@ -220,6 +224,9 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	}
 	o.Path, o.Repo, o.Base, o.Now, o.Version = path, repo, judged.Base, w.app.now, version()
 	o.Remembered = filepath.Join(w.dir, searchedFile)
+	if repo != nil {
+		o.Walk.Written = w.app.writtenBelow(repo.Dir)
+	}
 	takes := judged.Map.Dependencies
 	o.Taking = ci.Taking{Internal: takes.Internal, AllowLicences: takes.Licences.Allow, DenyLicences: takes.Licences.Deny}
 	var err error
@@ -241,6 +248,17 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	}
 	w.app.progress.phase("checking " + path)
 	return ci.Run(ctx, o)
+}
+
+// writtenBelow are the files that -o writes, by their paths below dir.
+func (a *app) writtenBelow(dir string) []string {
+	var out []string
+	for _, o := range a.config.Output {
+		if p, below := pathBelow(dir, o.File); o.File != "" && below {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // uncommitted says in what a tree is not its commit, so that nobody takes its decision

@@ -21,17 +21,19 @@ import (
 const maxSignersFile = 16 << 20
 
 // codeLayer states what is known of the change and decides the code points, before those
-// of ci. Of a tree that is no commit nothing can be owned or reviewed: the points are told
-// as not asked, with the reason.
+// of ci. They are about the commit and read nothing but its objects, so a tree that differs
+// from it, which a change can bring about, asks them all the same. Where there is no commit
+// to ask about they are told as not asked, with the reason.
 func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, judged judgedBy, own map[string]string, checked *ci.Result, r decide.Request) (report.Run, error) {
-	if checked.Uncommitted() || repo == nil {
+	if checked.Commit.Kind == "" {
 		return report.Run{Notes: notAsked(judged.Map, checked)}, nil
 	}
+	r.Subject = checked.Commit
 	address, err := repo.Remote(ctx)
 	if err != nil {
 		return report.Run{}, err
 	}
-	q, err := c.question(w, repo, judged, checked.Subject, address)
+	q, err := c.question(w, repo, judged, r.Subject, address)
 	if err != nil {
 		return report.Run{}, err
 	}
@@ -53,7 +55,7 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 	if facts.review, err = reviewOf(ctx, q, told); err != nil {
 		return report.Run{}, err
 	}
-	if err := w.recordCode(ctx, facts, checked.Subject, r); err != nil {
+	if err := w.recordCode(ctx, facts, r.Subject, r); err != nil {
 		return report.Run{}, err
 	}
 	run, err := w.decideAll(ctx, verdict.LayerCode, judged, own, r)
@@ -62,6 +64,9 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 		run.Notes = append(run.Notes, "review: "+told.why)
 	}
 	run.Notes = append(run.Notes, strangers(run, q.People.Strangers())...)
+	if ids := idsOf(judged.Map); checked.Uncommitted() && ids != "" {
+		run.Notes = append(run.Notes, ids+" asked about the commit "+short(checked.Head.ID.Hex())+", without what the tree has beside it")
+	}
 	return run, err
 }
 
@@ -98,20 +103,26 @@ func reviewOf(ctx context.Context, q code.Question, told answer) (*verdict.Chang
 
 // notAsked says that the code points were left out, and why.
 func notAsked(m *decisionmap.Map, checked *ci.Result) []string {
+	ids := idsOf(m)
+	if ids == "" {
+		return nil
+	}
+	why := "they are about all of a commit, and a part of it was asked for"
+	if checked.Head == nil {
+		why = "they are about a commit, and there is none"
+	}
+	return []string{ids + " not asked: " + why}
+}
+
+// idsOf are the code points of a map, for people.
+func idsOf(m *decisionmap.Map) string {
 	var ids []string
 	for _, p := range m.Points {
 		if p.Layer == verdict.LayerCode {
 			ids = append(ids, p.ID)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
-	why := "they are about a commit, and this is an uncommitted tree"
-	if checked.Head == nil {
-		why = "they are about a commit, and there is none"
-	}
-	return []string{fmt.Sprintf("%s not asked: %s", strings.Join(ids, " and "), why)}
+	return strings.Join(ids, " and ")
 }
 
 // question puts together what the code layer is asked.
@@ -200,7 +211,7 @@ func changeReport(c verdict.Change) verdict.Report {
 }
 
 // together is one report over both layers: the code points first, in the order in which
-// a change passes them.
+// a change passes them. The first decision's subject is the one of the report.
 func together(first, second report.Run) report.Run {
 	second.Decisions = append(first.Decisions, second.Decisions...)
 	second.NotBuilt = append(first.NotBuilt, second.NotBuilt...)

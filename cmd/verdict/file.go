@@ -51,6 +51,28 @@ func writeFile(path string, data []byte) error {
 	return nil
 }
 
+// pathBelow is file as a slash-separated path below dir, if it lies there: by whichever
+// names it and the folders above it go. It need not exist.
+func pathBelow(dir, file string) (string, bool) {
+	top, err := os.Stat(dir)
+	if err != nil {
+		return "", false
+	}
+	full, err := filepath.Abs(file)
+	if err != nil {
+		return "", false
+	}
+	for at := filepath.Dir(full); ; at = filepath.Dir(at) {
+		if info, err := os.Stat(at); err == nil && os.SameFile(top, info) {
+			rel, err := filepath.Rel(at, full)
+			return filepath.ToSlash(rel), err == nil
+		}
+		if at == filepath.Dir(at) {
+			return "", false
+		}
+	}
+}
+
 // createBeside makes a new file in path's folder. os.CreateTemp would give it mode 0600,
 // and a report is for others to read.
 func createBeside(path string, mode fs.FileMode) (*os.File, error) {
