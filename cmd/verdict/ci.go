@@ -40,7 +40,7 @@ func ciCommand() command {
 			"Tools for which the released map gives command and format under sources: are run over the tree, and their reports decide like its own checks (verdict help tools).\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
 			"What was there before the change is told from what it brings in either case.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers /etc/verdict/signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
 		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
@@ -49,7 +49,7 @@ func ciCommand() command {
 			f.text(&c.history, "history", "RANGE", "search what the commits FROM..TO added for secrets too; one revision means all of its history")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
-			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS")
+			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
 			return c.run
 		},
 	}

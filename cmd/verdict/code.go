@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 	if err != nil {
 		return report.Run{}, err
 	}
-	q, err := c.question(w, repo, judged, r.Subject, address)
+	q, err := c.question(ctx, w, repo, judged, r.Subject, address)
 	if err != nil {
 		return report.Run{}, err
 	}
@@ -126,7 +127,7 @@ func idsOf(m *decisionmap.Map) string {
 }
 
 // question puts together what the code layer is asked.
-func (c *ciCheck) question(w *workspace, repo *git.Repo, judged judgedBy, subject verdict.Subject, address string) (code.Question, error) {
+func (c *ciCheck) question(ctx context.Context, w *workspace, repo *git.Repo, judged judgedBy, subject verdict.Subject, address string) (code.Question, error) {
 	place, _ := placeOf(w.app.env, address)
 	q := code.Question{
 		Repo: repo, Base: judged.Base, Head: subject.Digest.Hex(), Against: c.base, Map: judged.Map, Forge: place.Forge, Now: w.now(),
@@ -138,14 +139,42 @@ func (c *ciCheck) question(w *workspace, repo *git.Repo, judged judgedBy, subjec
 	if c.signers == "" {
 		return q, nil
 	}
-	content, err := readLimited(c.signers, maxSignersFile)
+	content, err := c.signersFile(ctx, repo, judged.Base)
 	if err != nil {
-		return q, &verdict.Error{
-			Code: verdict.CodeUsage, What: "the allowed signers cannot be read from " + c.signers, Remedy: "give a file as ssh-keygen(1) describes under ALLOWED SIGNERS, from outside the tree that is judged", Err: err,
-		}
+		return q, err
 	}
 	q.Keys, err = code.ParseKeys(c.signers, content)
 	return q, err
+}
+
+// signersFile reads the allowed signers. A file of the repository counts as the base of the
+// change has it: the working tree is the change's, which must not bring the keys that its
+// own signatures are verified with.
+func (c *ciCheck) signersFile(ctx context.Context, repo *git.Repo, base string) ([]byte, error) {
+	unreadable := func(what, remedy string, err error) error {
+		return &verdict.Error{Code: verdict.CodeUsage, What: what, Remedy: remedy, Err: err}
+	}
+	where, err := filepath.EvalSymlinks(c.signers)
+	for _, file := range []string{c.signers, where} {
+		name, below := pathBelow(repo.Root, file)
+		if !below || file == "" {
+			continue
+		}
+		content, err := fileAt(ctx, repo.Top(), base, name)
+		if err == nil && content == nil {
+			err = unreadable(c.signers+" lies in the tree that is judged, and the base of the change does not have it",
+				"bring it to the branch that the change goes to first, in a change of its own, or give a file from outside the tree", nil)
+		}
+		return content, err
+	}
+	var content []byte
+	if err == nil {
+		content, err = readLimited(c.signers, maxSignersFile)
+	}
+	if err != nil {
+		return nil, unreadable("the allowed signers cannot be read from "+c.signers, "give a file as ssh-keygen(1) describes under ALLOWED SIGNERS, from outside the tree that is judged", err)
+	}
+	return content, nil
 }
 
 // codeFacts is what the code layer knows of one commit.
