@@ -87,7 +87,9 @@ func (x *Dependencies) Read(ctx context.Context, f File, content []byte) {
 
 // like is the same check, which has read nothing.
 func (x *Dependencies) like() *Dependencies {
-	return NewDependencies(NewComponents(), x.taking, x.version)
+	c := NewComponents()
+	c.leftOut = x.leftOut
+	return NewDependencies(c, x.taking, x.version)
 }
 
 // Report says what is unsafe about the tree by itself: see Against for what only a

@@ -2,7 +2,10 @@ package ci
 
 import (
 	"context"
+	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/git"
@@ -20,12 +23,12 @@ type before struct {
 	// partial: the manifest holds what differs from the base, and not the rest.
 	partial bool
 	scoped  bool // the manifest holds the paths of one service
-	// named is what the base's files name, once it was asked for.
-	named *Dependencies
+	// named is what the base's files name, once it was asked for, by what is left out.
+	named []*Dependencies
 }
 
 // tellOld marks in the reports what the base of the change has as well.
-func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, d *Dependencies, reports []verdict.Report) error {
+func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, v *Vulnerabilities, d *Dependencies, reports []verdict.Report) error {
 	c, err := repo.Commit(ctx, o.Base)
 	if err != nil {
 		return err
@@ -43,7 +46,7 @@ func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *S
 		return err
 	}
 	b.partial, b.scoped = o.Diff, len(o.Within) > 0
-	b.tell(ctx, m, s, d, reports)
+	b.tell(ctx, m, s, v, d, reports)
 	return nil
 }
 
@@ -62,9 +65,10 @@ func baseOf(ctx context.Context, repo *git.Repo, commit verdict.Digest) (*before
 	return b, nil
 }
 
-// tell marks what the base has as well. The base is searched by the check itself, in the
-// files that matter: for secrets those with a hit, for components all that name some.
-func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, d *Dependencies, reports []verdict.Report) {
+// tell marks what the base has as well. The base is searched by the check itself, which
+// leaves out there what it leaves out here, in the files that matter: for secrets those
+// with a hit, for components all that name some.
+func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vulnerabilities, d *Dependencies, reports []verdict.Report) {
 	for i := range reports {
 		r := &reports[i]
 		var err error
@@ -77,7 +81,7 @@ func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, d *Dep
 				err = b.oldCommits(ctx, r)
 			}
 		case r.Check == VulnerabilitiesCheck:
-			err = b.oldComponents(ctx, m, d, r.Hits)
+			err = b.oldComponents(ctx, m, v, d, r.Hits)
 		}
 		if err != nil {
 			for i := range r.Hits {
@@ -94,23 +98,24 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 	for _, e := range m.Entries {
 		now[shown(e.Path)] = e
 	}
-	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now})
+	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now, leftOut: s.o.leftOut})
 	if err != nil {
 		return err
 	}
-	seen := &Manifest{}
+	seen, moved := &Manifest{}, make([][]string, len(hits))
 	for i, h := range hits {
 		e, known := now[h.Path]
 		if !known {
 			continue
 		}
+		if hits[i].Old = b.files[e.Path] == e.Blob; hits[i].Old {
+			continue
+		}
 		// The same content under another name is old where it was moved, and new where it
 		// was copied.
-		hits[i].Old = slices.ContainsFunc(b.paths[e.Blob], func(p string) bool {
-			return p == e.Path || b.left(m, now, p)
-		})
-		if !hits[i].Old {
-			if err := b.read(ctx, e.Path, probe, seen); err != nil {
+		moved[i] = b.movedFrom(m, now, e)
+		for _, p := range append([]string{e.Path}, moved[i]...) {
+			if err := b.read(ctx, p, probe, seen); err != nil {
 				return err
 			}
 		}
@@ -119,10 +124,27 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 	for _, h := range probe.Report(seen, ".").Hits {
 		keys[h.Key] = true
 	}
-	for i := range hits {
-		hits[i].Old = hits[i].Old || keys[hits[i].Key]
+	for i, h := range hits {
+		hits[i].Old = h.Old || keys[h.Key] || slices.ContainsFunc(moved[i], func(p string) bool { return keys[keyAt(h, p)] })
 	}
 	return nil
+}
+
+// keyAt is the key that a hit on a secret would have in another file.
+func keyAt(h verdict.Hit, p string) string {
+	before, after, _ := strings.Cut(h.Key, ":"+h.Path)
+	return before + ":" + shown(p) + after
+}
+
+// movedFrom are the paths of the base that held the content of an entry and are gone.
+func (b *before) movedFrom(m *Manifest, now map[string]Entry, e Entry) []string {
+	var out []string
+	for _, p := range b.paths[e.Blob] {
+		if p != e.Path && b.left(m, now, p) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // oldCommits goes by the commit where a hit is one of history: what the file holds today
@@ -156,22 +178,44 @@ func (b *before) left(m *Manifest, now map[string]Entry, p string) bool {
 	return i < 0 && !b.partial || i >= 0 && m.Skipped[i].Gone
 }
 
-// oldComponents goes by the component: an advisory that was published since makes an old
-// component vulnerable, and the change did not bring it.
-func (b *before) oldComponents(ctx context.Context, m *Manifest, d *Dependencies, hits []verdict.Hit) error {
-	touched := b.touched(m, d)
-	purls := map[string]bool{}
-	if touched {
-		base, err := b.components(ctx, d.like())
-		if err != nil {
-			return err
+// oldComponents goes by the component and the folder whose files name it: an advisory that
+// was published since makes an old component vulnerable, and the change did not bring it. A
+// hit that stands for several folders is old where all of them are.
+func (b *before) oldComponents(ctx context.Context, m *Manifest, v *Vulnerabilities, d *Dependencies, hits []verdict.Hit) error {
+	probe := d.like()
+	probe.leftOut = v.leftOut
+	if !b.touched(m, probe) {
+		for i := range hits {
+			hits[i].Old = true
 		}
-		for _, d := range base.Dependencies() {
-			purls[d.PURL] = true
-		}
+		return nil
 	}
+	base, err := b.components(ctx, probe)
+	if err != nil {
+		return err
+	}
+	now := map[string]Entry{} // by path as hits name it
+	for _, e := range m.Entries {
+		now[shown(e.Path)] = e
+	}
+	type place struct{ purl, folder string }
+	there := map[place]bool{}
+	for _, d := range base.Dependencies() {
+		there[place{d.PURL, path.Dir(d.Source)}] = true
+	}
+	places := byPURL(v.Dependencies())
 	for i, h := range hits {
-		hits[i].Old = !touched || h.Vulnerability != nil && purls[h.Vulnerability.Component.PURL]
+		if h.Vulnerability == nil {
+			continue
+		}
+		purl := h.Vulnerability.Component.PURL
+		hits[i].Old = !slices.ContainsFunc(places[purl], func(d Dependency) bool {
+			folders := []string{path.Dir(d.Source)}
+			for _, p := range b.movedFrom(m, now, now[shown(d.Source)]) {
+				folders = append(folders, path.Dir(p))
+			}
+			return !slices.ContainsFunc(folders, func(f string) bool { return there[place{purl, f}] })
+		})
 	}
 	return nil
 }
@@ -231,11 +275,13 @@ func (b *before) naming(d *Dependencies) (n int) {
 
 // components reads what the base's files name, once, by a check that has read nothing.
 func (b *before) components(ctx context.Context, probe *Dependencies) (*Dependencies, error) {
-	if b.named != nil {
-		return b.named, nil
+	for _, known := range b.named {
+		if slices.EqualFunc(known.leftOut.list, probe.leftOut.list, func(x, y LeftOut) bool { return x.Path == y.Path && x.Expires == y.Expires }) {
+			return known, nil
+		}
 	}
 	seen := &Manifest{}
-	for p := range b.files {
+	for _, p := range slices.Sorted(maps.Keys(b.files)) {
 		if !probe.Wants(File{Path: p}) {
 			continue
 		}
@@ -243,7 +289,7 @@ func (b *before) components(ctx context.Context, probe *Dependencies) (*Dependen
 			return nil, err
 		}
 	}
-	b.named = probe
+	b.named = append(b.named, probe)
 	return probe, nil
 }
 

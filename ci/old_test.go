@@ -1,11 +1,13 @@
 package ci
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"verdict"
 )
@@ -41,6 +43,47 @@ func TestAChangeIsToldFromWhatWasThereBefore(t *testing.T) {
 	}
 	if r.Base.Hex() != base {
 		t.Errorf("compared with %q, not with %s", r.Base, base)
+	}
+}
+
+// What the base never judged is no debt of the base: brought to where it is built, it comes
+// in with this change.
+func TestWhatTheBaseLeftOutIsNewWhereItIsBuilt(t *testing.T) {
+	line := "# the same\napi_key=" + generic1 + "\n"
+	dir, base := committed(t, map[string]string{
+		"examples/a.env": line, "examples/package-lock.json": packageLock, "web/node_modules/x/b.env": "# b\n" + line, "kept/c.env": "# c\n" + line,
+		"old/package-lock.json": " " + packageLock,
+	})
+	must(t, os.MkdirAll(filepath.Join(dir, "svc"), 0o755))
+	for from, to := range map[string]string{
+		"examples": "svc/examples", "web/node_modules/x/b.env": "svc/b.env", "kept/c.env": "svc/c.env",
+	} {
+		must(t, os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)))
+	}
+	commitAll(t, dir)
+	f := &facts{covers: []string{"npm"}, known: map[string][]verdict.Vulnerability{leftpadPURL: {{ID: "CVE-2026-1", Fixed: "1.2.5"}}}}
+	judged := func() *Result {
+		return ran(t, dir, Options{
+			Base: base, Matcher: f, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+			Ignore: []byte(leftOutFile("path: examples, checks: [secrets, vulnerabilities], reason: r, owner: o, expires: 2027-01-01")),
+		})
+	}
+	r := judged()
+	old := map[string]bool{}
+	for _, h := range r.Reports[0].Hits {
+		old[h.Path] = h.Old
+	}
+	if want := map[string]bool{"svc/examples/a.env": false, "svc/b.env": false, "svc/c.env": true}; !maps.Equal(old, want) {
+		t.Errorf("old: %v, want %v", old, want)
+	}
+	if v := r.Reports[1].Hits; len(v) != 1 || v[0].Old {
+		t.Errorf("a component in one more folder than before is called old: %+v", v)
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "svc")))
+	must(t, os.Rename(filepath.Join(dir, "old"), filepath.Join(dir, "moved")))
+	commitAll(t, dir)
+	if v := judged().Reports[1].Hits; len(v) != 1 || !v[0].Old {
+		t.Errorf("a component whose folder was moved is called new: %+v", v)
 	}
 }
 

@@ -139,7 +139,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	if repo != nil && o.Base != "" {
-		if err := o.tellOld(ctx, repo, m, secrets, dependencies, reports); err != nil {
+		if err := o.tellOld(ctx, repo, m, secrets, vulnerabilities, dependencies, reports); err != nil {
 			return nil, err
 		}
 	}
