@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -91,8 +90,12 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	within, err := c.within(ctx, judged, repo)
+	if err != nil {
+		return err
+	}
 	started := w.now()
-	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: c.within(judged.Map, repo), History: c.history})
+	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: within, History: c.history})
 	if err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		run = together(first, run)
 	}
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
-	run.Bill, run.Notes = &checked.Bill, slices.Concat(run.Notes, uncommitted(checked), told, unrecorded)
+	run.Bill, run.Notes = &checked.Bill, slices.Concat(scoped(c.service, within), run.Notes, uncommitted(checked), told, unrecorded)
 	return a.conclude(run)
 }
 
@@ -159,56 +162,6 @@ func repository(ctx context.Context, path string) (*git.Repo, error) {
 		return nil, nil
 	}
 	return repo, err
-}
-
-// serviceOf is the service of the map that the tree belongs to: the one that was named,
-// the only one, or the only one with this repository's address. It is never guessed
-// from a name, and empty where the map does not tell.
-func (c *ciCheck) serviceOf(ctx context.Context, m *decisionmap.Map, repo *git.Repo) (string, error) {
-	names := make([]string, 0, len(m.Services))
-	for name := range m.Services {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	if c.service != "" {
-		if !slices.Contains(names, c.service) {
-			return "", usage("verdict ci --help", fmt.Sprintf("the map has no service %q", c.service), meant(c.service, names, "", "add it under services: in the map, or leave --service out"))
-		}
-		return c.service, nil
-	}
-	if repo == nil || len(names) == 0 {
-		return "", nil
-	}
-	address, err := repo.Remote(ctx)
-	if err != nil {
-		return "", err
-	}
-	var here []string
-	for _, name := range names {
-		if r := m.Services[name].Repo; r != "" && git.Address(r) == address {
-			here = append(here, name)
-		}
-	}
-	if len(here) == 0 && len(names) == 1 && m.Services[names[0]].Repo == "" {
-		here = names
-	}
-	if len(here) != 1 {
-		return "", nil
-	}
-	return here[0], nil
-}
-
-// within is the part of a repository that a service named by --service has for itself; nil
-// for all of it. Nobody's tree is narrowed who did not ask for it.
-func (c *ciCheck) within(m *decisionmap.Map, repo *git.Repo) []string {
-	if c.service == "" || repo == nil || repo.Prefix != "" {
-		return nil
-	}
-	folders := m.Services[c.service].Folders()
-	if slices.Contains(folders, ".") {
-		return nil
-	}
-	return folders
 }
 
 // searchedFile keeps which contents of histories were found clean, beside the ledger.
