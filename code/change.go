@@ -54,6 +54,12 @@ func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Kno
 	if k, ok := notHeld(err); ok || err != nil {
 		return k, cleared(ok, err)
 	}
+	rebased := false
+	if q.Made && q.Reviewed != "" && len(ids) > 1 {
+		if rebased, err = q.remade(ctx, q.Reviewed); err != nil {
+			return verdict.Knowledge{}, err
+		}
+	}
 	var parents []string
 	for _, o := range objects {
 		if o.Missing || o.Data == nil {
@@ -67,6 +73,9 @@ func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Kno
 			parents = append(parents, p.Hex())
 		}
 		one := verdict.Commit{ID: c.ID, Authors: q.authors(c), Committer: q.committer(c), Signature: q.signature(c, o.Data)}
+		if rebased {
+			one.Committer = q.forge()
+		}
 		if o.ID == q.Head {
 			if err := q.made(ctx, c, &one); err != nil {
 				return verdict.Knowledge{}, err
@@ -170,7 +179,7 @@ func (q Question) authors(c git.Commit) []verdict.Party {
 func (q Question) made(ctx context.Context, c git.Commit, one *verdict.Commit) error {
 	machine := one.Committer
 	if q.Made {
-		machine = verdict.Party{ID: q.Forge, Known: true, Bot: true}
+		machine = q.forge()
 		one.Committer = machine
 	}
 	if !machine.Bot || len(c.Parents) != 2 {
@@ -182,6 +191,9 @@ func (q Question) made(ctx context.Context, c git.Commit, one *verdict.Commit) e
 	}
 	return err
 }
+
+// forge is the forge as the committer of what it makes.
+func (q Question) forge() verdict.Party { return verdict.Party{ID: q.Forge, Known: true, Bot: true} }
 
 // webCommitter is the address with which GitHub commits what people do on its pages.
 const webCommitter = "noreply@github.com"

@@ -29,8 +29,11 @@ type Question struct {
 	// Made is true where the forge says that it made Head itself when it merged the request:
 	// whoever pressed the button stands in it as committer, and wrote nothing of it.
 	Made bool
-	Keys Keys // whose signatures of commits can be verified
-	Now  time.Time
+	// Reviewed is the last commit of that request. Where Head and what lies before it are
+	// its commits made anew, the forge made each of them.
+	Reviewed string
+	Keys     Keys // whose signatures of commits can be verified
+	Now      time.Time
 }
 
 // OwnersOf is Owners for the paths of a change; where those are not known, nobody knows

@@ -89,7 +89,7 @@ func Review(ctx context.Context, q Question, r forge.Request) (verdict.ChangeRev
 func (q Question) about(ctx context.Context, r forge.Request) (verdict.Knowledge, error) {
 	name := shown(r.Repo + "#" + r.ID)
 	if r.Merge == q.Head {
-		return q.broughtAlone(ctx, name)
+		return q.broughtAlone(ctx, r, name)
 	}
 	if r.Head != q.Head {
 		if only, err := q.onlyMerges(ctx, r.Head); err != nil || !only {
@@ -97,39 +97,7 @@ func (q Question) about(ctx context.Context, r forge.Request) (verdict.Knowledge
 				"check out the request's own last commit (in GitHub Actions: ref: ${{ github.event.pull_request.head.sha }}), or name the request of this commit with --request ID"), err
 		}
 	}
-	return q.measuredAlike(ctx, name, r.Target)
-}
-
-// broughtAlone holds that a merged request brought all of the change: what lies before
-// its merge was there already. A change of several merges was reviewed in several requests.
-func (q Question) broughtAlone(ctx context.Context, name string) (verdict.Knowledge, error) {
-	c, err := q.Repo.Commit(ctx, q.Head)
-	if err != nil {
-		return verdict.Knowledge{}, err
-	}
-	if len(c.Parents) > 0 {
-		in, err := q.inBase(ctx, c.Parents[0].Hex())
-		if err != nil || !in {
-			return missing("the change holds more than the request "+name+" brought with its merge", "decide each merge by itself: verdict ci --base COMMIT, with the commit that the target was on before it"), err
-		}
-	}
-	return verified, nil
-}
-
-// measuredAlike holds that an open request shows its reviewers at least what is judged
-// here: one that goes to another branch may show a smaller part.
-func (q Question) measuredAlike(ctx context.Context, name, target string) (verdict.Knowledge, error) {
-	fork, err := q.Repo.MergeBase(ctx, target)
-	if err != nil || !fork.Known {
-		return missing("the branch that the request "+name+" goes to was not fetched: "+shown(target), "fetch it: git fetch origin (fetch-depth: 0 in GitHub Actions); then run `verdict ci` again"), ctx.Err()
-	}
-	if fork.ID != "" {
-		in, err := q.inBase(ctx, fork.ID.Hex())
-		if err != nil || !in {
-			return missing("the request "+name+" goes to "+shown(target)+" and shows its reviewers only a part of the change", "name the branch that the request goes to with --base BRANCH, or review what lies before it in a request of its own"), err
-		}
-	}
-	return verified, nil
+	return q.measuredAlike(ctx, r, name)
 }
 
 // inBase reports whether the base of the change holds the commit.
@@ -180,46 +148,6 @@ func protection(p forge.Protection) []string {
 		}
 	}
 	return out
-}
-
-// onlyMerges reports whether the commit is a merge of another one with its target that
-// adds nothing of its own: what GitHub checks out for a pull request. File by file it has
-// to hold what one side changed; where both changed a file nobody reviewed the outcome.
-func (q Question) onlyMerges(ctx context.Context, reviewed string) (bool, error) {
-	c, err := q.Repo.Commit(ctx, q.Head)
-	if err != nil || len(c.Parents) != 2 || c.Parents[1].Hex() != reviewed {
-		return false, err
-	}
-	target := c.Parents[0].Hex()
-	fork, err := q.Repo.Fork(ctx, target, reviewed)
-	if _, ok := notHeld(err); ok || fork == "" {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	trees := make([]map[string]string, 4)
-	for i, rev := range []string{fork, target, reviewed, q.Head} {
-		entries, err := q.Repo.Top().Entries(ctx, rev)
-		if err != nil {
-			return false, err
-		}
-		trees[i] = make(map[string]string, len(entries))
-		for _, e := range entries {
-			trees[i][e.Path] = e.Mode + " " + e.ID
-		}
-	}
-	for _, tree := range trees {
-		for p := range tree {
-			was, theirs, ours, is := trees[0][p], trees[1][p], trees[2][p], trees[3][p]
-			switch {
-			case theirs == was && is == ours, ours == was && is == theirs, theirs == ours && is == ours:
-			default:
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }
 
 // Levels are the levels of SLSA's source track, and properties beside them, that the

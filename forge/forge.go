@@ -55,6 +55,8 @@ type Request struct {
 
 	Source, Target string // branches, without refs/heads/; a Source may be a fork's
 	Head           string // the last commit of the source, hex
+	From           string // the commit from which reviewers are shown the change up to Head, hex; empty where the forge does not tell it
+	Commits        int64  // how many commits Source brings; 0 where the forge does not tell it
 	Merge          string // the commit that is on the target now, hex; empty until merged
 	MergedBy       Account
 	MergedAt       time.Time // zero until merged

@@ -42,7 +42,9 @@ func (c *ciCheck) codeLayer(ctx context.Context, w *workspace, repo *git.Repo, j
 	if err != nil {
 		return report.Run{}, err
 	}
-	q.Made = told.request != nil && told.request.Merge == q.Head && told.request.Head != q.Head
+	if r := told.request; r != nil && r.Merge == q.Head && r.Head != q.Head {
+		q.Made, q.Reviewed = true, r.Head
+	}
 	w.app.progress.phase("reading the change")
 	change, err := code.Change(ctx, q)
 	if err != nil {

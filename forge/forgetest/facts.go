@@ -113,6 +113,16 @@ func checkFacts(t *testing.T, f Forge, open Open, w World, c fact) {
 	if got.Forge != f.Name || got.Repo != f.Repo || got.ID != "12" || got.Title != w.Title || got.State != w.State || got.Source != w.Source || got.Target != w.Target {
 		t.Errorf("the request itself: %+v", got)
 	}
+	switch f.Name { // how much of a history its reviewers were shown, where the forge tells it
+	case forge.GitHub:
+		if got.Commits != int64(len(w.Pushes)) {
+			t.Errorf("%d commits, want %d", got.Commits, len(w.Pushes))
+		}
+	case forge.GitLab:
+		if got.From != Commit("0") {
+			t.Errorf("shown from %q", got.From)
+		}
+	}
 	if got.Head != w.head() || got.Merge != w.Merge || !got.MergedAt.Equal(w.MergedAt) {
 		t.Errorf("head %q, merge %q at %v", got.Head, got.Merge, got.MergedAt)
 	}

@@ -71,7 +71,7 @@ func githubPull(w World, full bool) object {
 	}
 	p := object{
 		"number": w.Number, "id": 1, "html_url": "https://github.com/acme/house/pull/12", "title": w.Title, "state": "open", "user": githubUser(w.Author),
-		"merged_at": timeOrNull(w.MergedAt), "merge_commit_sha": Commit("7"), "draft": false, "body": nil,
+		"merged_at": timeOrNull(w.MergedAt), "merge_commit_sha": Commit("7"), "commits": int64(len(w.Pushes)), "draft": false, "body": nil,
 		"head": side(w.Source, w.head()), "base": side(w.Target, Commit("0")),
 	}
 	if w.State != forge.Open {

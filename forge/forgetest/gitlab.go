@@ -60,7 +60,7 @@ func gitlabRequest(w World) object {
 	state := map[string]string{forge.Open: "opened", forge.Closed: "closed", forge.Merged: "merged"}[w.State]
 	return object{
 		"id": 1, "iid": w.Number, "title": w.Title, "state": state, "web_url": "https://gitlab.com/x", "author": gitlabUser(w.Author),
-		"source_branch": w.Source, "target_branch": w.Target, "sha": w.head(), "merge_commit_sha": orNull(w.Merge), "squash_commit_sha": nil,
+		"source_branch": w.Source, "target_branch": w.Target, "sha": w.head(), "diff_refs": object{"base_sha": Commit("0"), "head_sha": w.head(), "start_sha": Commit("9")}, "merge_commit_sha": orNull(w.Merge), "squash_commit_sha": nil,
 		"merge_user": gitlabUser(w.MergedBy), "merged_at": timeOrNull(w.MergedAt), "references": object{"short": "!12", "full": fmt.Sprintf("acme/building/house!%d", w.Number)},
 	}
 }

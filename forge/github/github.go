@@ -127,6 +127,7 @@ type pull struct {
 	MergedAt *time.Time `json:"merged_at"`
 	MergedBy *user      `json:"merged_by"`
 	Merge    string     `json:"merge_commit_sha"` // of a trial while the request is open
+	Commits  int64      `json:"commits"`
 	Head     side       `json:"head"`
 	Base     side       `json:"base"`
 }
@@ -143,7 +144,7 @@ type side struct {
 func (p pull) request(repo string) (forge.Request, error) {
 	r := forge.Request{
 		Forge: forge.GitHub, Repo: repo, ID: strconv.FormatInt(p.Number, 10), URL: p.HTMLURL, Title: p.Title, Author: p.User.account(),
-		Source: p.Head.Ref, Target: p.Base.Ref, Head: p.Head.SHA, Required: forge.Unknown, Reviews: []forge.Review{}, Missing: []forge.Missing{},
+		Source: p.Head.Ref, Target: p.Base.Ref, Head: p.Head.SHA, Commits: max(p.Commits, 0), Required: forge.Unknown, Reviews: []forge.Review{}, Missing: []forge.Missing{},
 	}
 	if p.Base.Repo != nil && p.Base.Repo.FullName != "" {
 		r.Repo = p.Base.Repo.FullName

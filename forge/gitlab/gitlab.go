@@ -131,19 +131,23 @@ func (u *user) account() forge.Account {
 }
 
 type mergeRequest struct {
-	IID        int64      `json:"iid"`
-	WebURL     string     `json:"web_url"`
-	Title      string     `json:"title"`
-	State      string     `json:"state"`
-	Author     *user      `json:"author"`
-	Source     string     `json:"source_branch"`
-	Target     string     `json:"target_branch"`
-	SHA        string     `json:"sha"`
-	Merge      string     `json:"merge_commit_sha"`
-	Squash     string     `json:"squash_commit_sha"`
-	MergeUser  *user      `json:"merge_user"`
-	MergedBy   *user      `json:"merged_by"` // before GitLab 14.7
-	MergedAt   *time.Time `json:"merged_at"`
+	IID       int64      `json:"iid"`
+	WebURL    string     `json:"web_url"`
+	Title     string     `json:"title"`
+	State     string     `json:"state"`
+	Author    *user      `json:"author"`
+	Source    string     `json:"source_branch"`
+	Target    string     `json:"target_branch"`
+	SHA       string     `json:"sha"`
+	Merge     string     `json:"merge_commit_sha"`
+	Squash    string     `json:"squash_commit_sha"`
+	MergeUser *user      `json:"merge_user"`
+	MergedBy  *user      `json:"merged_by"` // before GitLab 14.7
+	MergedAt  *time.Time `json:"merged_at"`
+	Shown     struct {
+		Base string `json:"base_sha"`
+		Head string `json:"head_sha"`
+	} `json:"diff_refs"` // of the latest version
 	References struct {
 		Full string `json:"full"`
 	} `json:"references"`
@@ -159,6 +163,9 @@ func (m mergeRequest) request(repo string) (forge.Request, error) {
 	}
 	if forge.CheckID(r.ID) != nil || !forge.Hex(m.SHA) || m.Target == "" {
 		return r, fmt.Errorf("merge request %d has no number, head or target", m.IID)
+	}
+	if m.Shown.Head == m.SHA && forge.Hex(m.Shown.Base) { // else it lags behind a push
+		r.From = m.Shown.Base
 	}
 	switch m.State {
 	case "opened", "locked": // locked: it is being merged at this moment
