@@ -84,7 +84,7 @@ test: build parts ## every test; installs PostgreSQL from Debian when root
 
 test-long: build parts ## test and test-peers; fails when a single test is skipped
 	@echo "$(GOTEST) -count=1 -v ./..."; VERDICT_LONG=1 VERDICT_BIN=$(CURDIR)/bin/verdict $(GOTEST) -count=1 -v ./... >bin/test.log 2>&1; status=$$?; \
-	grep -E '^(ok|FAIL|---|panic)|^ *--- (FAIL|SKIP)' bin/test.log; \
+	grep -E '^(ok|FAIL|---|panic)|^ *--- (FAIL|SKIP)|kills, each with' bin/test.log; \
 	if grep -E -A1 '^ *--- SKIP' bin/test.log; then echo "tests were skipped, see above and bin/test.log"; exit 1; fi; exit $$status
 	$(MAKE) --no-print-directory test-peers
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -347,6 +348,20 @@ func loadChild() int {
 	select {}
 }
 
+// survived is printed by the long tests: what nobody sees, nobody misses.
+const survived = "%s: %d kills, each with appends in flight (%d at least, %d on average); %d entries were acknowledged, none lost\n"
+
+func TestTheLongTestsShowHowManyKillsTheLedgerSurvived(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^\tgrep -E '(.*)' bin/test.log; \\$`).FindSubmatch(text)
+	if shown == nil || !regexp.MustCompile(string(shown[1])).MatchString(fmt.Sprintf(survived, t.Name(), 50, 1, 2, 3)) {
+		t.Errorf("make test-long shows nothing of it: %s", shown)
+	}
+}
+
 // Whoever was told that his evidence is recorded relies on it: a crash must not take it.
 func TestAKilledProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	kills := 5
@@ -367,7 +382,7 @@ func TestAKilledProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 			least = min(least, inFlight)
 			b.holds(t, everything, n == kills)
 		}
-		fmt.Printf("%s: %d kills, each with appends in flight (%d at least, %d on average); %d entries were acknowledged, none lost\n", t.Name(), kills, least, total/kills, len(everything))
+		fmt.Printf(survived, t.Name(), kills, least, total/kills, len(everything))
 	})
 }
 
