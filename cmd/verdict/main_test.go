@@ -9,21 +9,38 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"verdict/store/storetest"
 )
 
 var update = flag.Bool("update", false, "write the expected output of tests instead of comparing it")
 
 // The scripts run the real main in a process of this test binary.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"verdict": main})
+	testscript.Main(withServer{m}, map[string]func(){"verdict": main})
 }
+
+// withServer stops the PostgreSQL of the tests after them.
+type withServer struct{ *testing.M }
+
+func (w withServer) Run() int { return storetest.Main(w.M) }
 
 // Each command and journey has a script: what a person types, what they see, and the
 // exit code on which their pipeline rests. `code N COMMAND…` runs a command that must
 // end with exit code N.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	testscript.Run(t, scripts("script"))
+}
+
+// An organisation keeps its ledger on PostgreSQL, and types the same commands.
+func TestScriptsOnPostgreSQL(t *testing.T) {
+	testscript.Run(t, scripts("postgres", "ADDRESS="+storetest.Postgres(t)))
+}
+
+// scripts are those of a folder, with variables for all of them.
+func scripts(folder string, vars ...string) testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -36,11 +53,12 @@ func TestScripts(t *testing.T) {
 				}
 			}
 			e.Vars = append(kept, "HOME="+e.WorkDir+"/home", "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=", "CI=", "GITHUB_ACTIONS=", "TF_BUILD=", "GITLAB_CI=", "NO_COLOR=", "CLICOLOR_FORCE=")
+			e.Vars = append(e.Vars, vars...)
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 		},
 		Condition: conditions,
 		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull, "dated": setDate},
-	})
+	}
 }
 
 // expectCode runs a command and holds its exit code. Its output is compared with stdout
