@@ -171,27 +171,6 @@ func peopleOf(r *releasedMap) map[string]decisionmap.Person {
 	return r.Map.People
 }
 
-// reviewers are the persons with a key that counts at an entry: those of the map in
-// force, or everybody who is enrolled when it has none of them. The map that is to be
-// released has no say. The machine's own key is nobody's.
-func reviewers(h *identity.History, index int64, people map[string]decisionmap.Person) []string {
-	var enrolled, known []string
-	for _, k := range h.Keys() {
-		if !k.ValidAt(index) || k.Person == decisionmap.LocalKey {
-			continue
-		}
-		enrolled = append(enrolled, k.Person)
-		if _, ok := people[k.Person]; ok {
-			known = append(known, k.Person)
-		}
-	}
-	if len(known) == 0 {
-		known = enrolled
-	}
-	slices.Sort(known)
-	return slices.Compact(known)
-}
-
 // reviewedBy says why a release does not have the reviewers that it needs: two persons,
 // or this machine's own key where nobody is enrolled.
 func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[string]decisionmap.Person) (void string, err error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -71,17 +70,46 @@ func (w *workspace) mayVouch(ctx context.Context) ([]string, error) {
 	}
 }
 
-// enrolledPersons are the persons with a key that counts for an entry and was enrolled
-// before it: those of the map, or everybody where the map has no people.
-func enrolledPersons(h *identity.History, index int64, people map[string]decisionmap.Person) []string {
-	found := map[string]bool{}
+// keyholders are the persons with a key that counts for an entry and was enrolled before
+// it: all, and those of them whom the map that was in force by then has under people. This
+// machine's own key is nobody's. Two questions are asked about them, with one difference:
+// what holds where a map names people and none of them is among those with a key.
+func keyholders(h *identity.History, index int64, people map[string]decisionmap.Person) (all, known []string) {
 	for _, k := range h.Keys() {
-		_, known := people[k.Person]
-		if k.From < index && k.ValidAt(index) && k.Person != decisionmap.LocalKey && (known || len(people) == 0) {
-			found[k.Person] = true
+		if k.From >= index || !k.ValidAt(index) || k.Person == decisionmap.LocalKey {
+			continue
+		}
+		all = append(all, k.Person)
+		if _, ok := people[k.Person]; ok {
+			known = append(known, k.Person)
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	slices.Sort(all)
+	slices.Sort(known)
+	return slices.Compact(all), slices.Compact(known)
+}
+
+// reviewers are those who may release a map: keyholders of the map in force, or all when
+// it has none of them. With nobody instead, this machine's own key would release alone
+// while others have keys. The map that is to be released has no say.
+func reviewers(h *identity.History, index int64, people map[string]decisionmap.Person) []string {
+	all, known := keyholders(h, index, people)
+	if len(known) > 0 {
+		return known
+	}
+	return all
+}
+
+// enrolledPersons are those who end the time in which this machine enrolls persons:
+// keyholders of the map, or all where it names nobody. With all instead where none of its
+// people has a key, one enrolled machine would keep the first two of them from being
+// enrolled together, which nobody else may do.
+func enrolledPersons(h *identity.History, index int64, people map[string]decisionmap.Person) []string {
+	all, known := keyholders(h, index, people)
+	if len(people) > 0 {
+		return known
+	}
+	return all
 }
 
 // voucher is who signed that a key, or one that it replaced, is somebody's.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"verdict"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
@@ -158,6 +160,42 @@ func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
 				t.Errorf("nobody is told %q: %s", c.says, talk)
 			}
 		})
+	}
+}
+
+// Who may release a map and whether somebody is enrolled yet are two questions. They
+// differ in one case, and each other answer in it would let the wrong key act alone.
+func TestWhoCountsIsAnsweredAlikeButForAMapWhosePeopleHaveNoKey(t *testing.T) {
+	w, _ := installation(t)
+	stateKey(t, w, "builder", "builder", "")
+	before, err := w.size(t.Context(), ledger.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stateKey(t, w, "alma", "alma", "")
+	h, err := w.ledger.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type names = map[string]decisionmap.Person
+	for _, c := range []struct {
+		name              string
+		index             int64
+		people            names
+		release, enrolled []string
+	}{
+		{"no map, or one that names nobody: all", before + 1, nil, []string{"alma", "builder"}, []string{"alma", "builder"}},
+		{"a map that has one of them: that one", before + 1, names{"alma": {}, "noor": {}}, []string{"alma"}, []string{"alma"}},
+		{"a key does not count for the entry that enrolls it", before, nil, []string{"builder"}, []string{"builder"}},
+		{"a map that has none of them: all release, and nobody is enrolled yet", before + 1, names{"noor": {}}, []string{"alma", "builder"}, nil},
+		{"nobody has a key yet", 1, names{"noor": {}}, nil, nil},
+	} {
+		if got := reviewers(h, c.index, c.people); !slices.Equal(got, c.release) {
+			t.Errorf("%s: %v may release a map, not %v", c.name, got, c.release)
+		}
+		if got := enrolledPersons(h, c.index, c.people); !slices.Equal(got, c.enrolled) {
+			t.Errorf("%s: %v are enrolled, not %v", c.name, got, c.enrolled)
+		}
 	}
 }
 
