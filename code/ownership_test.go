@@ -189,6 +189,26 @@ func TestARuleOfItsOwnIsNotTheOneForEverything(t *testing.T) {
 	}
 }
 
+// Whoever owns everything is not asked for the paths that say who decides: a pattern for
+// all of it, however it is written, is no rule of their own.
+func TestAPatternForEverythingIsNoRuleOfItsOwn(t *testing.T) {
+	for _, read := range []func(string) (pattern, bool){githubPattern, gitlabPattern} {
+		for text, whole := range map[string]bool{
+			"*": true, "**": true, "/": true, "/**": true, "/**/*": true, "**/*": true, "**/**": true, "?*": true, "*?*": true, "**/?*": true, "/*": true, "*.*": true, "*/": true, "**/": true,
+			"verdict.yaml": false, "*.yaml": false, "/.github/": false, "/v*": false, "**/v*/**": false,
+		} {
+			if p, ok := read(text); ok && p.whole != whole {
+				t.Errorf("%s: whole %t", text, p.whole)
+			}
+		}
+	}
+	for text, whole := range map[string]bool{"[!~]*": true, "/**/[a-z.]*": true, "[]a-z]*": true, `[\]a]*`: true, "[v]erdict.yaml": false, "[v*": false} {
+		if p, _ := gitlabPattern(text); p.whole != whole {
+			t.Errorf("GitLab's %s: whole %t", text, p.whole)
+		}
+	}
+}
+
 // declaredFrom reads the services of the question's map as a file of another name says
 // them.
 func declaredFrom(t *testing.T, q Question, name string) *source {

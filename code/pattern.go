@@ -1,6 +1,8 @@
 package code
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,7 +14,7 @@ type pattern struct {
 	sets bool
 	// descends is true where a folder that matches stands for all that it holds.
 	descends bool
-	whole    bool // matches everything there is
+	whole    bool // names nothing, and so stands for whatever there is
 }
 
 // Parts that are no globs: no pattern of a file can hold a slash in a part.
@@ -27,10 +29,9 @@ func githubPattern(text string) (pattern, bool) {
 	if strings.ContainsAny(text, "[]") || strings.HasPrefix(text, "!") || strings.HasPrefix(text, `\#`) {
 		return pattern{}, false
 	}
-	p := pattern{whole: text == "*" || text == "**" || text == "/**" || text == "**/*" || text == "/"}
+	var p pattern
 	if text == "/" {
-		p.parts = []string{below}
-		return p, true
+		return pattern{parts: []string{below}, whole: true}, true
 	}
 	body, folder := strings.CutSuffix(text, "/")
 	anchored := strings.Contains(body, "/")
@@ -56,6 +57,7 @@ func githubPattern(text string) (pattern, bool) {
 	if folder {
 		p.parts = append(p.parts, below)
 	}
+	p.whole = p.namesNothing()
 	return p, true
 }
 
@@ -63,7 +65,7 @@ func githubPattern(text string) (pattern, bool) {
 // in which a pattern without a slash in front may begin in any folder, one with a slash
 // at its end is what the folder holds, and one without is a file.
 func gitlabPattern(text string) (pattern, bool) {
-	p := pattern{sets: true, whole: text == "*" || text == "/**/*" || text == "**/*" || text == "/"}
+	p := pattern{sets: true}
 	if rest, ok := strings.CutPrefix(text, `\#`); ok {
 		text = "#" + rest
 	}
@@ -90,7 +92,25 @@ func gitlabPattern(text string) (pattern, bool) {
 	if folder || body == "" {
 		p.parts = append(p.parts, below)
 	}
+	p.whole = p.namesNothing()
 	return p, true
+}
+
+// setText is a set as setMatches reads it: a bracket that comes first in it is one of it.
+var setText = regexp.MustCompile(`(?s)\[[!^]?(?:\\.|[^\\])(?:\\.|[^\]\\])*\]`)
+
+// namesNothing reports whether no part holds a letter of a name: only *, ?, dots and sets,
+// which can be written to match everything in more ways than a list could hold.
+func (p pattern) namesNothing() bool {
+	return !slices.ContainsFunc(p.parts, func(part string) bool {
+		if part == anyDepth || part == below {
+			return false
+		}
+		if p.sets {
+			part = setText.ReplaceAllString(part, "")
+		}
+		return strings.Trim(part, "*?.") != ""
+	})
 }
 
 // folderPattern is a folder and all that it holds, by its plain name; "." is everything.
