@@ -216,8 +216,8 @@ func (a *app) write(render func(w io.Writer, format string, s report.Style) erro
 			front = b
 			continue
 		}
-		if err := writeFile(o.File, b.Bytes()); err != nil {
-			return &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the %s output cannot be written to %s", o.Format, o.File), Remedy: "make room, or name a file that this user may write", Err: err}
+		if err := writeOutput(o.Format, o.File, b.Bytes()); err != nil {
+			return err
 		}
 	}
 	if _, err := a.stdout.Write(front.Bytes()); err != nil {
@@ -235,7 +235,7 @@ func (a *app) writeFailure(f report.Failure, args []string) {
 		}
 		var b bytes.Buffer
 		if report.WriteFailure(&b, o.Format, f, report.Style{}) == nil {
-			_ = writeFile(o.File, b.Bytes()) // it may be the very thing that failed; the exit code says it
+			_ = writeOutput(o.Format, o.File, b.Bytes()) // it may be the very thing that failed; the exit code says it
 		}
 	}
 	if format := a.frontFormat(args); format != "text" {

@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"verdict"
 )
 
 // writeFile puts data at path whole or not at all: a reader sees the old content or the
@@ -49,6 +52,51 @@ func writeFile(path string, data []byte) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// writeOutput puts data where -o said. What is judged may hold links, and a link that a
+// change brought must not choose what is overwritten: below the folder that the command
+// runs in, and in a git working tree, none is followed. Elsewhere it is, as to /dev/stdout.
+func writeOutput(format, file string, data []byte) error {
+	full, err := filepath.Abs(file)
+	if err == nil {
+		if link := linkInTree(full); link != "" {
+			return &verdict.Error{
+				Code: verdict.CodeUsage, What: fmt.Sprintf("the %s output is not written to %s: %s is a link, and may have come with what is judged", format, file, link),
+				Remedy: "name the file that is meant itself, or take the link away",
+			}
+		}
+		err = writeFile(full, data)
+	}
+	if err != nil {
+		return &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the %s output cannot be written to %s", format, file), Remedy: "make room, or name a file that this user may write", Err: err}
+	}
+	return nil
+}
+
+// linkInTree is the first link on the way from the top of a tree to an absolute path in
+// it; empty when there is none, or the path is in no tree.
+func linkInTree(full string) string {
+	top := ""
+	for at := filepath.Dir(full); at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			top = at
+		}
+	}
+	below := func(dir string) bool { return strings.HasPrefix(full, dir+string(filepath.Separator)) }
+	if cwd, err := os.Getwd(); err == nil && below(cwd) {
+		top = cwd
+	}
+	if top == "" {
+		return ""
+	}
+	link := ""
+	for at := full; at != top; at = filepath.Dir(at) {
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			link = at
+		}
+	}
+	return link
 }
 
 // pathBelow is file as a slash-separated path below dir, if it lies there: by whichever

@@ -74,7 +74,7 @@ verdict ci runs the commands of a released map whose answer a ci point needs, in
 A tool that ran elsewhere is recorded with verdict attest FORMAT FILE --tool semgrep --subject COMMIT --as KEY, and counts where trust: lets that key state the kind. The forms are ` + strings.Join(ci.ResultFormats(), ", ") + `.
 
 A tool that fails, hangs, floods, is missing, is another than the pinned one, prints another form or looked at nothing leaves its check incomplete, and the point that needs it cannot decide. What a tool was told to suppress counts. Where several tools answer one question, one is primary: true; another one's pass does not take back a fail.`},
-	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly. A file that is written into the tree is part of the tree for the next verdict ci, which then is not its commit any more: write it elsewhere, or let .gitignore name it.
+	{"output", "Formats, files and pipelines", `Results go to standard output, everything else to standard error. -o FORMAT chooses the format of standard output; -o FORMAT=FILE writes a file, whole or not at all; both may be given, -o repeatedly. A file that is written into the tree is part of the tree for the next verdict ci without the same -o, which then is not its commit any more: write it elsewhere, or let .gitignore name it. A link in the tree is not followed.
 
 text         for people; the default
 json         documented schemas; errors too (code, what, remedy)
