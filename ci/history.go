@@ -264,7 +264,7 @@ func (s *Secrets) withHistory(hits []verdict.Hit, inTree map[sameSecret]int, tak
 			continue
 		}
 		f.note += came + "; the tree holds it no more, and every clone still does"
-		h := f.hit(taken)
+		h := f.hit(s.o.prefix, taken)
 		h.Commit, h.Fix = verdict.NewDigest("gitCommit", commit), pastFix
 		hits = append(hits, h)
 	}

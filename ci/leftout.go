@@ -72,6 +72,9 @@ type outside struct {
 	list []LeftOut
 	file string
 	now  time.Time
+	// prefix leads from the repository's root to the folder that is walked; empty or with a
+	// slash at its end. The file speaks of paths from the root.
+	prefix string
 }
 
 // of is the part about one check.
@@ -84,7 +87,7 @@ func (l outside) live(x LeftOut) bool { return l.now.Before(x.Expires.Time) }
 
 // covers reports whether a path is left out now.
 func (l outside) covers(p string) bool {
-	return slices.ContainsFunc(l.list, func(x LeftOut) bool { return l.live(x) && x.covers(p) })
+	return slices.ContainsFunc(l.list, func(x LeftOut) bool { return l.live(x) && x.covers(l.prefix+p) })
 }
 
 // told says of each entry what it left out of the files that a check wants. One that left
@@ -98,7 +101,7 @@ func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 		}
 		n := 0
 		for _, e := range m.Entries {
-			if x.covers(e.Path) && wants(File{Path: e.Path, Size: e.Size}) {
+			if x.covers(l.prefix+e.Path) && wants(File{Path: e.Path, Size: e.Size}) {
 				n++
 			}
 		}

@@ -2,6 +2,9 @@ package ci
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +60,40 @@ func TestLeftOutEntriesThatAreRefused(t *testing.T) {
 		if !errors.As(err, &e) || e.Remedy == "" {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+// Who asks about a folder alone is told what the whole repository is told: what its file
+// excuses by paths from the root holds there too, and only there.
+func TestTheFileOfIgnoresHoldsInAFolderOfTheRepository(t *testing.T) {
+	line := "api_key=" + generic1 + "\n"
+	dir, base := committed(t, map[string]string{
+		"svc/a.env": line, "svc/old.env": "# 1\n" + line, "svc/samples/b.env": line, "svc/samples/package-lock.json": packageLock, "svc/c/samples/d.env": line,
+	})
+	must(t, os.Rename(filepath.Join(dir, "svc/old.env"), filepath.Join(dir, "svc/moved.env")))
+	commitAll(t, dir)
+	key := ran(t, dir, Options{}).Reports[0].Hits[0].Key
+	if !strings.HasSuffix(key, ":svc/a.env") {
+		t.Fatal(key)
+	}
+	r := ran(t, filepath.Join(dir, "svc"), Options{
+		Base: base, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+		Ignore: []byte("schema: verdict-ignore/v1\nfalse_positives:\n  - {key: '" + key + "', reason: r, owner: o, expires: 2027-01-01}\n" +
+			"left_out:\n  - {path: svc/samples, checks: [secrets, vulnerabilities], reason: r, owner: o, expires: 2027-01-01}\n" +
+			"  - {path: samples, checks: [secrets], reason: r, owner: o, expires: 2027-01-01}\n"),
+	})
+	var got []string
+	for _, h := range r.Reports[0].Hits {
+		got = append(got, h.Key[strings.LastIndex(h.Key, ":")+1:])
+		if !h.Old {
+			t.Errorf("%s is new: %s", h.Path, h.Key)
+		}
+	}
+	if want := []string{"svc/c/samples/d.env", "svc/moved.env"}; !slices.Equal(got, want) || r.Reports[0].Ignored != 1 {
+		t.Errorf("found %v, want %v; %d ignored", got, want, r.Reports[0].Ignored)
+	}
+	if v := r.Reports[1]; v.Scope.Inputs != 0 {
+		t.Errorf("a lockfile that is left out was read: %+v", v)
 	}
 }
 

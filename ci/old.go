@@ -98,7 +98,7 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 	for _, e := range m.Entries {
 		now[shown(e.Path)] = e
 	}
-	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now, leftOut: s.o.leftOut})
+	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now, leftOut: s.o.leftOut, prefix: s.o.prefix})
 	if err != nil {
 		return err
 	}
@@ -125,15 +125,15 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 		keys[h.Key] = true
 	}
 	for i, h := range hits {
-		hits[i].Old = h.Old || keys[h.Key] || slices.ContainsFunc(moved[i], func(p string) bool { return keys[keyAt(h, p)] })
+		hits[i].Old = h.Old || keys[h.Key] || slices.ContainsFunc(moved[i], func(p string) bool { return keys[keyAt(h, s.o.prefix, p)] })
 	}
 	return nil
 }
 
 // keyAt is the key that a hit on a secret would have in another file.
-func keyAt(h verdict.Hit, p string) string {
-	before, after, _ := strings.Cut(h.Key, ":"+h.Path)
-	return before + ":" + shown(p) + after
+func keyAt(h verdict.Hit, prefix, p string) string {
+	before, after, _ := strings.Cut(h.Key, ":"+shown(prefix)+h.Path)
+	return before + ":" + shown(prefix+p) + after
 }
 
 // movedFrom are the paths of the base that held the content of an entry and are gone.

@@ -70,11 +70,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, scope := o.Path, "."
+	dir, scope, prefix := o.Path, ".", ""
 	if repo != nil {
 		dir = repo.Dir
 		if repo.Prefix != "" {
-			scope = shown(repo.Prefix)
+			scope, prefix = shown(repo.Prefix), repo.Prefix+"/"
 		}
 	} else if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("path %q: %w", o.Path, err)
@@ -87,9 +87,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	ignores, told := o.ignores()
-	left := outside{ignores.LeftOut, o.IgnoreName, o.Now()}
+	left := outside{list: ignores.LeftOut, file: o.IgnoreName, now: o.Now(), prefix: prefix}
 	secrets, err := NewSecrets(SecretsOptions{
-		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck),
+		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck), prefix: prefix,
 	})
 	if err != nil {
 		return nil, err

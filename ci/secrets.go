@@ -32,6 +32,8 @@ type SecretsOptions struct {
 	IgnoreFile string
 	Now        func() time.Time
 	leftOut    outside
+	// prefix is as in outside. A secret has the same key whichever folder was asked for.
+	prefix string
 }
 
 // Secrets is a Reader that finds credentials in files, and in what commits added. It
@@ -261,7 +263,7 @@ func (s *Secrets) keyed(found []secretHit) (hits []verdict.Hit, more int) {
 	taken, inTree := map[string]int{}, map[sameSecret]int{}
 	for _, f := range found {
 		inTree[f.identity()] = len(hits)
-		hits = append(hits, f.hit(taken))
+		hits = append(hits, f.hit(s.o.prefix, taken))
 	}
 	tree := len(hits)
 	hits = s.withHistory(hits, inTree, taken)
@@ -269,10 +271,11 @@ func (s *Secrets) keyed(found []secretHit) (hits []verdict.Hit, more int) {
 	return hits[:keep], len(hits) - keep
 }
 
-// hit makes the hit of a report. Keys that are taken get a number.
-func (f secretHit) hit(taken map[string]int) verdict.Hit {
+// hit makes the hit of a report, its key with the path from the repository's root. Keys
+// that are taken get a number.
+func (f secretHit) hit(prefix string, taken map[string]int) verdict.Hit {
 	h := verdict.Hit{
-		Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(f.path), Detector: f.rule.ID, Message: f.message(),
+		Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(prefix+f.path), Detector: f.rule.ID, Message: f.message(),
 		Severity: f.severity, Path: shown(f.path), Line: f.lines[0], PublicID: shown(f.publicID),
 		Fix: "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
 			IgnoreFile + " on the branch that the change goes to (verdict help false-positives)",
