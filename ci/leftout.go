@@ -31,11 +31,11 @@ func (x LeftOut) check() error {
 	if rest == "" || path.IsAbs(rest) || path.Clean(rest) != strings.TrimSuffix(rest, "/") || strings.HasPrefix(rest, "..") || strings.Contains(rest, "**") {
 		return fmt.Errorf("%q is no path below the repository's root", x.Path)
 	}
-	if strings.Trim(rest, "*?./") == "" {
-		return fmt.Errorf("%q leaves out everything: name what is left out", x.Path)
-	}
 	if _, err := path.Match(rest, ""); err != nil {
 		return fmt.Errorf("%q is no pattern of a path: %w", x.Path, err)
+	}
+	if strings.Trim(rest, "*?./") == "" || x.coversAnything() {
+		return fmt.Errorf("%q leaves out everything: name what is left out", x.Path)
 	}
 	if len(x.Checks) == 0 {
 		return errors.New("it does not say of which checks it is left out")
@@ -46,6 +46,21 @@ func (x LeftOut) check() error {
 		}
 	}
 	return stated(x.Reason, x.Owner, x.Expires)
+}
+
+// coversAnything reports whether the entry is about files of all sorts, by whatever pattern:
+// at some depth it covers each of a few that have nothing in common.
+func (x LeftOut) coversAnything() bool {
+	for depth := range strings.Count(x.Path, "/") + 1 {
+		all := true
+		for _, name := range []string{"main.go", "package-lock.json", "config.yaml", "requirements.txt", "values", "index.html"} {
+			all = all && x.covers(strings.Repeat(name+"/", depth)+name)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
 }
 
 // checks are the names that left_out may give.
@@ -75,11 +90,15 @@ type outside struct {
 	// prefix leads from the repository's root to the folder that is walked; empty or with a
 	// slash at its end. The file speaks of paths from the root.
 	prefix string
+	check  string // whose part it is; set by of
+	// part: not all of the repository is read, so what nothing matches may lie elsewhere.
+	part bool
 }
 
 // of is the part about one check.
 func (l outside) of(check string) outside {
 	l.list = slices.DeleteFunc(slices.Clone(l.list), func(x LeftOut) bool { return !slices.Contains(x.Checks, check) })
+	l.check = check
 	return l
 }
 
@@ -90,8 +109,8 @@ func (l outside) covers(p string) bool {
 	return slices.ContainsFunc(l.list, func(x LeftOut) bool { return l.live(x) && x.covers(l.prefix+p) })
 }
 
-// told says of each entry what it left out of the files that a check wants. One that left
-// out nothing, or does not count any more, is told too.
+// told says of each entry what it left out of the files that a check wants. One that does
+// not count any more is told too, and one that no path matches, by the first of its checks.
 func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 	var out []verdict.NotChecked
 	for _, x := range l.list {
@@ -99,15 +118,29 @@ func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 			out = append(out, aside(l.file, "%s is judged again: that it is left out expired on %s (owner %s)", shown(x.Path), x.Expires.Format(time.DateOnly), shown(x.Owner)))
 			continue
 		}
-		n := 0
+		n, matches := 0, slices.ContainsFunc(m.Skipped, func(s Skip) bool { return x.covers(l.prefix + s.File.Path) })
 		for _, e := range m.Entries {
-			if x.covers(l.prefix+e.Path) && wants(File{Path: e.Path, Size: e.Size}) {
+			if !x.covers(l.prefix + e.Path) {
+				continue
+			}
+			if matches = true; wants(File{Path: e.Path, Size: e.Size}) {
 				n++
 			}
 		}
-		if n > 0 {
-			out = append(out, aside(x.Path, "%d files are left out: %s (%s, owner %s, until %s)", n, shown(x.Reason), l.file, shown(x.Owner), x.Expires.Format(time.DateOnly)))
+		switch {
+		case n > 0:
+			out = append(out, aside(x.Path, "%s left out: %s (%s, owner %s, until %s)", counted(n, "file is", "files are"), shown(x.Reason), l.file, shown(x.Owner), x.Expires.Format(time.DateOnly)))
+		case !matches && !l.part && l.check == x.Checks[0]:
+			out = append(out, aside("", "%s leaves out %s, and there is nothing of that name (owner %s)", l.file, shown(x.Path), shown(x.Owner)))
 		}
 	}
 	return out
+}
+
+// counted is a number with its noun, and the verb where one follows.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }

@@ -31,6 +31,23 @@ func TestWhatAPathLeavesOut(t *testing.T) {
 	}
 }
 
+// An entry that has come to name nothing, or never did, is a promise that nobody keeps: the
+// files that it was to leave out are judged.
+func TestALeftOutEntryThatNothingMatchesIsToldOnce(t *testing.T) {
+	dir, _ := committed(t, map[string]string{"examples/a.txt": "a", "svc/b.txt": "b"})
+	o := Options{Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, Ignore: []byte("schema: verdict-ignore/v1\nleft_out:\n" +
+		"  - {path: exmaples, checks: [secrets, vulnerabilities], reason: r, owner: web, expires: 2027-01-01}\n" +
+		"  - {path: examples, checks: [vulnerabilities], reason: r, owner: web, expires: 2027-01-01}\n")}
+	r := ran(t, dir, o)
+	if !told(r.Reports[0], "leaves out exmaples, and there is nothing of that name (owner web)") || told(r.Reports[1], "nothing of that name") {
+		t.Errorf("%+v", r.Reports)
+	}
+	o.Within = []string{"svc"}
+	if r = ran(t, dir, o); told(r.Reports[0], "nothing of that name") {
+		t.Errorf("a part of the tree is told to be all of it: %+v", r.Reports[0])
+	}
+}
+
 func leftOutFile(entry string) string {
 	return "schema: verdict-ignore/v1\nleft_out:\n  - {" + entry + "}\n"
 }
@@ -43,6 +60,9 @@ func TestLeftOutEntriesThatAreRefused(t *testing.T) {
 	for name, entry := range map[string]string{
 		"everything":              "path: '*', checks: [secrets]" + rest,
 		"everything at any depth": "path: '**/*', checks: [secrets]" + rest,
+		"all but a sign":          "path: '**/[^~]*', checks: [secrets]" + rest,
+		"all of one folder down":  "path: '[a-z]*/*[^~]', checks: [secrets]" + rest,
+		"whatever has a letter":   "path: '**/*[a-z]*', checks: [secrets]" + rest,
 		"the root":                "path: ., checks: [secrets]" + rest,
 		"outside":                 "path: ../other, checks: [secrets]" + rest,
 		"absolute":                "path: /etc, checks: [secrets]" + rest,
@@ -117,7 +137,7 @@ func TestWhatIsLeftOutIsToldAndLeavesTheCommitWhole(t *testing.T) {
 	if r.Uncommitted() || r.Subject.Digest.Hex() != id {
 		t.Errorf("subject %+v", r.Subject)
 	}
-	if !vulnerable.Complete || !told(vulnerable, "1 files are left out: samples") || vulnerable.Scope.Inputs != 1 {
+	if !vulnerable.Complete || !told(vulnerable, "1 file is left out: samples") || vulnerable.Scope.Inputs != 1 {
 		t.Errorf("vulnerabilities: %+v", vulnerable)
 	}
 	if len(secrets.Hits) != 1 || told(secrets, "samples") {
