@@ -35,6 +35,10 @@ type past struct {
 	order  []string // ids of contents, as they came
 	places map[string][]arrival
 	outs   int64 // left out by their path
+	// leftOut is what the file of ignores leaves out of the check, and left how many files
+	// of the history that were.
+	leftOut outside
+	left    int
 
 	mu     sync.Mutex // guards what follows
 	found  []pastHit
@@ -58,7 +62,7 @@ type pastHit struct {
 // walked. What was searched before by the same rules, and was clean, is not read again.
 func (s *Secrets) searchHistory(ctx context.Context, repo *git.Repo, g git.Range, limits WalkOptions, file string) error {
 	p := &past{
-		rules: s.rules, known: recall(file, s.rules.digest, s.o.Version), limits: limits.withDefaults(), places: map[string][]arrival{},
+		rules: s.rules, leftOut: s.o.leftOut, known: recall(file, s.rules.digest, s.o.Version), limits: limits.withDefaults(), places: map[string][]arrival{},
 		told: verdict.History{From: g.From, To: g.To, Commits: int64(len(g.Commits))},
 	}
 	if len(g.Cut) > 0 {
@@ -103,6 +107,9 @@ func (p *past) tell() {
 	if p.binary > 0 {
 		p.fail("", fmt.Sprintf("binary files of the history, whose content was not searched: %d", p.binary), false)
 	}
+	if p.left > 0 {
+		p.fail("", fmt.Sprintf("%s left out by %s", counted(p.left, "file of the history is", "files of the history are"), p.leftOut.file), false)
+	}
 	if p.outs > 0 {
 		p.fail("", fmt.Sprintf("files of the history that the rule set leaves out by their path: %d", p.outs), false)
 	}
@@ -130,6 +137,8 @@ func (p *past) list(ctx context.Context, repo *git.Repo, g git.Range) error {
 			return nil
 		case p.rules.pathAllowed(name):
 			p.outs++
+		case p.leftOut.covers(name):
+			p.left++
 		case len(p.rules.named(name)) == 0 && p.known.holds(mark):
 			p.told.Remembered++
 		default:
@@ -245,9 +254,15 @@ const pastFix = "revoke it where it was issued: to take it out of the file is no
 // withHistory adds the hits of the history to those of the tree. A secret has the same
 // key in both, so that what is stated about it holds for both; one that the tree still
 // holds is one hit.
-func (s *Secrets) withHistory(hits []verdict.Hit, inTree map[sameSecret]int, taken map[string]int) []verdict.Hit {
+func (s *Secrets) withHistory(m *Manifest, hits []verdict.Hit, inTree map[sameSecret]int, taken map[string]int) []verdict.Hit {
 	if s.past == nil {
 		return hits
+	}
+	elsewhere := map[uint64]string{}
+	for id, n := range inTree {
+		if p := hits[n].Path; elsewhere[id.same] == "" || p < elsewhere[id.same] {
+			elsewhere[id.same] = p
+		}
 	}
 	for _, f := range s.past.merged() {
 		commit := s.commits[f.commit]
@@ -263,10 +278,28 @@ func (s *Secrets) withHistory(hits []verdict.Hit, inTree map[sameSecret]int, tak
 			hits[n].Message += came
 			continue
 		}
-		f.note += came + "; the tree holds it no more, and every clone still does"
+		other := elsewhere[f.same]
+		switch f.note += came; {
+		case f.length > 0 && other != "":
+			f.note += "; the tree holds it in " + other
+		case s.unread(m, f.path):
+			f.note += "; whether the tree still holds it was not read"
+		default:
+			f.note += "; the tree holds it no more, and every clone still does"
+		}
 		h := f.hit(s.o.prefix, taken)
 		h.Commit, h.Fix = verdict.NewDigest("gitCommit", commit), pastFix
 		hits = append(hits, h)
 	}
 	return hits
+}
+
+// unread reports whether a path may be in the tree although it was not searched there.
+func (s *Secrets) unread(m *Manifest, name string) bool {
+	if slices.ContainsFunc(m.Skipped, func(x Skip) bool {
+		return !x.Gone && (x.File.Path == name || x.Folder && strings.HasPrefix(name, x.File.Path+"/"))
+	}) {
+		return true
+	}
+	return s.more > 0 || s.o.partial && !slices.ContainsFunc(m.Entries, func(e Entry) bool { return e.Path == name })
 }

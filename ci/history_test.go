@@ -62,6 +62,41 @@ func TestASecretThatWasTakenOutIsFoundInHistory(t *testing.T) {
 	}
 }
 
+// What is left out is left out of its past too, or nobody could search the history of a
+// repository with samples; and it is told, as it is for the tree.
+func TestWhatIsLeftOutIsLeftOutOfHistory(t *testing.T) {
+	dir, _ := leaked(t)
+	o := Options{
+		History: "HEAD", Ignore: []byte(leftOutFile("path: conf, checks: [secrets], reason: samples, owner: o, expires: 2027-01-01")),
+		Now: func() time.Time { return time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) },
+	}
+	if r := secretsOf(t, dir, o); len(r.Hits) != 0 || !told(r, "5 files of the history are left out by "+IgnoreFile) {
+		t.Errorf("%+v", r)
+	}
+	o.Now = func() time.Time { return time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) }
+	if r := secretsOf(t, dir, o); len(r.Hits) != 1 {
+		t.Errorf("it expired: %+v", r)
+	}
+}
+
+// Who reads that the tree holds a secret no more looks for it no more.
+func TestAHitOfHistorySaysWhetherTheTreeStillHoldsIt(t *testing.T) {
+	dir, ids := leaked(t)
+	says := func(what string, o Options, words string) {
+		t.Helper()
+		r := secretsOf(t, dir, o)
+		i := slices.IndexFunc(r.Hits, func(h verdict.Hit) bool { return h.Path == "conf/app.conf" && h.Commit != "" })
+		if i < 0 || !strings.Contains(r.Hits[i].Message, words) {
+			t.Errorf("%s: %+v", what, r.Hits)
+		}
+	}
+	says("it is gone", Options{History: "HEAD"}, "; the tree holds it no more")
+	gitIn(t, dir, "checkout", "-q", ids[3])
+	says("a quick answer did not read it", Options{History: "HEAD", Diff: true, Base: ids[3]}, "; whether the tree still holds it was not read")
+	gitIn(t, dir, "mv", "conf/app.conf", "moved.conf")
+	says("it was moved", Options{History: "HEAD"}, "; the tree holds it in moved.conf")
+}
+
 // A secret that the change brought and took out again is the change's own, though the
 // file is what it was.
 func TestAHitOfHistoryIsOldByItsCommit(t *testing.T) {

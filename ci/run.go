@@ -89,7 +89,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	ignores, told := o.ignores()
 	left := outside{list: ignores.LeftOut, file: o.IgnoreName, now: o.Now(), prefix: prefix, part: prefix != "" || o.Diff || len(o.Within) > 0}
 	secrets, err := NewSecrets(SecretsOptions{
-		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck), prefix: prefix,
+		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck), prefix: prefix, partial: o.Diff,
 	})
 	if err != nil {
 		return nil, err

@@ -34,6 +34,8 @@ type SecretsOptions struct {
 	leftOut    outside
 	// prefix is as in outside. A secret has the same key whichever folder was asked for.
 	prefix string
+	// partial is true where by intent not every file of the tree is read.
+	partial bool
 }
 
 // Secrets is a Reader that finds credentials in files, and in what commits added. It
@@ -206,7 +208,7 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 		Scope:      verdict.Scope{Path: scope, Files: s.files + s.binary, Bytes: s.bytes, Inputs: s.files + s.binary},
 		NotChecked: append(m.notChecked(s, true), slices.Concat(s.failed, s.o.leftOut.told(m, s.searches))...),
 	}
-	all, more := s.keyed(append(slices.Clone(s.hits), named...))
+	all, more := s.keyed(m, append(slices.Clone(s.hits), named...))
 	hits, n, told := ignored(all, s.o.Ignores, s.o.IgnoreFile, s.o.Now())
 	r.Hits, r.Ignored, r.NotChecked = hits, n, append(r.NotChecked, told...)
 	aside := func(n int64, what string) {
@@ -255,7 +257,7 @@ func (s *Secrets) named(m *Manifest) (out int64, hits []secretHit) {
 // keyed gives each hit its key, its words and its place in the order, and counts those
 // of the history that a report has no room for. Two secrets that share rule, path and
 // check value are told apart by their order in the file.
-func (s *Secrets) keyed(found []secretHit) (hits []verdict.Hit, more int) {
+func (s *Secrets) keyed(m *Manifest, found []secretHit) (hits []verdict.Hit, more int) {
 	slices.SortStableFunc(found, func(a, b secretHit) int {
 		return cmp.Or(strings.Compare(a.path, b.path), cmp.Compare(a.lines[0], b.lines[0]), strings.Compare(a.rule.ID, b.rule.ID))
 	})
@@ -266,7 +268,7 @@ func (s *Secrets) keyed(found []secretHit) (hits []verdict.Hit, more int) {
 		hits = append(hits, f.hit(s.o.prefix, taken))
 	}
 	tree := len(hits)
-	hits = s.withHistory(hits, inTree, taken)
+	hits = s.withHistory(m, hits, inTree, taken)
 	keep := max(tree, min(len(hits), maxHits))
 	return hits[:keep], len(hits) - keep
 }

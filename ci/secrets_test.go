@@ -101,7 +101,7 @@ func TestSecretsThatShareACheckValueKeepKeysOfTheirOwn(t *testing.T) {
 	s, err := NewSecrets(SecretsOptions{})
 	must(t, err)
 	r := s.rules.rules[0]
-	hits, _ := s.keyed([]secretHit{{rule: r, path: "a", lines: []int64{9}, check: "0000"}, {rule: r, path: "a", lines: []int64{2}, check: "0000"}})
+	hits, _ := s.keyed(&Manifest{}, []secretHit{{rule: r, path: "a", lines: []int64{9}, check: "0000"}, {rule: r, path: "a", lines: []int64{2}, check: "0000"}})
 	if hits[0].Key == hits[1].Key || hits[0].Line != 2 || !strings.HasSuffix(hits[1].Key, "#2") {
 		t.Errorf("got %+v", hits)
 	}

@@ -58,7 +58,7 @@ What lies in the repository and is never built, such as samples for a test, is l
         owner: web
         expires: 2027-03-31
 
-Each report says how many files were left out, why and by whom, and a bill of materials without them says that it is not whole.`},
+What --history searches is left out by the path that a commit had it under, in the same way. Each report says how many files were left out, why and by whom, and a bill of materials without them says that it is not whole.`},
 	{"tools", "Other tools in the place of Verdict's own checks, or beside them", `What another tool found is evidence of a check once the map says which question the tool answers. The map is the one that judges: the released one, or verdict.yaml as the base of the change has it.
 
     sources:
