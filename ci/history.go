@@ -65,6 +65,11 @@ func (s *Secrets) searchHistory(ctx context.Context, repo *git.Repo, g git.Range
 		rules: s.rules, leftOut: s.o.leftOut, known: recall(file, s.rules.digest, s.o.Version), limits: limits.withDefaults(), places: map[string][]arrival{},
 		told: verdict.History{From: g.From, To: g.To, Commits: int64(len(g.Commits))},
 	}
+	if len(g.Commits) == 0 && g.From == g.To {
+		p.fail("", "history: the range begins and ends with commit "+short(g.To.Hex())+", so it holds none, and none was searched", false)
+	} else if len(g.Commits) == 0 {
+		p.fail("", fmt.Sprintf("history: the range holds no commit, because all that %s reaches %s reaches too: give it as FROM..TO, the older commit first", short(g.To.Hex()), short(g.From.Hex())), true)
+	}
 	if len(g.Cut) > 0 {
 		p.fail("", "the history before commit "+g.Cut[0][:12]+" is not in this shallow clone: git fetch --unshallow", true)
 	}

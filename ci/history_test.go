@@ -62,6 +62,17 @@ func TestASecretThatWasTakenOutIsFoundInHistory(t *testing.T) {
 	}
 }
 
+// A range that holds nothing is no search that found nothing.
+func TestARangeWithoutCommitsIsTold(t *testing.T) {
+	dir, _ := leaked(t)
+	if r := secretsOf(t, dir, Options{History: "HEAD..HEAD~2"}); r.Complete || !told(r, "the older commit first") {
+		t.Errorf("turned round: %+v", r)
+	}
+	if r := secretsOf(t, dir, Options{History: "HEAD..HEAD"}); !r.Complete || !told(r, "none was searched") {
+		t.Errorf("of one commit: %+v", r)
+	}
+}
+
 // What is left out is left out of its past too, or nobody could search the history of a
 // repository with samples; and it is told, as it is for the tree.
 func TestWhatIsLeftOutIsLeftOutOfHistory(t *testing.T) {
