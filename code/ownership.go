@@ -78,7 +78,15 @@ func Owners(ctx context.Context, q Question, paths []string) (verdict.Ownership,
 		o.Sources = append(o.Sources, verdict.OwnershipSource{Path: s.path, Form: s.form, Rules: int64(len(s.rules)), Faults: append([]string{}, s.faults...)})
 	}
 	rules, _, _ := q.Map.Policies.Beside()
-	g := &grouping{people: q.People, counts: counts, rules: rules, at: map[string]int{}}
+	included, known, err := q.included(ctx)
+	if err != nil {
+		return o, err
+	}
+	if known.State != verdict.StateVerified {
+		o.Knowledge = known
+		return o, nil
+	}
+	g := &grouping{people: q.People, counts: counts, rules: rules, included: included, at: map[string]int{}}
 	for _, p := range paths {
 		g.add(p)
 	}
@@ -119,13 +127,19 @@ type grouping struct {
 	people People
 	counts []*source
 	rules  string // where the map says that rules of its own are; empty: nowhere
-	groups []verdict.OwnedPaths
-	at     map[string]int
+	// included are the files that the pipeline is put together from.
+	included []pattern
+	groups   []verdict.OwnedPaths
+	at       map[string]int
+}
+
+func (g *grouping) protected(p string) bool {
+	return protectedPath(p) || g.rules != "" && inFolder(p, g.rules) || slices.ContainsFunc(g.included, func(x pattern) bool { return x.matches(p) })
 }
 
 func (g *grouping) add(p string) {
 	claims, units := g.claims(g.counts, p)
-	answer := verdict.OwnedPaths{Claims: claims, Protected: protectedPath(p) || g.rules != "" && inFolder(p, g.rules), Persons: []string{}}
+	answer := verdict.OwnedPaths{Claims: claims, Protected: g.protected(p), Persons: []string{}}
 	for _, u := range units {
 		answer.Persons = append(answer.Persons, personsOf(u.owners)...)
 		answer.Own = answer.Own || !u.whole

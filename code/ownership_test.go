@@ -2,6 +2,7 @@ package code
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -167,13 +168,42 @@ func TestACloneWithoutTheFileSaysSo(t *testing.T) {
 func TestProtectedPathsAreThoseThatSayWhoDecides(t *testing.T) {
 	for path, want := range map[string]bool{
 		"CODEOWNERS": true, ".github/CODEOWNERS": true, "docs/CODEOWNERS": true, ".gitlab/CODEOWNERS": true, "x/CODEOWNERS": false,
-		"verdict.yaml": true, "x/verdict.yaml": false, ".gitattributes": true, ".verdictignore": true, ".github/workflows/ci.yml": true, ".github/dependabot.yml": false,
+		"verdict.yaml": true, "x/verdict.yaml": true, ".gitattributes": true, "x/.gitattributes": true, ".circleci/config.yml": true, "bitbucket-pipelines.yml": true, "x/Jenkinsfile": true, ".buildkite/pipeline.yml": true, "x/bitbucket-pipelines.yml": false, ".verdictignore": true, ".github/workflows/ci.yml": true, ".github/dependabot.yml": false,
 		"azure-pipelines.yml": true, "ci/azure-pipelines-release.yaml": true, ".gitlab-ci.yml": true, "policy/a.json": true, "x/deny.rego": true,
 		"catalog-info.yaml": true, "main.go": false, "docs/policy/a.md": false,
 	} {
 		if protectedPath(path) != want {
 			t.Errorf("%s: protected %t", path, !want)
 		}
+	}
+}
+
+// A pipeline is what all of its files say: who changes one that is included changes what is
+// checked.
+func TestWhatTheGitLabPipelineIncludesIsProtected(t *testing.T) {
+	s := newRepo(t)
+	base := s.commit(map[string]string{
+		"CODEOWNERS": "* @alma-r\n",
+		".gitlab-ci.yml": "include:\n  - local: /build/jobs.yml\n  - 'templates/*.yml'\n  - {local: 'deep/**.yml', rules: [{if: $CI}]}\n  - https://acme.example/far.yml\n" +
+			"  - {project: acme/house, file: /other.yml}\n  - local: 'env/${STAGE}.yml'\ndeploy:\n  trigger: {include: child.yml}\n  script: !reference [.a, b]\n",
+		"build/jobs.yml": "include: build/more.yml\n",
+	})
+	head := s.commit(map[string]string{".gitlab-ci.yml": "include: mine.yml\n"})
+	want := map[string]bool{
+		"build/jobs.yml": true, "build/more.yml": true, "templates/a.yml": true, "templates/x/a.yml": false, "deep/a/b/c.yml": true, "deep/a.yml": true, "deep/a.txt": false,
+		"env/prod.yml": true, "child.yml": true, "other.yml": false, "far.yml": false, "main.go": false, "mine.yml": false,
+	}
+	o, err := Owners(t.Context(), s.asked(base, head, people), slices.Collect(maps.Keys(want)))
+	must(t, err)
+	for _, g := range o.Groups {
+		for _, p := range g.Paths {
+			if g.Protected != want[p] {
+				t.Errorf("%s: protected %t", p, g.Protected)
+			}
+		}
+	}
+	if o.State != verdict.StateVerified || len(o.Groups) == 0 {
+		t.Errorf("%+v", o)
 	}
 }
 

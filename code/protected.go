@@ -9,8 +9,8 @@ import (
 var ownersAt = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"}
 
 // protectedPath reports whether a path says who decides or what is checked: ownership,
-// the map, what counts as a false positive, the pipeline, policy. Such a path needs an
-// owner of its own.
+// the map, what counts as a false positive, the pipeline, policy, and how what is committed becomes
+// what is read. Such a path needs an owner of its own.
 func protectedPath(p string) bool {
 	for _, known := range ownersAt {
 		if p == known {
@@ -18,15 +18,19 @@ func protectedPath(p string) bool {
 		}
 	}
 	switch p {
-	case "verdict.yaml", ".verdictignore", ".gitattributes", ".gitlab-ci.yml", "Jenkinsfile":
+	case ".verdictignore", gitlabPipeline, "bitbucket-pipelines.yml", "buildspec.yml", "buildspec.yaml":
 		return true
 	}
-	for _, folder := range []string{".github/workflows/", ".github/actions/", ".gitlab/ci/", ".azure-pipelines/", "policy/", "policies/", ".verdict/"} {
+	for _, folder := range []string{".github/workflows/", ".github/actions/", ".gitlab/ci/", ".azure-pipelines/", ".circleci/", ".buildkite/", ".teamcity/", "policy/", "policies/", ".verdict/"} {
 		if strings.HasPrefix(p, folder) {
 			return true
 		}
 	}
 	name := path.Base(p)
+	switch name {
+	case "verdict.yaml", ".gitattributes", "Jenkinsfile": // these are read in any folder
+		return true
+	}
 	yaml := strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")
 	return name == catalogFile || strings.HasSuffix(name, ".rego") || yaml && strings.HasPrefix(name, "azure-pipelines")
 }
