@@ -88,7 +88,6 @@ type junit struct {
 	tests, skipped int64
 	found          int64 // failures and errors
 	said           int64 // as the outermost suites count them
-	files          map[string]bool
 }
 
 func (j *junit) begin(e xml.StartElement) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -88,6 +87,6 @@ func TestWhoKeepsBlobsIsKnown(t *testing.T) {
 		return err
 	})
 	if got := slices.Sorted(maps.Keys(found)); err != nil || !slices.Equal(got, putters) {
-		t.Error(fmt.Sprintf("%v keep blobs, not %v: put the struct of the statement into the test above (%v)", got, putters, err))
+		t.Errorf("%v keep blobs, not %v: put the struct of the statement into the test above (%v)", got, putters, err)
 	}
 }
