@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"verdict"
@@ -59,6 +60,13 @@ func (c *Components) Read(_ context.Context, f File, content []byte) {
 		c.gaps = append(c.gaps, aside(f.Path, "it lies in a testdata folder: taken for test data, not for what is built"))
 		return
 	}
+	if folder := c.installed(f.Path); folder != "" {
+		c.aside++
+		if told := aside(folder, "the manifests in it were not judged: taken for what a package manager put there by a lockfile outside of it"); !slices.Contains(c.gaps, told) {
+			c.gaps = append(c.gaps, told)
+		}
+		return
+	}
 	c.inputs++
 	c.bytes += f.Size
 	if conflict(content) {
@@ -72,6 +80,18 @@ func (c *Components) Read(_ context.Context, f File, content []byte) {
 
 // testData reports whether a path is one of test data, by the convention of Go and others.
 func testData(p string) bool { return within(p, "testdata") }
+
+// installed is the folder node_modules that a manifest of npm or the like lies in, the
+// outermost; "" for one that the project itself wrote.
+func (c *Components) installed(p string) string {
+	switch c.of(p).(type) {
+	case *npm, *elsewhere:
+		if i := strings.Index("/"+p, "/node_modules/"); i >= 0 {
+			return p[:i+len("node_modules")]
+		}
+	}
+	return ""
+}
 
 // conflict reports whether git left its marks in a file.
 func conflict(content []byte) bool {

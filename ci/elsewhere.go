@@ -18,7 +18,7 @@ var unread = map[string]string{
 }
 
 func (e *elsewhere) wants(p string) bool {
-	return unread[path.Base(p)] != "" && !within(p, "node_modules")
+	return unread[path.Base(p)] != ""
 }
 
 func (e *elsewhere) add(p string, content []byte) error {

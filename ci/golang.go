@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"bytes"
 	"fmt"
 	"go/version"
 	"path"
@@ -21,14 +22,37 @@ type goModules struct {
 	requires map[string]int               // go.mod → how many modules it requires from elsewhere
 	sums     map[string]map[string]string // go.sum → "module version" → digest; "module version/go.mod" for that file alone
 	flaws    []flaw
+	// vendored are the files below a folder called vendor, of which only vendoring says
+	// whether a go.mod outside of it covers them; seen are all others, and the lists that
+	// vendoring writes.
+	vendored map[string][]byte
+	seen     map[string]bool
 }
 
 func (g *goModules) wants(p string) bool {
 	base := path.Base(p)
-	return (base == "go.mod" || base == "go.sum" || base == "go.work" || base == "go.work.sum") && !within(p, "vendor")
+	return base == "go.mod" || base == "go.sum" || base == "go.work" || base == "go.work.sum" || vendorList(p)
 }
 
+// vendorList reports whether a file is the one in which go mod vendor says what it did.
+func vendorList(p string) bool { return strings.HasSuffix("/"+p, "/vendor/modules.txt") }
+
 func (g *goModules) add(p string, content []byte) error {
+	if g.seen == nil {
+		g.seen, g.vendored = map[string]bool{}, map[string][]byte{}
+	}
+	if within(p, "vendor") && !vendorList(p) {
+		g.vendored[p] = bytes.Clone(content)
+		return nil
+	}
+	return g.read(p, content)
+}
+
+func (g *goModules) read(p string, content []byte) error {
+	g.seen[p] = true
+	if vendorList(p) {
+		return nil
+	}
 	switch path.Base(p) {
 	case "go.work":
 		return g.addWork(p, content)
@@ -157,7 +181,25 @@ func (g *goModules) addSums(p string, content []byte) error {
 
 var goSum = regexp.MustCompile(`^h1:[A-Za-z0-9+/]{43}=$`)
 
+// coveredBy is the folder that go mod vendor filled and a path lies in; "" for none. A
+// folder of that name alone says nothing: it may be a service's.
+func (g *goModules) coveredBy(p string) string {
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		if path.Base(dir) == "vendor" && g.seen[path.Join(dir, "modules.txt")] && (g.seen[beside(dir, "go.mod")] || g.seen[beside(dir, "go.work")]) {
+			return dir
+		}
+	}
+	return ""
+}
+
 func (g *goModules) finish() ([]Dependency, []verdict.NotChecked) {
+	for _, p := range sortedKeys(g.vendored) {
+		if dir := g.coveredBy(p); dir != "" {
+			g.open = append(g.open, aside(dir, "the go.mod files in it were not judged: the one beside it lists what go mod vendor put there"))
+		} else if err := g.read(p, g.vendored[p]); err != nil {
+			g.open = append(g.open, open(p, "it cannot be read: %s", shown(cut(err.Error(), 300))))
+		}
+	}
 	for i, d := range g.found {
 		g.found[i].Sum = g.sums[beside(d.Source, "go.sum")][d.Name+" "+d.Version]
 	}

@@ -160,12 +160,25 @@ func TestReplaceForOneVersionGoesFirst(t *testing.T) {
 	}
 }
 
-func TestVendoredFilesAreNotTheProjects(t *testing.T) {
-	v := NewVulnerabilities(nil, "")
-	for p, want := range map[string]bool{"go.mod": true, "a/go.mod": true, "vendor/x/go.mod": false, "a/testdata/go.mod": true, "node_modules/a/package.json": false, "a/node_modules/b/package-lock.json": false, "package.json": true, "readme.md": false} {
-		if got := v.Wants(File{Path: p}); got != want {
-			t.Errorf("%s wanted: %v", p, got)
-		}
+// A service may be called vendor: only what go mod vendor filled is covered by another
+// go.mod, and whatever is left out is told.
+func TestVendoredFilesAreToldAndNotJudged(t *testing.T) {
+	module := "module m\n\ngo 1.20\n\nrequire example.com/a v1.0.0\n"
+	files := map[string]string{"services/vendor/go.mod": module, "services/vendor/x/go.mod": "nonsense", "lists/vendor/modules.txt": "# x\n", "lists/vendor/go.mod": module}
+	_, found, gaps := inventoryOf(t, files)
+	sameLines(t, found, "lists/vendor/go.mod:5 pkg:golang/example.com/a@v1.0.0 direct m>example.com/a", "services/vendor/go.mod:5 pkg:golang/example.com/a@v1.0.0 direct m>example.com/a")
+	gap(t, gaps, "services/vendor/x/go.mod: it cannot be read", true)
+
+	_, found, gaps = inventoryOf(t, map[string]string{"a/go.mod": "module m\n\ngo 1.20\n", "a/vendor/modules.txt": "# x\n", "a/vendor/x/go.mod": module, "a/vendor/y/go.mod": "nonsense"})
+	gap(t, gaps, "a/vendor: the go.mod files in it were not judged", false)
+	if len(found) > 0 || blocking(gaps) > 0 || len(gaps) != 2 { // the other is the Go release
+		t.Errorf("found %+v, gaps %+v", found, gaps)
+	}
+	v, found, gaps := inventoryOf(t, map[string]string{"a/node_modules/b/package-lock.json": "cut {", "a/node_modules/b/node_modules/c/package.json": "cut {", "node_modules/deno.lock": ""})
+	gap(t, gaps, "a/node_modules: the manifests in it were not judged", false)
+	gap(t, gaps, "node_modules: the manifests in it were not judged", false)
+	if len(found) > 0 || blocking(gaps) > 0 || len(gaps) != 2 || v.inputs != 0 {
+		t.Errorf("found %+v, gaps %+v, inputs %d", found, gaps, v.inputs)
 	}
 }
 

@@ -30,9 +30,6 @@ var npmOthers = map[string]func(content []byte) (*locked, error){
 }
 
 func (n *npm) wants(p string) bool {
-	if within(p, "node_modules") {
-		return false
-	}
 	base := path.Base(p)
 	_, other := npmOthers[base]
 	return other || base == "package-lock.json" || base == "npm-shrinkwrap.json" || base == "package.json"
