@@ -152,9 +152,9 @@ func TestGapsOfALockfileAreBounded(t *testing.T) {
 func TestOneFolderWithTwoLockfilesIsJudgedByBoth(t *testing.T) {
 	_, found, gaps := inventoryOf(t, map[string]string{
 		"package.json": `{"dependencies":{"a":"1"}}`, "yarn.lock": "a@1:\n  version \"1.0.0\"\n", "package-lock.json": `{"lockfileVersion":3,"packages":{"":{},"node_modules/a":{"version":"1.0.1"}}}`,
-		"sub/package.json": `{"dependencies":{"b":"1"}}`, "sub/package-lock.json": `{"lockfileVersion":3,"packages":{"":{}}}`,
+		"sub/package.json": `{"dependencies":{"b":"1"}}`, "sub/package-lock.json": `{"lockfileVersion":3,"packages":{"":{},"node_modules/b":{"version":"1.0.0"}}}`,
 	})
-	sameLines(t, found, "package-lock.json:1 pkg:npm/a@1.0.1", "yarn.lock:1 pkg:npm/a@1.0.0 direct this project>a")
+	sameLines(t, found, "package-lock.json:1 pkg:npm/a@1.0.1 direct this project>a", "sub/package-lock.json:1 pkg:npm/b@1.0.0 direct this project>b", "yarn.lock:1 pkg:npm/a@1.0.0 direct this project>a")
 	if len(gaps) > 0 {
 		t.Errorf("gaps: %+v", gaps)
 	}

@@ -200,7 +200,7 @@ func TestFilesOfManyEntries(t *testing.T) {
 	poms.WriteString("<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencies>")
 	for i := range many {
 		fmt.Fprintf(&mod, "\texample.com/m%d v1.0.0\n", i)
-		fmt.Fprintf(&lock, ",\n\"node_modules/p%d\":{\"version\":\"1.0.0\",\"dependencies\":{\"p%d\":\"*\",\"p%d\":\"*\"}}", i, i+1, i/2)
+		fmt.Fprintf(&lock, ",\n\"node_modules/p%d\":{\"version\":\"1.0.0\",\"dependencies\":{\"p%d\":\"*\",\"p%d\":\"*\"}}", i, (i+1)%many, i/2)
 		fmt.Fprintf(&reqs, "p%d==1.0\n", i)
 		fmt.Fprintf(&crates, "[[package]]\nname = \"c%d\"\nversion = \"1.0.0\"\nsource = \"r\"\ndependencies = [\"c%d\"]\n", i, (i+1)%many)
 		fmt.Fprintf(&poms, "<dependency><groupId>g</groupId><artifactId>d%d</artifactId><version>1</version></dependency>\n", i)

@@ -80,8 +80,8 @@ type npmPackage struct {
 	target  string // of a link: the place that it stands for
 	line    int64
 	dev     bool
-	asks    []string // names of what it needs
-	address string   // that it is downloaded from, as it stands; "" where the file does not say
+	asks    []ask
+	address string // that it is downloaded from, as it stands; "" where the file does not say
 	bundled bool
 	script  Told
 	license string
@@ -135,7 +135,7 @@ func parsePackageLock(content []byte) (*npmLock, error) {
 	if len(lock.packages) > maxComponents {
 		return nil, fmt.Errorf("it names more than %d packages", maxComponents)
 	}
-	return lock, nil
+	return lock, lock.believable()
 }
 
 // readPackage takes one member of "packages".
@@ -174,7 +174,10 @@ func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error 
 				p.dev = p.dev || yes
 			case slices.Contains(npmAsks, key):
 				err = j.members(func(name string, _ int64) error {
-					p.asks = append(p.asks, name)
+					// Peers may be left to whoever asks for the package, and what only a workspace's
+					// developers need is installed for those of the top alone.
+					free := key == "peerDependencies" || key == "optionalDependencies" || key == "devDependencies" && place != ""
+					p.asks = append(p.asks, ask{name: name, optional: free})
 					return j.skip()
 				})
 			default:
@@ -182,6 +185,7 @@ func (l *npmLock) readPackage(j *jsonText) func(place string, line int64) error 
 			}
 			return err
 		})
+		spare(p.asks)
 		if link {
 			p.target = path.Clean(resolved)
 		}
@@ -218,7 +222,7 @@ func readNested(j *jsonText, above string, out *[]npmPackage) error {
 				p.hashes, err = j.integrity()
 			case "requires":
 				err = j.members(func(name string, _ int64) error {
-					p.asks = append(p.asks, name)
+					p.asks = append(p.asks, ask{name: name, optional: true}) // it does not tell which have to be there
 					return j.skip()
 				})
 			case "dependencies":
@@ -292,11 +296,8 @@ func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
 		for _, folder := range l.projects() {
 			answered[folder] = true
 		}
-		var asks []string
-		if m := n.manifests[beside(l.source, "package.json")]; m != nil {
-			asks = m.names()
-		}
-		more, left := l.dependencies(asks)
+		l.takeManifests(n.manifests)
+		more, left := l.dependencies()
 		found, gaps = append(found, more...), append(gaps, left...)
 		n.flaws = append(n.flaws, l.compare(n.manifests)...)
 	}
@@ -328,12 +329,10 @@ func (l *npmLock) projects() []string {
 	return folders
 }
 
-// dependencies gives the components of one lockfile. asks is what package.json asks for.
-func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecked) {
-	if l.old && len(l.packages) > 0 {
-		l.packages = append(l.packages, npmPackage{asks: asks})
-	}
-	g, labels := l.graph(), make([]string, len(l.packages))
+// dependencies gives the components of one lockfile.
+func (l *npmLock) dependencies() ([]Dependency, []verdict.NotChecked) {
+	g, missing := l.graph()
+	labels := make([]string, len(l.packages))
 	for i, p := range l.packages {
 		if !p.project() && registryVersion(p.version) {
 			labels[i] = p.name + "@" + p.version
@@ -342,7 +341,7 @@ func (l *npmLock) dependencies(asks []string) ([]Dependency, []verdict.NotChecke
 	needs := g.brings(labels)
 	ways, direct := g.paths()
 	var found []Dependency
-	var gaps []verdict.NotChecked
+	gaps := l.missing(missing)
 	for i, p := range l.packages {
 		if strings.HasSuffix(p.place, noPlace) {
 			needs[i] = nil
@@ -376,48 +375,4 @@ func cut(s string, n int) string {
 		return s[:n] + "…"
 	}
 	return s
-}
-
-// graph resolves what each package asks for as node does: in its own node_modules, then
-// in those of the folders above.
-func (l *npmLock) graph() *graph {
-	g := &graph{names: make([]string, len(l.packages)), needs: make([][]int, len(l.packages))}
-	places := make(map[string]int, len(l.packages))
-	for i, p := range l.packages {
-		places[p.place] = i
-	}
-	for i, p := range l.packages {
-		g.names[i] = p.name
-		if !strings.Contains("/"+p.place, "/node_modules/") {
-			g.roots = append(g.roots, i)
-			g.names[i] = cmp.Or(p.name, p.place, "this project")
-		}
-		for _, ask := range p.asks {
-			if n, ok := l.resolve(places, p.place, ask); ok {
-				g.needs[i] = append(g.needs[i], n)
-			}
-		}
-	}
-	return g
-}
-
-func (l *npmLock) resolve(places map[string]int, from, name string) (int, bool) {
-	for dir := from; ; {
-		if path.Base(dir) != "node_modules" {
-			if n, ok := places[strings.TrimPrefix(dir+"/node_modules/"+name, "/")]; ok {
-				if t := l.packages[n].target; t != "" {
-					n, ok = places[t]
-				}
-				return n, ok
-			}
-		}
-		if dir == "" {
-			return 0, false
-		}
-		if i := strings.LastIndexByte(dir, '/'); i >= 0 {
-			dir = dir[:i]
-		} else {
-			dir = ""
-		}
-	}
 }

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -123,6 +124,38 @@ func TestAPackageLockThatDownloadsAnotherRelease(t *testing.T) {
 	gap(t, gaps, "says a 2.0.0 and downloads another", true)
 }
 
+// What is asked for and not in the file is installed all the same, in a version that nobody
+// judged.
+func TestAPackageLockThatIsOutOfStep(t *testing.T) {
+	for name, c := range map[string]struct{ lock, manifest, told string }{
+		"empty":                       {`{}`, `{"dependencies":{"lodash":"4.17.4"}}`, "it does not hold 1 packages that are asked for, the first is lodash (of this project): npm install --package-lock-only"},
+		"for development":             {`{"":{}}`, `{"devDependencies":{"lodash":"4.17.4"}}`, "the first is lodash (of this project)"},
+		"called optional in the file": {`{"":{"optionalDependencies":{"lodash":"1"}}}`, `{"dependencies":{"lodash":"4.17.4"}}`, "the first is lodash (of this project)"},
+		"of a package":                {`{"":{"dependencies":{"@a/b":"1"}},"node_modules/@a/b":{"version":"1.0.0","dependencies":{"gone":"1"}}}`, `{}`, "the first is gone (of @a/b)"},
+		"what may be missing":         {`{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1.0.0","dependencies":{"both":"1"},"optionalDependencies":{"both":"1","b":"1"},"peerDependencies":{"c":"1"}}}`, `{"optionalDependencies":{"d":"1"}}`, ""},
+		"a link to a project":         {`{"":{"workspaces":["w"]},"w":{"name":"w","devDependencies":{"x":"1"}},"node_modules/w":{"link":true,"resolved":"w"}}`, `{"dependencies":{"w":"*"}}`, ""},
+	} {
+		_, _, gaps := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":` + c.lock + `}`, "package.json": c.manifest})
+		if c.told != "" {
+			gap(t, gaps, c.told, true)
+		} else if len(gaps) > 0 {
+			t.Errorf("%s: %+v", name, gaps)
+		}
+	}
+}
+
+// Whoever nests 1,500 packages makes the search for each as long: the check would hang.
+func TestPlacesThatNobodyCanInstall(t *testing.T) {
+	var lock strings.Builder
+	for i := 1; i <= 1500; i++ {
+		fmt.Fprintf(&lock, `,"%s":{"version":"1.0.0","dependencies":{"x":"1"}}`, strings.Repeat("node_modules/a/", i-1)+"node_modules/a")
+	}
+	_, found, gaps := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":{"":{}` + lock.String() + `}}`})
+	if gap(t, gaps, "it cannot be read: line 1: a package that lies deeper than 64 others", true); len(found) > 0 {
+		t.Errorf("found %d", len(found))
+	}
+}
+
 func TestCyclesOfPackagesEnd(t *testing.T) {
 	_, found, _ := inventoryOf(t, map[string]string{"package-lock.json": `{"lockfileVersion":3,"packages":{"":{"dependencies":{"a":"1"}},
 		"node_modules/a":{"version":"1.0.0","dependencies":{"b":"1"}},"node_modules/b":{"version":"1.0.0","dependencies":{"a":"1","b":"1"}},
@@ -160,7 +193,7 @@ func TestPackageJSONWithoutALockfile(t *testing.T) {
 		"none":                            {map[string]string{"a/package.json": `{"dependencies":{"x":"1","y":"2"}}`}, "asks for 2 packages"},
 		"one of another package manager":  {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x@1:\n  version \"1.0.0\"\n"}, ""},
 		"one of it that cannot be read":   {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x"}, "a/yarn.lock: it cannot be read"},
-		"one of a workspace above":        {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"a/b":{}}}`}, ""},
+		"one of a workspace above":        {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"a/b":{},"a/b/node_modules/x":{"version":"1.0.0"}}}`}, ""},
 		"one above that does not know it": {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
 		"none of pnpm":                    {map[string]string{"a/package.json": `{"packageManager":"pnpm@9.1.0+sha512.abc","dependencies":{"x":"1"}}`}, "pnpm install --lockfile-only"},
 		"none of a manager that is none":  {map[string]string{"a/package.json": `{"packageManager":"rm -rf","dependencies":{"x":"1"}}`}, "npm install --package-lock-only"},

@@ -94,16 +94,6 @@ const (
 	maxPattern    = 1000
 )
 
-// names are those of what it asks for, each once.
-func (m *packageJSON) names() []string {
-	names := make([]string, 0, len(m.asks))
-	for _, a := range m.asks {
-		names = append(names, a.name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // onlyDevelopment gives the names that are asked for by what builds or tests alone.
 func (m *packageJSON) onlyDevelopment() map[string]bool {
 	only := map[string]bool{}
