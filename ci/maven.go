@@ -41,8 +41,8 @@ func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
 	// properties and managed versions, so a parent is judged through them alone.
 	parents := map[*pom]bool{}
 	lineages := make([]*lineage, 0, len(m.poms))
-	for _, x := range m.poms {
-		l := m.lineage(x, own)
+	for _, p := range sortedKeys(m.poms) {
+		l := m.lineage(m.poms[p], own)
 		lineages = append(lineages, l)
 		for _, p := range l.all[1:] {
 			// In a circle there is no child through which a parent would be judged.
@@ -52,8 +52,15 @@ func (m *maven) finish() ([]Dependency, []verdict.NotChecked) {
 	var found []Dependency
 	var gaps []verdict.NotChecked
 	for _, l := range lineages {
+		if l.cut { // told of parents too: in a long circle all are
+			gaps = append(gaps, open(l.all[0].source, "it has more than %d parents: what those beyond ask for was not judged", maxParents))
+		}
 		if parents[l.all[0]] {
 			continue
+		}
+		if len(found) > maxComponents || len(gaps) > maxComponents {
+			gaps = append(gaps, open(l.all[0].source, "the projects before it ask for more than %d dependencies: what this one and those behind it ask for was not judged", maxComponents))
+			break
 		}
 		more, left := l.dependencies(own)
 		found, gaps = append(found, more...), append(gaps, left...)
@@ -66,6 +73,11 @@ func (m *maven) audit() []flaw { return m.flaws }
 
 // dependencies gives what a project asks for itself and through its parents.
 func (l *lineage) dependencies(own map[string]*pom) (found []Dependency, gaps []verdict.NotChecked) {
+	l.managed, l.imported = map[string]pomDependency{}, map[*pom]bool{}
+	for _, at := range l.all {
+		l.manage(at.managed, own, 0)
+	}
+	defer func() { l.managed, l.imported = nil, nil }() // every child of a parent has all of them
 	for _, from := range l.all {
 		for _, d := range from.asks {
 			dep, gap := l.resolve(from.source, d, own)
@@ -84,12 +96,17 @@ func (l *lineage) dependencies(own map[string]*pom) (found []Dependency, gaps []
 	return found, gaps
 }
 
+// maxParents bounds how many parents of a project are followed: each of its children takes
+// over all that they ask for.
+const maxParents = 20
+
 // lineage is a project with its parents, the project first.
 type lineage struct {
 	all []*pom
 	// outside names the first parent that is not in the tree.
 	outside  string
 	circular bool
+	cut      bool // there are more parents than are followed
 	// boms are managed imports that are not in the tree.
 	boms []string
 	// managed are the versions for "group:name", each with the project that says so.
@@ -114,10 +131,14 @@ func (l *lineage) ranged(source string, d pomDependency, gap verdict.NotChecked)
 }
 
 func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
-	l := &lineage{managed: map[string]pomDependency{}, imported: map[*pom]bool{}}
+	l := &lineage{}
 	for at := x; at != nil; {
-		if len(l.all) > maxPOMDepth || slices.Contains(l.all, at) { // parents in a circle
+		if slices.Contains(l.all, at) {
 			l.outside, l.circular = "the parents of this project go in a circle", true
+			break
+		}
+		if len(l.all) > maxParents {
+			l.outside, l.cut = fmt.Sprintf("the parents of this project go on beyond %d", maxParents), true
 			break
 		}
 		l.all = append(l.all, at)
@@ -126,9 +147,6 @@ func (m *maven) lineage(x *pom, own map[string]*pom) *lineage {
 			l.outside = at.parent.group + ":" + at.parent.name + ":" + at.parent.version
 		}
 		at = next
-	}
-	for _, at := range l.all {
-		l.manage(at.managed, own, 0)
 	}
 	return l
 }

@@ -1,6 +1,7 @@
 package ci
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -99,6 +100,25 @@ func TestImportsInACircleEnd(t *testing.T) {
 		`<dependency><groupId>x</groupId><artifactId>y</artifactId><version>8</version></dependency></dependencies></dependencyManagement>
 <dependencies><dependency><groupId>x</groupId><artifactId>y</artifactId></dependency></dependencies></project>`})
 	sameLines(t, found, "pom.xml:2 pkg:maven/x/y@8 direct g:a>x:y")
+}
+
+// Each child takes over what all its parents ask for: in a long chain that would be
+// gigabytes.
+func TestParentsWithoutAnEndAreNotFollowed(t *testing.T) {
+	files := map[string]string{}
+	for i := range 300 {
+		files[fmt.Sprintf("p%d/pom.xml", i)] = fmt.Sprintf(`<project><groupId>g</groupId><artifactId>p%d</artifactId><version>1</version><parent><groupId>g</groupId><artifactId>p%d</artifactId><version>1</version></parent>
+<dependencies><dependency><groupId>x</groupId><artifactId>y%d</artifactId><version>1</version></dependency></dependencies></project>`, i, i+1, i)
+	}
+	_, found, gaps := inventoryOf(t, files)
+	if len(found) != maxParents+1 {
+		t.Errorf("found %d", len(found))
+	}
+	gap(t, gaps, "p0/pom.xml: it has more than 20 parents", true)
+	files["p299/pom.xml"] = strings.Replace(files["p299/pom.xml"], "p300", "p0", 1) // a circle, which has no last child
+	if _, _, gaps = inventoryOf(t, files); blocking(gaps) != 300 {
+		t.Errorf("%d gaps block", blocking(gaps))
+	}
 }
 
 func TestProjectFilesThatCannotBeRead(t *testing.T) {
