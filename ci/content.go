@@ -126,6 +126,9 @@ func (w *walk) readRegular(ctx context.Context, r *fileReader, dir *folder, it i
 	if w.Repo != nil {
 		e.Blob = w.stored(it, e, content)
 	}
+	if s := notFetched(it.path, content); s != nil {
+		return read{entry: &e, skip: s, done: done}, nil
+	}
 	return read{entry: &e, content: content, done: done}, nil
 }
 

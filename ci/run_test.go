@@ -179,6 +179,23 @@ func TestCheckoutsThatChangeContentAreClean(t *testing.T) {
 	})
 }
 
+// A runner without Git LFS has pointers in the place of files: what they hold was searched
+// by nobody.
+func TestFilesThatGitLFSDidNotFetch(t *testing.T) {
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 600\n"
+	dir, id := committed(t, map[string]string{"dump.sql": pointer, "logo.PNG": pointer, "model.onnx": pointer, "package-lock.json": pointer, "like.txt": pointer + "x\n"})
+	r := ran(t, dir, Options{})
+	if r.Subject.Digest.Hex() != id {
+		t.Errorf("differences %q", r.Differences)
+	}
+	gap(t, r.Reports[0].NotChecked, "dump.sql: it is a pointer to a file in Git LFS that is not here: git lfs pull", true)
+	gap(t, r.Reports[0].NotChecked, "model.onnx: it is a pointer", false)
+	gap(t, r.Reports[1].NotChecked, "package-lock.json: it is a pointer", true)
+	if told(r.Reports[0], "like.txt") || blocking(r.Reports[0].NotChecked) != 1 || blocking(r.Reports[1].NotChecked) != 1 {
+		t.Errorf("told: %+v\n%+v", r.Reports[0].NotChecked, r.Reports[1].NotChecked)
+	}
+}
+
 func run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
