@@ -97,7 +97,9 @@ func bundleOf25(tb testing.TB, files map[string]string) (*Bundle, []string) {
 	}
 	var ids []string
 	for _, r := range b.Rules() {
-		ids = append(ids, r.ID)
+		if !strings.HasPrefix(r.ID, "code.") && !strings.HasPrefix(r.ID, "ci.dependencies") { // four of the built-in ones
+			ids = append(ids, r.ID)
+		}
 	}
 	if len(ids) != 25 {
 		tb.Fatalf("%d rules, want 25", len(ids))
