@@ -177,7 +177,7 @@ func TestLockfilesWithOtherLineEnds(t *testing.T) {
 func TestTheFixOfALockedPackageIsACommandOfItsTool(t *testing.T) {
 	x := verdict.Vulnerability{ID: "V", Fixed: "2.0.0"}
 	for _, c := range []struct{ source, ecosystem, direct, deep string }{
-		{"a/pnpm-lock.yaml", ecosystemNPM, "pnpm update --recursive lib@2.0.0", "take a version of top that needs lib 2.0.0 or later: pnpm update --recursive top"},
+		{"a/pnpm-lock.yaml", ecosystemNPM, "in a: pnpm update --recursive lib@2.0.0", "in a: take a version of top that needs lib 2.0.0 or later: pnpm update --recursive top"},
 		{"yarn.lock", ecosystemNPM, "yarn add lib@2.0.0", "take a version of top that needs lib 2.0.0 or later, or put lib under resolutions in package.json: yarn install"},
 		{"bun.lock", ecosystemNPM, "bun add lib@2.0.0", "take a version of top that needs lib 2.0.0 or later: bun update top"},
 		{"package-lock.json", ecosystemNPM, "npm install lib@2.0.0", "take a version of top that needs lib 2.0.0 or later: npm audit fix"},

@@ -303,7 +303,7 @@ func TestTheFixOfOtherEcosystems(t *testing.T) {
 	x := verdict.Vulnerability{ID: "V", Fixed: "2.0.0"}
 	for _, c := range []struct{ source, ecosystem, direct, deep string }{
 		{"gradle.lockfile", ecosystemMaven, "take lib 2.0.0 in the build: gradle dependencies --update-locks lib", "constrain lib to 2.0.0 in the build: gradle dependencies --update-locks lib"},
-		{"a/packages.lock.json", ecosystemNuGet, "dotnet add package lib --version 2.0.0", "dotnet add package lib --version 2.0.0, which asks for it in place of top"},
+		{"a/packages.lock.json", ecosystemNuGet, "in a: dotnet add package lib --version 2.0.0", "in a: dotnet add package lib --version 2.0.0, which asks for it in place of top"},
 		{"composer.lock", ecosystemComposer, "composer require lib:2.0.0", "composer update lib --with lib:2.0.0, and top where it forbids lib 2.0.0"},
 		{"Gemfile.lock", ecosystemGems, "allow lib 2.0.0 in the Gemfile: bundle update --conservative lib", "bundle update --conservative lib, and top where it forbids lib 2.0.0"},
 		{"mix.lock", ecosystemHex, "allow lib 2.0.0 in mix.exs: mix deps.update lib", "mix deps.update lib, and top where it forbids lib 2.0.0"},

@@ -254,7 +254,7 @@ func TestVulnerabilitiesReport(t *testing.T) {
 		t.Fatalf("report: %+v", r)
 	}
 	mal, left, deep := r.Hits[0], r.Hits[1], r.Hits[2]
-	if left.Key != "CVE-2026-1@"+leftpadPURL || left.Fix != "npm install left@1.2.5" || left.Line != 5 || !left.Vulnerability.Direct || left.Path != "copy/package-lock.json" ||
+	if left.Key != "CVE-2026-1@"+leftpadPURL || left.Fix != "in copy: npm install left@1.2.5" || left.Line != 5 || !left.Vulnerability.Direct || left.Path != "copy/package-lock.json" ||
 		left.Message != "left 1.2.0: left pads too far (named in 1 more places)" {
 		t.Errorf("direct: %+v", left)
 	}
@@ -277,6 +277,9 @@ func TestFixesNameTheNextCommand(t *testing.T) {
 		want string
 	}{
 		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "example.com/a", Version: "v1.0.0"}}, "go get example.com/a@v1.2.0"},
+		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "example.com/a", Version: "v1.0.0"}, Source: "svc/go.mod"}, "in svc: go get example.com/a@v1.2.0"},
+		{Dependency{Component: verdict.Component{Ecosystem: "PyPI", Name: "a"}, Source: "svc/requirements.txt", Line: 3}, "write a==1.2.0 in line 3 of svc/requirements.txt"},
+		{Dependency{Component: verdict.Component{Ecosystem: "PyPI", Name: "a"}, Source: "svc/requirements.txt", Hashes: []Hash{{}}}, "in svc: pip-compile --generate-hashes --upgrade-package a==1.2.0 -o requirements.txt"},
 		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "stdlib", Version: "1.1.0"}}, "go get toolchain@go1.2.0"},
 		{Dependency{Component: verdict.Component{Ecosystem: "npm", Name: "a"}, Path: []string{"web", "b", "a"}}, "take a version of b that needs a 1.2.0"},
 		{Dependency{Component: verdict.Component{Ecosystem: "npm", Name: "a"}}, "npm audit fix"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -208,7 +209,16 @@ func fix(d Dependency, x verdict.Vulnerability) string {
 	if x.Fixed == "" {
 		return "no fixed version is known: look for another component, or let the deployment gate judge the risk"
 	}
-	name, to := shown(d.Name), shown(x.Fixed)
+	change := upgrade(d, shown(d.Name), shown(x.Fixed))
+	// A command for a file below the top fails there, or makes a project of the top.
+	if dir := path.Dir(d.Source); dir != "." && !strings.HasSuffix(change, shown(d.Source)) {
+		change = "in " + shown(dir) + ": " + change
+	}
+	return change
+}
+
+// upgrade is what takes a version in the folder of the file that names a component.
+func upgrade(d Dependency, name, to string) string {
 	if change := relocked(d, name, to); change != "" {
 		return change
 	}
@@ -227,6 +237,8 @@ func fix(d Dependency, x verdict.Vulnerability) string {
 		return "npm audit fix (" + name + " " + to + " or later)"
 	case d.Ecosystem == ecosystemCargo:
 		return "cargo update -p " + name + "@" + shown(d.Version) + " --precise " + to
+	case d.Ecosystem == ecosystemPyPI && len(d.Hashes) > 0: // another version has others
+		return "pip-compile --generate-hashes --upgrade-package " + name + "==" + to + " -o " + shown(path.Base(d.Source))
 	case d.Ecosystem == ecosystemPyPI:
 		return "write " + name + "==" + to + " in line " + fmt.Sprint(d.Line) + " of " + shown(d.Source)
 	}
