@@ -26,6 +26,7 @@ FUZZ = \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./ci:FuzzArchives \
 	./ci:FuzzDecode \
 	./ci:FuzzForms \
 	./ci:FuzzIgnores \

@@ -102,9 +102,13 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 	if err != nil {
 		return err
 	}
+	unpacked := probe.inArchives()
 	seen, moved := &Manifest{}, make([][]string, len(hits))
 	for i, h := range hits {
 		e, known := now[h.Path]
+		if archive, _, packed := strings.Cut(h.Path, inArchive); packed && !known {
+			e, known = now[archive]
+		}
 		if !known {
 			continue
 		}
@@ -115,7 +119,7 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 		// was copied.
 		moved[i] = b.movedFrom(m, now, e)
 		for _, p := range append([]string{e.Path}, moved[i]...) {
-			if err := b.read(ctx, p, probe, seen); err != nil {
+			if err := b.read(ctx, p, seen, probe, unpacked); err != nil {
 				return err
 			}
 		}
@@ -132,7 +136,8 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 
 // keyAt is the key that a hit on a secret would have in another file.
 func keyAt(h verdict.Hit, prefix, p string) string {
-	before, after, _ := strings.Cut(h.Key, ":"+shown(prefix)+h.Path)
+	where, _, _ := strings.Cut(h.Path, inArchive) // what lies in an archive moves with it
+	before, after, _ := strings.Cut(h.Key, ":"+shown(prefix)+where)
 	return before + ":" + shown(prefix+p) + after
 }
 
@@ -285,7 +290,7 @@ func (b *before) components(ctx context.Context, probe *Dependencies) (*Dependen
 		if !probe.Wants(File{Path: p}) {
 			continue
 		}
-		if err := b.read(ctx, p, probe, seen); err != nil {
+		if err := b.read(ctx, p, seen, probe); err != nil {
 			return nil, err
 		}
 	}
@@ -294,7 +299,7 @@ func (b *before) components(ctx context.Context, probe *Dependencies) (*Dependen
 }
 
 // read offers a file of the base to a reader, once.
-func (b *before) read(ctx context.Context, p string, r Reader, seen *Manifest) error {
+func (b *before) read(ctx context.Context, p string, seen *Manifest, readers ...Reader) error {
 	id, there := b.files[p]
 	if !there || len(seen.Entries) >= maxBefore || slices.ContainsFunc(seen.Entries, func(e Entry) bool { return e.Path == p }) {
 		return nil
@@ -304,8 +309,11 @@ func (b *before) read(ctx context.Context, p string, r Reader, seen *Manifest) e
 		return err
 	}
 	seen.Entries = append(seen.Entries, Entry{Path: p, Mode: git.ModeFile, Size: int64(len(content))})
-	if f := (File{Path: p, Size: int64(len(content))}); r.Wants(f) {
-		r.Read(ctx, f, content)
+	f := File{Path: p, Size: int64(len(content))}
+	for _, r := range readers {
+		if r.Wants(f) {
+			r.Read(ctx, f, content)
+		}
 	}
 	return ctx.Err()
 }

@@ -43,6 +43,8 @@ type Options struct {
 	// are kept for the next run; empty for none.
 	History    string
 	Remembered string
+	// Archives: what lies inside of archives is searched for secrets too.
+	Archives bool
 	// Readers take part in the walk beside the checks.
 	Readers []Reader
 	Version string // of Verdict
@@ -100,6 +102,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	vulnerabilities.leftOut = left.of(VulnerabilitiesCheck)
 	vulnerabilities.partial = o.Diff || len(o.Within) > 0
 	readers := []Reader{secrets, dependencies}
+	if o.Archives {
+		readers = append(readers, secrets.inArchives())
+	}
 	if dependencies.leftOut = left.of(DependenciesCheck); len(vulnerabilities.leftOut.list)+len(dependencies.leftOut.list) == 0 {
 		dependencies.Components = vulnerabilities.Components
 	} else { // each leaves out its own

@@ -56,6 +56,8 @@ type Secrets struct {
 	// was asked for.
 	past    *past
 	commits []string
+	// archives reads what lies inside of archives; nil when that was not asked for.
+	archives *archives
 }
 
 // secretHit is a hit before it has its key: several may share one until all are known.
@@ -215,6 +217,11 @@ func (s *Secrets) Report(m *Manifest, scope string) verdict.Report {
 		if n > 0 {
 			r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf("%s: %d", what, n)})
 		}
+	}
+	if s.archives != nil {
+		r.NotChecked = append(r.NotChecked, s.archives.told(m)...)
+	} else {
+		aside(archived(m), "archives, which were not opened (verdict ci --archives does)")
 	}
 	aside(s.binary, "binary files, whose content was not searched")
 	aside(out, "files that the rule set leaves out by their path, as lockfiles, images, documents and code brought in by others")

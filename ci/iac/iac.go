@@ -68,6 +68,6 @@ const Invalid = "invalid"
 // Pattern is equal for the same risk under another name and in another place: it covers
 // the check, the format, the kind of resource and the setting, and neither names nor lines.
 func (p Problem) Pattern() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"verdict iac pattern v1", p.Check, p.Format, p.Type, strings.Join(strings.Fields(p.Cause), " ")}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{"ci.iac pattern v1", p.Check, p.Format, p.Type, strings.Join(strings.Fields(p.Cause), " ")}, "\x00")))
 	return fmt.Sprintf("%x", sum[:8])
 }

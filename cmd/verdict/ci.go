@@ -28,6 +28,8 @@ type ciCheck struct {
 	request string
 	signers string
 	history string
+	// archives: what lies inside of archives is searched too.
+	archives bool
 }
 
 func ciCommand() command {
@@ -46,6 +48,7 @@ func ciCommand() command {
 			f.text(&c.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
 			f.text(&c.history, "history", "RANGE", "search what the commits FROM..TO added for secrets too; one revision means all of its history")
+			f.toggle(&c.archives, "archives", "search for secrets inside of archives too: zip and what is made like it, tar, gzip, bzip2, zstd")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
@@ -95,7 +98,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	started := w.now()
-	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: within, History: c.history})
+	checked, err := w.check(ctx, path, repo, judged, ci.Options{Diff: c.diff != "", Within: within, History: c.history, Archives: c.archives})
 	if err != nil {
 		return err
 	}

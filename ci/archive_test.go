@@ -1,0 +1,212 @@
+package ci
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"verdict"
+)
+
+// packedFile is one file of an archive that a test makes.
+type packedFile struct{ name, content string }
+
+func zipOf(t testing.TB, files ...packedFile) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range files {
+		w, err := z.Create(f.name)
+		must(t, err)
+		_, err = w.Write([]byte(f.content))
+		must(t, err)
+	}
+	must(t, z.Close())
+	return b.String()
+}
+
+func tarOf(t testing.TB, files ...packedFile) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, f := range files {
+		must(t, w.WriteHeader(&tar.Header{Name: f.name, Size: int64(len(f.content)), Mode: 0o644, Typeflag: tar.TypeReg}))
+		_, err := w.Write([]byte(f.content))
+		must(t, err)
+	}
+	must(t, w.Close())
+	return b.String()
+}
+
+func gzipOf(t testing.TB, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(content))
+	must(t, err)
+	must(t, w.Close())
+	return b.String()
+}
+
+func zstdOf(t testing.TB, content string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	must(t, err)
+	defer w.Close()
+	return string(w.EncodeAll([]byte(content), nil))
+}
+
+// unpackedIn searches a tree with the archives in it.
+func unpackedIn(t *testing.T, files map[string]string) verdict.Report {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		write(t, dir, name, content)
+	}
+	s, err := NewSecrets(SecretsOptions{Now: time.Now})
+	must(t, err)
+	m, err := Walk(t.Context(), dir, WalkOptions{}, s, s.inArchives())
+	must(t, err)
+	return s.Report(m, ".")
+}
+
+// A key that was zipped is as leaked as one that was not.
+func TestASecretInAnArchiveIsFoundWhereItLies(t *testing.T) {
+	leak := packedFile{"conf/app.env", "a=1\napi_key=" + generic1 + "\n"}
+	for name, c := range map[string]struct{ file, content, want string }{
+		"a zip":                        {"a.zip", zipOf(t, packedFile{"empty", ""}, leak), "a.zip!/conf/app.env"},
+		"a Java archive":               {"lib/a.jar", zipOf(t, leak), "lib/a.jar!/conf/app.env"},
+		"a tar":                        {"a.tar", tarOf(t, leak), "a.tar!/conf/app.env"},
+		"a packed tar":                 {"a.tar.gz", gzipOf(t, tarOf(t, leak)), "a.tar.gz!/conf/app.env"},
+		"a tgz":                        {"a.tgz", gzipOf(t, tarOf(t, leak)), "a.tgz!/conf/app.env"},
+		"a tar of zstd":                {"a.tar.zst", zstdOf(t, tarOf(t, leak)), "a.tar.zst!/conf/app.env"},
+		"one packed file":              {"app.env.gz", gzipOf(t, leak.content), "app.env.gz!/app.env"},
+		"a zip in a tar":               {"a.tar", tarOf(t, packedFile{"b.zip", zipOf(t, leak)}), "a.tar!/b.zip!/conf/app.env"},
+		"a name that would lead out":   {"a.zip", zipOf(t, packedFile{"../../etc/app.env", leak.content}), "a.zip!/etc/app.env"},
+		"a name as Windows writes it":  {"a.zip", zipOf(t, packedFile{`..\conf\app.env`, leak.content}), "a.zip!/conf/app.env"},
+		"what came before it was torn": {"a.tar", tarOf(t, leak, packedFile{"b", strings.Repeat("x", 4000)})[:2100], "a.tar!/conf/app.env"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := unpackedIn(t, map[string]string{c.file: c.content})
+			if len(r.Hits) != 1 || r.Hits[0].Path != c.want || r.Hits[0].Line != 2 {
+				t.Fatalf("hits: %+v; not checked: %+v", r.Hits, r.NotChecked)
+			}
+			if torn := strings.Contains(name, "torn"); r.Complete == torn {
+				t.Errorf("complete: %v, not checked: %+v", r.Complete, r.NotChecked)
+			}
+		})
+	}
+}
+
+// What could not be unpacked must not look searched.
+func TestWhatCannotBeUnpackedLeavesTheCheckIncomplete(t *testing.T) {
+	deep := zipOf(t, packedFile{"app.env", "api_key=" + generic1})
+	for range 3 {
+		deep = zipOf(t, packedFile{"a.zip", deep})
+	}
+	many := make([]packedFile, maxArchiveFiles+1)
+	for i := range many {
+		many[i].name = fmt.Sprint(i)
+	}
+	encrypted := []byte(zipOf(t, packedFile{"secret.txt", "x"}))
+	for _, header := range []string{"PK\x01\x02", "PK\x03\x04"} {
+		at := bytes.Index(encrypted, []byte(header))
+		encrypted[at+map[string]int{"PK\x01\x02": 8, "PK\x03\x04": 6}[header]] |= 1
+	}
+	for name, c := range map[string]struct{ file, content, want string }{
+		"not a zip":                    {"a.zip", "hello", "could not be unpacked"},
+		"a zip that was cut":           {"a.zip", zipOf(t, packedFile{"a", "b"})[:30], "could not be unpacked"},
+		"a format without a reader":    {"a.7z", "7z", "unpack it, and run verdict ci on the folder"},
+		"an encrypted file":            {"a.zip", string(encrypted), "it is encrypted"},
+		"archives in archives":         {"a.zip", deep, "in more than 3 archives"},
+		"a file that is a bomb":        {"a.gz", gzipOf(t, strings.Repeat("a", maxArchived+1)), "more than 33554432 bytes"},
+		"more files than are read":     {"a.zip", zipOf(t, many...), "more than 50000 files"},
+		"a stream that is no stream":   {"a.gz", "\x1f\x8bnothing", "could not be unpacked"},
+		"a tar in which a header lies": {"a.tar", strings.Repeat("x", 1024), "could not be unpacked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := unpackedIn(t, map[string]string{c.file: c.content})
+			if r.Complete || !told(r, c.want) {
+				t.Errorf("complete: %v, not checked: %+v", r.Complete, r.NotChecked)
+			}
+		})
+	}
+}
+
+// A zip of files that together are too much costs what the bound says, and no more.
+func TestABombIsNotUnpackedToItsEnd(t *testing.T) {
+	var bomb []packedFile
+	zeros := strings.Repeat("\x00", 16<<20)
+	for i := range 40 {
+		bomb = append(bomb, packedFile{fmt.Sprint(i), zeros})
+	}
+	r := unpackedIn(t, map[string]string{"a.zip": zipOf(t, bomb...)})
+	if r.Complete || !told(r, "from here on it was not unpacked") {
+		t.Errorf("not checked: %+v", r.NotChecked)
+	}
+	if r.Scope.Bytes > maxUnpacked+maxArchived {
+		t.Errorf("%d bytes were searched", r.Scope.Bytes)
+	}
+}
+
+// Who did not ask for archives is told that there were some.
+func TestArchivesThatWereNotOpenedAreTold(t *testing.T) {
+	r := searched(t, map[string]string{"a.zip": zipOf(t, packedFile{"a.env", "api_key=" + generic1})}, SecretsOptions{Now: time.Now})
+	if !told(r, "archives, which were not opened (verdict ci --archives does): 1") || len(r.Hits) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// An archive is told old from new as any file is.
+func TestASecretInAnOldArchiveIsOld(t *testing.T) {
+	line := func(secret string) packedFile { return packedFile{"a.env", "api_key=" + secret + "\n"} }
+	dir, base := committed(t, map[string]string{
+		"same.zip": zipOf(t, line(generic1)), "grows.zip": zipOf(t, line(generic1)), "moves/a.zip": zipOf(t, packedFile{"moved", "1"}, line(generic1)),
+	})
+	write(t, dir, "grows.zip", zipOf(t, line(generic1), packedFile{"b.env", "api_key=" + generic2}))
+	gitIn(t, dir, "mv", "moves", "moved")
+	commitAll(t, dir)
+	var old, fresh []string
+	for _, h := range ran(t, dir, Options{Base: base, Archives: true}).Reports[0].Hits {
+		if h.Old {
+			old = append(old, h.Path)
+		} else {
+			fresh = append(fresh, h.Path)
+		}
+	}
+	if want := []string{"grows.zip!/a.env", "moved/a.zip!/a.env", "same.zip!/a.env"}; !slices.Equal(old, want) {
+		t.Errorf("old: %v", old)
+	}
+	if want := []string{"grows.zip!/b.env"}; !slices.Equal(fresh, want) {
+		t.Errorf("new: %v", fresh)
+	}
+}
+
+func FuzzArchives(f *testing.F) {
+	leak := packedFile{"a.env", "api_key=" + generic1}
+	f.Add("a.zip", []byte(zipOf(f, leak, packedFile{"b.tar", tarOf(f, leak)})))
+	f.Add("a.tar.gz", []byte(gzipOf(f, tarOf(f, leak))))
+	f.Add("a.zst", []byte(zstdOf(f, leak.content)))
+	s, err := NewSecrets(SecretsOptions{Now: time.Now})
+	must(f, err)
+	f.Fuzz(func(t *testing.T, name string, content []byte) {
+		u := &unpacking{to: s, bytes: 1 << 20, files: 100}
+		u.open(t.Context(), name, content, 1)
+		if u.taken > 1<<20+maxArchived {
+			t.Errorf("%d bytes were unpacked", u.taken)
+		}
+		for _, n := range u.failed {
+			if n.Path == "" || n.Reason == "" || !n.Blocks {
+				t.Errorf("a gap that says nothing: %+v", n)
+			}
+		}
+	})
+}
