@@ -29,6 +29,8 @@ type document struct {
 	// NotBuilt lists points that were not asked because no rule for them exists yet.
 	NotBuilt []string `json:"not_built"`
 	Notes    []string `json:"notes"` // further facts that a reader must not miss
+	// Mended is what --fix wrote into the working copy after it was judged.
+	Mended *Mended `json:"mended,omitempty"`
 }
 
 func runDocument(r Run) any {
@@ -36,7 +38,7 @@ func runDocument(r Run) any {
 		Schema: "verdict.report/v1", Command: r.Command, Version: r.Version, At: r.At.UTC(),
 		Answer: lower(r.headline().words), Outcome: r.Outcome(), Enforced: r.Enforced(),
 		Exit: r.Exit(), ReportOnly: r.ReportOnly, Complete: r.complete(),
-		Decisions: r.Decisions, Reports: r.Reports, NotBuilt: r.NotBuilt, Notes: r.Notes,
+		Decisions: r.Decisions, Reports: r.Reports, NotBuilt: r.NotBuilt, Notes: r.Notes, Mended: r.Mended,
 	})
 }
 

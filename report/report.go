@@ -38,7 +38,32 @@ type Run struct {
 	// Notes are further facts that a reader must not miss: which map judged, what was
 	// not recorded.
 	Notes []string
-	Style Style // for text
+	// Mended is what --fix made of the working copy; nil where it was not asked for.
+	Mended *Mended
+	Style  Style // for text
+}
+
+// Mended is what was written into the files of the working copy after they were judged.
+type Mended struct {
+	Edits []Edit `json:"edits"`
+	// Left is what needs its tool or its author, and why.
+	Left []Left `json:"left"`
+	// Diff is all of it as a unified diff; empty where nothing was written.
+	Diff string `json:"diff"`
+}
+
+// Edit is one line that was written anew.
+type Edit struct {
+	Path string `json:"path"`
+	Line int64  `json:"line"` // from 1
+	Why  string `json:"why"`
+}
+
+// Left is one thing that was not mended.
+type Left struct {
+	Path string `json:"path"`
+	Line int64  `json:"line"` // from 1; 0 when unknown
+	Why  string `json:"why"`
 }
 
 // Exit is the exit code that the decisions ask for, whatever ReportOnly makes of it. A

@@ -63,6 +63,7 @@ func runText(r Run) string {
 		}
 	}
 	r.textChecked(p, false)
+	r.Mended.text(p)
 	r.textNext(p, hidden)
 	return p.String()
 }

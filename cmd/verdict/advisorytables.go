@@ -18,6 +18,7 @@ import (
 const (
 	popularFile   = "popular-names.txt"
 	endOfLifeFile = "end-of-life.csv"
+	pinsFile      = "pins.txt"
 	maxTable      = 8 << 20 // bytes
 )
 
@@ -26,27 +27,32 @@ type tableList struct {
 	Schema    string `json:"schema"`
 	Popular   int    `json:"popular"`     // names
 	EndOfLife int    `json:"end_of_life"` // releases that have an end
+	Pins      int    `json:"pins"`        // tags whose commit or digest is known
 }
 
 func advisoriesTablesCommand() command {
 	return command{
-		use: "tables", short: "Take the lists of popular names and of ends of life, or tell which are here",
-		long: "Two tables of the operator's, which verdict ci uses beside the advisories when they are here. --popular has in each line an ecosystem and a name that is imitated, as in \"npm lodash\"; " +
+		use: "tables", short: "Take the lists of popular names, of ends of life and of pins, or tell which are here",
+		long: "Three tables of the operator's, which verdict ci uses beside the advisories when they are here. --popular has in each line an ecosystem and a name that is imitated, as in \"npm lodash\"; " +
 			"a dependency whose name is one edit away, or differs in separators and letters that look alike only, is told. --end-of-life has product, cycle and last day of support in each row of CSV, as in \"python,3.8,2024-10-07\", or the same as a JSON list of objects; " +
-			"products are go, nodejs, python and ruby. A table that cannot be read is refused, and the one that is here stays. Without them verdict ci says what it did not compare.",
-		example: "verdict advisories tables\nverdict advisories tables --popular names.txt --end-of-life eol.csv",
+			"products are go, nodejs, python and ruby. --pins has in each line the name of an action or image, a tag and the commit or sha256 digest that it stood for, as in \"actions/checkout v4.2.2 11bd71901bbe5b1630ceea73d27597364c9af683\"; verdict ci --fix writes it in the place of the tag. A table that cannot be read is refused, and the one that is here stays. Without them verdict ci says what it did not compare.",
+		example: "verdict advisories tables\nverdict advisories tables --popular names.txt --end-of-life eol.csv\nverdict advisories tables --pins pins.txt",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
-			var popular, eol string
-			f.text(&popular, "popular", "FILE", "names that are imitated, one ecosystem and name in each line")
-			f.text(&eol, "end-of-life", "FILE", "last days of support (CSV or JSON)")
-			return func(_ context.Context, a *app, _ []string) error { return a.takeTables(popular, eol) }
+			var from tableFiles
+			f.text(&from.popular, "popular", "FILE", "names that are imitated, one ecosystem and name in each line")
+			f.text(&from.eol, "end-of-life", "FILE", "last days of support (CSV or JSON)")
+			f.text(&from.pins, "pins", "FILE", "what tags of actions and images stood for, one name, tag and commit or digest in each line")
+			return func(_ context.Context, a *app, _ []string) error { return a.takeTables(from) }
 		},
 	}
 }
 
-func (a *app) takeTables(popular, eol string) error {
-	index, err := a.indexFile(popular+eol != "")
+// tableFiles are the files that tables are taken from; empty: this one stays as it is.
+type tableFiles struct{ popular, eol, pins string }
+
+func (a *app) takeTables(from tableFiles) error {
+	index, err := a.indexFile(from != tableFiles{})
 	if err != nil {
 		return err
 	}
@@ -56,8 +62,9 @@ func (a *app) takeTables(popular, eol string) error {
 		from, to string
 		check    func([]byte) error
 	}{
-		{popular, popularFile, func(b []byte) error { _, err := ci.ParsePopular(b); return err }},
-		{eol, endOfLifeFile, func(b []byte) error { _, err := ci.ParseEndOfLife(b); return err }},
+		{from.popular, popularFile, func(b []byte) error { _, err := ci.ParsePopular(b); return err }},
+		{from.eol, endOfLifeFile, func(b []byte) error { _, err := ci.ParseEndOfLife(b); return err }},
+		{from.pins, pinsFile, func(b []byte) error { _, err := ci.ParsePins(b); return err }},
 	} {
 		if t.from == "" {
 			continue
@@ -76,19 +83,22 @@ func (a *app) takeTables(popular, eol string) error {
 			return advisoryError(t[0], err)
 		}
 	}
-	names, ends, err := tables(dir)
+	known, err := tables(dir)
 	if err != nil {
 		return err
 	}
 	list := tableList{Schema: "verdict.advisory-tables/v1"}
-	if names != nil {
-		list.Popular = names.Len()
+	if known.popular != nil {
+		list.Popular = known.popular.Len()
 	}
-	if ends != nil {
-		list.EndOfLife = ends.Len()
+	if known.eol != nil {
+		list.EndOfLife = known.eol.Len()
+	}
+	if known.pins != nil {
+		list.Pins = known.pins.Len()
 	}
 	return a.emit(list, func(report.Style) string {
-		return fmt.Sprintf("popular names  %s\nends of life   %s\n", here(list.Popular, "name"), here(list.EndOfLife, "release"))
+		return fmt.Sprintf("popular names  %s\nends of life   %s\npins           %s\n", here(list.Popular, "name"), here(list.EndOfLife, "release"), here(list.Pins, "tag"))
 	})
 }
 
@@ -123,8 +133,14 @@ func unreadableTable(path string, err error) error {
 	}
 }
 
-// tables reads those that are here; nil for one that is not.
-func tables(dir string) (popular *ci.Popular, eol *ci.EndOfLife, err error) {
+// operatorTables are those that are here; nil for one that is not.
+type operatorTables struct {
+	popular *ci.Popular
+	eol     *ci.EndOfLife
+	pins    *ci.Pins
+}
+
+func tables(dir string) (known operatorTables, err error) {
 	read := func(name string, parse func(b []byte) error) error {
 		b, err := table(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -142,8 +158,9 @@ func tables(dir string) (popular *ci.Popular, eol *ci.EndOfLife, err error) {
 		return nil
 	}
 	err = errors.Join(
-		read(popularFile, func(b []byte) (err error) { popular, err = ci.ParsePopular(b); return err }),
-		read(endOfLifeFile, func(b []byte) (err error) { eol, err = ci.ParseEndOfLife(b); return err }),
+		read(popularFile, func(b []byte) (err error) { known.popular, err = ci.ParsePopular(b); return err }),
+		read(endOfLifeFile, func(b []byte) (err error) { known.eol, err = ci.ParseEndOfLife(b); return err }),
+		read(pinsFile, func(b []byte) (err error) { known.pins, err = ci.ParsePins(b); return err }),
 	)
-	return popular, eol, err
+	return known, err
 }

@@ -30,6 +30,8 @@ type ciCheck struct {
 	history string
 	// archives: what lies inside of archives is searched too.
 	archives bool
+	// fix: what can be mended safely is written into the working copy.
+	fix bool
 }
 
 func ciCommand() command {
@@ -49,6 +51,7 @@ func ciCommand() command {
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
 			f.text(&c.history, "history", "RANGE", "search what the commits FROM..TO added for secrets too; one revision means all of its history")
 			f.toggle(&c.archives, "archives", "search for secrets inside of archives too: zip and what is made like it, tar, gzip, bzip2, zstd")
+			f.toggle(&c.fix, "fix", "write what can be mended safely into the files after they were judged, and show the change: versions in files without lockfile, pins from the table of pins")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
@@ -129,6 +132,11 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	}
 	run.Command, run.Reports = strings.TrimSpace("verdict ci "+strings.Join(args, " ")), checked.Reports
 	run.Bill, run.Notes = &checked.Bill, slices.Concat(scoped(c.service, within), run.Notes, uncommitted(checked), told, unrecorded)
+	if c.fix {
+		if run.Mended, err = w.mend(ctx, checked, path); err != nil {
+			return err
+		}
+	}
 	return a.conclude(run)
 }
 
@@ -185,10 +193,11 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	}
 	takes := judged.Map.Dependencies
 	o.Taking = ci.Taking{Internal: takes.Internal, AllowLicences: takes.Licences.Allow, DenyLicences: takes.Licences.Deny}
-	var err error
-	if o.Taking.Popular, o.Taking.EndOfLife, err = tables(w.dir); err != nil {
+	known, err := tables(w.dir)
+	if err != nil {
 		return nil, err
 	}
+	o.Taking.Popular, o.Taking.EndOfLife = known.popular, known.eol
 	index, err := w.advisories()
 	if err != nil {
 		return nil, err
