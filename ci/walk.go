@@ -58,6 +58,9 @@ type WalkOptions struct {
 	Workers int
 	// Memory bounds the bytes of all contents held at once; 0: 256 MiB.
 	Memory int64
+	// Progress is told how many of the files are done; nil: nobody asks. Several goroutines
+	// call it.
+	Progress func(done, of int)
 }
 
 const maxPath = 4096 // bytes of a path; a longer one is not read
@@ -128,6 +131,7 @@ type walk struct {
 	mu      sync.Mutex // guards what follows
 	entries []Entry
 	skipped []Skip
+	done    int
 	offered int64
 	bytes   int64
 }
@@ -150,6 +154,7 @@ const batch = 64
 func (w *walk) readAll(ctx context.Context, items []item) error {
 	slices.SortFunc(items, func(a, b item) int { return strings.Compare(a.path, b.path) })
 	items = slices.CompactFunc(items, func(a, b item) bool { return a.path == b.path })
+	all := len(items)
 	work := make(chan []item)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -172,11 +177,24 @@ func (w *walk) readAll(ctx context.Context, items []item) error {
 				if err := w.readBatch(ctx, &r, these); err != nil {
 					return err
 				}
+				w.tell(len(these), all)
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// tell says how far the walk is.
+func (w *walk) tell(more, of int) {
+	if w.Progress == nil {
+		return
+	}
+	w.mu.Lock()
+	w.done += more
+	done := w.done
+	w.mu.Unlock()
+	w.Progress(done, of)
 }
 
 // sameFolder counts the items at the front that lie in one folder, up to a batch.

@@ -168,6 +168,28 @@ func TestWalkOffersEachFileOnceUnderItsTrueName(t *testing.T) {
 	}
 }
 
+// Who waits for a large tree wants to see that it goes on, and that it ends.
+func TestTheWalkTellsHowFarItIs(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 150 {
+		write(t, dir, fmt.Sprintf("%d/%d", i%3, i), "x")
+	}
+	var mu sync.Mutex
+	last, calls := 0, 0
+	_, err := Walk(t.Context(), dir, WalkOptions{Progress: func(done, of int) {
+		mu.Lock()
+		defer mu.Unlock()
+		last, calls = max(last, done), calls+1
+		if of != 150 || done > of {
+			t.Errorf("%d of %d", done, of)
+		}
+	}})
+	must(t, err)
+	if last != 150 || calls < 3 {
+		t.Errorf("it said %d of 150 last, in %d calls", last, calls)
+	}
+}
+
 func TestGitsIgnoresAreSkippedAsGitDoes(t *testing.T) {
 	dir := repository(t)
 	write(t, dir, ".gitignore", "build/\n*.log\n!kept.log\n")

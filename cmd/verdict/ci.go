@@ -211,7 +211,8 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 			return nil, err
 		}
 	}
-	w.app.progress.phase("checking " + path)
+	step := w.app.progress.phase("checking " + path)
+	o.Walk.Progress = func(done, of int) { step.say("%d of %d files", done, of) }
 	return ci.Run(ctx, o)
 }
 
