@@ -259,25 +259,14 @@ func (w *workspace) advisories() (*advisory.Index, error) {
 // recordChecks signs each report, and the bill of materials, as evidence about the
 // subject, and records them together. It gives notes on what was not recorded.
 func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time.Time, m *decisionmap.Map, service string) (notes []string, err error) {
-	c := verdict.Context{
-		Service: service, Team: m.Services[service].Team, Run: pipelineRun(w.app.env), Actor: w.actor(), At: w.now(), Retention: "change",
-	}
+	c := w.aboutChange(m, service)
 	bill, note, err := w.bill(ctx, r, c)
 	if err != nil {
 		return nil, err
 	}
-	var bundles []*evidence.Bundle
-	for _, x := range r.Reports {
-		c.Point = "ci." + x.Check
-		s, err := evidence.NewCheck(x, []verdict.Subject{r.Subject}, started, w.now(), c, w.app.rand)
-		if err != nil {
-			return nil, fmt.Errorf("state the check %s: %w", x.Check, err)
-		}
-		b, err := evidence.Sign(ctx, s, w.signer)
-		if err != nil {
-			return nil, fmt.Errorf("sign the check %s: %w", x.Check, err)
-		}
-		bundles = append(bundles, b)
+	bundles, err := w.signChecks(ctx, r.Reports, r.Subject, started, c)
+	if err != nil {
+		return nil, err
 	}
 	if bill != nil {
 		bundles = append(bundles, bill)
@@ -291,10 +280,39 @@ func (w *workspace) recordChecks(ctx context.Context, r *ci.Result, started time
 	return notes, nil
 }
 
-// decideAll asks every point of a layer, by the map and the rules that it names beside
-// itself. Points without rules are told apart, and never
-// passed over.
+// aboutChange is the context of evidence about a change of a service.
+func (w *workspace) aboutChange(m *decisionmap.Map, service string) verdict.Context {
+	return verdict.Context{
+		Service: service, Team: m.Services[service].Team, Run: pipelineRun(w.app.env), Actor: w.actor(), At: w.now(), Retention: "change",
+	}
+}
+
+// signChecks signs each report as evidence about the subject.
+func (w *workspace) signChecks(ctx context.Context, reports []verdict.Report, about verdict.Subject, started time.Time, c verdict.Context) ([]*evidence.Bundle, error) {
+	var bundles []*evidence.Bundle
+	for _, x := range reports {
+		c.Point = "ci." + x.Check
+		s, err := evidence.NewCheck(x, []verdict.Subject{about}, started, w.now(), c, w.app.rand)
+		if err != nil {
+			return nil, fmt.Errorf("state the check %s: %w", x.Check, err)
+		}
+		b, err := evidence.Sign(ctx, s, w.signer)
+		if err != nil {
+			return nil, fmt.Errorf("sign the check %s: %w", x.Check, err)
+		}
+		bundles = append(bundles, b)
+	}
+	return bundles, nil
+}
+
+// decideAll asks every point of a layer.
 func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged judgedBy, own map[string]string, r decide.Request) (report.Run, error) {
+	return w.decideAt(ctx, func(p decisionmap.Point) bool { return p.Layer == layer }, judged, own, r)
+}
+
+// decideAt asks the points that are chosen, by the map and the rules that it names beside
+// itself. Points without rules are told apart, and never passed over.
+func (w *workspace) decideAt(ctx context.Context, chosen func(decisionmap.Point) bool, judged judgedBy, own map[string]string, r decide.Request) (report.Run, error) {
 	run := report.Run{Version: version(), At: w.now(), ReportOnly: w.app.config.ReportOnly, Notes: []string{"judged by " + judged.From}}
 	e, err := w.engine(ctx, judged.Map, own)
 	if err != nil {
@@ -302,7 +320,7 @@ func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged j
 	}
 	unbuilt := decisionmap.NotBuilt(judged.Map, e.Policy)
 	for _, p := range judged.Map.Points {
-		if p.Layer != layer {
+		if !chosen(p) {
 			continue
 		}
 		if slices.Contains(unbuilt, p.ID) {
