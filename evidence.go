@@ -181,6 +181,12 @@ type Hit struct {
 	// Old: the base of the change has it as well. What cannot be told is not old.
 	Old           bool           `json:"old"`
 	Vulnerability *Vulnerability `json:"vulnerability,omitempty"`
+	// Pattern is equal for the same risk under another name and in another place; empty for
+	// what has none.
+	Pattern string `json:"pattern,omitempty"`
+	// Recurs says that the same pattern was found before and was gone since; nil where it
+	// was not, or that cannot be told.
+	Recurs *Recurrence `json:"recurs,omitempty"`
 	// Commit is where a secret was added that was found in history; empty for the tree.
 	Commit Digest `json:"commit,omitempty"`
 	// PublicID names the public half of what leaked, which stands in logs of its use, as
@@ -188,6 +194,14 @@ type Hit struct {
 	// gcp-key:EMAIL/KEYID, or public-key:sha256:HEX over the SubjectPublicKeyInfo of a
 	// private key. Empty when there is none or it is not known.
 	PublicID string `json:"public_id,omitempty"`
+}
+
+// Recurrence is where a pattern was found before, and what took it out.
+type Recurrence struct {
+	Path  string `json:"path"`
+	Line  int64  `json:"line"`  // from 1; 0 when unknown
+	Found Digest `json:"found"` // of the last change that still had it
+	Gone  Digest `json:"gone"`  // of the first change that was checked without it
 }
 
 // Component is one package in one version. The ecosystem is OSV's word: Go, npm, PyPI,

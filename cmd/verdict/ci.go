@@ -110,6 +110,11 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	for i := range checked.Reports {
+		if err := w.tellRecurring(ctx, &checked.Reports[i], checked.Subject, service, repo); err != nil {
+			return err
+		}
+	}
 	unrecorded, err := w.recordChecks(ctx, checked, started, judged.Map, service)
 	if err != nil {
 		return err
