@@ -26,6 +26,7 @@ FUZZ = \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./ci/iac:FuzzPlan \
 	./ci:FuzzArchives \
 	./ci:FuzzDecode \
 	./ci:FuzzForms \
