@@ -31,14 +31,14 @@ FUZZ = \
 	./ci:FuzzDecode \
 	./ci:FuzzForms \
 	./ci:FuzzIgnores \
-	./ci:FuzzJSONText \
+	./ci/plain:FuzzJSON \
 	./ci:FuzzLicence \
-	./ci:FuzzLocked \
-	./ci:FuzzLockfiles \
-	./ci:FuzzLocks \
+	./ci/inventory:FuzzLocked \
+	./ci/inventory:FuzzLockfiles \
+	./ci/inventory:FuzzLocks \
 	./ci:FuzzResults \
 	./ci:FuzzSecretsEqualTheLibrarys \
-	./ci:FuzzTOMLBounds \
+	./ci/inventory:FuzzTOMLBounds \
 	./ci:FuzzTables \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \

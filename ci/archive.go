@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"verdict"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -98,13 +99,13 @@ func (a *archives) told(m *Manifest) []verdict.NotChecked {
 	out := slices.Clone(a.failed)
 	for _, s := range m.Skipped {
 		if a.Wants(s.File) && !s.Folder {
-			out = append(out, verdict.NotChecked{Path: shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks})
+			out = append(out, verdict.NotChecked{Path: wording.Shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks})
 		}
 	}
 	if a.more > 0 {
-		out = append(out, open("", "%d more gaps in archives are not listed", a.more))
+		out = append(out, wording.Open("", "%d more gaps in archives are not listed", a.more))
 	}
-	return append(out, aside("", "archives that were unpacked: %d, with %d files of %d bytes", a.opened, a.files, a.bytes))
+	return append(out, wording.Aside("", "archives that were unpacked: %d, with %d files of %d bytes", a.opened, a.files, a.bytes))
 }
 
 // unpacking is one file of the tree whose archives are read.
@@ -119,7 +120,7 @@ type unpacking struct {
 }
 
 func (u *unpacking) gap(p, format string, args ...any) {
-	u.failed = append(u.failed, open(p, format, args...))
+	u.failed = append(u.failed, wording.Open(p, format, args...))
 }
 
 // open offers what lies in one archive. An archive that ends early is told, and what came
@@ -141,7 +142,7 @@ func (u *unpacking) open(ctx context.Context, p string, content []byte, depth in
 		err = errFormat
 	}
 	if err != nil && !u.full {
-		u.gap(p, "it could not be unpacked to its end: %s", shown(cut(lastCause(err).Error(), 200)))
+		u.gap(p, "it could not be unpacked to its end: %s", wording.Shown(wording.Cut(lastCause(err).Error(), 200)))
 	}
 }
 
@@ -173,7 +174,7 @@ func (u *unpacking) zip(ctx context.Context, p string, content []byte, depth int
 func (u *unpacking) zipped(ctx context.Context, p string, f *zip.File, depth int) error {
 	r, err := f.Open()
 	if err != nil { // one that cannot be read says nothing about the others
-		u.gap(inside(p, f.Name), "it cannot be read: %s", shown(cut(err.Error(), 200)))
+		u.gap(inside(p, f.Name), "it cannot be read: %s", wording.Shown(wording.Cut(err.Error(), 200)))
 		return nil
 	}
 	defer r.Close()

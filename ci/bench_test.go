@@ -10,6 +10,8 @@ import (
 
 	"github.com/zricethezav/gitleaks/v8/config"
 	"github.com/zricethezav/gitleaks/v8/detect"
+
+	"verdict/ci/inventory/inventorytest"
 )
 
 func listFiles(fsys fs.FS) ([]string, error) {
@@ -37,8 +39,8 @@ func sources(b *testing.B, n int) (dir string, bytes int64) {
 		write(b, dir, fmt.Sprintf("d%02d/%d-%s", i%20, i, filepath.Base(all[i%len(all)])), string(content))
 		bytes += int64(len(content))
 	}
-	write(b, dir, "go.mod", goMod)
-	write(b, dir, "web/package-lock.json", packageLock)
+	write(b, dir, "go.mod", inventorytest.GoMod)
+	write(b, dir, "web/package-lock.json", inventorytest.PackageLock)
 	commitAll(b, dir)
 	return dir, bytes
 }

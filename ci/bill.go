@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/sbom"
 )
 
@@ -20,7 +22,7 @@ func (v *Vulnerabilities) Bill(m *Manifest, about verdict.Subject) sbom.Document
 		Open: v.left(m), Inventory: sbom.Complete,
 	}
 	// What is taken for test data is no part of what is built.
-	d.Open = slices.DeleteFunc(d.Open, func(n verdict.NotChecked) bool { return !n.Blocks && testData(n.Path) })
+	d.Open = slices.DeleteFunc(d.Open, func(n verdict.NotChecked) bool { return !n.Blocks && inventory.TestData(n.Path) })
 	switch {
 	case len(d.Open) > 0:
 		d.Inventory = sbom.Incomplete
@@ -46,7 +48,7 @@ type place struct{ source, ecosystem, label string }
 
 // components turns what files name into components. What one needs is looked up in its
 // own file; a name that is not found stays, so that the gap shows.
-func components(found []Dependency) []sbom.Component {
+func components(found []inventory.Dependency) []sbom.Component {
 	known := make(map[place]string, len(found))
 	for _, d := range found {
 		known[place{d.Source, d.Ecosystem, d.Name + "@" + d.Version}] = d.PURL
@@ -56,7 +58,7 @@ func components(found []Dependency) []sbom.Component {
 		c := sbom.Component{
 			Component: d.Component, Direct: d.Direct, Development: d.Development,
 			Sums: some(d.Sum), Licenses: some(d.License), Origins: some(d.From),
-			Occurrences: []sbom.Occurrence{{Location: shown(d.Source), Line: d.Line}},
+			Occurrences: []sbom.Occurrence{{Location: wording.Shown(d.Source), Line: d.Line}},
 		}
 		for _, h := range d.Hashes {
 			c.Hashes = append(c.Hashes, sbom.Hash(h))

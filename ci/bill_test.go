@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"verdict/ci/inventory/inventorytest"
 	"verdict/sbom"
 )
 
@@ -24,14 +25,14 @@ var noon = func() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.U
 func several() map[string]string {
 	sum := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x01", 32)))
 	return map[string]string{
-		"api/go.mod":             goMod,
+		"api/go.mod":             inventorytest.GoMod,
 		"api/go.sum":             "example.com/direct v1.2.0 h1:" + sum + "\nexample.com/ours v1.0.1 h1:" + sum + "\n",
 		"api/testdata/go.mod":    "module x\n",
-		"web/package-lock.json":  packageLock,
-		"shop/package-lock.json": oldPackageLock,
+		"web/package-lock.json":  inventorytest.PackageLock,
+		"shop/package-lock.json": inventorytest.OldPackageLock,
 		"shop/package.json":      `{"dependencies":{"left":"^1"}}`,
 		"requirements.txt":       "django==4.2.1 --hash=sha256:" + hex32 + "\n-e .\n",
-		"cli/Cargo.lock":         strings.ReplaceAll(cargoLock, `"abc"`, `"`+hex32+`"`),
+		"cli/Cargo.lock":         strings.ReplaceAll(inventorytest.CargoLock, `"abc"`, `"`+hex32+`"`),
 		"pom.xml":                `<project><groupId>g</groupId><artifactId>a</artifactId><version>1</version><dependencies><dependency><groupId>org.log</groupId><artifactId>log-core</artifactId><version>2.14.1</version></dependency></dependencies></project>`,
 		"mobile/paket.lock":      "NUGET",
 	}
@@ -84,8 +85,8 @@ func TestTheBillOfSeveralEcosystems(t *testing.T) {
 // bill as well, which stays valid.
 func TestTheBillOfWhatIsNamedWhereItIsUsed(t *testing.T) {
 	bill := ran(t, folderOf(t, map[string]string{
-		".github/workflows/ci.yml": workflowText, "Dockerfile": dockerfileSample, "main.tf": terraformText, "Chart.yaml": "dependencies: [{name: db, version: 1.x}]\n",
-		".terraform.lock.hcl": terraformLockText, "azure-pipelines.yml": "steps: [{task: A@1}]\n", "Podfile.lock": podLockText, "Gemfile.lock": gemfileLockText,
+		".github/workflows/ci.yml": inventorytest.Workflow, "Dockerfile": inventorytest.Dockerfile, "main.tf": inventorytest.Terraform, "Chart.yaml": "dependencies: [{name: db, version: 1.x}]\n",
+		".terraform.lock.hcl": inventorytest.TerraformLock, "azure-pipelines.yml": "steps: [{task: A@1}]\n", "Podfile.lock": inventorytest.PodfileLock, "Gemfile.lock": inventorytest.GemfileLock,
 	}), Options{Now: noon}).Bill
 	text := string(cycloneDX(t, bill))
 	var spdx bytes.Buffer

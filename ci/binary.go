@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"verdict/ci/plain"
 )
 
 // isBinary reports whether a file that starts so holds no text to search: there is a NUL
@@ -17,7 +19,7 @@ func isBinary(name string, content []byte) bool {
 
 // hasNUL is git's own measure of what is no text.
 func hasNUL(content []byte) bool {
-	return bytes.IndexByte(content[:min(len(content), sniffed)], 0) >= 0 && utf16Order(content) == nil
+	return bytes.IndexByte(content[:min(len(content), sniffed)], 0) >= 0 && plain.UTF16Order(content) == nil
 }
 
 // textEndings and textNames are of files that are text wherever they are used.

@@ -15,8 +15,6 @@ import (
 	"path"
 	"runtime"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"verdict/git"
 )
@@ -274,24 +272,6 @@ func lastCause(err error) error {
 		}
 		err = next
 	}
-}
-
-// shown makes a path fit for a document: bytes that are no UTF-8 become \xNN.
-func shown(p string) string {
-	if utf8.ValidString(p) {
-		return p
-	}
-	var b strings.Builder
-	for len(p) > 0 {
-		r, n := utf8.DecodeRuneInString(p)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, p[0])
-		} else {
-			b.WriteString(p[:n])
-		}
-		p = p[n:]
-	}
-	return b.String()
 }
 
 // cores is the number of files to read at once.

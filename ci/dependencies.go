@@ -3,29 +3,21 @@ package ci
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 )
 
 // DependenciesCheck is the name of the check in its report.
 const DependenciesCheck = "dependencies"
 
-// What the check tells, as detectors of its hits. The rules of ci.dependencies go by these
-// words: which of them deny is theirs to say.
+// What the check tells beside what is wrong with the files themselves, as detectors of its
+// hits. The rules of ci.dependencies go by all of these words: which of them deny is theirs
+// to say.
 const (
-	lockMissing     = "lockfile-missing"
-	lockStale       = "lockfile-out-of-step"
-	hashMissing     = "hash-missing"
-	hashChanged     = "hash-changed"
-	unpinned        = "unpinned"
-	mutableRef      = "mutable-reference"
-	scriptAdded     = "install-script-added"
-	hashesNone      = "hashes-not-recorded"
-	registriesMixed = "registries-mixed"
 	internalPublic  = "internal-name-from-public-registry"
 	internalUnknown = "internal-name-of-unknown-source"
 	licenceRefused  = "licence-refused"
@@ -37,9 +29,9 @@ const (
 
 // severities are those of the hits of each detector.
 var severities = map[string]verdict.Severity{
-	lockMissing: verdict.SeverityHigh, lockStale: verdict.SeverityHigh, hashMissing: verdict.SeverityHigh, hashChanged: verdict.SeverityCritical,
-	unpinned: verdict.SeverityMedium, mutableRef: verdict.SeverityLow, scriptAdded: verdict.SeverityMedium, hashesNone: verdict.SeverityLow,
-	registriesMixed: verdict.SeverityMedium, internalPublic: verdict.SeverityCritical, internalUnknown: verdict.SeverityLow,
+	inventory.LockMissing: verdict.SeverityHigh, inventory.LockStale: verdict.SeverityHigh, inventory.HashMissing: verdict.SeverityHigh, inventory.HashChanged: verdict.SeverityCritical,
+	inventory.Unpinned: verdict.SeverityMedium, inventory.MutableRef: verdict.SeverityLow, inventory.ScriptAdded: verdict.SeverityMedium, inventory.HashesNone: verdict.SeverityLow,
+	inventory.RegistriesMixed: verdict.SeverityMedium, internalPublic: verdict.SeverityCritical, internalUnknown: verdict.SeverityLow,
 	nameNear: verdict.SeverityMedium, endOfLife: verdict.SeverityMedium, endOfLifeLeast: verdict.SeverityLow, licenceRefused: verdict.SeverityHigh, licenceUnknown: verdict.SeverityLow,
 }
 
@@ -111,11 +103,11 @@ func (x *Dependencies) Report(m *Manifest, scope string) verdict.Report {
 	r.NotChecked = append(r.NotChecked, x.taking.untold(x.inputs)...)
 	stated := map[verdict.NotChecked]bool{}
 	for _, f := range x.flaws {
-		stated[f.gap] = true
+		stated[f.Gap] = true
 	}
 	// What is told to be unsafe is not told once more as not judged.
 	r.NotChecked = slices.DeleteFunc(r.NotChecked, func(n verdict.NotChecked) bool { return stated[n] })
-	addFlaws(&r, x.flaws, unhashed(x.found), movable(x.found), mixed(x.found), x.taking.internals(x.found), x.taking.licences(x.found),
+	addFlaws(&r, x.flaws, inventory.Provenance(x.found), x.taking.internals(x.found), x.taking.licences(x.found),
 		x.taking.imitations(x.found), x.taking.ended(x.runtimes))
 	return r
 }
@@ -133,18 +125,18 @@ func (c *Components) nothing(left []verdict.NotChecked) verdict.NotChecked {
 func (x *Dependencies) Against(r *verdict.Report, base *Components) {
 	was := base.Dependencies()
 	now := x.Dependencies()
-	addFlaws(r, changed(now, was), scripts(now, was))
+	addFlaws(r, inventory.Against(was, now))
 }
 
 // addFlaws turns flaws into hits with keys of their own, in an order of their own.
-func addFlaws(r *verdict.Report, lists ...[]flaw) {
+func addFlaws(r *verdict.Report, lists ...[]inventory.Flaw) {
 	known := map[string]bool{}
 	for _, h := range r.Hits {
 		known[h.Key] = true
 	}
 	for _, f := range slices.Concat(lists...) {
 		h := verdict.Hit{
-			Key: shown(f.key()), Detector: f.rule, Message: shown(f.message), Severity: severities[f.rule], Path: shown(f.path), Line: f.line, Fix: shown(f.fix),
+			Key: wording.Shown(f.Key()), Detector: f.Rule, Message: wording.Shown(f.Message), Severity: severities[f.Rule], Path: wording.Shown(f.Path), Line: f.Line, Fix: wording.Shown(f.Fix),
 		}
 		if known[h.Key] {
 			continue
@@ -161,28 +153,4 @@ func addFlaws(r *verdict.Report, lists ...[]flaw) {
 	})
 	r.NotChecked = bounded(r.NotChecked)
 	r.Complete = complete(r.NotChecked)
-}
-
-// key names the flaw whatever its line is.
-func (f flaw) key() string {
-	if f.about == "" {
-		return f.rule + ":" + f.path
-	}
-	return f.rule + ":" + f.about + ":" + f.path
-}
-
-// unlocked says of a file, for which the gap stands, that it has no lockfile.
-func unlocked(gap verdict.NotChecked, fix string) flaw {
-	message, _, _ := strings.Cut(gap.Reason, ": ")
-	return flaw{rule: lockMissing, path: gap.Path, message: message, fix: fix, gap: gap}
-}
-
-// stale says of a manifest that its lockfile is not of the same state.
-func stale(manifest string, line int64, about, message, fix string) flaw {
-	return flaw{rule: lockStale, about: about, path: manifest, line: line, message: message, fix: fix}
-}
-
-// flaw is one of the component, at its place.
-func (d Dependency) flaw(rule, fix, format string, args ...any) flaw {
-	return flaw{rule: rule, about: d.Name + "@" + d.Version, path: d.Source, line: d.Line, message: fmt.Sprintf(format, args...), fix: fix}
 }

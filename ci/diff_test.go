@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"verdict"
+	"verdict/ci/inventory/inventorytest"
 )
 
 // The quick answer has to read everything that the change touches and nothing else: what
@@ -56,8 +57,8 @@ func TestADiffIsNeverItsCommit(t *testing.T) {
 // would look like one without.
 func TestADiffOfAManifestReadsItsLockfile(t *testing.T) {
 	dir, base := committed(t, map[string]string{
-		"package-lock.json": packageLock, "package.json": `{"name": "web", "dependencies": {"left": "^1.0.0"}}`,
-		"crates/Cargo.lock": "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n", "crates/a/Cargo.toml": "[package]\nname = \"a\"\n", "other/package-lock.json": packageLock,
+		"package-lock.json": inventorytest.PackageLock, "package.json": `{"name": "web", "dependencies": {"left": "^1.0.0"}}`,
+		"crates/Cargo.lock": "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n", "crates/a/Cargo.toml": "[package]\nname = \"a\"\n", "other/package-lock.json": inventorytest.PackageLock,
 	})
 	write(t, dir, "package.json", `{"name": "web", "dependencies": {"left": "^1.2.0"}}`)
 	write(t, dir, "crates/a/Cargo.toml", "[package]\nname = \"a\"\n[dependencies]\nb = \"1\"\n")
@@ -71,7 +72,7 @@ func TestADiffOfAManifestReadsItsLockfile(t *testing.T) {
 // lockfile above it. It is its commit as far as it was read.
 func TestAScopeReadsAServiceAndWhatLocksItsComponents(t *testing.T) {
 	dir, id := committed(t, map[string]string{
-		"package-lock.json": packageLock, "services/cart/a.env": "api_key=" + generic1 + "\n", "services/cart2/b.env": "api_key=" + generic1 + "\n",
+		"package-lock.json": inventorytest.PackageLock, "services/cart/a.env": "api_key=" + generic1 + "\n", "services/cart2/b.env": "api_key=" + generic1 + "\n",
 		"services/pay/c.env": "api_key=" + generic2 + "\n", "services/Cargo.lock": "",
 	})
 	write(t, dir, "services/pay/c.env", "changed")

@@ -16,6 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 )
 
 // Edit takes one line of a file for another that is safe.
@@ -59,7 +61,7 @@ func (r *Result) Fixes(m Matcher, pins *Pins, read func(p string) ([]byte, error
 			switch {
 			case h.Vulnerability != nil && !h.Vulnerability.Malicious:
 				err = errors.Join(err, x.upgrade(h))
-			case report.Check == DependenciesCheck && h.Detector == mutableRef:
+			case report.Check == DependenciesCheck && h.Detector == inventory.MutableRef:
 				err = errors.Join(err, x.pin(h))
 			}
 		}
@@ -84,7 +86,7 @@ type fixer struct {
 	left    []Unfixed
 }
 
-func (x *fixer) leave(d Dependency, why string, args ...any) {
+func (x *fixer) leave(d inventory.Dependency, why string, args ...any) {
 	u := Unfixed{Path: d.Source, Line: d.Line, Why: fmt.Sprintf(why, args...)}
 	if !slices.Contains(x.left, u) {
 		x.left = append(x.left, u)
@@ -150,7 +152,7 @@ func (x *fixer) unaffected(c verdict.Component) (string, error) {
 }
 
 // locked reports whether another file repeats the version, with what was downloaded for it.
-func (x *fixer) locked(d Dependency) bool {
+func (x *fixer) locked(d inventory.Dependency) bool {
 	if len(d.Hashes) > 0 || d.Sum != "" {
 		return true
 	}
@@ -194,7 +196,7 @@ func compatible(from, to string) bool {
 
 // bump writes a version in the line that names the component, or in one of the next lines
 // where XML has it.
-func (x *fixer) bump(d Dependency, to, id, by string) error {
+func (x *fixer) bump(d inventory.Dependency, to, id, by string) error {
 	lines, err := x.lines(d.Source)
 	if err != nil {
 		return err
@@ -250,7 +252,7 @@ func partOfVersion(c byte) bool {
 // pin writes the commit or digest that the table has for a tag.
 func (x *fixer) pin(h verdict.Hit) error {
 	for _, d := range x.result.Dependencies {
-		if shown(d.Source) != h.Path || d.Line != h.Line || !strings.Contains(h.Key, d.Name+"@"+d.Version) {
+		if wording.Shown(d.Source) != h.Path || d.Line != h.Line || !strings.Contains(h.Key, d.Name+"@"+d.Version) {
 			continue
 		}
 		to, known := x.pins.of(d.Name, d.Version)
@@ -300,7 +302,7 @@ func (x *fixer) lines(p string) ([]string, error) {
 	}
 	content, err := x.read(p)
 	if err != nil {
-		return nil, fmt.Errorf("read %s to mend it: %w", shown(p), err)
+		return nil, fmt.Errorf("read %s to mend it: %w", wording.Shown(p), err)
 	}
 	x.files[p] = strings.Split(string(content), "\n")
 	return x.files[p], nil
@@ -312,7 +314,7 @@ func (x *fixer) edit(p string, at int64, old, next, why string) {
 	if i < 0 {
 		x.edits = append(x.edits, Edit{Path: p, Line: at + 1, Old: old, New: next, Why: why})
 	} else if x.edits[i].New != next {
-		x.leave(Dependency{Source: p, Line: at + 1}, "two things are to be mended in this line, of which one was: run it again")
+		x.leave(inventory.Dependency{Source: p, Line: at + 1}, "two things are to be mended in this line, of which one was: run it again")
 	}
 }
 
@@ -321,7 +323,7 @@ func (x *fixer) edit(p string, at int64, old, next, why string) {
 func (r *Result) Mend(ctx context.Context, dir string, edits []Edit) (changes []byte, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open %s to mend it: %w", shown(dir), err)
+		return nil, fmt.Errorf("open %s to mend it: %w", wording.Shown(dir), err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	for len(edits) > 0 && err == nil {
@@ -390,7 +392,7 @@ func (r *Result) mend(root *os.Root, p string, edits []Edit) ([]byte, error) {
 		return nil, nil
 	}
 	if err := replaceFile(root, p, after); err != nil {
-		return nil, fmt.Errorf("write %s: %w", shown(p), err)
+		return nil, fmt.Errorf("write %s: %w", wording.Shown(p), err)
 	}
 	return diff.Diff("a/"+p, before, "b/"+p, after), nil
 }
@@ -404,7 +406,7 @@ func replaceFile(root *os.Root, p string, content []byte) error {
 	beside := p + ".verdict-fix"
 	f, err := root.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already, left by an earlier run: remove it", shown(beside))
+		return fmt.Errorf("%s is there already, left by an earlier run: remove it", wording.Shown(beside))
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/ci/wording"
 )
 
 // errSwapped is the error for a path that was one thing when it was looked at and
@@ -24,7 +25,7 @@ func openTop(dir string) (*folder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, &verdict.Error{
-			Code: verdict.CodeNotFound, What: shown(dir) + " cannot be opened as a folder",
+			Code: verdict.CodeNotFound, What: wording.Shown(dir) + " cannot be opened as a folder",
 			Remedy: "give the path of a folder that exists and that you may read", Err: err,
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"verdict"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -98,7 +99,7 @@ func (s *Secrets) searchHistory(ctx context.Context, repo *git.Repo, g git.Range
 func (p *past) fail(path, why string, blocks bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failed = append(p.failed, verdict.NotChecked{Path: shown(path), Reason: why, Blocks: blocks})
+	p.failed = append(p.failed, verdict.NotChecked{Path: wording.Shown(path), Reason: why, Blocks: blocks})
 }
 
 // tell sums up what was not searched.

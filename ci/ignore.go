@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"verdict"
+	"verdict/ci/wording"
 )
 
 // IgnoreFile is the file of false positives. It counts as the base of a change has it,
@@ -124,7 +125,7 @@ func ignored(hits []verdict.Hit, list []Ignore, file string, now time.Time) (cou
 			continue
 		}
 		told = append(told, verdict.NotChecked{Path: file, Reason: fmt.Sprintf(
-			"the false positive %s expired on %s and does not count any more (owner %s)", shown(x.Key), x.Expires.Format(time.DateOnly), shown(x.Owner))})
+			"the false positive %s expired on %s and does not count any more (owner %s)", wording.Shown(x.Key), x.Expires.Format(time.DateOnly), wording.Shown(x.Owner))})
 	}
 	counting = []verdict.Hit{}
 	for _, h := range hits {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/wording"
 )
 
 // LeftOut states that files are no part of what is built, and leaves them out of checks by
@@ -115,7 +116,7 @@ func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 	var out []verdict.NotChecked
 	for _, x := range l.list {
 		if !l.live(x) {
-			out = append(out, aside(l.file, "%s is judged again: that it is left out expired on %s (owner %s)", shown(x.Path), x.Expires.Format(time.DateOnly), shown(x.Owner)))
+			out = append(out, wording.Aside(l.file, "%s is judged again: that it is left out expired on %s (owner %s)", wording.Shown(x.Path), x.Expires.Format(time.DateOnly), wording.Shown(x.Owner)))
 			continue
 		}
 		n, matches := 0, slices.ContainsFunc(m.Skipped, func(s Skip) bool { return x.covers(l.prefix + s.File.Path) })
@@ -129,9 +130,9 @@ func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 		}
 		switch {
 		case n > 0:
-			out = append(out, aside(x.Path, "%s left out: %s (%s, owner %s, until %s)", counted(n, "file is", "files are"), shown(x.Reason), l.file, shown(x.Owner), x.Expires.Format(time.DateOnly)))
+			out = append(out, wording.Aside(x.Path, "%s left out: %s (%s, owner %s, until %s)", counted(n, "file is", "files are"), wording.Shown(x.Reason), l.file, wording.Shown(x.Owner), x.Expires.Format(time.DateOnly)))
 		case !matches && !l.part && l.check == x.Checks[0]:
-			out = append(out, aside("", "%s leaves out %s, and there is nothing of that name (owner %s)", l.file, shown(x.Path), shown(x.Owner)))
+			out = append(out, wording.Aside("", "%s leaves out %s, and there is nothing of that name (owner %s)", l.file, wording.Shown(x.Path), wording.Shown(x.Owner)))
 		}
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/inventory/inventorytest"
 )
 
 // What is left out too widely is never looked at, and nobody notices.
@@ -88,7 +89,7 @@ func TestLeftOutEntriesThatAreRefused(t *testing.T) {
 func TestTheFileOfIgnoresHoldsInAFolderOfTheRepository(t *testing.T) {
 	line := "api_key=" + generic1 + "\n"
 	dir, base := committed(t, map[string]string{
-		"svc/a.env": line, "svc/old.env": "# 1\n" + line, "svc/samples/b.env": line, "svc/samples/package-lock.json": packageLock, "svc/c/samples/d.env": line,
+		"svc/a.env": line, "svc/old.env": "# 1\n" + line, "svc/samples/b.env": line, "svc/samples/package-lock.json": inventorytest.PackageLock, "svc/c/samples/d.env": line,
 	})
 	must(t, os.Rename(filepath.Join(dir, "svc/old.env"), filepath.Join(dir, "svc/moved.env")))
 	commitAll(t, dir)
@@ -121,7 +122,7 @@ func TestTheFileOfIgnoresHoldsInAFolderOfTheRepository(t *testing.T) {
 // touches what the tree is nor lets a bill of materials look whole.
 func TestWhatIsLeftOutIsToldAndLeavesTheCommitWhole(t *testing.T) {
 	dir, id := committed(t, map[string]string{
-		"package-lock.json": packageLock, "examples/package.json": `{"name": "x", "dependencies": {"left": "1.0.0"}}`, "examples/a.env": "api_key=" + generic1 + "\n",
+		"package-lock.json": inventorytest.PackageLock, "examples/package.json": `{"name": "x", "dependencies": {"left": "1.0.0"}}`, "examples/a.env": "api_key=" + generic1 + "\n",
 	})
 	at := func(day string) *Result {
 		t.Helper()

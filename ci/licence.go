@@ -9,6 +9,8 @@ import (
 	"github.com/github/go-spdx/v2/spdxexp"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 )
 
 // Taking is what an organisation takes from others, as its map says it.
@@ -27,10 +29,10 @@ type Taking struct {
 // untold says what was not asked for want of a table.
 func (t Taking) untold(inputs int64) (list []verdict.NotChecked) {
 	if inputs > 0 && t.Popular == nil {
-		list = append(list, aside("", "no list of popular names was imported, so no name was compared with one: verdict advisories tables --popular FILE"))
+		list = append(list, wording.Aside("", "no list of popular names was imported, so no name was compared with one: verdict advisories tables --popular FILE"))
 	}
 	if inputs > 0 && t.EndOfLife == nil {
-		list = append(list, aside("", "no table of ends of life was imported, so no runtime was judged: verdict advisories tables --end-of-life FILE"))
+		list = append(list, wording.Aside("", "no table of ends of life was imported, so no runtime was judged: verdict advisories tables --end-of-life FILE"))
 	}
 	return list
 }
@@ -102,7 +104,7 @@ func (t Taking) denied(id string) bool {
 // licences tells components under a licence that is refused, and what cannot be told: one
 // text that SPDX does not know for each component, and once for each file how many
 // components it gives no licence for.
-func (t Taking) licences(all []Dependency) (flaws []flaw) {
+func (t Taking) licences(all []inventory.Dependency) (flaws []inventory.Flaw) {
 	if len(t.AllowLicences)+len(t.DenyLicences) == 0 {
 		return nil
 	}
@@ -119,16 +121,16 @@ func (t Taking) licences(all []Dependency) (flaws []flaw) {
 		}
 		switch a {
 		case refused:
-			flaws = append(flaws, d.flaw(licenceRefused, "take another component, or have the owner of the map take the licence up under dependencies.licences",
-				"%s %s is licensed as %s, which the map refuses", d.Name, d.Version, cut(d.License, 200)))
+			flaws = append(flaws, d.Flaw(licenceRefused, "take another component, or have the owner of the map take the licence up under dependencies.licences",
+				"%s %s is licensed as %s, which the map refuses", d.Name, d.Version, wording.Cut(d.License, 200)))
 		case notKnown:
-			flaws = append(flaws, d.flaw(licenceUnknown, "look up what SPDX calls it", "%s %s has the licence %q, which is no expression that can be evaluated", d.Name, d.Version, cut(d.License, 200)))
+			flaws = append(flaws, d.Flaw(licenceUnknown, "look up what SPDX calls it", "%s %s has the licence %q, which is no expression that can be evaluated", d.Name, d.Version, wording.Cut(d.License, 200)))
 		}
 	}
 	for source, n := range silent {
-		flaws = append(flaws, flaw{
-			rule: licenceUnknown, path: source, fix: "ask another source for the licences: attest an SBOM of the build that has them",
-			message: fmt.Sprintf("it gives no licence for %d components, so none of these was judged", n),
+		flaws = append(flaws, inventory.Flaw{
+			Rule: licenceUnknown, Path: source, Fix: "ask another source for the licences: attest an SBOM of the build that has them",
+			Message: fmt.Sprintf("it gives no licence for %d components, so none of these was judged", n),
 		})
 	}
 	return flaws
@@ -136,22 +138,22 @@ func (t Taking) licences(all []Dependency) (flaws []flaw) {
 
 // internals tells components that have an internal name and a public source. A file that
 // does not say where a component comes from is told once.
-func (t Taking) internals(all []Dependency) (flaws []flaw) {
+func (t Taking) internals(all []inventory.Dependency) (flaws []inventory.Flaw) {
 	silent := map[string][]string{}
 	for _, d := range all {
 		switch {
-		case d.Ecosystem == ecosystemGo || !t.internal(d.Name): // a module's name is where it comes from
+		case d.Ecosystem == inventory.EcosystemGo || !t.internal(d.Name): // a module's name is where it comes from
 		case d.Public:
-			flaws = append(flaws, d.flaw(internalPublic, "set the registry of the organisation for this name, lock again, and find out who published the public one",
+			flaws = append(flaws, d.Flaw(internalPublic, "set the registry of the organisation for this name, lock again, and find out who published the public one",
 				"%s %s has a name of this organisation, and comes from the public registry", d.Name, d.Version))
 		case d.From == "":
 			silent[d.Source] = append(silent[d.Source], d.Name)
 		}
 	}
 	for source, names := range silent {
-		flaws = append(flaws, flaw{
-			rule: internalUnknown, path: source, fix: "let the lockfile say where packages come from",
-			message: fmt.Sprintf("it does not say where %s (%d internal names) come from", names[0], len(names)),
+		flaws = append(flaws, inventory.Flaw{
+			Rule: internalUnknown, Path: source, Fix: "let the lockfile say where packages come from",
+			Message: fmt.Sprintf("it does not say where %s (%d internal names) come from", names[0], len(names)),
 		})
 	}
 	return flaws

@@ -48,7 +48,7 @@ func FuzzLicence(f *testing.F) {
 }
 
 func TestWhatTheMapRefuses(t *testing.T) {
-	public := homes[ecosystemNPM][0]
+	public := "https://registry." + "npmjs.org"
 	entry := func(name, from, licence string) string {
 		return npmEntry(name, "1.0.0", fmt.Sprintf(`, "resolved": "%s/%s.tgz", "license": %q`, from, name, licence))
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -72,7 +74,7 @@ func (m *Manifest) notChecked(r Reader, text bool) []verdict.NotChecked {
 	out := []verdict.NotChecked{}
 	for _, s := range m.Skipped {
 		if s.Folder || r.Wants(s.File) {
-			out = append(out, verdict.NotChecked{Path: shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks && !(text && s.Binary)})
+			out = append(out, verdict.NotChecked{Path: wording.Shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks && !(text && s.Binary)})
 		}
 	}
 	links := 0
@@ -82,7 +84,7 @@ func (m *Manifest) notChecked(r Reader, text bool) []verdict.NotChecked {
 		case text:
 			links++
 		default:
-			out = append(out, verdict.NotChecked{Path: shown(e.Path), Reason: "it is a symbolic link, which is not followed", Blocks: !testData(e.Path) && !within(e.Path, "node_modules")})
+			out = append(out, verdict.NotChecked{Path: wording.Shown(e.Path), Reason: "it is a symbolic link, which is not followed", Blocks: !inventory.TestData(e.Path) && !inventory.Within(e.Path, "node_modules")})
 		}
 	}
 	if links > 0 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"verdict/ci/plain"
 )
 
 func isNotebook(name string, _ []byte) bool { return hasEnding(name, ".ipynb") }
@@ -57,49 +59,49 @@ func readNotebook(ctx context.Context, s *ruleSet, name string, content []byte) 
 
 // eachPassage calls use for the source and every output of each cell.
 func eachPassage(content []byte, use func(*passage) error) error {
-	j, n := newJSON(content), 0
+	j, n := plain.NewJSON(content), 0
 	cells := func() error {
-		return j.list('[', ']', func() error {
+		return j.List('[', ']', func() error {
 			n++
-			return j.members(func(key string, _ int64) error { return cellPart(j, key, n, use) })
+			return j.Members(func(key string, _ int64) error { return cellPart(j, key, n, use) })
 		})
 	}
-	return j.members(func(key string, _ int64) error {
+	return j.Members(func(key string, _ int64) error {
 		switch {
-		case key == "cells" && j.peek() == '[':
+		case key == "cells" && j.Peek() == '[':
 			return cells()
-		case key == "worksheets" && j.peek() == '[': // the format before version 4
-			return j.list('[', ']', func() error {
-				return j.members(func(key string, _ int64) error {
-					if key == "cells" && j.peek() == '[' {
+		case key == "worksheets" && j.Peek() == '[': // the format before version 4
+			return j.List('[', ']', func() error {
+				return j.Members(func(key string, _ int64) error {
+					if key == "cells" && j.Peek() == '[' {
 						return cells()
 					}
-					return j.skip()
+					return j.Skip()
 				})
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 }
 
-func cellPart(j *jsonText, key string, cell int, use func(*passage) error) error {
+func cellPart(j *plain.JSON, key string, cell int, use func(*passage) error) error {
 	switch {
 	case key == "source", key == "input":
 		return textOf(j, &passage{cell: cell, what: "source"}, use)
-	case key != "outputs" || j.peek() != '[':
-		return j.skip()
+	case key != "outputs" || j.Peek() != '[':
+		return j.Skip()
 	}
-	return j.list('[', ']', func() error {
-		return j.members(func(key string, _ int64) error {
+	return j.List('[', ']', func() error {
+		return j.Members(func(key string, _ int64) error {
 			switch {
 			case key == "text" || key == "traceback" || key == "evalue":
 				return textOf(j, &passage{cell: cell, what: "output"}, use)
 			case key != "data":
-				return j.skip()
+				return j.Skip()
 			}
-			return j.members(func(key string, _ int64) error {
+			return j.Members(func(key string, _ int64) error {
 				if !strings.HasPrefix(key, "text/") {
-					return j.skip()
+					return j.Skip()
 				}
 				return textOf(j, &passage{cell: cell, what: "output"}, use)
 			})
@@ -108,19 +110,19 @@ func cellPart(j *jsonText, key string, cell int, use func(*passage) error) error
 }
 
 // textOf takes a string or a list of strings.
-func textOf(j *jsonText, p *passage, use func(*passage) error) error {
+func textOf(j *plain.JSON, p *passage, use func(*passage) error) error {
 	one := func() error {
-		j.peek()
-		line := j.line
-		s, err := j.string()
+		j.Peek()
+		line := j.Line()
+		s, err := j.Text()
 		if err == nil && s != "" {
 			p.add(s, line)
 		}
 		return err
 	}
 	var err error
-	if j.peek() == '[' {
-		err = j.list('[', ']', one)
+	if j.Peek() == '[' {
+		err = j.List('[', ']', one)
 	} else {
 		err = one()
 	}

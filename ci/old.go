@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -88,7 +90,7 @@ func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vul
 				r.Hits[i].Old = false
 			}
 			r.Base = ""
-			r.NotChecked = append(r.NotChecked, aside("", "what of this was there before the change could not be told, so all of it counts as new: %s", shown(cut(lastCause(err).Error(), 300))))
+			r.NotChecked = append(r.NotChecked, wording.Aside("", "what of this was there before the change could not be told, so all of it counts as new: %s", wording.Shown(wording.Cut(lastCause(err).Error(), 300))))
 		}
 	}
 }
@@ -96,7 +98,7 @@ func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vul
 func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits []verdict.Hit) error {
 	now := map[string]Entry{} // by path as hits name it
 	for _, e := range m.Entries {
-		now[shown(e.Path)] = e
+		now[wording.Shown(e.Path)] = e
 	}
 	probe, err := NewSecrets(SecretsOptions{Now: s.o.Now, leftOut: s.o.leftOut, prefix: s.o.prefix})
 	if err != nil {
@@ -137,8 +139,8 @@ func (b *before) oldSecrets(ctx context.Context, m *Manifest, s *Secrets, hits [
 // keyAt is the key that a hit on a secret would have in another file.
 func keyAt(h verdict.Hit, prefix, p string) string {
 	where, _, _ := strings.Cut(h.Path, inArchive) // what lies in an archive moves with it
-	before, after, _ := strings.Cut(h.Key, ":"+shown(prefix)+where)
-	return before + ":" + shown(prefix+p) + after
+	before, after, _ := strings.Cut(h.Key, ":"+wording.Shown(prefix)+where)
+	return before + ":" + wording.Shown(prefix+p) + after
 }
 
 // movedFrom are the paths of the base that held the content of an entry and are gone.
@@ -176,7 +178,7 @@ func (b *before) oldCommits(ctx context.Context, r *verdict.Report) error {
 
 // left reports whether a path of the base is no longer in the tree.
 func (b *before) left(m *Manifest, now map[string]Entry, p string) bool {
-	if _, there := now[shown(p)]; there {
+	if _, there := now[wording.Shown(p)]; there {
 		return false
 	}
 	i := slices.IndexFunc(m.Skipped, func(s Skip) bool { return s.File.Path == p })
@@ -201,7 +203,7 @@ func (b *before) oldComponents(ctx context.Context, m *Manifest, v *Vulnerabilit
 	}
 	now := map[string]Entry{} // by path as hits name it
 	for _, e := range m.Entries {
-		now[shown(e.Path)] = e
+		now[wording.Shown(e.Path)] = e
 	}
 	type place struct{ purl, folder string }
 	there := map[place]bool{}
@@ -214,9 +216,9 @@ func (b *before) oldComponents(ctx context.Context, m *Manifest, v *Vulnerabilit
 			continue
 		}
 		purl := h.Vulnerability.Component.PURL
-		hits[i].Old = !slices.ContainsFunc(places[purl], func(d Dependency) bool {
+		hits[i].Old = !slices.ContainsFunc(places[purl], func(d inventory.Dependency) bool {
 			folders := []string{path.Dir(d.Source)}
-			for _, p := range b.movedFrom(m, now, now[shown(d.Source)]) {
+			for _, p := range b.movedFrom(m, now, now[wording.Shown(d.Source)]) {
 				folders = append(folders, path.Dir(p))
 			}
 			return !slices.ContainsFunc(folders, func(f string) bool { return there[place{purl, f}] })

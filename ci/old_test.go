@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/inventory/inventorytest"
 )
 
 // Which findings a change brings decides whether it may pass while old ones wait. Told
@@ -51,8 +52,8 @@ func TestAChangeIsToldFromWhatWasThereBefore(t *testing.T) {
 func TestWhatTheBaseLeftOutIsNewWhereItIsBuilt(t *testing.T) {
 	line := "# the same\napi_key=" + generic1 + "\n"
 	dir, base := committed(t, map[string]string{
-		"examples/a.env": line, "examples/package-lock.json": packageLock, "web/node_modules/x/b.env": "# b\n" + line, "kept/c.env": "# c\n" + line,
-		"old/package-lock.json": " " + packageLock,
+		"examples/a.env": line, "examples/package-lock.json": inventorytest.PackageLock, "web/node_modules/x/b.env": "# b\n" + line, "kept/c.env": "# c\n" + line,
+		"old/package-lock.json": " " + inventorytest.PackageLock,
 	})
 	must(t, os.MkdirAll(filepath.Join(dir, "svc"), 0o755))
 	for from, to := range map[string]string{
@@ -100,7 +101,7 @@ func TestAComponentIsAsOldAsTheLockfileThatNamesIt(t *testing.T) {
 		leftpadPURL: {{ID: "CVE-2026-1", Fixed: "1.2.5"}}, "pkg:npm/fresh@1.0.0": {{ID: "CVE-2026-3", Fixed: "1.0.1"}},
 	}
 	f := &facts{covers: []string{"npm"}, known: known}
-	dir, base := committed(t, map[string]string{"package-lock.json": packageLock, "a.txt": "a"})
+	dir, base := committed(t, map[string]string{"package-lock.json": inventorytest.PackageLock, "a.txt": "a"})
 	write(t, dir, "a.txt", "b")
 	commitAll(t, dir)
 	if r := ran(t, dir, Options{Matcher: f, Base: base}).Reports[1]; len(r.Hits) != 1 || !r.Hits[0].Old {

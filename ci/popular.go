@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"verdict/ci/inventory"
 )
 
 // Limits of the table of popular names. Names shorter than minPopular are near to too many.
@@ -135,13 +137,13 @@ func apart(a, b string) bool {
 }
 
 // imitations tells components whose name is near to a popular one.
-func (t Taking) imitations(all []Dependency) (flaws []flaw) {
+func (t Taking) imitations(all []inventory.Dependency) (flaws []inventory.Flaw) {
 	for _, d := range all {
-		if t.Popular == nil || d.Ecosystem == ecosystemGo && d.Name == "stdlib" || t.internal(d.Name) {
+		if t.Popular == nil || d.Ecosystem == inventory.EcosystemGo && d.Name == "stdlib" || t.internal(d.Name) {
 			continue
 		}
 		if other := t.Popular.imitated(d.Ecosystem, d.Name); other != "" {
-			flaws = append(flaws, d.flaw(nameNear, "make sure that it is the one that was meant, and have it taken into the list of popular names if it is",
+			flaws = append(flaws, d.Flaw(nameNear, "make sure that it is the one that was meant, and have it taken into the list of popular names if it is",
 				"%s looks like the popular name %s", d.Name, other))
 		}
 	}

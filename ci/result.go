@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/sbom"
 )
 
@@ -74,7 +76,7 @@ func ReadResult(o ResultOptions, raw []byte) (verdict.Report, error) {
 	i := slices.IndexFunc(resultFormats, func(f resultFormat) bool { return f.name == o.Format })
 	if i < 0 {
 		return verdict.Report{}, &verdict.Error{
-			Code: verdict.CodeUsage, What: fmt.Sprintf("%q is no format of results", cut(o.Format, 60)), Remedy: "use one of " + strings.Join(ResultFormats(), ", "),
+			Code: verdict.CodeUsage, What: fmt.Sprintf("%q is no format of results", wording.Cut(o.Format, 60)), Remedy: "use one of " + strings.Join(ResultFormats(), ", "),
 		}
 	}
 	f := resultFormats[i]
@@ -192,19 +194,19 @@ type resultReader struct {
 
 // open tells what was not checked.
 func (r *resultReader) open(p, format string, args ...any) {
-	r.told(open(p, format, args...))
+	r.told(wording.Open(p, format, args...))
 }
 
 // aside tells what is no reason to doubt the rest.
 func (r *resultReader) aside(p, format string, args ...any) {
-	r.told(aside(p, format, args...))
+	r.told(wording.Aside(p, format, args...))
 }
 
 func (r *resultReader) told(n verdict.NotChecked) {
 	if n.Reason = oneLine(n.Reason, 400); len(r.report.NotChecked) < maxTold {
 		r.report.NotChecked = append(r.report.NotChecked, n)
 	} else if n.Blocks {
-		r.report.NotChecked[maxTold-1] = open("", "there is more that the tool did not check than is told here")
+		r.report.NotChecked[maxTold-1] = wording.Open("", "there is more that the tool did not check than is told here")
 	}
 }
 
@@ -361,7 +363,7 @@ func vulnerability(v verdict.Vulnerability, purl string, c verdict.Component) ve
 	}
 	switch {
 	case v.Malicious:
-		h.Fix = fix(Dependency{Component: c}, v)
+		h.Fix = inventory.Fix(inventory.Dependency{Component: c}, v)
 	case v.Fixed != "":
 		h.Fix = "take " + c.Name + " " + v.Fixed
 	}
@@ -379,7 +381,7 @@ func oneLine(s string, n int) string {
 			return ' '
 		}
 		return c
-	}, shown(s))
+	}, wording.Shown(s))
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > n {
 		return string(runes[:n]) + "…"

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"verdict/ci/plain"
+	"verdict/ci/wording"
 )
 
 // Limits of a tool's document. A report with ten thousand findings is far below them.
@@ -26,7 +29,7 @@ type object map[string]any
 
 // document is a tool's JSON text, read strictly: names as they stand, none of them twice.
 type document struct {
-	text   *jsonText
+	text   *plain.JSON
 	values int
 	fault  error // the first value that is of another kind than expected
 }
@@ -34,42 +37,42 @@ type document struct {
 // parseDocument reads the one value of a text. whole is false for the values of a stream,
 // which stream takes one after the other.
 func parseDocument(raw []byte) (datum, error) {
-	d := &document{text: newJSON(raw)}
+	d := &document{text: plain.NewJSON(raw)}
 	v, err := d.value()
 	if err == nil {
-		err = d.text.end()
+		err = d.text.End()
 	}
 	return datum{v: v, doc: d}, err
 }
 
 // parseStream reads JSON values that stand one behind the other.
 func parseStream(raw []byte) ([]datum, error) {
-	d := &document{text: newJSON(raw)}
+	d := &document{text: plain.NewJSON(raw)}
 	var all []datum
-	for d.text.peek() != 0 {
+	for d.text.Peek() != 0 {
 		v, err := d.value()
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, datum{at: fmt.Sprintf("message %d", len(all)+1), v: v, doc: d})
 	}
-	return all, d.text.end()
+	return all, d.text.End()
 }
 
 func (d *document) value() (any, error) {
 	j := d.text
 	if d.values++; d.values > maxResultValues {
-		return nil, j.fault(fmt.Sprintf("more than %d values", maxResultValues))
+		return nil, j.Fault(fmt.Sprintf("more than %d values", maxResultValues))
 	}
-	if j.depth > maxResultDepth {
-		return nil, j.fault(fmt.Sprintf("nested deeper than %d", maxResultDepth))
+	if j.Nested() > maxResultDepth {
+		return nil, j.Fault(fmt.Sprintf("nested deeper than %d", maxResultDepth))
 	}
-	switch j.peek() {
+	switch j.Peek() {
 	case '{':
 		o := object{}
-		err := j.members(func(key string, line int64) error {
+		err := j.Members(func(key string, line int64) error {
 			if _, twice := o[key]; twice {
-				return fmt.Errorf("line %d: the name %q stands twice in one object", line, cut(key, 60))
+				return fmt.Errorf("line %d: the name %q stands twice in one object", line, wording.Cut(key, 60))
 			}
 			v, err := d.value()
 			o[key] = v
@@ -78,20 +81,20 @@ func (d *document) value() (any, error) {
 		return o, err
 	case '[':
 		list := []any{}
-		err := j.list('[', ']', func() error {
+		err := j.List('[', ']', func() error {
 			v, err := d.value()
 			list = append(list, v)
 			return err
 		})
 		return list, err
 	case '"':
-		return j.str()
+		return j.Quoted()
 	}
-	start := j.at
-	if err := j.skip(); err != nil {
+	raw, err := j.Raw()
+	if err != nil {
 		return nil, err
 	}
-	switch word := string(j.text[start:j.at]); word {
+	switch word := string(raw); word {
 	case "null":
 		return nil, nil
 	case "true", "false":
@@ -108,7 +111,7 @@ func (p datum) wrong(expected string) {
 		if where == "" {
 			where = "the document"
 		}
-		p.doc.fault = fmt.Errorf("%s is not %s", cut(where, 200), expected)
+		p.doc.fault = fmt.Errorf("%s is not %s", wording.Cut(where, 200), expected)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/inventory"
 )
 
 func isTrivy(top datum) bool {
@@ -287,7 +288,7 @@ func (g *govulncheck) message(m datum) error {
 			return fmt.Errorf("its protocol %s is not version 1", oneLine(v, 20))
 		}
 		g.r.by(cmp.Or(c.text("scanner_name"), "govulncheck"), c.text("scanner_version"))
-		db := verdict.Database{Name: oneLine(c.text("db"), 200), Ecosystems: []string{ecosystemGo}}
+		db := verdict.Database{Name: oneLine(c.text("db"), 200), Ecosystems: []string{inventory.EcosystemGo}}
 		if at := c.text("db_last_modified"); at != "" {
 			when, err := time.Parse(time.RFC3339, at)
 			if err != nil {
@@ -344,7 +345,7 @@ func (g *govulncheck) tell() {
 		for _, a := range o.get("aliases").list() {
 			x.Aliases = append(x.Aliases, a.str())
 		}
-		c := verdict.Component{Ecosystem: ecosystemGo, Name: trace[0].text("module"), Version: trace[0].text("version")}
+		c := verdict.Component{Ecosystem: inventory.EcosystemGo, Name: trace[0].text("module"), Version: trace[0].text("version")}
 		h := vulnerability(x, "pkg:golang/"+c.Name+"@"+c.Version, c)
 		h.Message += []string{" (required; no vulnerable package is imported)", " (imported; no vulnerable function is called)", " (a vulnerable function is called)"}[depthOf(f)]
 		last := trace[len(trace)-1].get("position")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/git"
 	"verdict/sbom"
 )
@@ -62,7 +64,7 @@ type Result struct {
 	Reports []verdict.Report
 	// Dependencies are the components that the tree names, and Bill is the bill of
 	// materials that lists them.
-	Dependencies []Dependency
+	Dependencies []inventory.Dependency
 	Bill         sbom.Document
 }
 
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if repo != nil {
 		dir = repo.Dir
 		if repo.Prefix != "" {
-			scope, prefix = shown(repo.Prefix), repo.Prefix+"/"
+			scope, prefix = wording.Shown(repo.Prefix), repo.Prefix+"/"
 		}
 	} else if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("path %q: %w", o.Path, err)
@@ -140,7 +142,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	for i := range reports {
 		reports[i].NotChecked = append(reports[i].NotChecked, told...)
 		if reports[i].Scope.Paths = o.Within; len(o.Within) > 0 {
-			reports[i].NotChecked = append(reports[i].NotChecked, aside("", "nothing outside of %s was read, but for the files above that name components", shown(strings.Join(o.Within, ", "))))
+			reports[i].NotChecked = append(reports[i].NotChecked, wording.Aside("", "nothing outside of %s was read, but for the files above that name components", wording.Shown(strings.Join(o.Within, ", "))))
 		}
 	}
 	if repo != nil && o.Base != "" {
@@ -150,7 +152,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	if o.Diff {
 		for i := range reports {
-			reports[i].NotChecked = append(reports[i].NotChecked, aside("", "only what differs from %s was read: %d files", short(o.Base), m.Read))
+			reports[i].NotChecked = append(reports[i].NotChecked, wording.Aside("", "only what differs from %s was read: %d files", short(o.Base), m.Read))
 		}
 	}
 	return &Result{
@@ -177,7 +179,7 @@ func (o *Options) history(ctx context.Context, repo *git.Repo) (git.Range, error
 		return git.Range{}, nil
 	case repo == nil:
 		return git.Range{}, &verdict.Error{
-			Code: verdict.CodeInvalid, What: shown(o.Path) + " is in no git repository, so it has no history to search",
+			Code: verdict.CodeInvalid, What: wording.Shown(o.Path) + " is in no git repository, so it has no history to search",
 			Remedy: "leave --history out, or give a folder of a repository",
 		}
 	}
@@ -196,7 +198,7 @@ func (o *Options) ignores() (none Ignores, told []verdict.NotChecked) {
 	}
 	list, err := ParseIgnores(o.IgnoreName, o.Ignore)
 	if err != nil {
-		return none, []verdict.NotChecked{aside(o.IgnoreName, "its false positives do not count, nor what it leaves out: %s", shown(err.Error()))}
+		return none, []verdict.NotChecked{wording.Aside(o.IgnoreName, "its false positives do not count, nor what it leaves out: %s", wording.Shown(err.Error()))}
 	}
 	return list, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/inventory/inventorytest"
 )
 
 // facts is a Matcher with a few known vulnerabilities.
@@ -244,7 +245,7 @@ const (
 )
 
 func TestVulnerabilitiesReport(t *testing.T) {
-	dir, _ := committed(t, map[string]string{"package-lock.json": packageLock, "copy/package-lock.json": packageLock})
+	dir, _ := committed(t, map[string]string{"package-lock.json": inventorytest.PackageLock, "copy/package-lock.json": inventorytest.PackageLock})
 	f := &facts{covers: []string{"npm"}, known: map[string][]verdict.Vulnerability{
 		leftpadPURL: {{ID: "CVE-2026-1", Fixed: "1.2.5", Severity: verdict.SeverityHigh, Summary: "left pads too far"}},
 		deepPURL:    {{ID: "MAL-2026-9", Malicious: true, Severity: verdict.SeverityCritical}, {ID: "CVE-2026-2"}},
@@ -271,30 +272,8 @@ func TestVulnerabilitiesReport(t *testing.T) {
 	}
 }
 
-func TestFixesNameTheNextCommand(t *testing.T) {
-	for _, c := range []struct {
-		d    Dependency
-		want string
-	}{
-		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "example.com/a", Version: "v1.0.0"}}, "go get example.com/a@v1.2.0"},
-		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "example.com/a", Version: "v1.0.0"}, Source: "svc/go.mod"}, "in svc: go get example.com/a@v1.2.0"},
-		{Dependency{Component: verdict.Component{Ecosystem: "PyPI", Name: "a"}, Source: "svc/requirements.txt", Line: 3}, "write a==1.2.0 in line 3 of svc/requirements.txt"},
-		{Dependency{Component: verdict.Component{Ecosystem: "PyPI", Name: "a"}, Source: "svc/requirements.txt", Hashes: []Hash{{}}}, "in svc: pip-compile --generate-hashes --upgrade-package a==1.2.0 -o requirements.txt"},
-		{Dependency{Component: verdict.Component{Ecosystem: "Go", Name: "stdlib", Version: "1.1.0"}}, "go get toolchain@go1.2.0"},
-		{Dependency{Component: verdict.Component{Ecosystem: "npm", Name: "a"}, Path: []string{"web", "b", "a"}}, "take a version of b that needs a 1.2.0"},
-		{Dependency{Component: verdict.Component{Ecosystem: "npm", Name: "a"}}, "npm audit fix"},
-		{Dependency{Component: verdict.Component{Ecosystem: "crates.io", Name: "a", Version: "1.0.0"}}, "cargo update -p a@1.0.0 --precise 1.2.0"},
-		{Dependency{Component: verdict.Component{Ecosystem: "PyPI", Name: "a"}, Source: "r.txt", Line: 4}, "a==1.2.0 in line 4 of r.txt"},
-		{Dependency{Component: verdict.Component{Ecosystem: "Maven", Name: "g:a"}}, "take g:a 1.2.0 or later"},
-	} {
-		if got := fix(c.d, verdict.Vulnerability{Fixed: "1.2.0"}); !strings.Contains(got, c.want) {
-			t.Errorf("%s: %q, want %q", c.d.Ecosystem, got, c.want)
-		}
-	}
-}
-
 func TestWhatLeavesTheVulnerabilitiesCheckIncomplete(t *testing.T) {
-	lock := map[string]string{"package-lock.json": packageLock}
+	lock := map[string]string{"package-lock.json": inventorytest.PackageLock}
 	for name, c := range map[string]struct {
 		files    map[string]string
 		matcher  Matcher
@@ -304,7 +283,7 @@ func TestWhatLeavesTheVulnerabilitiesCheckIncomplete(t *testing.T) {
 		"no advisories at all":                    {lock, nil, false, "verdict advisories update"},
 		"no advisories for the ecosystem":         {lock, &facts{covers: []string{"Go"}}, false, "no advisories for npm, and 8 components"},
 		"an advisory that cannot be compared":     {lock, &facts{covers: []string{"npm"}, fails: map[string]error{leftpadPURL: errors.New("no order")}}, false, "not judged completely: no order"},
-		"a lockfile cut short":                    {map[string]string{"package-lock.json": packageLock[:99]}, &facts{covers: []string{"npm"}}, false, "cannot be read"},
+		"a lockfile cut short":                    {map[string]string{"package-lock.json": inventorytest.PackageLock[:99]}, &facts{covers: []string{"npm"}}, false, "cannot be read"},
 		"a manifest without lockfile":             {map[string]string{"package.json": `{"dependencies":{"a":"1"}}`}, &facts{}, false, "npm install --package-lock-only"},
 		"a lockfile of a tool that is not read":   {map[string]string{"paket.lock": "NUGET"}, &facts{}, false, "Paket"},
 		"a project file without packages":         {map[string]string{"a.csproj": "<Project/>"}, &facts{}, true, ""},
@@ -330,7 +309,7 @@ func TestWhatLeavesTheVulnerabilitiesCheckIncomplete(t *testing.T) {
 
 func TestALargeLockfileThatWasNotReadBlocks(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "package-lock.json", packageLock)
+	write(t, dir, "package-lock.json", inventorytest.PackageLock)
 	r := ran(t, dir, Options{Matcher: &facts{covers: []string{"npm"}}, Walk: WalkOptions{MaxFile: 100}})
 	if r.Reports[1].Complete || !told(r.Reports[1], "more than the limit") {
 		t.Errorf("told: %+v", r.Reports[1].NotChecked)
@@ -435,7 +414,7 @@ func TestTestDataAloneIsNotNothing(t *testing.T) {
 }
 
 func TestSubmodulesAreToldToEveryCheck(t *testing.T) {
-	lib, _ := committed(t, map[string]string{"package-lock.json": packageLock})
+	lib, _ := committed(t, map[string]string{"package-lock.json": inventorytest.PackageLock})
 	dir, _ := committed(t, map[string]string{"a.txt": "a"})
 	gitIn(t, dir, "-c", "protocol.file.allow=always", "submodule", "add", "-q", lib, "dep")
 	commitAll(t, dir)

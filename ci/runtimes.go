@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"verdict/ci/inventory"
+	"verdict/ci/plain"
 )
 
 // maxCycles bounds the table of ends of life.
@@ -104,7 +107,7 @@ var runtimeFiles = map[string]string{".nvmrc": "nodejs", ".node-version": "nodej
 
 func namesRuntime(p string) bool {
 	base := path.Base(p)
-	return (runtimeFiles[base] != "" || base == "go.mod" || base == "package.json") && !within(p, "node_modules") && !within(p, "vendor") && !testData(p)
+	return (runtimeFiles[base] != "" || base == "go.mod" || base == "package.json") && !inventory.Within(p, "node_modules") && !inventory.Within(p, "vendor") && !inventory.TestData(p)
 }
 
 var (
@@ -136,16 +139,16 @@ func runtimesOf(p string, content []byte) (all []runsOn) {
 		}
 		return nil
 	}
-	j := newJSON(content)
-	if j.peek() != '{' {
+	j := plain.NewJSON(content)
+	if j.Peek() != '{' {
 		return nil
 	}
-	_ = j.members(func(key string, _ int64) error { // what cannot be read is told by the components
+	_ = j.Members(func(key string, _ int64) error { // what cannot be read is told by the components
 		if key != "engines" {
-			return j.skip()
+			return j.Skip()
 		}
-		return j.members(func(name string, line int64) error {
-			text, err := j.string()
+		return j.Members(func(name string, line int64) error {
+			text, err := j.Text()
 			if m := engineForm.FindStringSubmatch(strings.TrimSpace(text)); m != nil && name == "node" {
 				all = append(all, runsOn{product: "nodejs", version: m[2], source: p, line: line, least: m[1] == ">="})
 			}
@@ -157,7 +160,7 @@ func runtimesOf(p string, content []byte) (all []runsOn) {
 
 // ended tells runtimes that the table has a last day for: what has one that lies far ahead
 // is no news.
-func (t Taking) ended(all []runsOn) (flaws []flaw) {
+func (t Taking) ended(all []runsOn) (flaws []inventory.Flaw) {
 	if t.EndOfLife == nil || len(all) == 0 {
 		return nil
 	}
@@ -171,14 +174,14 @@ func (t Taking) ended(all []runsOn) (flaws []flaw) {
 			continue
 		}
 		from := last.AddDate(0, 0, 1).Format(time.DateOnly)
-		f := flaw{path: r.source, line: r.line, fix: "take a later release of " + r.product}
+		f := inventory.Flaw{Path: r.source, Line: r.line, Fix: "take a later release of " + r.product}
 		switch {
 		case !r.least:
-			f.rule, f.about = endOfLife, from+":"+r.product+":"+cycle
-			f.message = fmt.Sprintf("%s %s is supported until %s", r.product, r.version, day)
+			f.Rule, f.About = endOfLife, from+":"+r.product+":"+cycle
+			f.Message = fmt.Sprintf("%s %s is supported until %s", r.product, r.version, day)
 		case from <= today:
-			f.rule, f.about = endOfLifeLeast, r.product+":"+cycle
-			f.message = fmt.Sprintf("it may be built with %s %s, which is not supported since %s", r.product, r.version, from)
+			f.Rule, f.About = endOfLifeLeast, r.product+":"+cycle
+			f.Message = fmt.Sprintf("it may be built with %s %s, which is not supported since %s", r.product, r.version, from)
 		default:
 			continue
 		}

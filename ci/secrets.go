@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/plain"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -129,9 +131,9 @@ func (s *Secrets) Read(ctx context.Context, f File, content []byte) {
 // unsearched tells what the search of a file left out.
 func unsearched(path string, err error) verdict.NotChecked {
 	if less := asideError(""); errors.As(err, &less) {
-		return verdict.NotChecked{Path: shown(path), Reason: string(less)}
+		return verdict.NotChecked{Path: wording.Shown(path), Reason: string(less)}
 	}
-	return verdict.NotChecked{Path: shown(path), Reason: reason("the search did not finish", err), Blocks: true}
+	return verdict.NotChecked{Path: wording.Shown(path), Reason: reason("the search did not finish", err), Blocks: true}
 }
 
 // hitsIn searches one content, text or not. The error says what was not searched. A dozen
@@ -156,7 +158,7 @@ func (s *ruleSet) hitsIn(ctx context.Context, path string, content []byte) (hits
 		}
 		return hits, true, err
 	}
-	found, unfinished := s.search(ctx, path, withoutNUL(text(searched)))
+	found, unfinished := s.search(ctx, path, withoutNUL(plain.UTF8(searched)))
 	for i, before := 0, content[:len(content)-len(searched)]; i < len(found); i++ {
 		found[i].line += int64(bytes.Count(before, newline))
 	}
@@ -284,8 +286,8 @@ func (s *Secrets) keyed(m *Manifest, found []secretHit) (hits []verdict.Hit, mor
 // that are taken get a number.
 func (f secretHit) hit(prefix string, taken map[string]int) verdict.Hit {
 	h := verdict.Hit{
-		Key: secretKey + f.rule.ID + ":" + f.check + ":" + shown(prefix+f.path), Detector: f.rule.ID, Message: f.message(),
-		Severity: f.severity, Path: shown(f.path), Line: f.lines[0], PublicID: shown(f.publicID),
+		Key: secretKey + f.rule.ID + ":" + f.check + ":" + wording.Shown(prefix+f.path), Detector: f.rule.ID, Message: f.message(),
+		Severity: f.severity, Path: wording.Shown(f.path), Line: f.lines[0], PublicID: wording.Shown(f.publicID),
 		Fix: "revoke it where it was issued, then take it out of the file and out of git's history; if it is no secret, an owner states so in " +
 			IgnoreFile + " on the branch that the change goes to (verdict help false-positives)",
 	}

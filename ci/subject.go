@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"verdict"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -72,7 +73,7 @@ func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest, within 
 	s := Standing{Subject: tree, Head: &head}
 	s.Subject.Name = fmt.Sprintf("%s on %s (uncommitted)", filepath.Base(dir), head.ID.Short())
 	if repo.Prefix != "" {
-		s.Differences = append(s.Differences, "it is the folder "+shown(repo.Prefix)+" of a repository, not all of it")
+		s.Differences = append(s.Differences, "it is the folder "+wording.Shown(repo.Prefix)+" of a repository, not all of it")
 		return s, nil
 	}
 	name, err := repo.Remote(ctx)
@@ -82,7 +83,7 @@ func stand(ctx context.Context, repo *git.Repo, dir string, m *Manifest, within 
 	if name == "" {
 		name = filepath.Base(repo.Root)
 	}
-	s.Commit = verdict.Subject{Kind: verdict.SubjectChange, Name: shown(name), Digest: head.ID, Also: []verdict.Digest{head.Tree}}
+	s.Commit = verdict.Subject{Kind: verdict.SubjectChange, Name: wording.Shown(name), Digest: head.ID, Also: []verdict.Digest{head.Tree}}
 	committed, err := repo.Entries(ctx, head.ID.Hex())
 	if err != nil {
 		return Standing{}, err
@@ -150,5 +151,5 @@ func (d *difference) add(what, path string) {
 		d.more++
 		return
 	}
-	d.told = append(d.told, what+": "+shown(path))
+	d.told = append(d.told, what+": "+wording.Shown(path))
 }

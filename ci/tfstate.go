@@ -5,6 +5,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"verdict/ci/plain"
+	"verdict/ci/wording"
 )
 
 var (
@@ -36,7 +39,7 @@ func secretName(name string) bool {
 // stateReader reads a state of any version: what it knows are attributes, and outputs
 // that are marked as sensitive.
 type stateReader struct {
-	j       *jsonText
+	j       *plain.JSON
 	found   []finding
 	kind    string // of the resource that was met last
 	pending []leaf // attributes of the instance that is read
@@ -50,7 +53,7 @@ type leaf struct {
 }
 
 func readState(_ context.Context, _ *ruleSet, _ string, content []byte) ([]finding, error) {
-	r := &stateReader{j: newJSON(content)}
+	r := &stateReader{j: plain.NewJSON(content)}
 	err := r.value("")
 	r.settle()
 	if err != nil {
@@ -64,27 +67,27 @@ func readState(_ context.Context, _ *ruleSet, _ string, content []byte) ([]findi
 
 // value looks for attributes and outputs in one value.
 func (r *stateReader) value(key string) error {
-	switch r.j.peek() {
+	switch r.j.Peek() {
 	case '[':
-		return r.j.list('[', ']', func() error { return r.value(key) })
+		return r.j.List('[', ']', func() error { return r.value(key) })
 	case '{':
 		if key == "outputs" {
-			return r.j.members(r.output)
+			return r.j.Members(r.output)
 		}
-		err := r.j.members(r.member)
+		err := r.j.Members(r.member)
 		if key == "instances" || key == "primary" {
 			r.settle()
 		}
 		return err
 	}
-	return r.j.skip()
+	return r.j.Skip()
 }
 
 func (r *stateReader) member(key string, _ int64) error {
 	switch key {
 	case "type":
-		if r.j.peek() == '"' {
-			kind, err := r.j.str()
+		if r.j.Peek() == '"' {
+			kind, err := r.j.Quoted()
 			r.kind = kind
 			return err
 		}
@@ -98,36 +101,36 @@ func (r *stateReader) member(key string, _ int64) error {
 
 // attributes keeps every text below, with the name of the attribute that it belongs to.
 func (r *stateReader) attributes(top, name string) error {
-	switch r.j.peek() {
+	switch r.j.Peek() {
 	case '[':
-		return r.j.list('[', ']', func() error { return r.attributes(top, name) })
+		return r.j.List('[', ']', func() error { return r.attributes(top, name) })
 	case '{':
-		return r.j.members(func(key string, _ int64) error {
+		return r.j.Members(func(key string, _ int64) error {
 			if top == "" {
 				return r.attributes(key, key)
 			}
 			return r.attributes(top, key)
 		})
 	case '"':
-		line := r.j.line
-		value, err := r.j.str()
+		line := r.j.Line()
+		value, err := r.j.Quoted()
 		r.pending = append(r.pending, leaf{top, name, value, line})
 		return err
 	}
-	return r.j.skip()
+	return r.j.Skip()
 }
 
 // marks keeps the attributes that the provider calls sensitive: lists of steps such as
 // {"type": "get_attr", "value": "password"}.
 func (r *stateReader) marks() error {
-	if r.j.peek() == '[' {
-		return r.j.list('[', ']', r.marks)
+	if r.j.Peek() == '[' {
+		return r.j.List('[', ']', r.marks)
 	}
-	return r.j.members(func(key string, _ int64) error {
+	return r.j.Members(func(key string, _ int64) error {
 		if key != "value" {
-			return r.j.skip()
+			return r.j.Skip()
 		}
-		name, err := r.j.string()
+		name, err := r.j.Text()
 		r.marked = append(r.marked, name)
 		return err
 	})
@@ -148,22 +151,22 @@ func (r *stateReader) take(l leaf, what string) {
 	if len(l.value) < 4 || standIn(l.value) || strings.HasPrefix(l.value, "arn:") || strings.HasPrefix(l.value, "/subscriptions/") {
 		return
 	}
-	f := finding{rule: stateSecretRule, line: l.line, secret: l.value, note: "; it is the " + what + " " + shown(l.top)}
+	f := finding{rule: stateSecretRule, line: l.line, secret: l.value, note: "; it is the " + what + " " + wording.Shown(l.top)}
 	r.found = append(r.found, identified(f, nil, 0))
 }
 
 func (r *stateReader) output(name string, _ int64) error {
 	var value leaf
 	sensitive := false
-	err := r.j.members(func(key string, line int64) (err error) {
+	err := r.j.Members(func(key string, line int64) (err error) {
 		switch key {
 		case "value":
 			value = leaf{top: name, name: name, line: line}
-			value.value, err = r.j.string()
+			value.value, err = r.j.Text()
 		case "sensitive":
-			sensitive, err = r.j.flag()
+			sensitive, err = r.j.Flag()
 		default:
-			err = r.j.skip()
+			err = r.j.Skip()
 		}
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/wording"
 )
 
 // Limits of a tool that is run.
@@ -60,7 +61,7 @@ func (t Tool) Run(ctx context.Context) (verdict.Report, error) {
 		return t.Unanswered(fmt.Sprintf("what it printed cannot be read (it ended with exit code %d%s): %s; %s", code, said(complaint), e.Error(), e.Remedy)), nil
 	}
 	if code != 0 && (len(r.Hits) == 0 || !slices.Contains(foundCodes(t.Reads.Format, r.Tool.Name), code)) {
-		r.NotChecked = append(r.NotChecked, open("", "%s ended with exit code %d, which is not that of a whole run with what it reports%s", t.Reads.Source, code, said(complaint)))
+		r.NotChecked = append(r.NotChecked, wording.Open("", "%s ended with exit code %d, which is not that of a whole run with what it reports%s", t.Reads.Source, code, said(complaint)))
 		r.Complete = false
 	}
 	return r, nil
@@ -70,7 +71,7 @@ func (t Tool) Run(ctx context.Context) (verdict.Report, error) {
 func (t Tool) Unanswered(why string) verdict.Report {
 	return verdict.Report{
 		Check: t.Reads.Check, Source: t.Reads.Source, Tool: verdict.Tool{Name: t.Reads.Source}, Scope: verdict.Scope{Path: "."}, Hits: []verdict.Hit{},
-		NotChecked: []verdict.NotChecked{open("", "%s gave no answer: %s", t.Reads.Source, oneLine(why, 600))},
+		NotChecked: []verdict.NotChecked{wording.Open("", "%s gave no answer: %s", t.Reads.Source, oneLine(why, 600))},
 	}
 }
 

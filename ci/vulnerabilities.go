@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"verdict"
+	"verdict/ci/inventory"
+	"verdict/ci/wording"
 	"verdict/sbom"
 )
 
@@ -82,21 +83,18 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 	return r
 }
 
-// maxNotChecked bounds how many gaps a report lists.
-const maxNotChecked = 2_000
-
 // bounded keeps a report to a size; what is folded keeps its weight.
 func bounded(list []verdict.NotChecked) []verdict.NotChecked {
-	if len(list) <= maxNotChecked {
+	if len(list) <= wording.MaxNotChecked {
 		return list
 	}
-	rest := list[maxNotChecked:]
-	return append(slices.Clone(list[:maxNotChecked]), verdict.NotChecked{Reason: fmt.Sprintf("%d more of these", len(rest)), Blocks: !complete(rest)})
+	rest := list[wording.MaxNotChecked:]
+	return append(slices.Clone(list[:wording.MaxNotChecked]), verdict.NotChecked{Reason: fmt.Sprintf("%d more of these", len(rest)), Blocks: !complete(rest)})
 }
 
 // tellUnmatched says which components no advisory can be about, and reports whether there
 // are others.
-func tellUnmatched(r *verdict.Report, places map[string][]Dependency) (matchable bool) {
+func tellUnmatched(r *verdict.Report, places map[string][]inventory.Dependency) (matchable bool) {
 	unmatched := map[string]int{}
 	for _, d := range places {
 		if sbom.HasAdvisories(d[0].Ecosystem) {
@@ -113,8 +111,8 @@ func tellUnmatched(r *verdict.Report, places map[string][]Dependency) (matchable
 }
 
 // byPURL groups the places of each component.
-func byPURL(found []Dependency) map[string][]Dependency {
-	places := map[string][]Dependency{}
+func byPURL(found []inventory.Dependency) map[string][]inventory.Dependency {
+	places := map[string][]inventory.Dependency{}
 	for _, d := range found {
 		places[d.PURL] = append(places[d.PURL], d)
 	}
@@ -122,7 +120,7 @@ func byPURL(found []Dependency) map[string][]Dependency {
 }
 
 // match judges each component once, whatever the number of files that name it.
-func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]Dependency) {
+func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]inventory.Dependency) {
 	ecosystems := map[string]int{}
 	for _, purl := range slices.Sorted(maps.Keys(places)) {
 		d := places[purl]
@@ -136,7 +134,7 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]Dependenc
 		c.Version = cmp.Or(d[0].JudgedAs, c.Version)
 		hits, err := v.matcher.Match(c)
 		if err != nil {
-			r.NotChecked = append(r.NotChecked, open(d[0].Source, "%s was not judged completely: %s", purl, shown(cut(err.Error(), 400))))
+			r.NotChecked = append(r.NotChecked, wording.Open(d[0].Source, "%s was not judged completely: %s", purl, wording.Shown(wording.Cut(err.Error(), 400))))
 		}
 		for _, hit := range hits {
 			if len(r.Hits) == maxHits {
@@ -167,9 +165,9 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]Dependenc
 
 // hitOf tells a vulnerability at the first place of its component, preferring one where
 // the project asks for it itself.
-func hitOf(x verdict.Vulnerability, places []Dependency) verdict.Hit {
+func hitOf(x verdict.Vulnerability, places []inventory.Dependency) verdict.Hit {
 	d := places[0]
-	if i := slices.IndexFunc(places, func(d Dependency) bool { return d.Direct }); i >= 0 {
+	if i := slices.IndexFunc(places, func(d inventory.Dependency) bool { return d.Direct }); i >= 0 {
 		d = places[i]
 	}
 	x.Component, x.Direct, x.Path = d.Component, d.Direct, nonNil(d.Path)
@@ -189,8 +187,8 @@ func hitOf(x verdict.Vulnerability, places []Dependency) verdict.Hit {
 		fmt.Fprintf(&b, " (named in %d more places)", n)
 	}
 	return verdict.Hit{
-		Key: x.ID + "@" + d.PURL, Detector: x.ID, Message: shown(b.String()), Severity: cmp.Or(x.Severity, verdict.SeverityUnknown),
-		Path: shown(d.Source), Line: d.Line, Fix: fix(d, x), Vulnerability: &x,
+		Key: x.ID + "@" + d.PURL, Detector: x.ID, Message: wording.Shown(b.String()), Severity: cmp.Or(x.Severity, verdict.SeverityUnknown),
+		Path: wording.Shown(d.Source), Line: d.Line, Fix: inventory.Fix(d, x), Vulnerability: &x,
 	}
 }
 
@@ -199,48 +197,4 @@ func nonNil(s []string) []string {
 		return []string{}
 	}
 	return s
-}
-
-// fix is the command or edit that takes the fixed version.
-func fix(d Dependency, x verdict.Vulnerability) string {
-	if x.Malicious {
-		return "remove " + d.Name + ", treat the machines that installed it as compromised, and change the secrets that they hold"
-	}
-	if x.Fixed == "" {
-		return "no fixed version is known: look for another component, or let the deployment gate judge the risk"
-	}
-	change := upgrade(d, shown(d.Name), shown(x.Fixed))
-	// A command for a file below the top fails there, or makes a project of the top.
-	if dir := path.Dir(d.Source); dir != "." && !strings.HasSuffix(change, shown(d.Source)) {
-		change = "in " + shown(dir) + ": " + change
-	}
-	return change
-}
-
-// upgrade is what takes a version in the folder of the file that names a component.
-func upgrade(d Dependency, name, to string) string {
-	if change := relocked(d, name, to); change != "" {
-		return change
-	}
-	switch {
-	case d.Ecosystem == ecosystemGo && d.Name == "stdlib":
-		return "build with Go " + to + " or later: go get toolchain@go" + to
-	case d.Ecosystem == ecosystemGo:
-		return "go get " + name + "@v" + strings.TrimPrefix(to, "v")
-	case d.Ecosystem == ecosystemActions:
-		return "use " + name + " in release " + to + " or later, by its commit, in line " + fmt.Sprint(d.Line) + " of " + shown(d.Source)
-	case d.Ecosystem == ecosystemNPM && d.Direct:
-		return "npm install " + name + "@" + to
-	case d.Ecosystem == ecosystemNPM && len(d.Path) > 1:
-		return "take a version of " + shown(d.Path[1]) + " that needs " + name + " " + to + " or later: npm audit fix"
-	case d.Ecosystem == ecosystemNPM:
-		return "npm audit fix (" + name + " " + to + " or later)"
-	case d.Ecosystem == ecosystemCargo:
-		return "cargo update -p " + name + "@" + shown(d.Version) + " --precise " + to
-	case d.Ecosystem == ecosystemPyPI && len(d.Hashes) > 0: // another version has others
-		return "pip-compile --generate-hashes --upgrade-package " + name + "==" + to + " -o " + shown(path.Base(d.Source))
-	case d.Ecosystem == ecosystemPyPI:
-		return "write " + name + "==" + to + " in line " + fmt.Sprint(d.Line) + " of " + shown(d.Source)
-	}
-	return "take " + name + " " + to + " or later"
 }

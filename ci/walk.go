@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"verdict"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -116,7 +117,7 @@ func Walk(ctx context.Context, root string, o WalkOptions, readers ...Reader) (*
 
 func tooMany(root string, limit int) error {
 	return &verdict.Error{
-		Code: verdict.CodeLimit, What: fmt.Sprintf("%s holds more than %d files", shown(root), limit),
+		Code: verdict.CodeLimit, What: fmt.Sprintf("%s holds more than %d files", wording.Shown(root), limit),
 		Remedy: "give a folder below it, or let git ignore what is built or downloaded (.gitignore)",
 	}
 }

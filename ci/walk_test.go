@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/ci/plain"
+	"verdict/ci/wording"
 	"verdict/git"
 )
 
@@ -585,7 +587,7 @@ func TestManifestDigestCoversEveryFact(t *testing.T) {
 
 func TestShownPathsAreText(t *testing.T) {
 	for in, want := range map[string]string{"a/b": "a/b", "in\xffv": `in\xffv`, "ü\n": "ü\n", "\xc3\x28": `\xc3(`, "\uFFFD": "\uFFFD"} {
-		if got := shown(in); got != want {
+		if got := wording.Shown(in); got != want {
 			t.Errorf("%q shown as %q, want %q", in, got, want)
 		}
 	}
@@ -593,11 +595,11 @@ func TestShownPathsAreText(t *testing.T) {
 
 func TestUTF16IsText(t *testing.T) {
 	little := []byte{0xff, 0xfe, 'a', 0, '\n', 0, 0x3d, 0xd8, 0x00, 0xde, 'b', 0}
-	if isBinary("", little) || string(text(little)) != "a\n😀b" {
-		t.Errorf("got %q", text(little))
+	if isBinary("", little) || string(plain.UTF8(little)) != "a\n😀b" {
+		t.Errorf("got %q", plain.UTF8(little))
 	}
 	big := []byte{0xfe, 0xff, 0, 'a', 0xd8, 0x3d, 0, 'x', 0}
-	if got := string(text(big)); got != "a\uFFFDx" {
+	if got := string(plain.UTF8(big)); got != "a\uFFFDx" {
 		t.Errorf("an unpaired surrogate gave %q", got)
 	}
 	if !isBinary("", []byte("PK\x03\x00")) || isBinary("", []byte("plain")) {
@@ -613,3 +615,31 @@ func goList(t *testing.T, args ...string) string {
 	}
 	return string(out)
 }
+
+// gap reports whether a gap with these words is told, and fails when it blocks or not
+// as it should not.
+func gap(t *testing.T, gaps []verdict.NotChecked, words string, blocks bool) {
+	t.Helper()
+	for _, g := range gaps {
+		if strings.Contains(g.Path+": "+g.Reason, words) {
+			if g.Blocks != blocks {
+				t.Errorf("%q blocks: %v, want %v", g.Reason, g.Blocks, blocks)
+			}
+			return
+		}
+	}
+	t.Errorf("nothing is told about %q; told: %+v", words, gaps)
+}
+
+func blocking(gaps []verdict.NotChecked) int {
+	n := 0
+	for _, g := range gaps {
+		if g.Blocks {
+			n++
+		}
+	}
+	return n
+}
+
+// hex32 is a SHA-256 as lockfiles write it.
+var hex32 = strings.Repeat("ef", 32)
