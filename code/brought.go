@@ -24,22 +24,19 @@ func more(name string) verdict.Knowledge {
 // broughtAlone holds that a merged request brought all of the change: what lies before
 // its merge was there already. A change of several merges was reviewed in several requests.
 func (q Question) broughtAlone(ctx context.Context, r forge.Request, name string) (verdict.Knowledge, error) {
-	c, err := q.Repo.Commit(ctx, q.Head)
-	if err != nil {
-		return verdict.Knowledge{}, err
+	if r.Head != q.Head {
+		return q.asReviewed(ctx, r, name)
 	}
-	if len(c.Parents) == 0 {
-		return verified, nil
+	c, err := q.Repo.Commit(ctx, q.Head)
+	if err != nil || len(c.Parents) == 0 {
+		return verified, err
 	}
 	if in, err := q.inBase(ctx, c.Parents[0].Hex()); in && err == nil {
 		return verified, nil
 	} else if _, ok := notHeld(err); err != nil && !ok {
 		return verdict.Knowledge{}, err
 	}
-	if r.Head == q.Head {
-		return q.fastForwarded(ctx, r, name)
-	}
-	return q.rebased(ctx, r, name)
+	return q.fastForwarded(ctx, r, name)
 }
 
 // measuredAlike holds that an open request shows its reviewers at least what is judged
@@ -86,26 +83,6 @@ func (q Question) fastForwarded(ctx context.Context, r forge.Request, name strin
 		return more(name), nil
 	}
 	return missing("the request "+name+" is in its target already, and nothing tells how much of the change it showed its reviewers", beforeMerge), nil
-}
-
-// rebased is about a request of which the forge made other commits, one for each. A squash
-// behind a stray commit has as few, and does not hold the same.
-func (q Question) rebased(ctx context.Context, r forge.Request, name string) (verdict.Knowledge, error) {
-	made, err := q.line(ctx, q.Head)
-	if err != nil || len(made) == 0 || r.Commits > 0 && r.Commits != int64(len(made)) {
-		return more(name), err
-	}
-	if _, err := q.Repo.Commit(ctx, r.Head); errors.Is(err, git.ErrNotFound) {
-		return missing("this clone does not hold the last commit of the request "+name+", with which the change would be compared",
-			"fetch it: git fetch origin "+shown(r.Head)+"; then run `verdict ci` again. Or "+beforeMerge), nil
-	} else if err != nil {
-		return verdict.Knowledge{}, err
-	}
-	same, err := q.remade(ctx, r.Head)
-	if err != nil || !same {
-		return more(name), err
-	}
-	return verified, nil
 }
 
 // remade reports whether the change is the commits of a request, made anew on the base
@@ -179,49 +156,4 @@ func (q Question) line(ctx context.Context, head string) ([]git.Commit, error) {
 		out = append(out, c)
 	}
 	return out, nil
-}
-
-// onlyMerges reports whether the commit is a merge of another one with its target that
-// adds nothing of its own: what GitHub checks out for a pull request.
-func (q Question) onlyMerges(ctx context.Context, reviewed string) (bool, error) {
-	c, err := q.Repo.Commit(ctx, q.Head)
-	if err != nil || len(c.Parents) != 2 || c.Parents[1].Hex() != reviewed {
-		return false, err
-	}
-	target := c.Parents[0].Hex()
-	fork, err := q.Repo.Fork(ctx, target, reviewed)
-	if _, ok := notHeld(err); ok || fork == "" {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return q.combines(ctx, fork, target, reviewed, q.Head)
-}
-
-// combines reports whether a commit is what two others make of their fork: file by file
-// it has to hold what one side changed. Where both changed a file nobody reviewed the outcome.
-func (q Question) combines(ctx context.Context, fork, target, reviewed, commit string) (bool, error) {
-	trees := make([]map[string]string, 4)
-	for i, rev := range []string{fork, target, reviewed, commit} {
-		entries, err := q.Repo.Top().Entries(ctx, rev)
-		if err != nil {
-			return false, err
-		}
-		trees[i] = make(map[string]string, len(entries))
-		for _, e := range entries {
-			trees[i][e.Path] = e.Mode + " " + e.ID
-		}
-	}
-	for _, tree := range trees {
-		for p := range tree {
-			was, theirs, ours, is := trees[0][p], trees[1][p], trees[2][p], trees[3][p]
-			switch {
-			case theirs == was && is == ours, ours == was && is == theirs, theirs == ours && is == ours:
-			default:
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }

@@ -101,7 +101,7 @@ func TestARequestThatWasRebasedOrFastForwardedCoversWhatItBrought(t *testing.T) 
 			func(_ landed, r *forge.Request) { r.Commits = 2 }, verdict.StateMissing, "holds more"},
 		{"a squash of two", func(l landed) (string, string) { return l.moved, l.on(l.moved, "squash") }, func(landed, *forge.Request) {}, verdict.StateVerified, ""},
 		{"a rebase of what this clone does not hold", func(l landed) (string, string) { return l.moved, l.on(l.moved, "rebase") },
-			func(_ landed, r *forge.Request) { r.Head = gone }, verdict.StateMissing, "git fetch origin " + gone},
+			func(_ landed, r *forge.Request) { r.Head = gone }, verdict.StateMissing, "git fetch origin refs/pull/7/head"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLanded(t)

@@ -56,7 +56,7 @@ func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Kno
 	}
 	rebased := false
 	if q.Made && q.Reviewed != "" && len(ids) > 1 {
-		if rebased, err = q.remade(ctx, q.Reviewed); err != nil {
+		if rebased, err = q.remade(ctx, q.Reviewed); notThere(err) != nil {
 			return verdict.Knowledge{}, err
 		}
 	}
@@ -78,6 +78,9 @@ func (q Question) commits(ctx context.Context, out *verdict.Change) (verdict.Kno
 		}
 		if o.ID == q.Head {
 			if err := q.made(ctx, c, &one); err != nil {
+				return verdict.Knowledge{}, err
+			}
+			if err := q.squashed(ctx, c, &one); err != nil {
 				return verdict.Knowledge{}, err
 			}
 			out.Author, out.Committer = one.Authors[0], one.Committer
@@ -189,7 +192,25 @@ func (q Question) made(ctx context.Context, c git.Commit, one *verdict.Commit) e
 	if only {
 		one.Authors = []verdict.Party{machine}
 	}
-	return err
+	return notThere(err)
+}
+
+// squashed adds to the last commit whoever wrote what the request of it brought, where
+// its commits are not among those of the change. What cannot be known of it the review says.
+func (q Question) squashed(ctx context.Context, c git.Commit, one *verdict.Commit) error {
+	if q.Reviewed == "" || q.Reviewed == q.Head || len(c.Parents) == 2 && c.Parents[1].Hex() == q.Reviewed {
+		return nil
+	}
+	hands, _, err := q.hands(ctx, q.Reviewed)
+	if notThere(err) != nil {
+		return err
+	}
+	for _, p := range hands {
+		if !slices.Contains(one.Authors, p) {
+			one.Authors = append(one.Authors, p)
+		}
+	}
+	return nil
 }
 
 // forge is the forge as the committer of what it makes.

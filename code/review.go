@@ -92,9 +92,9 @@ func (q Question) about(ctx context.Context, r forge.Request) (verdict.Knowledge
 		return q.broughtAlone(ctx, r, name)
 	}
 	if r.Head != q.Head {
-		if only, err := q.onlyMerges(ctx, r.Head); err != nil || !only {
-			return missing("the request "+name+" is about another commit: its last one is "+short(shown(r.Head)),
-				"check out the request's own last commit (in GitHub Actions: ref: ${{ github.event.pull_request.head.sha }}), or name the request of this commit with --request ID"), err
+		known, err := q.asMerged(ctx, r, name)
+		if err != nil || known.State != verdict.StateVerified {
+			return known, err
 		}
 	}
 	return q.measuredAlike(ctx, r, name)

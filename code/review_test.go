@@ -24,7 +24,9 @@ func TestAnApprovalIsWorthWhatTheForgeSaysOfIt(t *testing.T) {
 	s := newRepo(t)
 	base := s.commit(nil)
 	s.git("checkout", "-q", "-b", "feature")
-	head := s.commit(map[string]string{"a.go": "x"})
+	first := s.commit(map[string]string{"a.go": "x"})
+	s.git("checkout", "-q", "main")
+	head := s.commit(map[string]string{"a.go": "x"}, "-m", "squashed")
 	for _, c := range []struct {
 		name  string
 		tell  func(r *forge.Request)
@@ -43,8 +45,11 @@ func TestAnApprovalIsWorthWhatTheForgeSaysOfIt(t *testing.T) {
 		}, verdict.StateMissing, ""},
 		{"a request about another commit says nothing of this one", func(r *forge.Request) { r.Head = base }, verdict.StateMissing, "jonas stale"},
 		{"a request that was merged as this commit is about it", func(r *forge.Request) {
-			r.Head, r.Reviews[0].Commit, r.Merge, r.State = base, base, head, forge.Merged
+			r.Head, r.Reviews[0].Commit, r.Merge, r.State = first, first, head, forge.Merged
 		}, verdict.StateVerified, "jonas stands"},
+		{"a commit that was merged as it and adds what the request did not have", func(r *forge.Request) {
+			r.Head, r.Reviews[0].Commit, r.Merge, r.State = base, base, head, forge.Merged
+		}, verdict.StateMissing, "jonas stands"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := request(head)
@@ -148,6 +153,9 @@ func TestARequestThatShowsLessThanTheChangeDoesNotCoverIt(t *testing.T) {
 	lower := s.commit(map[string]string{"evil.go": "x"})
 	s.git("checkout", "-q", "-b", "feature")
 	head := s.commit(map[string]string{"b.go": "y"})
+	s.git("checkout", "-q", "-b", "asked", base)
+	asked := s.commit(map[string]string{"b.go": "y"}) // what was squashed behind lower
+	s.git("checkout", "-q", "feature")
 	for _, c := range []struct {
 		name, base, target string
 		merged             bool
@@ -163,7 +171,7 @@ func TestARequestThatShowsLessThanTheChangeDoesNotCoverIt(t *testing.T) {
 		r := request(head)
 		r.Target = c.target
 		if c.merged {
-			r.State, r.Merge, r.Head = forge.Merged, head, strings.Repeat("1", 40)
+			r.State, r.Merge, r.Head = forge.Merged, head, asked
 		}
 		got, err := Review(t.Context(), s.asked(c.base, head, people), r)
 		must(t, err)

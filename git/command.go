@@ -82,10 +82,11 @@ func surroundings(cmd *exec.Cmd) []string {
 
 // call is one run of git.
 type call struct {
-	config []string // further key=value pairs that win over every file
-	args   []string
-	stdin  string
-	limit  int64 // bytes of output that are accepted; 0: maxOutput
+	repository string   // the git directory; empty: that of the folder
+	config     []string // further key=value pairs that win over every file
+	args       []string
+	stdin      string
+	limit      int64 // bytes of output that are accepted; 0: maxOutput
 	// ok1 accepts exit code 1 as an answer of its own: ended is then 1.
 	ok1   bool
 	ended *int
@@ -138,6 +139,9 @@ func (p program) arguments(c call) []string {
 	}
 	for _, kv := range c.config {
 		args = append(args, "-c", kv)
+	}
+	if c.repository != "" {
+		args = append(args, "--git-dir="+c.repository)
 	}
 	return append(args, c.args...)
 }
