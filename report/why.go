@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,8 @@ type Explanation struct {
 	Asked    string    `json:"asked"`    // what the person named
 	Position int64     `json:"position"` // the log's size that the answer is of
 	At       time.Time `json:"at"`       // when it was asked; ages are counted to it
-	// Cases holds one decision each, the newest first. Empty: nothing was decided, which
-	// is not the same as allowed.
+	// Cases holds one decision each: what blocks first, and what a newer one replaced last;
+	// among equals in the order given. Empty: nothing was decided, which is not allowed.
 	Cases []Case   `json:"cases"`
 	Notes []string `json:"notes"` // further facts that a reader must not miss
 }
@@ -48,6 +49,8 @@ type Evidence struct {
 // what would make it pass, who owns it, and how to check it.
 func Why(w io.Writer, format string, x Explanation, s Style) error {
 	x.Schema = "verdict.why/v1"
+	x.Cases = slices.Clone(x.Cases)
+	slices.SortStableFunc(x.Cases, func(a, b Case) int { return cmp.Compare(a.urgency(), b.urgency()) })
 	switch format {
 	case "text":
 		return writeText(w, whyText(x, s))
@@ -63,6 +66,7 @@ func whyText(x Explanation, s Style) string {
 		p.line(hang(p.paint(care, "? NOT DECIDED")+"  ", "No decision about "+cmp.Or(word(x.Asked), "this")+fmt.Sprintf(" is among the first %s of the log.", count(x.Position, "entry", "entries")), p.width()))
 		p.under("  ", "That is not a yes: nothing was asked, or it was recorded elsewhere.")
 	}
+	x.ended(p)
 	for _, n := range x.Notes {
 		p.under("! ", fit(n, 1000))
 	}
@@ -74,6 +78,55 @@ func whyText(x Explanation, s Style) string {
 		x.whyCase(p, &x.Cases[i])
 	}
 	return p.String()
+}
+
+// endings are the ways in which a decision can end, in the order in which whoever asks
+// why wants to read them.
+var endings = []string{"denied", "could not decide", "needs approval", "let through by its mode", "allowed"}
+
+// ending is the place among endings.
+func (c Case) ending() int {
+	switch d := c.Decision; {
+	case d.Enforced == verdict.Allow && (d.Outcome == verdict.Allow || d.BreakGlass != ""):
+		return 4
+	case d.Enforced == verdict.Allow:
+		return 3
+	case d.Outcome == verdict.Deny:
+		return 0
+	case d.Outcome == verdict.Review:
+		return 2
+	}
+	return 1
+}
+
+// urgency orders cases: one that was replaced explains nothing that holds now.
+func (c Case) urgency() int {
+	if c.Replaced != "" {
+		return len(endings) + c.ending()
+	}
+	return c.ending()
+}
+
+// ended says in one line how several decisions ended. One that was replaced is none of them.
+func (x Explanation) ended(p *page) {
+	if len(x.Cases) < 2 {
+		return
+	}
+	var counts [5]int
+	standing := 0
+	for _, c := range x.Cases {
+		if c.Replaced == "" {
+			counts[c.ending()]++
+			standing++
+		}
+	}
+	var parts []string
+	for i, n := range counts {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, endings[i]))
+		}
+	}
+	p.under("", join(count(int64(standing), "decision:", "decisions:"), strings.Join(parts, ", ")))
 }
 
 func (x Explanation) whyCase(p *page, c *Case) {

@@ -124,3 +124,45 @@ func TestTrailTellsBothDirectionsAndItsGaps(t *testing.T) {
 		t.Error("a trail was written as junit")
 	}
 }
+
+// Whoever asks why a commit was stopped is not made to read past what let it through, nor
+// past what an earlier run said.
+func TestWhatBlocksIsExplainedFirst(t *testing.T) {
+	var x Explanation
+	for _, c := range []struct {
+		id                string
+		outcome, enforced verdict.Outcome
+		replaced          string
+	}{
+		{"old", verdict.Deny, verdict.Deny, "blocked"}, {"newest", verdict.Allow, verdict.Allow, ""}, {"warned", verdict.Deny, verdict.Allow, ""},
+		{"review", verdict.Review, verdict.Review, ""}, {"open", verdict.Undecided, verdict.Deny, ""}, {"blocked", verdict.Deny, verdict.Deny, ""}, {"earlier", verdict.Deny, verdict.Deny, ""},
+	} {
+		x.Cases = append(x.Cases, Case{Decision: verdict.Decision{ID: c.id, Outcome: c.outcome, Enforced: c.enforced}, Replaced: c.replaced})
+	}
+	var b strings.Builder
+	if err := Why(&b, "json", x, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	var told Explanation
+	if err := json.Unmarshal([]byte(b.String()), &told); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range told.Cases {
+		ids = append(ids, c.Decision.ID)
+	}
+	if got := strings.Join(ids, " "); got != "blocked earlier open review warned newest old" {
+		t.Errorf("told in the order %s", got)
+	}
+	if x.Cases[0].Decision.ID != "old" {
+		t.Error("the caller's cases were put in another order")
+	}
+	b.Reset()
+	if err := Why(&b, "text", x, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	const ended = "6 decisions: 2 denied, 1 could not decide, 1 needs approval, 1 let through by its mode, 1 allowed "
+	if text := strings.Join(strings.Fields(b.String()), " "); !strings.HasPrefix(text, ended) {
+		t.Errorf("it begins with %.120q", text)
+	}
+}
