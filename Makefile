@@ -26,6 +26,7 @@ FUZZ = \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./ci/iac:FuzzLibrary \
 	./ci/iac:FuzzPlan \
 	./ci:FuzzArchives \
 	./ci:FuzzDecode \

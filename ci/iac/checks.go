@@ -1,0 +1,208 @@
+package iac
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	checks "github.com/aquasecurity/trivy-checks"
+	library "github.com/aquasecurity/trivy/pkg/iac/rego"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"verdict"
+)
+
+// group is the checks about one provider or format. It is compiled when the first file
+// asks for it, and each check is prepared once.
+type group struct {
+	dir     string // below the library's checks
+	libs    []string
+	once    sync.Once
+	failure error
+	checks  []check
+}
+
+// check is one prepared query and what the library says of it.
+type check struct {
+	meta  *library.StaticMetadata
+	query rego.PreparedEvalQuery
+}
+
+// groups are shared by all checkers of the process: compiling them is what costs.
+var groups = func() map[string]*group {
+	out := map[string]*group{
+		"docker":     {dir: "checks/docker", libs: []string{"lib/docker", "lib/sh", "lib/cloud"}},
+		"kubernetes": {dir: "checks/kubernetes", libs: []string{"lib/kubernetes", "lib/cloud"}},
+	}
+	for _, provider := range []string{"aws", "azure", "cloudstack", "digitalocean", "github", "google", "kubernetes", "nifcloud", "openstack", "oracle"} {
+		out["cloud/"+provider] = &group{dir: "checks/cloud/" + provider, libs: []string{"lib/cloud", "lib/kubernetes"}}
+	}
+	return out
+}()
+
+// load compiles the group, once.
+func (g *group) load(ctx context.Context) error {
+	g.once.Do(func() { g.failure = g.compile(ctx) })
+	return g.failure
+}
+
+func (g *group) compile(ctx context.Context) error {
+	modules := map[string]*ast.Module{}
+	for _, lib := range g.libs {
+		if err := parseModules(checks.EmbeddedLibraryFileSystem, lib, modules); err != nil {
+			return err
+		}
+	}
+	own := map[string]*ast.Module{}
+	if err := parseModules(checks.EmbeddedPolicyFileSystem, g.dir, own); err != nil {
+		return err
+	}
+	names := []string{}
+	for name, m := range own {
+		modules[name] = m
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	compiler := ast.NewCompiler()
+	if compiler.Compile(modules); compiler.Failed() {
+		return fmt.Errorf("checks of %s: %w", g.dir, compiler.Errors)
+	}
+	for _, name := range names {
+		meta, err := library.MetadataFromAnnotations(own[name])
+		if err != nil || meta == nil {
+			return fmt.Errorf("check %s says nothing of itself: %w", name, err)
+		}
+		if meta.Library || meta.Deprecated || meta.AVDID == "" {
+			continue
+		}
+		for _, rule := range denials(own[name]) {
+			q, err := rego.New(rego.Query(own[name].Package.Path.String()+"."+rule), rego.Compiler(compiler)).PrepareForEval(ctx)
+			if err != nil {
+				return fmt.Errorf("check %s: %w", name, err)
+			}
+			g.checks = append(g.checks, check{meta: meta, query: q})
+		}
+	}
+	return nil
+}
+
+// denials are the rules of a module that say what is wrong.
+func denials(m *ast.Module) []string {
+	var out []string
+	for _, r := range m.Rules {
+		name := r.Head.Ref()[0].Value.String()
+		name = strings.Trim(name, `"`)
+		if (name == "deny" || strings.HasPrefix(name, "deny_")) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func parseModules(from fs.FS, dir string, into map[string]*ast.Module) error {
+	return fs.WalkDir(from, dir, func(p string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && strings.HasSuffix(p, "advanced/optional"):
+			return fs.SkipDir // these ask for data of the operator
+		case e.IsDir() || !library.IsRegoFile(path.Base(p)):
+			return nil
+		}
+		text, err := fs.ReadFile(from, p)
+		if err != nil {
+			return err
+		}
+		into[p], err = library.ParseRegoModule(p, string(text))
+		return err
+	})
+}
+
+// finding is what a check says of one place.
+type finding struct {
+	meta           *library.StaticMetadata
+	message        string
+	path, resource string
+	line, end      int64
+	managed        bool
+}
+
+// judge runs the group's checks over one input.
+func (g *group) judge(ctx context.Context, input any) ([]finding, error) {
+	if err := g.load(ctx); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(input)
+	if err != nil {
+		return nil, err
+	}
+	value, err := ast.ValueFromReader(strings.NewReader(string(raw)))
+	if err != nil {
+		return nil, err
+	}
+	var out []finding
+	for _, c := range g.checks {
+		results, err := c.query.Eval(ctx, rego.EvalParsedInput(value))
+		if err != nil {
+			return out, fmt.Errorf("check %s: %w", c.meta.AVDID, err)
+		}
+		for _, r := range results {
+			for _, e := range r.Expressions {
+				list, several := e.Value.([]any)
+				if !several {
+					list = []any{e.Value}
+				}
+				for _, v := range list {
+					f := finding{meta: c.meta, managed: true}
+					f.read(v)
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// read takes what a check returned: a text, or what result.new makes.
+func (f *finding) read(v any) {
+	o, ok := v.(map[string]any)
+	if !ok {
+		f.message, _ = v.(string)
+		return
+	}
+	text := func(key string) string { s, _ := o[key].(string); return s }
+	number := func(key string) int64 { n, _ := strconv.ParseInt(fmt.Sprint(o[key]), 10, 64); return n }
+	f.message, f.path, f.resource = text("msg"), text("filepath"), text("resource")
+	f.line, f.end = number("startline"), number("endline")
+	if managed, ok := o["managed"].(bool); ok {
+		f.managed = managed
+	}
+	// A setting's own reference leads to its resource: the outermost that has a name.
+	for parent, ok := o["parent"].(map[string]any); ok; parent, ok = parent["parent"].(map[string]any) {
+		if name, _ := parent["resource"].(string); name != "" && strings.HasPrefix(f.resource, name) {
+			f.resource = name
+		}
+	}
+}
+
+// severityOf turns the library's word into ours.
+func severityOf(word string) verdict.Severity {
+	switch strings.ToUpper(word) {
+	case "CRITICAL":
+		return verdict.SeverityCritical
+	case "HIGH":
+		return verdict.SeverityHigh
+	case "MEDIUM":
+		return verdict.SeverityMedium
+	case "LOW":
+		return verdict.SeverityLow
+	}
+	return verdict.SeverityUnknown
+}

@@ -1,0 +1,314 @@
+package iac
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	armadapter "github.com/aquasecurity/trivy/pkg/iac/adapters/arm"
+	cfnadapter "github.com/aquasecurity/trivy/pkg/iac/adapters/cloudformation"
+	"github.com/aquasecurity/trivy/pkg/iac/scanners/azure/arm/parser"
+	cfn "github.com/aquasecurity/trivy/pkg/iac/scanners/cloudformation/parser"
+	docker "github.com/aquasecurity/trivy/pkg/iac/scanners/dockerfile/parser"
+	kubernetes "github.com/aquasecurity/trivy/pkg/iac/scanners/kubernetes/parser"
+	"go.yaml.in/yaml/v3"
+)
+
+// The formats of files that are judged by themselves.
+const (
+	formatDocker     = "dockerfile"
+	formatKubernetes = "kubernetes"
+	formatCFN        = "cloudformation"
+	formatARM        = "azure-arm"
+	formatPlan       = "terraform-plan"
+)
+
+// marks are what files of a format hold as text, whatever else is broken in them.
+var marks = []struct {
+	format string
+	all    []*regexp.Regexp
+}{
+	{formatARM, []*regexp.Regexp{regexp.MustCompile(`"\$schema"\s*:\s*"[^"]*/(?i:(subscription|tenant|managementGroup)?deploymentTemplate\.json)`)}},
+	{formatPlan, []*regexp.Regexp{regexp.MustCompile(`"format_version"\s*:`), regexp.MustCompile(`"terraform_version"\s*:`), regexp.MustCompile(`"(planned_values|resource_changes)"\s*:`)}},
+	{formatCFN, []*regexp.Regexp{regexp.MustCompile(`(?m)^\s*"?AWSTemplateFormatVersion"?\s*:`)}},
+	{formatCFN, []*regexp.Regexp{regexp.MustCompile(`(?m)^\s*"?Resources"?\s*:`), regexp.MustCompile(`(?m)"?Type"?\s*:\s*["']?AWS::`)}},
+	{formatKubernetes, []*regexp.Regexp{regexp.MustCompile(`(?m)^\s{0,2}"?apiVersion"?\s*:`), regexp.MustCompile(`(?m)^\s{0,2}"?kind"?\s*:`)}},
+	{formatKubernetes, []*regexp.Regexp{regexp.MustCompile(`^\s*\{.*"apiVersion"\s*:\s*"`), regexp.MustCompile(`"kind"\s*:\s*"`)}},
+}
+
+// kindOfText is the format that a text seems to be of; "" for none.
+func kindOfText(text []byte) string {
+next:
+	for _, m := range marks {
+		for _, mark := range m.all {
+			if !mark.Match(text) {
+				continue next
+			}
+		}
+		return m.format
+	}
+	return ""
+}
+
+// single judges a file that needs no other.
+func (r *run) single(ctx context.Context, f File) error {
+	base := path.Base(f.Path)
+	if isDockerfile(base) {
+		return r.dockerfile(ctx, f)
+	}
+	if chart := r.chartOf(f.Path); chart != "" {
+		if base == "Chart.yaml" {
+			r.open(f.Path, false, "the chart was not rendered, so nothing that it would set up was judged")
+			r.result.Judged = append(r.result.Judged, f.Path)
+		}
+		return nil
+	}
+	format := kindOfText(f.Content)
+	if strings.HasPrefix(strings.ToLower(base), "kustomization.") {
+		r.open(f.Path, false, "the overlay was not rendered: its manifests were judged as they stand in their files")
+		r.result.Judged = append(r.result.Judged, f.Path)
+		return nil
+	}
+	if format == "" {
+		return nil
+	}
+	if line, column, err := r.wellFormed(f); err != nil {
+		r.invalid(f.Path, format, line, column, err.Error())
+		return nil
+	}
+	r.result.Judged = append(r.result.Judged, f.Path)
+	r.texts[f.Path] = f.Content
+	switch format {
+	case formatKubernetes:
+		return r.manifests(ctx, f)
+	case formatCFN:
+		return r.stack(ctx, f)
+	case formatARM:
+		return r.template(ctx, f)
+	}
+	return r.plan(ctx, f)
+}
+
+// chartOf is the folder of the chart that a file lies in; "" for none.
+func (r *run) chartOf(p string) string {
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		if r.charts[dir] {
+			return dir
+		}
+		if dir == "." || dir == "/" {
+			return ""
+		}
+	}
+}
+
+// wellFormed reads the file as JSON or YAML, by bounds that its author cannot swell.
+func (r *run) wellFormed(f File) (line, column int64, err error) {
+	if t := bytes.TrimSpace(f.Content); path.Ext(f.Path) == ".json" || len(t) > 0 && t[0] == '{' {
+		return jsonFormed(f.Content)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(f.Content))
+	for {
+		var n yaml.Node
+		switch err := d.Decode(&n); {
+		case errors.Is(err, io.EOF):
+			return 0, 0, nil
+		case err != nil:
+			return yamlLine(err), 0, err
+		}
+		budget := 1_000_000
+		if err := bounded(&n, 0, &budget); err != nil {
+			return int64(n.Line), 0, err
+		}
+	}
+}
+
+// bounded counts the values with each alias as what it stands for.
+func bounded(n *yaml.Node, depth int, budget *int) error {
+	if *budget--; *budget < 0 {
+		return errors.New("its aliases stand for more than a million values")
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("its values nest deeper than %d", maxDepth)
+	}
+	if n.Kind == yaml.AliasNode {
+		return bounded(n.Alias, depth+1, budget)
+	}
+	for _, c := range n.Content {
+		if err := bounded(c, depth+1, budget); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var yamlAt = regexp.MustCompile(`line (\d+):`)
+
+func yamlLine(err error) int64 {
+	if m := yamlAt.FindStringSubmatch(err.Error()); m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64)
+		return n
+	}
+	return 0
+}
+
+func jsonFormed(text []byte) (line, column int64, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	depth := 0
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) && depth == 0 {
+			break
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			switch t {
+			case json.Delim('{'), json.Delim('['):
+				if depth++; depth > maxDepth {
+					err = fmt.Errorf("its values nest deeper than %d", maxDepth)
+				}
+			case json.Delim('}'), json.Delim(']'):
+				depth--
+			}
+		}
+		if err != nil {
+			line, column = place(text, d.InputOffset())
+			return line, column, err
+		}
+	}
+	return 0, 0, nil
+}
+
+// place is the line and column of an offset.
+func place(text []byte, offset int64) (line, column int64) {
+	before := text[:min(offset, int64(len(text)))]
+	return int64(bytes.Count(before, []byte("\n"))) + 1, int64(len(before)-bytes.LastIndexByte(before, '\n')-1) + 1
+}
+
+var dockerAt = regexp.MustCompile(`line (\d+)`)
+
+func (r *run) dockerfile(ctx context.Context, f File) error {
+	parsed, err := docker.Parse(ctx, bytes.NewReader(f.Content), f.Path)
+	if err != nil {
+		line := r.dockerLine(ctx, f, err)
+		r.invalid(f.Path, formatDocker, line, 0, err.Error())
+		return nil
+	}
+	r.result.Judged = append(r.result.Judged, f.Path)
+	r.texts[f.Path] = f.Content
+	found, err := groups["docker"].judge(ctx, parsed.(interface{ ToRego() any }).ToRego())
+	for _, x := range found {
+		x.path = f.Path
+		kind := ""
+		if x.line > 0 {
+			kind, _, _ = strings.Cut(setting(f.Content, x.line, formatDocker), " ")
+		}
+		r.found(x, formatDocker, kind)
+	}
+	return err
+}
+
+// dockerLine is where a Dockerfile is wrong. The library says it of few faults; of the others
+// it is the first line with which the fault is there.
+func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
+	if m := dockerAt.FindStringSubmatch(fault.Error()); m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64)
+		return n
+	}
+	lines := bytes.SplitAfter(f.Content, []byte("\n"))
+	for n := 1; n <= min(len(lines), 500); n++ {
+		if _, err := docker.Parse(ctx, bytes.NewReader(bytes.Join(lines[:n], nil)), f.Path); err != nil && err.Error() == fault.Error() {
+			return int64(n)
+		}
+	}
+	return 0
+}
+
+func (r *run) manifests(ctx context.Context, f File) error {
+	if len(bytes.TrimSpace(f.Content)) == 0 {
+		return nil
+	}
+	documents, err := kubernetes.Parse(ctx, bytes.NewReader(f.Content), f.Path)
+	if err != nil {
+		r.invalid(f.Path, formatKubernetes, yamlLine(err), 0, err.Error())
+		return nil
+	}
+	for _, d := range documents {
+		o, ok := d.(map[string]any)
+		if !ok {
+			continue
+		}
+		kind, _ := o["kind"].(string)
+		about, _ := o["metadata"].(map[string]any)
+		name, _ := about["name"].(string)
+		offset := int64(0)
+		if own, ok := o["__defsec_metadata"].(map[string]any); ok {
+			n, _ := own["offset"].(int)
+			offset = int64(n)
+		}
+		found, err := groups["kubernetes"].judge(ctx, o)
+		for _, x := range found {
+			x.path, x.resource = f.Path, kind+"/"+name
+			if x.line > 0 {
+				x.line, x.end = x.line+offset, x.end+offset
+			}
+			r.found(x, formatKubernetes, kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) stack(ctx context.Context, f File) error {
+	fsys := newTree(map[string][]byte{f.Path: f.Content})
+	parsed, err := cfn.New().ParseFile(ctx, fsys, f.Path)
+	if err != nil || parsed == nil {
+		failure := fmt.Errorf("it cannot be resolved as CloudFormation: %w", cmp.Or(err, errors.New("there is nothing in it")))
+		r.invalid(f.Path, formatCFN, yamlLine(failure), 0, failure.Error())
+		return nil
+	}
+	found, err := groups["cloud/aws"].judge(ctx, cfnadapter.Adapt(*parsed).ToRego())
+	for _, x := range found {
+		if !x.managed || x.path == "" {
+			continue
+		}
+		kind := ""
+		for id, res := range parsed.Resources { // a setting lies in the lines of one
+			if at := res.Range(); x.line >= int64(at.GetStartLine()) && x.line <= int64(at.GetEndLine()) {
+				kind, x.resource = res.Type(), id
+			}
+		}
+		r.found(x, formatCFN, kind)
+	}
+	return err
+}
+
+func (r *run) template(ctx context.Context, f File) error {
+	fsys := newTree(map[string][]byte{f.Path: f.Content})
+	deployments, err := parser.New(fsys).ParseFS(ctx, ".")
+	if err == nil && len(deployments) != 1 {
+		r.invalid(f.Path, formatARM, 0, 0, "it cannot be resolved as a template of Azure Resource Manager")
+		return nil
+	}
+	for _, d := range deployments {
+		found, failure := groups["cloud/azure"].judge(ctx, armadapter.Adapt(ctx, d).ToRego())
+		err = errors.Join(err, failure)
+		for _, x := range found {
+			if x.managed && x.path != "" {
+				r.found(x, formatARM, "")
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,314 @@
+package iac
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	adapter "github.com/aquasecurity/trivy/pkg/iac/adapters/terraform"
+	"github.com/aquasecurity/trivy/pkg/iac/scanners/terraform/parser"
+	plans "github.com/aquasecurity/trivy/pkg/iac/scanners/terraformplan/tfjson/parser"
+	"github.com/aquasecurity/trivy/pkg/iac/terraform"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/zclconf/go-cty/cty"
+)
+
+const formatTerraform = "terraform"
+
+const (
+	maxCopies  = 1_000 // of one resource, by count or for_each
+	maxNesting = 1_000 // brackets and signs within each other, as the bytes stand
+)
+
+// endings are those of files of a module, OpenTofu's first: where both are there, OpenTofu
+// reads its own.
+var endings = []string{".tofu.json", ".tofu", ".tf.json", ".tf"}
+
+func isTerraform(p string) bool {
+	return slices.ContainsFunc(append(endings, ".tfvars", ".tfvars.json"), func(end string) bool { return strings.HasSuffix(p, end) })
+}
+
+// ours is the name by which the library knows a file of a module.
+func ours(p string) string {
+	for _, end := range []string{".json", ""} {
+		if stem, ok := strings.CutSuffix(p, ".tofu"+end); ok {
+			return stem + ".tf" + end
+		}
+	}
+	return p
+}
+
+// module is a folder with configuration.
+type module struct {
+	calls []string // folders of modules that it calls by a path
+	wrong bool     // it cannot be evaluated
+}
+
+// terraform judges all modules of the tree together.
+func (r *run) terraform(ctx context.Context, files []File) {
+	texts, names, modules := map[string][]byte{}, map[string]string{}, map[string]*module{}
+	slices.SortStableFunc(files, func(a, b File) int { return rank(a.Path) - rank(b.Path) })
+	for _, f := range files {
+		name := ours(f.Path)
+		if _, taken := texts[name]; taken {
+			continue
+		}
+		parsed, ok := r.parse(f)
+		if !ok {
+			continue
+		}
+		texts[name], names[name] = f.Content, f.Path
+		r.texts[f.Path] = f.Content
+		r.result.Judged = append(r.result.Judged, f.Path)
+		if strings.Contains(path.Base(name), ".tfvars") {
+			continue
+		}
+		dir := path.Dir(name)
+		if modules[dir] == nil {
+			modules[dir] = &module{}
+		}
+		r.calls(f.Path, dir, parsed, modules[dir])
+	}
+	fsys := newTree(texts)
+	for _, dir := range roots(modules) {
+		if looped(dir, modules, nil) {
+			r.invalid(firstOf(dir, names), formatTerraform, 0, 0, "a module calls itself, by way of the modules that it calls")
+			continue
+		}
+		if reaches(dir, modules, map[string]bool{}) {
+			continue // told where it was found
+		}
+		r.guarded(dir, func() error { return r.module(ctx, fsys, dir, names, formatTerraform, "") })
+	}
+}
+
+func rank(p string) int {
+	return slices.IndexFunc(append(slices.Clone(endings), ""), func(end string) bool { return strings.HasSuffix(p, end) })
+}
+
+func firstOf(dir string, names map[string]string) string {
+	best := ""
+	for name, p := range names {
+		if path.Dir(name) == dir && (best == "" || p < best) {
+			best = p
+		}
+	}
+	return best
+}
+
+// parse reads the syntax of one file.
+func (r *run) parse(f File) (*hcl.File, bool) {
+	if n, at := nesting(f.Content); n > maxNesting {
+		line, column := place(f.Content, int64(at))
+		r.invalid(f.Path, formatTerraform, line, column, fmt.Sprintf("its expressions nest deeper than %d", maxNesting))
+		return nil, false
+	}
+	p := hclparse.NewParser()
+	read := p.ParseHCL
+	if strings.HasSuffix(f.Path, ".json") {
+		read = p.ParseJSON
+	}
+	parsed, diags := read(f.Content, f.Path)
+	for _, d := range diags {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		var line, column int64
+		if d.Subject != nil {
+			line, column = int64(d.Subject.Start.Line), int64(d.Subject.Start.Column)
+		}
+		r.invalid(f.Path, formatTerraform, line, column, d.Summary+": "+d.Detail)
+		return nil, false
+	}
+	return parsed, true
+}
+
+// nesting is the deepest that brackets and the signs in front of a value nest, and where.
+func nesting(text []byte) (deepest, at int) {
+	depth, signs := 0, 0
+	for i, c := range text {
+		switch c {
+		case '{', '[', '(':
+			depth++
+		case '}', ']', ')':
+			depth = max(0, depth-1)
+		}
+		if c == '!' || c == '-' {
+			signs++
+		} else if c != ' ' && c != '\t' {
+			signs = 0
+		}
+		if n := max(depth, signs); n > deepest {
+			deepest, at = n, i
+		}
+	}
+	return deepest, at
+}
+
+var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
+	{Type: "module", LabelNames: []string{"name"}}, {Type: "resource", LabelNames: []string{"type", "name"}}, {Type: "data", LabelNames: []string{"type", "name"}},
+}}
+
+// calls finds what a file calls, and what would make more of a block than anybody means.
+func (r *run) calls(p, dir string, f *hcl.File, m *module) {
+	content, _, _ := f.Body.PartialContent(blocks)
+	for _, b := range content.Blocks {
+		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}, {Name: "count"}}})
+		if a := inner.Attributes["count"]; a != nil {
+			// What depends on variables is bounded by nobody, so only a plain product is known.
+			if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.IsKnown() && v.Type() == cty.Number && !v.IsNull() && v.GreaterThan(cty.NumberIntVal(maxCopies)).True() {
+				r.open(p, true, "line %d asks for more than %d copies, which are not judged one by one", a.Range.Start.Line, maxCopies)
+				m.wrong = true
+			}
+		}
+		a := inner.Attributes["source"]
+		if b.Type != "module" || a == nil {
+			continue
+		}
+		v, diags := a.Expr.Value(nil)
+		if diags.HasErrors() || !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
+			r.open(p, false, "module %s was not judged: its source is no plain text", b.Labels[0])
+			continue
+		}
+		source := v.AsString()
+		if !strings.HasPrefix(source, "./") && !strings.HasPrefix(source, "../") && source != "." && source != ".." {
+			r.open(p, false, "module %s was not judged: it comes from elsewhere (%s)", b.Labels[0], oneLine(source))
+			continue
+		}
+		m.calls = append(m.calls, path.Join(dir, source))
+	}
+}
+
+// roots are the modules that no other calls, and one of each circle that nobody else does.
+func roots(modules map[string]*module) []string {
+	called := map[string]bool{}
+	for _, m := range modules {
+		for _, c := range m.calls {
+			called[c] = true
+		}
+	}
+	var out, dirs []string
+	seen := map[string]bool{}
+	for dir := range modules {
+		dirs = append(dirs, dir)
+	}
+	slices.Sort(dirs)
+	for _, free := range []bool{true, false} {
+		for _, dir := range dirs {
+			if seen[dir] || free && called[dir] {
+				continue
+			}
+			out = append(out, dir)
+			reach(dir, modules, seen)
+		}
+	}
+	return out
+}
+
+func reach(dir string, modules map[string]*module, seen map[string]bool) {
+	if m := modules[dir]; m != nil && !seen[dir] {
+		seen[dir] = true
+		for _, c := range m.calls {
+			reach(c, modules, seen)
+		}
+	}
+}
+
+// looped reports whether a module comes to call one that it was called by.
+func looped(dir string, modules map[string]*module, above []string) bool {
+	if slices.Contains(above, dir) || len(above) > 64 {
+		return true
+	}
+	m := modules[dir]
+	return m != nil && slices.ContainsFunc(m.calls, func(c string) bool { return looped(c, modules, append(slices.Clone(above), dir)) })
+}
+
+// reaches reports whether a module that cannot be evaluated is called.
+func reaches(dir string, modules map[string]*module, seen map[string]bool) bool {
+	m := modules[dir]
+	if m == nil || seen[dir] {
+		return false
+	}
+	seen[dir] = true
+	return m.wrong || slices.ContainsFunc(m.calls, func(c string) bool { return reaches(c, modules, seen) })
+}
+
+// module evaluates one root module and judges what it would set up. plan is the file that
+// the configuration was made from, where it is no file of the tree.
+func (r *run) module(ctx context.Context, fsys fs.FS, dir string, names map[string]string, format, plan string) error {
+	p := parser.New(fsys, "", parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true))
+	if err := p.ParseFS(ctx, dir); err != nil {
+		return err
+	}
+	modules, err := p.EvaluateAll(ctx)
+	if err != nil || len(modules) == 0 {
+		return err
+	}
+	state := adapter.Adapt(modules).ToRego()
+	for _, provider := range providersOf(modules) {
+		found, err := groups["cloud/"+provider].judge(ctx, state)
+		if err != nil {
+			return err
+		}
+		for _, x := range found {
+			known := names[x.path]
+			if plan != "" {
+				known, x.line, x.end = plan, 0, 0
+			}
+			if !x.managed || known == "" {
+				continue
+			}
+			x.path = known
+			r.found(x, format, typeOf(x.resource))
+		}
+	}
+	return nil
+}
+
+// prefixes lead from the types of resources to the checks about their provider.
+var prefixes = map[string]string{
+	"aws": "aws", "azurerm": "azure", "azuread": "azure", "google": "google", "github": "github", "digitalocean": "digitalocean",
+	"cloudstack": "cloudstack", "nifcloud": "nifcloud", "openstack": "openstack", "opc": "oracle", "oci": "oracle", "kubernetes": "kubernetes",
+}
+
+func providersOf(modules terraform.Modules) []string {
+	var out []string
+	for _, b := range modules.GetBlocks() {
+		prefix, _, _ := strings.Cut(b.TypeLabel(), "_")
+		if provider := prefixes[prefix]; provider != "" && b.Type() != "variable" && !slices.Contains(out, provider) {
+			out = append(out, provider)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+var resourceType = regexp.MustCompile(`(?:^|\.)((?:data\.)?[a-z0-9]+_[a-z0-9_]+)\.`)
+
+// typeOf is the type of a resource in an address.
+func typeOf(address string) string {
+	if m := resourceType.FindStringSubmatch(address); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// plan judges what a plan would set up.
+func (r *run) plan(ctx context.Context, f File) error {
+	parsed, err := plans.New().Parse(bytes.NewReader(f.Content))
+	if err != nil {
+		r.invalid(f.Path, formatPlan, 0, 0, "it cannot be read as a plan: "+err.Error())
+		return nil
+	}
+	fsys, err := parsed.ToFS()
+	if err != nil {
+		return err
+	}
+	return r.module(ctx, fsys, ".", nil, formatPlan, f.Path)
+}
