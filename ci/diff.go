@@ -23,8 +23,9 @@ func differing(ctx context.Context, repo *git.Repo, dir, base string) ([]string,
 	}
 	defer top.close()
 	names := NewVulnerabilities(nil, "")
-	looked := map[string]bool{}
+	looked, modules := map[string]bool{}, map[string]bool{}
 	for _, p := range slices.Clone(paths) {
+		paths = append(paths, beside(top, p, modules)...)
 		if !names.Wants(File{Path: p}) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,8 +97,8 @@ func ParseIgnores(name string, data []byte) (none Ignores, err error) {
 }
 
 func (x Ignore) check() error {
-	if !strings.HasPrefix(x.Key, secretKey) {
-		return fmt.Errorf("the key %q is not that of a secret: false positives of another check are stated as VEX", x.Key)
+	if !strings.HasPrefix(x.Key, secretKey) && !strings.HasPrefix(x.Key, iacKey) {
+		return fmt.Errorf("the key %q is not that of a secret or of infrastructure code: false positives of another check are stated as VEX", x.Key)
 	}
 	return stated(x.Reason, x.Owner, x.Expires)
 }
@@ -113,6 +114,11 @@ func stated(reason, owner string, expires Day) error {
 		return errors.New("it does not expire")
 	}
 	return nil
+}
+
+// ignoresOf are the entries about one check's hits.
+func ignoresOf(list []Ignore, key string) []Ignore {
+	return slices.DeleteFunc(slices.Clone(list), func(x Ignore) bool { return !strings.HasPrefix(x.Key, key) })
 }
 
 // ignored divides hits into those that count and those that a live entry states to be

@@ -65,7 +65,7 @@ func (x LeftOut) coversAnything() bool {
 }
 
 // checks are the names that left_out may give.
-var checks = []string{SecretsCheck, VulnerabilitiesCheck, DependenciesCheck}
+var checks = []string{SecretsCheck, VulnerabilitiesCheck, DependenciesCheck, IaCCheck}
 
 // covers reports whether the entry is about a path.
 func (x LeftOut) covers(p string) bool {

@@ -30,7 +30,7 @@ type before struct {
 }
 
 // tellOld marks in the reports what the base of the change has as well.
-func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, v *Vulnerabilities, d *Dependencies, reports []verdict.Report) error {
+func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *Secrets, v *Vulnerabilities, d *Dependencies, x *Infrastructure, reports []verdict.Report) error {
 	c, err := repo.Commit(ctx, o.Base)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (o *Options) tellOld(ctx context.Context, repo *git.Repo, m *Manifest, s *S
 		return err
 	}
 	b.partial, b.scoped = o.Diff, len(o.Within) > 0
-	b.tell(ctx, m, s, v, d, reports)
+	b.tell(ctx, m, s, v, d, x, reports)
 	return nil
 }
 
@@ -70,7 +70,7 @@ func baseOf(ctx context.Context, repo *git.Repo, commit verdict.Digest) (*before
 // tell marks what the base has as well. The base is searched by the check itself, which
 // leaves out there what it leaves out here, in the files that matter: for secrets those
 // with a hit, for components all that name some.
-func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vulnerabilities, d *Dependencies, reports []verdict.Report) {
+func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vulnerabilities, d *Dependencies, x *Infrastructure, reports []verdict.Report) {
 	for i := range reports {
 		r := &reports[i]
 		var err error
@@ -84,6 +84,8 @@ func (b *before) tell(ctx context.Context, m *Manifest, secrets *Secrets, v *Vul
 			}
 		case r.Check == VulnerabilitiesCheck:
 			err = b.oldComponents(ctx, m, v, d, r.Hits)
+		case r.Check == IaCCheck:
+			err = b.oldInfrastructure(ctx, m, x, r.Hits)
 		}
 		if err != nil {
 			for i := range r.Hits {

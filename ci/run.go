@@ -59,8 +59,8 @@ type Result struct {
 	// Repo is nil for a plain folder.
 	Repo     *git.Repo
 	Manifest *Manifest
-	// Reports are those of the checks of secrets, of vulnerabilities and of dependencies, in
-	// this order.
+	// Reports are those of the checks of secrets, of vulnerabilities, of dependencies and of
+	// infrastructure code, in this order.
 	Reports []verdict.Report
 	// Dependencies are the components that the tree names, and Bill is the bill of
 	// materials that lists them.
@@ -93,7 +93,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	ignores, told := o.ignores()
 	left := outside{list: ignores.LeftOut, file: o.IgnoreName, now: o.Now(), prefix: prefix, part: prefix != "" || o.Diff || len(o.Within) > 0}
 	secrets, err := NewSecrets(SecretsOptions{
-		Version: o.Version, Ignores: ignores.FalsePositives, IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck), prefix: prefix, partial: o.Diff,
+		Version: o.Version, Ignores: ignoresOf(ignores.FalsePositives, secretKey), IgnoreFile: o.IgnoreName, Now: o.Now, leftOut: left.of(SecretsCheck), prefix: prefix, partial: o.Diff,
 	})
 	if err != nil {
 		return nil, err
@@ -113,6 +113,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		dependencies.partial = vulnerabilities.partial
 		readers = append(readers, vulnerabilities)
 	}
+	infrastructure := NewInfrastructure(o.Version)
+	infrastructure.leftOut, infrastructure.prefix, infrastructure.partial = left.of(IaCCheck), prefix, o.Diff || len(o.Within) > 0
+	readers = append(readers, infrastructure)
 	o.Walk.Repo = repo
 	if len(o.Within) > 0 {
 		if o.Walk.Within, err = withAbove(dir, o.Within); err != nil {
@@ -138,7 +141,14 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	found := secrets.Report(m, scope)
-	reports := []verdict.Report{found, vulnerabilities.Report(m, scope), dependencies.Report(m, scope)}
+	declared, err := infrastructure.Report(ctx, m, scope)
+	if err != nil {
+		return nil, err
+	}
+	var stated []verdict.NotChecked
+	declared.Hits, declared.Ignored, stated = ignored(declared.Hits, ignoresOf(ignores.FalsePositives, iacKey), o.IgnoreName, o.Now())
+	declared.NotChecked = append(declared.NotChecked, stated...)
+	reports := []verdict.Report{found, vulnerabilities.Report(m, scope), dependencies.Report(m, scope), declared}
 	for i := range reports {
 		reports[i].NotChecked = append(reports[i].NotChecked, told...)
 		if reports[i].Scope.Paths = o.Within; len(o.Within) > 0 {
@@ -146,7 +156,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	if repo != nil && o.Base != "" {
-		if err := o.tellOld(ctx, repo, m, secrets, vulnerabilities, dependencies, reports); err != nil {
+		if err := o.tellOld(ctx, repo, m, secrets, vulnerabilities, dependencies, infrastructure, reports); err != nil {
 			return nil, err
 		}
 	}

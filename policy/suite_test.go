@@ -76,6 +76,19 @@ func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
 			d.Failed = append(d.Failed, Hit{Key: fmt.Sprintf("%s:2020-01-01:%05d", detector, n), Detector: detector})
 		}
 		in.Checks["dependencies"] = d
+		x := in.Checks["iac"]
+		x.Failed = nil
+		for n := range 5003 { // each of the detector and severity that the rule is about
+			h := Hit{Key: fmt.Sprintf("iac:%05d", n), Detector: "AVD-AWS-0107", Severity: verdict.SeverityHigh}
+			switch r.ID {
+			case "ci.iac.valid":
+				h.Detector = "invalid"
+			case "ci.iac.advised":
+				h.Severity = verdict.SeverityLow
+			}
+			x.Failed = append(x.Failed, h)
+		}
+		in.Checks["iac"] = x
 		in.Normalize()
 		e, err := slow.Evaluate(t.Context(), Query{Rules: []string{r.ID}, Input: in, At: noon})
 		if err != nil || len(e.Results) != 1 {
