@@ -27,6 +27,7 @@ FUZZ = \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
 	./ci/iac:FuzzLibrary \
+	./ci/iac:FuzzPipelines \
 	./ci/iac:FuzzPlan \
 	./ci:FuzzArchives \
 	./ci:FuzzDecode \

@@ -1,0 +1,341 @@
+package iac
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// azureShape says why Azure would not take a file; nil where it would. What an expression
+// stands for is not known before the run, and so is of any shape.
+// https://learn.microsoft.com/azure/devops/pipelines/yaml-schema
+func azureShape(root *yaml.Node) *fault {
+	parts := strings.Fields("stages jobs steps extends variables parameters resources trigger pr schedules pool name")
+	known := false
+	for key, value := range members(root) {
+		known = known || slices.Contains(parts, key.Value) || strings.HasPrefix(key.Value, "${{")
+		switch key.Value {
+		case "stages", "jobs", "steps":
+			if value.Kind != yaml.SequenceNode && !strings.Contains(text(value), "${{") && member(value, "template") == nil && !conditional(value) {
+				return faultAt(key, "write it as a list", "%s: is no list", key.Value)
+			}
+		}
+	}
+	if !known {
+		return faultAt(root, "write steps:, jobs:, stages: or extends:, or move the file elsewhere", "it has none of the parts of a pipeline")
+	}
+	return nil
+}
+
+// conditional reports whether every key of a mapping is an expression: ${{ if … }}.
+func conditional(n *yaml.Node) bool {
+	if n == nil || n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		return false
+	}
+	for key := range members(n) {
+		if !strings.HasPrefix(key.Value, "${{") {
+			return false
+		}
+	}
+	return true
+}
+
+// templateRef is one reference to another file.
+type templateRef struct {
+	path  string // in this tree
+	text  string // as it is written
+	alias string // of another repository
+	line  int
+}
+
+func (t templateRef) missing() string {
+	if t.alias != "" {
+		return fmt.Sprintf("line %d takes the template %s from another repository: what it does was not judged", t.line, brief(t.text))
+	}
+	return fmt.Sprintf("line %d takes the template %s, which is not here: what it does was not judged", t.line, brief(t.text))
+}
+
+// templates are the files that a pipeline of Azure is put together from.
+func (d *definition) templates() (out []templateRef) {
+	if d.format != formatAzure || d.fault != nil {
+		return nil
+	}
+	eachMapping(d.source.root, func(m *yaml.Node) {
+		n := member(m, "template")
+		name := text(n)
+		if name == "" || strings.Contains(name, "${{") && !strings.Contains(name, ".y") {
+			return
+		}
+		t := templateRef{text: name, line: n.Line}
+		var file string
+		if file, t.alias, _ = strings.Cut(name, "@"); t.alias == "self" {
+			t.alias = ""
+		}
+		switch {
+		case t.alias != "":
+		case strings.HasPrefix(file, "/"):
+			t.path = path.Clean(file[1:])
+		default:
+			t.path = path.Join(path.Dir(d.path), file)
+		}
+		out = append(out, t)
+	})
+	return out
+}
+
+func eachMapping(n *yaml.Node, each func(m *yaml.Node)) {
+	if n.Kind == yaml.MappingNode {
+		each(n)
+	}
+	for _, c := range n.Content {
+		eachMapping(c, each)
+	}
+}
+
+// azureFile is a pipeline of Azure on its way into the document of the rules.
+type azureFile struct {
+	*definition
+	parameters map[string]object
+	jobs       []any
+	steps      []any
+	variables  []any
+	templates  []any
+}
+
+// azure makes the document of a pipeline or template.
+func (d *definition) azure() {
+	a := &azureFile{definition: d, jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{}}
+	root := d.source.root
+	pr := member(root, "pr")
+	if d.kind == "pipeline" && onlyParts(root) {
+		d.kind = "template"
+	}
+	a.parameters = parametersOf(member(root, "parameters"))
+	parameters := object{}
+	for name, p := range a.parameters {
+		parameters[name] = p
+	}
+	// An alias of a repository is refused on pull requests only where pr is none.
+	requests := "default"
+	switch {
+	case strings.EqualFold(text(pr), "none"):
+		requests = "none"
+	case pr != nil && pr.Tag != "!!null":
+		requests = "on"
+	}
+	eachMapping(root, func(m *yaml.Node) {
+		if n := member(m, "template"); text(n) != "" {
+			a.templates = append(a.templates, object{"text": text(n), "at": at(n)})
+		}
+	})
+	a.takeVariables(member(root, "variables"), "pipeline", "variables", false)
+	a.below(root, "", "pipeline", nil)
+	d.input = object{
+		"format": d.format, "kind": d.kind, "path": d.path, "at": at(root), "requests": requests, "parameters": parameters,
+		"jobs": a.jobs, "steps": a.steps, "variables": a.variables, "repositories": repositories(member(root, "resources")), "templates": a.templates,
+	}
+}
+
+// onlyParts reports whether a file in a folder of pipelines starts nothing by itself.
+func onlyParts(root *yaml.Node) bool {
+	for _, key := range []string{"trigger", "pr", "schedules", "resources", "extends", "name", "pool"} {
+		if member(root, key) != nil {
+			return false
+		}
+	}
+	return member(root, "parameters") != nil
+}
+
+// parametersOf are the parameters of a file. The short form for templates gives names and
+// values alone, of which none says what may be in it.
+func parametersOf(n *yaml.Node) map[string]object {
+	out := map[string]object{}
+	for name := range members(n) {
+		out[strings.ToLower(name.Value)] = object{"type": "", "bounded": false}
+	}
+	if n != nil && n.Kind == yaml.SequenceNode {
+		for _, p := range n.Content {
+			kind := text(member(p, "type"))
+			if kind == "" {
+				kind = "string"
+			}
+			out[strings.ToLower(text(member(p, "name")))] = object{"type": kind, "bounded": member(p, "values") != nil}
+		}
+	}
+	return out
+}
+
+func repositories(resources *yaml.Node) []any {
+	out := []any{}
+	if list := member(resources, "repositories"); list != nil {
+		for _, r := range list.Content {
+			if alias := member(r, "repository"); alias != nil {
+				out = append(out, object{"alias": text(alias), "name": text(member(r, "name")), "type": text(member(r, "type")), "ref": text(member(r, "ref")), "at": at(r)})
+			}
+		}
+	}
+	return out
+}
+
+// takeVariables takes the variables of a level in both forms. Guarded are those behind an
+// expression that looks at why the run was started.
+func (a *azureFile) takeVariables(n *yaml.Node, level, address string, guarded bool) {
+	put := func(name, value, group string, where *yaml.Node) {
+		a.variables = append(a.variables, object{"name": name, "text": value, "group": group, "level": level, "address": address, "guarded": guarded, "at": at(where)})
+	}
+	if n != nil && n.Kind == yaml.SequenceNode {
+		for _, v := range n.Content {
+			if conditional(v) {
+				for key, inner := range members(v) {
+					a.takeVariables(inner, level, address, guarded || aboutReason(key.Value))
+				}
+				continue
+			}
+			put(text(member(v, "name")), text(member(v, "value")), text(member(v, "group")), v)
+		}
+		return
+	}
+	for name, value := range members(n) {
+		if strings.HasPrefix(name.Value, "${{") {
+			a.takeVariables(value, level, address, guarded || aboutReason(name.Value))
+			continue
+		}
+		put(name.Value, text(value), "", name)
+	}
+}
+
+func aboutReason(expression string) bool {
+	e := strings.ToLower(expression)
+	return strings.Contains(e, "build.reason") || strings.Contains(e, "system.pullrequest") || strings.Contains(e, "build.sourcebranch")
+}
+
+// below walks stages, jobs and steps, through expressions that stand between them.
+func (a *azureFile) below(n *yaml.Node, address, level string, job object) {
+	a.each(member(n, "stages"), address, "stages", "stage", func(s *yaml.Node, address string) {
+		a.takeVariables(member(s, "variables"), "stage", address+".variables", aboutReason(text(member(s, "condition"))))
+		a.below(s, address, "stage", nil)
+	})
+	a.each(member(n, "jobs"), address, "jobs", "job", func(j *yaml.Node, address string) { a.job(j, address) })
+	if steps := member(n, "steps"); steps != nil {
+		if job == nil {
+			job = a.jobObject(n, strings.TrimSuffix(address, "."))
+			a.jobs = append(a.jobs, job)
+		}
+		a.each(steps, address, "steps", "", func(s *yaml.Node, address string) { a.step(s, address, job) })
+	}
+}
+
+// each calls take for the entries of a list, those behind expressions too, with the
+// address that each of them has by its name or its number.
+func (a *azureFile) each(n *yaml.Node, address, key, name string, take func(n *yaml.Node, address string)) {
+	number := 0
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		for _, c := range n.Content {
+			switch {
+			case len(a.steps) > maxSteps || len(a.jobs) > maxJobs:
+				return
+			case conditional(c):
+				for _, inner := range members(c) {
+					walk(inner)
+				}
+			case c.Kind == yaml.MappingNode:
+				full := join(address, key)
+				switch id := text(member(c, name)); {
+				case name != "" && id != "":
+					full += "." + id
+				case name == "job" && text(member(c, "deployment")) != "":
+					full += "." + text(member(c, "deployment"))
+				default:
+					full += "[" + strconv.Itoa(number) + "]"
+				}
+				number++
+				take(c, full)
+			}
+		}
+	}
+	if n != nil && n.Kind == yaml.SequenceNode {
+		walk(n)
+	} else if conditional(n) {
+		for _, inner := range members(n) {
+			walk(inner)
+		}
+	}
+}
+
+func join(address, key string) string {
+	if address == "" {
+		return key
+	}
+	return address + "." + key
+}
+
+func (a *azureFile) jobObject(j *yaml.Node, address string) object {
+	id := address
+	if id == "" {
+		id = "pipeline"
+	}
+	return object{"id": id, "address": address, "at": at(j), "continue_on_error": says(member(j, "continueOnError")), "condition": text(member(j, "condition"))}
+}
+
+func (a *azureFile) job(j *yaml.Node, address string) {
+	job := a.jobObject(j, address)
+	a.jobs = append(a.jobs, job)
+	a.takeVariables(member(j, "variables"), "job", address+".variables", aboutReason(text(member(j, "condition"))))
+	a.below(j, address, "job", job)
+	if strategy := member(j, "strategy"); strategy != nil { // the steps of a deployment stand below its hooks
+		var hooks func(n *yaml.Node, address string)
+		hooks = func(n *yaml.Node, address string) {
+			for key, value := range members(n) {
+				if member(value, "steps") != nil {
+					a.below(value, join(address, key.Value), "job", job)
+				} else {
+					hooks(value, join(address, key.Value))
+				}
+			}
+		}
+		hooks(strategy, address+".strategy")
+	}
+}
+
+// shortcuts are the keys of steps that run a text.
+var shortcuts = []string{"script", "bash", "pwsh", "powershell"}
+
+// executedByTask are the inputs of tasks that run as a program.
+var executedByTask = []string{"script", "inlinescript", "inline", "scriptinline", "runinline", "commands", "code"}
+
+func (a *azureFile) step(n *yaml.Node, address string, job object) {
+	resolve := func(string) []string { return nil }
+	env := []any{}
+	for name, value := range members(member(n, "env")) {
+		env = append(env, object{"name": name.Value, "text": text(value), "at": at(name), "contexts": list(flows(text(value), resolve))})
+	}
+	s := object{
+		"address": address, "job": job["id"], "index": len(a.steps), "at": at(n), "name": text(member(n, "displayName")), "condition": text(member(n, "condition")),
+		"continue_on_error": says(member(n, "continueOnError")), "env": env, "visible_env": visible(env), "with": object{}, "task": "", "checkout": text(member(n, "checkout")),
+		"persists_credentials": says(member(n, "persistCredentials")),
+	}
+	scripts, with := []any{}, object{}
+	for _, key := range shortcuts {
+		if body := member(n, key); text(body) != "" {
+			scripts = append(scripts, a.source.script(key, body, resolve))
+		}
+	}
+	if task := text(member(n, "task")); task != "" {
+		name, _, _ := strings.Cut(task, "@")
+		s["task"] = strings.ToLower(name)
+		for key, value := range members(member(n, "inputs")) {
+			k := strings.ToLower(key.Value)
+			with[k] = object{"text": text(value), "at": at(value), "contexts": list(flows(text(value), resolve))}
+			if slices.Contains(executedByTask, k) {
+				scripts = append(scripts, a.source.script("inputs."+k, value, resolve))
+			}
+		}
+	}
+	s["scripts"], s["with"] = scripts, with
+	a.steps = append(a.steps, s)
+}

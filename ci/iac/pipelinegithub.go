@@ -1,0 +1,385 @@
+package iac
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const maxJobs, maxSteps = 2000, 20_000
+
+// githubShape says why GitHub would not take a file; nil where it would.
+// https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
+func githubShape(kind string, root *yaml.Node) *fault {
+	if kind == "action" {
+		runs := member(root, "runs")
+		switch {
+		case runs == nil || runs.Kind != yaml.MappingNode || text(member(runs, "using")) == "":
+			return faultAt(root, "write runs: with using: composite and steps:", "the action does not say under runs: what it runs by")
+		case text(member(runs, "using")) == "composite":
+			return stepsShape(runs, member(runs, "steps"), "runs")
+		}
+		return nil
+	}
+	on, jobs := member(root, "on"), member(root, "jobs")
+	switch {
+	case on == nil || on.Tag == "!!null":
+		return faultAt(root, "write on: with the events, such as on: pull_request", "the workflow does not say under on: when it runs")
+	case jobs == nil || jobs.Kind != yaml.MappingNode || len(jobs.Content) == 0:
+		return faultAt(orElse(jobs, root), "write jobs: with one key for each job", "jobs: is no mapping of names to jobs")
+	case len(jobs.Content) > 2*maxJobs:
+		return faultAt(jobs, "split the workflow", "it has more than %d jobs", maxJobs)
+	}
+	for name, job := range members(jobs) {
+		switch {
+		case job.Kind != yaml.MappingNode:
+			return faultAt(job, "write runs-on: and steps: below the job's name", "the job %s is no mapping", brief(name.Value))
+		case member(job, "uses") != nil:
+		case member(job, "runs-on") == nil:
+			return faultAt(name, "write runs-on: with the runner", "the job %s does not say runs-on: where it runs", brief(name.Value))
+		default:
+			if f := stepsShape(name, member(job, "steps"), "job "+brief(name.Value)); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func stepsShape(parent, steps *yaml.Node, of string) *fault {
+	if steps == nil || steps.Kind != yaml.SequenceNode || len(steps.Content) == 0 || len(steps.Content) > maxSteps {
+		return faultAt(orElse(steps, parent), "write steps: as a list of steps", "the steps of %s are no list of steps", of)
+	}
+	for _, step := range steps.Content {
+		if run, uses := member(step, "run") != nil, member(step, "uses") != nil; run == uses {
+			return faultAt(step, "write either run: or uses: in the step", "a step of %s has not exactly one of run: and uses:", of)
+		}
+	}
+	return nil
+}
+
+func orElse(n, other *yaml.Node) *yaml.Node {
+	if n != nil {
+		return n
+	}
+	return other
+}
+
+// workflow is a file of GitHub on its way into the document of the rules.
+type workflow struct {
+	*definition
+	outputs map[string]map[string][]string // of jobs: contexts by name
+	calls   []call
+}
+
+// github makes the document of a workflow or action, and tells what it hands to others.
+func (d *definition) github() []call {
+	w := &workflow{definition: d, outputs: map[string]map[string][]string{}}
+	root := d.source.root
+	d.input = object{
+		"format": d.format, "kind": d.kind, "path": d.path, "name": text(member(root, "name")), "at": at(root),
+		"events": object{}, "called_by": called(d.events), "inputs": w.inputs(), "jobs": []any{}, "steps": []any{},
+	}
+	if d.kind == "action" {
+		runs := member(root, "runs")
+		d.input["steps"] = w.steps(member(runs, "steps"), object{"address": "runs", "id": ""}, nil)
+		return w.calls
+	}
+	d.input["events"] = events(member(root, "on"))
+	permissions(d.input, member(root, "permissions"))
+	env := w.env(member(root, "env"), nil)
+	d.input["env"] = env
+	for name, job := range members(member(root, "jobs")) {
+		w.outputs[strings.ToLower(name.Value)] = w.outputsOf(job, w.resolver(append(env, w.env(member(job, "env"), nil)...)))
+	}
+	jobs, steps := []any{}, []any{}
+	for name, job := range members(member(root, "jobs")) {
+		j := w.job(name, job, env)
+		jobs = append(jobs, j)
+		own, _ := j["env"].([]any)
+		steps = append(steps, w.steps(member(job, "steps"), j, slices.Concat(env, own))...)
+	}
+	d.input["jobs"], d.input["steps"] = jobs, steps
+	return w.calls
+}
+
+// called are the events of the workflows of this tree that call a file.
+func called(events map[string]bool) object {
+	out := object{}
+	for e := range events {
+		out[e] = true
+	}
+	return out
+}
+
+func events(on *yaml.Node) object {
+	out := object{}
+	for _, name := range texts(on) {
+		out[name] = object{"at": at(on)}
+	}
+	for name, filter := range members(on) {
+		e := object{"at": at(name)}
+		for key, value := range members(filter) {
+			e[key.Value] = list(texts(value))
+		}
+		out[name.Value] = e
+	}
+	return out
+}
+
+// inputs are what others hand to a file: their kinds, and what files of this tree put in.
+func (w *workflow) inputs() object {
+	out := object{}
+	root := w.source.root
+	take := func(inputs *yaml.Node, kind string) {
+		for name, in := range members(inputs) {
+			t := text(member(in, "type"))
+			if t == "" {
+				t = kind
+			}
+			out[strings.ToLower(name.Value)] = t
+		}
+	}
+	take(member(root, "inputs"), "string")
+	for _, event := range []string{"workflow_call", "workflow_dispatch"} {
+		take(member(member(member(root, "on"), event), "inputs"), "string")
+	}
+	return out
+}
+
+// permissions puts in what the token may do. Where nothing is said nothing is put in: null
+// would be something in the rules.
+func permissions(of object, n *yaml.Node) {
+	if n == nil {
+		return
+	}
+	scopes := object{}
+	for scope, access := range members(n) {
+		scopes[scope.Value] = text(access)
+	}
+	of["permissions"] = object{"at": at(n), "all": text(n), "scopes": scopes}
+}
+
+// env are the variables of one place, each with the contexts that it is made of.
+func (w *workflow) env(n *yaml.Node, outer []any) []any {
+	out := []any{}
+	resolve := w.resolver(outer)
+	for name, value := range members(n) {
+		out = append(out, object{"name": name.Value, "text": text(value), "at": at(name), "contexts": list(flows(text(value), resolve))})
+	}
+	return out
+}
+
+func (w *workflow) outputsOf(job *yaml.Node, resolve resolver) map[string][]string {
+	out := map[string][]string{}
+	for name, value := range members(member(job, "outputs")) {
+		out[strings.ToLower(name.Value)] = flows(text(value), resolve)
+	}
+	return out
+}
+
+// resolver follows env, the outputs of jobs, and inputs that a file of the same tree
+// hands over.
+func (w *workflow) resolver(env []any) resolver {
+	return func(context string) []string {
+		parts := strings.Split(context, ".")
+		switch {
+		case parts[0] == "env" && len(parts) == 2:
+			for _, v := range slices.Backward(env) { // the inner one counts
+				v := v.(object)
+				if strings.EqualFold(v["name"].(string), parts[1]) {
+					return textsOf(v["contexts"])
+				}
+			}
+		case parts[0] == "needs" && len(parts) == 4 && parts[2] == "outputs":
+			return w.outputs[parts[1]][parts[3]]
+		case parts[0] == "inputs" && len(parts) == 2:
+			return w.passed[parts[1]]
+		}
+		return nil
+	}
+}
+
+func textsOf(list any) (out []string) {
+	all, _ := list.([]any)
+	for _, x := range all {
+		s, _ := x.(string)
+		out = append(out, s)
+	}
+	return out
+}
+
+func (w *workflow) job(name, job *yaml.Node, env []any) object {
+	own := w.env(member(job, "env"), env)
+	out := object{
+		"id": name.Value, "address": "jobs." + name.Value, "at": at(name), "env": own,
+		"runs_on": runners(member(job, "runs-on"), member(member(job, "strategy"), "matrix")),
+		"if":      text(member(job, "if")), "environment": text(member(job, "environment")) + text(member(member(job, "environment"), "name")),
+		"continue_on_error": says(member(job, "continue-on-error")),
+	}
+	permissions(out, member(job, "permissions"))
+	if uses := member(job, "uses"); uses != nil {
+		with := member(job, "with")
+		out["uses"] = reference(uses)
+		out["inherits_secrets"] = text(member(job, "secrets")) == "inherit"
+		w.calling(uses, with, w.resolver(env))
+	}
+	return out
+}
+
+// runners are the labels of the machines that a job may run on. Where the matrix of the job
+// names them, each of its values counts.
+func runners(n, matrix *yaml.Node) object {
+	out := object{"labels": []any{}, "group": ""}
+	if n == nil {
+		return out
+	}
+	out["at"] = at(n)
+	if n.Kind == yaml.MappingNode {
+		out["group"] = text(member(n, "group"))
+		n = member(n, "labels")
+	}
+	labels := texts(n)
+	for _, f := range flows(text(n), func(string) []string { return nil }) {
+		name, _ := strings.CutPrefix(f, "matrix.")
+		name, _, _ = strings.Cut(name, ".")
+		places := []*yaml.Node{matrix}
+		if include := member(matrix, "include"); include != nil {
+			places = append(places, include.Content...)
+		}
+		for _, p := range places {
+			for key, value := range members(p) {
+				if strings.EqualFold(key.Value, name) {
+					labels = append(labels, leaves(value)...)
+				}
+			}
+		}
+	}
+	out["labels"] = list(labels)
+	return out
+}
+
+// leaves are all plain values below a node.
+func leaves(n *yaml.Node) []string {
+	if n.Kind == yaml.ScalarNode {
+		return []string{n.Value}
+	}
+	var out []string
+	for i, c := range n.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			out = append(out, leaves(c)...)
+		}
+	}
+	return out
+}
+
+var commit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
+
+// reference is what uses: names.
+func reference(n *yaml.Node) object {
+	full := strings.TrimSpace(text(n))
+	name, ref, _ := strings.Cut(full, "@")
+	kind := "action"
+	switch {
+	case strings.HasPrefix(full, "./") || strings.HasPrefix(full, "../"):
+		kind = "local"
+	case strings.HasPrefix(full, "docker://"):
+		kind = "image"
+	}
+	return object{"text": full, "name": strings.ToLower(name), "ref": ref, "kind": kind, "pinned": commit.MatchString(ref), "at": at(n)}
+}
+
+// calling remembers the use of a file of this tree.
+func (w *workflow) calling(uses, with *yaml.Node, resolve resolver) {
+	target, local := strings.CutPrefix(text(uses), "./")
+	if !local {
+		return
+	}
+	c := call{from: w.definition, inputs: map[string][]string{}}
+	if target = path.Clean(target); strings.HasSuffix(target, ".yml") || strings.HasSuffix(target, ".yaml") {
+		c.targets = []string{target}
+	} else {
+		c.targets = []string{path.Join(target, "action.yml"), path.Join(target, "action.yaml")}
+	}
+	for name, value := range members(with) {
+		c.inputs[strings.ToLower(name.Value)] = flows(text(value), resolve)
+	}
+	w.calls = append(w.calls, c)
+}
+
+func (w *workflow) steps(steps *yaml.Node, job object, outer []any) []any {
+	out := []any{}
+	if steps == nil || steps.Kind != yaml.SequenceNode {
+		return out
+	}
+	for i, step := range steps.Content {
+		own := w.env(member(step, "env"), outer)
+		env := slices.Concat(outer, own)
+		resolve := w.resolver(env)
+		s := object{
+			"address": job["address"].(string) + ".steps[" + strconv.Itoa(i) + "]", "job": job["id"], "index": i, "at": at(step),
+			"name": text(member(step, "name")), "if": text(member(step, "if")), "env": own, "visible_env": visible(env),
+			"continue_on_error": says(member(step, "continue-on-error")), "scripts": []any{}, "with": object{},
+		}
+		if uses := member(step, "uses"); uses != nil {
+			s["uses"] = reference(uses)
+			s["with"], s["scripts"] = w.with(text(uses), member(step, "with"), resolve)
+			w.calling(uses, member(step, "with"), resolve)
+		}
+		if run := member(step, "run"); run != nil {
+			s["scripts"] = []any{w.source.script("run", run, resolve)}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// visible are the variables that a step sees and that are made of anything.
+func visible(env []any) []any {
+	out := []any{}
+	for _, v := range env {
+		if len(v.(object)["contexts"].([]any)) > 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (w *workflow) with(uses string, n *yaml.Node, resolve resolver) (with object, scripts []any) {
+	with, scripts = object{}, []any{}
+	name, _, _ := strings.Cut(strings.ToLower(uses), "@")
+	for key, value := range members(n) {
+		k := strings.ToLower(key.Value)
+		with[k] = object{"text": text(value), "at": at(value), "contexts": list(flows(text(value), resolve))}
+		if slices.Contains(executed[name], k) {
+			scripts = append(scripts, w.source.script("with."+k, value, resolve))
+		}
+	}
+	return with, scripts
+}
+
+// executed are the inputs of well-known actions that these run as a program.
+var executed = map[string][]string{
+	"actions/github-script":                  {"script"},
+	"addnab/docker-run-action":               {"run"},
+	"amadevus/pwsh-script":                   {"script"},
+	"appleboy/ssh-action":                    {"script"},
+	"azure/cli":                              {"inlinescript"},
+	"azure/powershell":                       {"inlinescript"},
+	"cardinalby/js-eval-action":              {"expression"},
+	"cross-platform-actions/action":          {"run"},
+	"jannekem/run-python-script-action":      {"script"},
+	"mikefarah/yq":                           {"cmd"},
+	"nick-fields/retry":                      {"command", "on_retry_command"},
+	"nick-invision/retry":                    {"command"},
+	"reactivecircus/android-emulator-runner": {"script"},
+	"uraimo/run-on-arch-action":              {"run", "install", "setup"},
+	"vmactions/freebsd-vm":                   {"run", "prepare"},
+	"vmactions/netbsd-vm":                    {"run", "prepare"},
+	"vmactions/openbsd-vm":                   {"run", "prepare"},
+	"vmactions/solaris-vm":                   {"run", "prepare"},
+}

@@ -1,0 +1,133 @@
+# What several checks ask of a pipeline. Contexts are in lower letters, with dots, and
+# with * for what is computed or numbered.
+package verdict.pipelines.lib
+
+# Anybody who can open an issue or a pull request writes these.
+# https://docs.github.com/actions/concepts/security/script-injections
+untrusted(context) if {
+	startswith(context, "github.")
+	regex.match(written_by_strangers, context)
+}
+
+# The whole event, or a part of it that holds such a text.
+untrusted(context) if {
+	startswith(context, "github")
+	regex.match(`^github(\.event(\.(issue|pull_request(\.head(\.repo)?)?|comment|review|discussion|pages(\.\*)?|commits(\.\*(\.(author|committer))?)?|head_commit(\.(author|committer))?|workflow_run(\.head_commit)?|label|changes|\*))?)?$`, context)
+}
+
+written_by_strangers := concat("", [
+	`^github\.(head_ref$|event\.(`,
+	concat("|", [
+		`(issue|pull_request|discussion)\.(title|body)$`,
+		`pull_request\.head\.(ref|label|repo\.(default_branch|description|homepage))$`,
+		`(comment|review|review_comment)\.body$`,
+		`pages\.\*\.(page_name|title|summary)$`,
+		`(commits\.\*|head_commit|workflow_run\.head_commit)\.(message|(author|committer)\.(email|name))$`,
+		`workflow_run\.(head_branch|display_title|head_repository\.(description|homepage))$`,
+		`workflow_run\.pull_requests\.\*\.head\.ref$`,
+		`merge_group\.head_commit\.message$`,
+		`(label|pull_request\.labels\.\*|issue\.labels\.\*)\.(name|description)$`,
+		`(issue|pull_request)\.milestone\.title$`,
+		`changes\.[\w*]+\.from$|changes\.ref\.from$`,
+	]),
+	`))`,
+])
+
+# Events by which strangers start a workflow that has the secrets of the repository.
+privileged_events := {"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "discussion_comment", "pull_request_review_target", "fork", "watch", "gollum"}
+
+privileged if {
+	some e in privileged_events
+	input.events[e]
+}
+
+privileged if {
+	some e in privileged_events
+	input.called_by[e]
+}
+
+# Events by which the head of a pull request runs.
+requested if {
+	some e in {"pull_request", "pull_request_target", "merge_group"}
+	input.events[e]
+}
+
+job(id) := j if {
+	some j in input.jobs
+	j.id == id
+}
+
+# A step of a list whose address is of the same job, further down.
+after(step, other) if {
+	other.job == step.job
+	other.index > step.index
+}
+
+runs_something(step) if count(step.scripts) > 0
+
+runs_something(step) if step.uses.kind == "local"
+
+# What looks for something unsafe, and stops a change that brings it.
+guard_command := `(?:^|[\s;&|(/"'])(?:verdict(?:\.exe)?\s+(?:ci|plan|gate|admit|deploy|artifact|code|verify|evaluate|decide)\b|gitleaks\s+(?:detect|git|dir|protect)|trufflehog\s|trivy\s+(?:fs|filesystem|image|config|repo|rootfs|sbom)\b|grype\s|osv-scanner\s|snyk\s+(?:test|code|container|iac)|semgrep\s+(?:ci|scan|--config)|checkov\s|tfsec\s|terrascan\s+scan|kics\s+scan|bandit\s+-|gosec\s|govulncheck\s|npm\s+audit\b|pnpm\s+audit\b|yarn\s+(?:npm\s+)?audit\b|pip-audit\b|cargo\s+(?:audit|deny)\b|bundle-audit\b|safety\s+(?:check|scan)\b|cosign\s+verify|slsa-verifier\s|conftest\s+test|opa\s+eval|zizmor\s|dependency-check\s|detect-secrets\s)`
+
+guard_action := `(?i)^(?:aquasecurity/trivy-action|anchore/scan-action|gitleaks/gitleaks-action|trufflesecurity/trufflehog|github/codeql-action/analyze|actions/dependency-review-action|google/osv-scanner-action.*|snyk/actions(?:/.*)?|bridgecrewio/checkov-action|checkmarx/kics-github-action|returntocorp/semgrep-action|semgrep/semgrep-action|golang/govulncheck-action|securego/gosec|aquasecurity/tfsec-action|rustsec/audit-check|actions-rust-lang/audit|pypa/gh-action-pip-audit|zizmorcore/zizmor-action|sonarsource/sonarqube-quality-gate-action|.*/verdict(?:-action)?)$`
+
+guard_task := `^(?:advancedsecurity-codeql-analyze|advancedsecurity-dependency-scanning|microsoftsecuritydevops|credscan|trivy|snyksecurityscan|sonarqubepublish|whitesource.*|dependency-check-build-task|gitleaks|postanalysis|verdict)$`
+
+guards(step) if {
+	some s in step.scripts
+	regex.match(guard_command, s.text)
+}
+
+guards(step) if regex.match(guard_action, step.uses.name)
+
+guards(step) if regex.match(guard_task, step.task)
+
+# A command of a guard whose failure is thrown away.
+thrown_away contains {"step": step, "command": c} if {
+	some step in input.steps
+	some s in step.scripts
+	contains(s.text, "||")
+	regex.match(guard_command, s.text)
+	some c in s.commands
+	regex.match(concat("", [guard_command, `.*\|\|\s*(?:true|:|exit\s+0|echo\b|/bin/true)`]), c.text)
+	not regex.match(`(?:--version|--help|\bversion\b|\bdownload\b|\bexit\s+[1-9])`, c.text)
+}
+
+guard_ignored contains {"step": step} if {
+	some step in input.steps
+	step.continue_on_error
+	guards(step)
+}
+
+# A program from the network that nobody looked at. What comes by plain http can be
+# replaced on its way.
+piped contains {"step": step, "command": c, "plain": plain} if {
+	some step in input.steps
+	some s in step.scripts
+	regex.match(fetched_and_run, s.text)
+	some c in s.commands
+	regex.match(fetched_and_run, c.text)
+	plain := regex.match(`\bhttp://[^\s'"]+`, c.text)
+	not regex.match(`\bhttp://(localhost|127\.|\[::1\])`, c.text)
+}
+
+fetched_and_run := `(?i)(?:\b(?:curl|wget)\b[^|;&\n]*(?:https?://|\$)[^|;&\n]*\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+\S+=\S+\s+)?(?:/\S*/)?(?:ba|z|da|k)?sh\b|\b(?:curl|wget)\b[^|;&\n]*https?://[^|;&\n]*\|\s*(?:sudo\s+)?(?:python3?|perl|ruby|node|php)\b\s*(?:-\s*)?(?:$|[;&|])|\b(?:ba|z)?sh\s+(?:-\S+\s+)*(?:<\(|["']?\$\()\s*(?:curl|wget)\b|\b(?:iwr|irm|invoke-webrequest|invoke-restmethod)\b[^|]*\|\s*(?:iex|invoke-expression)\b|\b(?:iex|invoke-expression)\b.*(?:downloadstring|\biwr\b|\birm\b|invoke-webrequest|invoke-restmethod))`
+
+# What is printed and goes nowhere else than into the log.
+printed(command) if {
+	regex.match(`(?i)(?:^|[;&|({]\s*|\bthen\s+|\bdo\s+)\s*(?:echo|printf|write-host|write-output)\b`, command)
+	not regex.match(`[^|]\|[^|]|>|\$\((?:echo|printf)|<<<|##vso\[task\.setvariable|::add-mask::`, command)
+}
+
+# Printed in a form by which the runner does not know it, so that it is not covered.
+printed_disguised(command) if {
+	regex.match(`(?i)(?:echo|printf)\b.*\|\s*(?:base64|rev|xxd|hexdump|od|sed|tr|fold)\b`, command)
+	not regex.match(`>|base64\s+(?:-d|-D|--decode)|\|\s*(?:base64|rev|xxd|hexdump|od|sed|tr|fold)\b[^|]*\||\$\((?:echo|printf)|<<<`, command)
+}
+
+of_step(step, at, cause, message) := {"type": "step", "resource": step.address, "at": at, "cause": cause, "message": message}
+
+of_job(j, at, cause, message) := {"type": "job", "resource": j.address, "at": at, "cause": cause, "message": message}
+
+of_workflow(part, at, cause, message) := {"type": "workflow", "resource": part, "at": at, "cause": cause, "message": message}
