@@ -52,7 +52,7 @@ func NewInfrastructure(version string) *Infrastructure {
 
 // checkers are all that judge infrastructure. Nothing is loaded before they meet a file of
 // theirs.
-func checkers() []iac.Checker { return []iac.Checker{iac.NewLibrary()} }
+func checkers() []iac.Checker { return []iac.Checker{iac.NewLibrary(), iac.NewPipelines()} }
 
 // Wants takes what a checker may want, by its name.
 func (x *Infrastructure) Wants(f File) bool { return x.knows(f) && !x.leftOut.covers(f.Path) }

@@ -184,12 +184,34 @@ func (f *finding) read(v any) {
 	if managed, ok := o["managed"].(bool); ok {
 		f.managed = managed
 	}
-	// A setting's own reference leads to its resource: the outermost that has a name.
-	for parent, ok := o["parent"].(map[string]any); ok; parent, ok = parent["parent"].(map[string]any) {
-		if name, _ := parent["resource"].(string); name != "" && strings.HasPrefix(f.resource, name) {
+	// A setting's own reference leads to its resource, the outermost that is no module.
+	modules := ""
+	for at := o; ; {
+		if name, _ := at["resource"].(string); strings.HasPrefix(name, "module.") && !strings.Contains(strings.TrimPrefix(name, "module."), ".") {
+			modules = name + "." + modules
+		} else if name != "" {
 			f.resource = name
 		}
+		parent, ok := at["parent"].(map[string]any)
+		if !ok {
+			break
+		}
+		at = parent
 	}
+	f.resource = modules + shortened(f.resource)
+}
+
+// shortened is the address of a resource without what is inside of it.
+func shortened(address string) string {
+	parts := strings.Split(address, ".")
+	keep := 2
+	for len(parts) > keep && parts[keep-2] == "module" {
+		keep += 2
+	}
+	if len(parts) > keep && parts[keep-2] == "data" {
+		keep++
+	}
+	return strings.Join(parts[:min(keep, len(parts))], ".")
 }
 
 // severityOf turns the library's word into ours.

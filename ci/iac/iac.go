@@ -51,7 +51,7 @@ type Problem struct {
 	Line     int64 // from 1; 0 when it is not known
 	Column   int64 // from 1; 0 when it is not known
 	// Format is the language of the file: terraform, cloudformation, azure-arm, kubernetes,
-	// dockerfile, github-actions, azure-pipelines, helm, kustomize, terraform-plan.
+	// dockerfile, github-actions, azure-pipelines, gitlab-ci, terraform-plan.
 	Format string
 	// Type is what kind of thing is wrong: aws_s3_bucket, Deployment, job. Resource is its
 	// address as the file's language writes it: aws_s3_bucket.logs, Deployment/web.

@@ -80,7 +80,7 @@ func ReadPlan(content []byte) (*Plan, error) {
 	}
 	var f planFile
 	if err := json.Unmarshal(content, &f); err != nil {
-		return nil, notAPlan("it is not JSON: "+err.Error(), again, err)
+		return nil, notAPlan("it is not JSON: "+err.Error(), again, nil)
 	}
 	switch major, _, _ := strings.Cut(f.Format, "."); {
 	case f.Format == "" && f.Planned == nil && len(f.Changes) == 0 && f.State == nil:

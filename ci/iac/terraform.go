@@ -22,8 +22,10 @@ import (
 const formatTerraform = "terraform"
 
 const (
-	maxCopies  = 1_000 // of one resource, by count or for_each
-	maxNesting = 1_000 // brackets and signs within each other, as the bytes stand
+	maxCopies = 1_000 // of one resource, by count or for_each
+	// maxInstances bounds the modules of one root: each call evaluates its module again.
+	maxInstances = 5_000
+	maxNesting   = 1_000 // brackets and signs within each other, as the bytes stand
 )
 
 // endings are those of files of a module, OpenTofu's first: where both are there, OpenTofu
@@ -56,7 +58,10 @@ func (r *run) terraform(ctx context.Context, files []File) {
 	slices.SortStableFunc(files, func(a, b File) int { return rank(a.Path) - rank(b.Path) })
 	for _, f := range files {
 		name := ours(f.Path)
-		if _, taken := texts[name]; taken {
+		if other, taken := texts[name]; taken {
+			if !bytes.Equal(other, f.Content) {
+				r.open(f.Path, true, "it was not judged: OpenTofu reads %s in its place, and Terraform reads this one; keep one of them", names[name])
+			}
 			continue
 		}
 		parsed, ok := r.parse(f)
@@ -77,12 +82,16 @@ func (r *run) terraform(ctx context.Context, files []File) {
 	}
 	fsys := newTree(texts)
 	for _, dir := range roots(modules) {
-		if looped(dir, modules, nil) {
+		if looped(dir, modules) {
 			r.invalid(firstOf(dir, names), formatTerraform, 0, 0, "a module calls itself, by way of the modules that it calls")
 			continue
 		}
 		if reaches(dir, modules, map[string]bool{}) {
 			continue // told where it was found
+		}
+		if instances(dir, modules, map[string]int{}) > maxInstances {
+			r.open(firstOf(dir, names), true, "its modules call each other more than %d times, which is not judged", maxInstances)
+			continue
 		}
 		r.guarded(dir, func() error { return r.module(ctx, fsys, dir, names, formatTerraform, "") })
 	}
@@ -221,12 +230,40 @@ func reach(dir string, modules map[string]*module, seen map[string]bool) {
 }
 
 // looped reports whether a module comes to call one that it was called by.
-func looped(dir string, modules map[string]*module, above []string) bool {
-	if slices.Contains(above, dir) || len(above) > 64 {
-		return true
+func looped(dir string, modules map[string]*module) bool {
+	const under, done = 1, 2
+	state := map[string]int{}
+	var visit func(dir string) bool
+	visit = func(dir string) bool {
+		m := modules[dir]
+		if m == nil || state[dir] == done {
+			return false
+		}
+		if state[dir] == under {
+			return true
+		}
+		state[dir] = under
+		found := slices.ContainsFunc(m.calls, visit)
+		state[dir] = done
+		return found
 	}
-	m := modules[dir]
-	return m != nil && slices.ContainsFunc(m.calls, func(c string) bool { return looped(c, modules, append(slices.Clone(above), dir)) })
+	return visit(dir)
+}
+
+// instances counts how often modules are evaluated below a root: each call makes one, and
+// a module that two call is two. It is for modules that are not looped.
+func instances(dir string, modules map[string]*module, known map[string]int) int {
+	if n, ok := known[dir]; ok {
+		return n
+	}
+	n := 1
+	if m := modules[dir]; m != nil {
+		for _, c := range m.calls {
+			n = min(n+instances(c, modules, known), maxInstances+1)
+		}
+	}
+	known[dir] = n
+	return n
 }
 
 // reaches reports whether a module that cannot be evaluated is called.
@@ -242,7 +279,11 @@ func reaches(dir string, modules map[string]*module, seen map[string]bool) bool 
 // module evaluates one root module and judges what it would set up. plan is the file that
 // the configuration was made from, where it is no file of the tree.
 func (r *run) module(ctx context.Context, fsys fs.FS, dir string, names map[string]string, format, plan string) error {
-	p := parser.New(fsys, "", parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true))
+	options := []parser.Option{parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true), parser.OptionWithWorkingDirectoryPath("/")}
+	if values := valuesOf(fsys, dir); len(values) > 0 {
+		options = append(options, parser.OptionWithTFVarsPaths(values...))
+	}
+	p := parser.New(fsys, "", options...)
 	if err := p.ParseFS(ctx, dir); err != nil {
 		return err
 	}
@@ -269,6 +310,23 @@ func (r *run) module(ctx context.Context, fsys fs.FS, dir string, names map[stri
 		}
 	}
 	return nil
+}
+
+// valuesOf are the files of values that Terraform takes by itself, in its order
+// (https://developer.hashicorp.com/terraform/language/values/variables).
+func valuesOf(fsys fs.FS, dir string) (list []string) {
+	entries, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return nil
+	}
+	for _, end := range []string{"terraform.tfvars", "terraform.tfvars.json", ".auto.tfvars", ".auto.tfvars.json"} {
+		for _, e := range entries {
+			if name := e.Name(); name == end || end[0] == '.' && strings.HasSuffix(name, end) {
+				list = append(list, path.Join(dir, name))
+			}
+		}
+	}
+	return list
 }
 
 // prefixes lead from the types of resources to the checks about their provider.
@@ -311,4 +369,17 @@ func (r *run) plan(ctx context.Context, f File) error {
 		return err
 	}
 	return r.module(ctx, fsys, ".", nil, formatPlan, f.Path)
+}
+
+// CheckPlan judges one plan as JSON, of whatever size; problems have the address of what
+// is planned and no line.
+func (l *Library) CheckPlan(ctx context.Context, f File) (Result, error) {
+	run := &run{charts: map[string]bool{}, texts: map[string][]byte{}}
+	if deepest, _ := nesting(f.Content); deepest > maxNesting {
+		run.open(f.Path, true, "it is nested deeper than %d", maxNesting)
+		return run.finish(), nil
+	}
+	run.result.Judged = append(run.result.Judged, f.Path)
+	run.guarded(f.Path, func() error { return run.plan(ctx, f) })
+	return run.finish(), ctx.Err()
 }

@@ -11,6 +11,7 @@ func commands() []command {
 	return []command{
 		initCommand(),
 		ciCommand(),
+		planCommand(),
 		attestCommand(),
 		verifyCommand(),
 		whyCommand(),

@@ -1,0 +1,108 @@
+package ci
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/ci/iac"
+	"verdict/ci/plain"
+	"verdict/ci/wording"
+)
+
+// MaxPlan is the size, in bytes, up to which a plan is read.
+const MaxPlan = iac.MaxPlan
+
+// PlanOptions say which plan to judge, and where what it plans is declared.
+type PlanOptions struct {
+	Name    string // of the file, for people
+	Content []byte // what terraform show -json wrote
+	// Tree holds the configuration that was planned in the folder Root; nil where it is not
+	// here, and then findings name addresses alone.
+	Tree fs.FS
+	Root string
+	// Ignore is the file of false positives as the base has it, and IgnoreName where it was.
+	Ignore     []byte
+	IgnoreName string
+	Version    string // of Verdict
+	Now        func() time.Time
+}
+
+// Plan is a plan that was judged.
+type Plan struct {
+	Subject verdict.Subject
+	Report  verdict.Report
+	Told    string // what it would do: "plans 2 to create and 1 to replace"
+}
+
+// PlanSubject names a plan by the digest of its bytes: one that was written anew is another.
+func PlanSubject(name string, content []byte) verdict.Subject {
+	return verdict.Subject{Kind: verdict.SubjectPlan, Name: path.Base(name), Digest: verdict.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(content)))}
+}
+
+// CheckPlan judges what an infrastructure plan would make, by the same checks as the code
+// that it was made from. What is no plan is a *verdict.Error.
+func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
+	content := plain.UTF8(o.Content)
+	read, err := iac.ReadPlan(content)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Subject: PlanSubject(o.Name, o.Content), Told: planned(read)}
+	r, err := iac.NewLibrary().CheckPlan(ctx, iac.File{Path: p.Subject.Name, Content: content})
+	if err != nil {
+		return nil, fmt.Errorf("judge the plan: %w", err)
+	}
+	for i := range r.Problems {
+		if o.Tree == nil {
+			break
+		}
+		if file, line := read.Place(o.Tree, o.Root, r.Problems[i].Resource); file != "" {
+			r.Problems[i].Path, r.Problems[i].Line = file, line
+		}
+	}
+	x := &Infrastructure{version: o.Version, judged: true, result: r, bytes: int64(len(content))}
+	if p.Report, err = x.Report(ctx, &Manifest{}, "."); err != nil {
+		return nil, err
+	}
+	if read.Partial {
+		p.Report.NotChecked = append(p.Report.NotChecked, wording.Aside(p.Subject.Name, "the plan says of itself that more is to be planned after it was applied"))
+	}
+	ignores, told := (&Options{Ignore: o.Ignore, IgnoreName: o.IgnoreName}).ignores()
+	var stated []verdict.NotChecked
+	p.Report.Hits, p.Report.Ignored, stated = ignored(p.Report.Hits, ignoresOf(ignores.FalsePositives, iacKey), cmp.Or(o.IgnoreName, IgnoreFile), o.Now())
+	p.Report.NotChecked = append(p.Report.NotChecked, append(told, stated...)...)
+	p.Report.Scope.Components = total(read.Counts)
+	return p, nil
+}
+
+func total(counts map[string]int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// planned says what a plan would do, the worst last.
+func planned(p *iac.Plan) string {
+	var parts []string
+	for _, what := range []string{"create", "update", "forget", "replace", "delete"} {
+		if n := p.Counts[what]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, what))
+		}
+	}
+	told := "the plan changes nothing"
+	if len(parts) > 0 {
+		told = "the plan has " + strings.Join(parts, ", ")
+	}
+	if p.Drift > 0 {
+		told += fmt.Sprintf("; %d resources were found other than the last apply left them", p.Drift)
+	}
+	return told
+}

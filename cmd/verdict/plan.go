@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/ci"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/git"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+// planPoint is the decision point that judges infrastructure code, and what was planned
+// from it.
+const planPoint = "ci.iac"
+
+func planCommand() command {
+	return command{
+		use: "plan", short: "Judge infrastructure before it is applied",
+		sub: []command{planCheckCommand()},
+	}
+}
+
+// planCheck is what one run of `verdict plan check` is asked for.
+type planCheck struct {
+	source  string
+	base    string
+	service string
+	guard   bool
+	maxAge  int64 // hours
+}
+
+func planCheckCommand() command {
+	return command{
+		use: "check FILE", short: "Decide whether what a plan would make is provably unsafe, and guard its apply",
+		long: "FILE is what terraform show -json or tofu show -json wrote of a plan; - reads standard input. What the plan would make is judged by the same checks as the code, with every value that the code alone does not tell, " +
+			"and the answer is recorded about the plan's digest. Findings name the file and line where the resource is declared, below --source.\n\n" +
+			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. Run it in the job that applies, on the JSON of the very file that is applied: " +
+			"terraform show -json tfplan | verdict plan check --apply-guard - && terraform apply tfplan.",
+		example: "terraform plan -out tfplan && terraform show -json tfplan > tfplan.json\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json",
+		args:    exactly(1), formats: report.Formats, judges: true,
+		setup: func(f *flags) runner {
+			p := &planCheck{}
+			f.text(&p.source, "source", "DIR", "folder that was planned; default: the one that FILE lies in")
+			f.text(&p.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
+			f.text(&p.service, "service", "NAME", "service of the map that the plan is of")
+			f.toggle(&p.guard, "apply-guard", "end with 0 only when exactly this plan was allowed; judge nothing")
+			p.maxAge = 24
+			f.number(&p.maxAge, "max-age", "HOURS", "how long ago it may have been allowed, for --apply-guard", 1, 24*365)
+			return p.run
+		},
+	}
+}
+
+func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) {
+	content, err := a.readInput(args[0], "the plan", ci.MaxPlan)
+	if err != nil {
+		return err
+	}
+	subject := ci.PlanSubject(args[0], content)
+	if p.guard {
+		return p.permit(ctx, a, subject)
+	}
+	w, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end(&err)
+	dir := p.folder(args[0])
+	if err := directory(dir); err != nil {
+		return err
+	}
+	repo, err := repository(ctx, dir)
+	if err != nil {
+		return err
+	}
+	to := pipelineGoal(a.env)
+	if p.base != "" {
+		to = goal{Named: p.base}
+	}
+	judged, err := w.judgeBy(ctx, repo, to)
+	if err != nil {
+		return err
+	}
+	if judged.Unknown != nil {
+		return judged.Unknown
+	}
+	own, err := w.rulesOf(ctx, repo, judged)
+	if err != nil {
+		return err
+	}
+	service, err := (&ciCheck{service: p.service}).serviceOf(ctx, judged.Map, repo)
+	if err != nil {
+		return err
+	}
+	started := w.now()
+	checked, err := w.checkPlan(ctx, args[0], content, dir, repo, judged)
+	if err != nil {
+		return err
+	}
+	if err := w.recordPlan(ctx, checked, started, judged.Map, service); err != nil {
+		return err
+	}
+	run, err := w.decideAt(ctx, onlyPoint(planPoint), judged, own, decide.Request{
+		Subject: subject, Service: service, Team: judged.Map.Services[service].Team, Trigger: "verdict plan check", Actor: w.actor(), Run: pipelineRun(a.env),
+	})
+	if err != nil {
+		return err
+	}
+	run.Command, run.Reports = "verdict plan check "+strings.Join(args, " "), []verdict.Report{checked.Report}
+	run.Notes = append(run.Notes, checked.Told, "the plan is "+string(subject.Digest))
+	return a.conclude(run)
+}
+
+// folder is where the plan was made.
+func (p *planCheck) folder(file string) string {
+	switch {
+	case p.source != "":
+		return p.source
+	case file == standardInput:
+		return "."
+	}
+	return filepath.Dir(file)
+}
+
+// checkPlan judges the plan; findings are placed in the repository, or below the folder
+// where there is none.
+func (w *workspace) checkPlan(ctx context.Context, name string, content []byte, dir string, repo *git.Repo, judged judgedBy) (*ci.Plan, error) {
+	o := ci.PlanOptions{Name: name, Content: content, Root: ".", Version: version(), Now: w.now}
+	top := dir
+	if repo != nil {
+		top = repo.Root
+		if repo.Prefix != "" {
+			o.Root = repo.Prefix
+		}
+		var err error
+		if o.Ignore, err = fileAt(ctx, repo, judged.Base, ci.IgnoreFile); err != nil {
+			return nil, err
+		}
+	}
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", top, err)
+	}
+	defer root.Close() // it was only read
+	o.Tree = root.FS()
+	w.app.progress.phase("judging " + name)
+	defer w.app.progress.stop()
+	return ci.CheckPlan(ctx, o)
+}
+
+// recordPlan signs and records what was found about the plan.
+func (w *workspace) recordPlan(ctx context.Context, p *ci.Plan, started time.Time, m *decisionmap.Map, service string) error {
+	bundles, err := w.signChecks(ctx, []verdict.Report{p.Report}, p.Subject, started, w.aboutChange(m, service))
+	if err != nil {
+		return err
+	}
+	if _, err := w.ledger.AppendAll(ctx, bundles); err != nil {
+		return fmt.Errorf("record what was found in the plan: %w", err)
+	}
+	return nil
+}
+
+// onlyPoint chooses one point of a map.
+func onlyPoint(id string) func(decisionmap.Point) bool {
+	return func(p decisionmap.Point) bool { return p.ID == id }
+}
+
+// planPermit is the document verdict.plan-permit/v1.
+type planPermit struct {
+	Schema   string          `json:"schema"`
+	Plan     verdict.Digest  `json:"plan"`
+	Permit   bool            `json:"permit"`
+	Decision string          `json:"decision"`
+	Entry    int64           `json:"entry"`
+	Outcome  verdict.Outcome `json:"outcome"`  // what the facts said
+	Enforced verdict.Outcome `json:"enforced"` // what the mode let through
+	At       time.Time       `json:"at"`
+}
+
+// permit answers whether exactly this plan was allowed. What was never decided is not
+// allowed.
+func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	rows, _, err := w.decisionsOf(ctx, target{Digest: plan.Digest}, at)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rows, func(r ledger.DecisionRow) bool { return r.Point == planPoint })
+	if i < 0 {
+		return &verdict.Error{
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s): it was never checked here, or it is not the one that was", plan.Digest.Short()),
+			Remedy: "have it judged, and apply that very file: verdict plan check FILE. Its JSON has to be the same to the byte: terraform show -json writes it so each time",
+		}
+	}
+	entry, d, err := w.ledger.Decision(ctx, rows[i].ID, at)
+	if err != nil {
+		return err
+	}
+	answer := planPermit{
+		Schema: "verdict.plan-permit/v1", Plan: plan.Digest, Permit: d.Enforced == verdict.Allow, Decision: d.ID, Entry: entry.Index, Outcome: d.Outcome, Enforced: d.Enforced, At: d.At,
+	}
+	age := w.now().Sub(d.At)
+	if limit := time.Duration(p.maxAge) * time.Hour; answer.Permit && (age > limit || age < -time.Hour) {
+		return &verdict.Error{
+			Code: verdict.CodeRefused, What: fmt.Sprintf("this plan was allowed at %s, which is not within the last %d hours", d.At.UTC().Format("2006-01-02 15:04 UTC"), p.maxAge),
+			Remedy: "plan again and have that judged: verdict plan check FILE; or let it be older: --max-age",
+		}
+	}
+	if err := a.emit(answer, func(s report.Style) string { return answer.text() }); err != nil {
+		return err
+	}
+	if !answer.Permit {
+		return exit(d.Exit())
+	}
+	return nil
+}
+
+func (p planPermit) text() string {
+	words := "✓ This plan was allowed, and may be applied"
+	switch {
+	case !p.Permit:
+		words = "✗ This plan was not allowed: do not apply it"
+	case p.Outcome != verdict.Allow:
+		words = "! This plan may be applied because the point does not block yet; the facts said " + string(p.Outcome)
+	}
+	return fmt.Sprintf("%s\n  plan      %s\n  decision  %s, entry %d, %s\n  more      verdict why %s\n", words, p.Plan, p.Decision, p.Entry, p.At.UTC().Format("2006-01-02 15:04 UTC"), p.Decision)
+}
