@@ -110,6 +110,24 @@ run 0 verdict log verify
 verdict why "$bad" -o json >"$scratch/said" 2>&1 || stop "the old decision is gone"
 says "$id"
 
+step "Another change opens a host to everybody. Its code is blocked before anything is built, and its plan before anything is applied (exit 3 each)."
+at 11:30
+git checkout -q -b network
+cp -R "$here/change-infra/infra" . && cp "$here/change-infra/tfplan.json" "$scratch/tfplan.json"
+commit "Reach the settlement host" >/dev/null
+run 3 verdict ci
+says "infra/network.tf:11"
+run 3 verdict plan check "$scratch/tfplan.json" --source infra
+says "aws_security_group.settlement"
+
+step "The plan is mended and allowed. An apply goes through for exactly that plan, and for no other."
+run 3 verdict plan check --apply-guard "$scratch/tfplan.json"
+sed 's|0\.0\.0\.0/0|10.20.0.0/16|' "$scratch/tfplan.json" >"$scratch/mended.json"
+run 0 verdict plan check "$scratch/mended.json" --source infra
+run 0 verdict plan check --apply-guard "$scratch/mended.json"
+says "may be applied"
+git checkout -q retries
+
 step "A release is packed, and its build is attested: anyone's evidence about a file goes the same way."
 at 12:00
 git archive -o "$scratch/payments-api.tar" HEAD
@@ -151,6 +169,7 @@ cat <<END
 This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network:
   - a clean commit passes; a leaked key and a vulnerable dependency with a fix are blocked; the repair passes;
   - the block is explained from the record: what was found, where, what would make it pass, and who owns it;
+  - infrastructure open to everybody is blocked as code and as a plan, and only a plan that was allowed may be applied;
   - the secret itself is not in the record;
   - the log holds from its first entry, and the decision comes out the same when it is taken again;
   - $outside;
