@@ -45,7 +45,7 @@ func planCheckCommand() command {
 			"and the answer is recorded about the plan's digest. Findings name the file and line where the resource is declared, below --source.\n\n" +
 			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. Run it in the job that applies, on the JSON of the very file that is applied: " +
 			"terraform show -json tfplan | verdict plan check --apply-guard - && terraform apply tfplan.",
-		example: "terraform plan -out tfplan && terraform show -json tfplan > tfplan.json\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json",
+		example: "terraform show -json tfplan | verdict plan check -\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json",
 		args:    exactly(1), formats: report.Formats, judges: true,
 		setup: func(f *flags) runner {
 			p := &planCheck{}

@@ -4,7 +4,7 @@ resource "aws_security_group" "settlement" {
   description = "Hosts that settle payments"
 
   ingress {
-    description = "Administration, from anywhere for now"
+    description = "Administration, from anywhere"
     from_port   = 22
     to_port     = 22
     protocol    = "tcp"
