@@ -67,7 +67,7 @@ FUZZ = \
 	./sbom:FuzzLicence \
 	./sbom:FuzzParsePURL
 
-.PHONY: help build demo test test-long parts lint bench fuzz test-peers clean
+.PHONY: help build demo test test-long parts lint bench bench-ci fuzz test-peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -110,6 +110,11 @@ lint: ## gofmt, vet, staticcheck, govulncheck
 
 bench: build ## the figures of speed and memory, with machine and load
 	go run ./bench -verdict bin/verdict -benchtime $(BENCHTIME)
+
+bench-ci: build ## verdict ci beside gitleaks, osv-scanner and trivy: cost and findings (TREE=DIR for one more tree)
+	$(MAKE) --no-print-directory -C test/peers scanners
+	go build -o bin/bench-peers ./bench/peers
+	bin/bench-peers -verdict bin/verdict -tools "$$($(MAKE) --no-print-directory -s -C test/peers where)" -tree '$(TREE)'
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@for target in $(FUZZ); do \
