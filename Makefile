@@ -65,7 +65,8 @@ FUZZ = \
 	./policy:FuzzResult \
 	./report:FuzzNeutral \
 	./sbom:FuzzLicence \
-	./sbom:FuzzParsePURL
+	./sbom:FuzzParsePURL \
+	./sbom:FuzzVEX
 
 .PHONY: help build demo test test-long parts lint bench bench-ci fuzz test-peers clean
 

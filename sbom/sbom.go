@@ -1,6 +1,7 @@
 // Package sbom holds what is known about components: how they are named across
-// ecosystems and tools, and bills of materials that list them, as CycloneDX 1.6 and SPDX
-// 2.3. Names are package URLs, canonical as package-url/purl-spec (ECMA-427) has them.
+// ecosystems and tools, bills of materials that list them, as CycloneDX 1.6 and SPDX 2.3,
+// and what is stated of their vulnerabilities (VEX). Names are package URLs, canonical as
+// package-url/purl-spec (ECMA-427) has them.
 //
 // A list that is not whole never looks whole: a document says how complete it is, and
 // for each component whether all that it brings in is known.
