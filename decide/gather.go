@@ -111,6 +111,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	case kind == verdict.KindTestResult || check != "":
 		g.fill(f, counts)
 	}
+	if need.Kind == string(verdict.KindVulnerabilities) && counts != nil {
+		return e.fillVEX(ctx, r, counts, m, g)
+	}
 	return nil
 }
 

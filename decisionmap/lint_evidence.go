@@ -110,6 +110,9 @@ func readsSBOM(r verdict.Rule) bool {
 
 func evidenceRead(l *linter) { // VD-E05
 	read := func(kind string) bool {
+		if kind == string(verdict.KindVEX) { // it is looked at with the vulnerabilities that it speaks of
+			kind = string(verdict.KindVulnerabilities)
+		}
 		return slices.ContainsFunc(l.Points, func(p Point) bool { return p.needs(kind) })
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Sources)) {

@@ -75,6 +75,24 @@ func producersTrusted(l *linter) { // VD-T01
 	}
 }
 
+// findersExcuseNothing tells early what the decision passes over: a pipeline's key is in the
+// hands of whoever writes the change.
+func findersExcuseNothing(l *linter) { // VD-T02
+	const vex, found = string(verdict.KindVEX), string(verdict.KindVulnerabilities)
+	for i, t := range l.Trust {
+		if !slices.Contains(t.Kinds, vex) {
+			continue
+		}
+		for _, other := range l.Trust {
+			if t.sameSigner(other) && listed(other.Kinds, found) {
+				l.found(fmt.Sprintf("trust[%d]", i), fmt.Sprintf("%s may state vulnerabilities and vex, and what it says of its own finds counts for nothing", cmp.Or(t.Name, t.Key, t.Identity, t.Workload)),
+					"let another key state vex: that of whoever answers for the product's security")
+				break
+			}
+		}
+	}
+}
+
 // untrusted names the first service and environment for which no entry of trust covers
 // the kind.
 func (l *linter) untrusted(p Point, kind string) string {

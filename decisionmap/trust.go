@@ -1,6 +1,10 @@
 package decisionmap
 
-import "slices"
+import (
+	"slices"
+
+	"verdict"
+)
 
 // LocalKey is the name under which trust lists the key that a program made for itself
 // on its first use, before anybody enrolled it. The built-in map lets it state what
@@ -75,9 +79,16 @@ func (t Trust) signedBy(s Signer) bool {
 	return false
 }
 
+func (t Trust) sameSigner(o Trust) bool {
+	return t.Key == o.Key && t.Identity == o.Identity && t.Workload == o.Workload && t.Issuer == o.Issuer
+}
+
 func (t Trust) covers(kind, service, environment string) bool {
 	if !listed(t.Kinds, kind) || !listed(t.Services, service) {
 		return false
+	}
+	if kind == string(verdict.KindVEX) && !slices.Contains(t.Kinds, kind) {
+		return false // it takes back what another producer found: whoever may has to be named for it
 	}
 	switch {
 	case len(t.Environments) == 0: // an SBOM is the same SBOM in every environment

@@ -21,6 +21,13 @@ const (
 	ReportField  = DefaultBase + "/report/v1"
 )
 
+// CycloneDXVEX and CSAFVEX are the predicate types of VEX in those forms: CycloneDX's own
+// type means a bill of materials, and CSAF has none.
+const (
+	CycloneDXVEX = DefaultBase + "/vex-cyclonedx/v1"
+	CSAFVEX      = DefaultBase + "/vex-csaf/v1"
+)
+
 // standard gives the predicate types of others. The first of a kind is the one that we
 // write; the rest are read as the same kind.
 var standard = []struct {
@@ -39,7 +46,8 @@ var standard = []struct {
 		"https://in-toto.io/attestation/vulns/v0.2", "https://in-toto.io/attestation/vulns/v0.1",
 		"https://cosign.sigstore.dev/attestation/vuln/v1",
 	}},
-	{verdict.KindVEX, []string{"https://openvex.dev/ns/v0.2.0", "https://openvex.dev/ns"}},
+	// Nobody has named predicate types for VEX in the other two forms, so those names are ours.
+	{verdict.KindVEX, []string{"https://openvex.dev/ns/v0.2.0", "https://openvex.dev/ns", CycloneDXVEX, CSAFVEX}},
 	{verdict.KindVSA, []string{
 		"https://slsa.dev/verification_summary/v1", "https://slsa.dev/verification_summary/v0.2", "https://slsa.dev/verification_summary/v0.1",
 	}},

@@ -128,6 +128,23 @@ type Vulnerabilities struct {
 	Components int64     `json:"components"` // components judged
 	Database   Database  `json:"database"`
 	Findings   []Finding `json:"findings"`
+	// VEX is what is stated of the findings: for each the statement that counts, and some
+	// that do not.
+	VEX []VEX `json:"vex"`
+}
+
+// VEX is one statement of whether a finding matters. It never takes the finding away.
+type VEX struct {
+	Key           string         `json:"key"`    // of the finding
+	Counts        bool           `json:"counts"` // stated by a trusted producer other than the finding's, and not overtaken
+	Status        string         `json:"status"` // not_affected, affected, fixed, under_investigation
+	Justification string         `json:"justification"`
+	Impact        string         `json:"impact"` // why, in its author's words
+	By            string         `json:"by"`     // who signed it
+	At            Time           `json:"at"`     // when it was stated
+	Index         int64          `json:"index"`  // in the log
+	Evidence      verdict.Digest `json:"evidence"`
+	Why           string         `json:"why"` // it does not count; "" when it does
 }
 
 // Database names the data that was matched against.

@@ -65,7 +65,9 @@ func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
 	in.Checks["secrets"], in.Service.SignedCommits = c, true
 	slow := *b
 	slow.limits.Deadline *= 100 // a machine under load proves nothing about folding
+	many := in
 	for _, r := range b.Rules() {
+		in := many
 		if r.ID == "code.review.merge" { // one merge has three faults at most
 			continue
 		}
@@ -89,6 +91,14 @@ func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
 			x.Failed = append(x.Failed, h)
 		}
 		in.Checks["iac"] = x
+		if r.ID == "ci.vulnerabilities.stated" { // an input holds so many only where it holds little else
+			in = Example(verdict.LayerCI)
+			for n := range 5003 {
+				key := fmt.Sprintf("V-%05d", n)
+				in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{Key: key})
+				in.Vulnerabilities.VEX = append(in.Vulnerabilities.VEX, VEX{Key: key, Counts: true, Status: "not_affected", Justification: "x"})
+			}
+		}
 		in.Normalize()
 		e, err := slow.Evaluate(t.Context(), Query{Rules: []string{r.ID}, Input: in, At: noon})
 		if err != nil {

@@ -17,6 +17,46 @@ not_judged := object.union(
 	{"observed": {"state": matched.state, "complete": matched.complete, "database": matched.database.state}},
 )
 
+# said: by trusted producers, to be nothing that has to be done about, by the findings' keys.
+said := {v.key: v |
+	some v in matched.vex
+	v.counts == true
+	v.status in {"not_affected", "fixed"}
+}
+
+# excused: what a statement takes out of what blocks. A finding that lacks a member is not.
+# Whoever writes a malicious package does not say what it does, so nobody can say what it
+# does not; and of what is attacked every day it does not suffice that nobody should get
+# there: only that the vulnerable code is not there, or no longer.
+excused(finding) if {
+	finding.malicious == false
+	finding.exploited == false
+	said[finding.key]
+}
+
+excused(finding) if {
+	finding.malicious == false
+	finding.exploited == true
+	gone(said[finding.key])
+}
+
+gone(statement) if statement.status == "fixed"
+
+gone(statement) if statement.justification in {"component_not_present", "vulnerable_code_not_present"}
+
+# open: the findings that nothing excuses; held: the others.
+open := list if {
+	list := [f | some f in matched.findings; not excused(f)]
+	count(list) + count(held) == count(matched.findings)
+}
+
+held := [f | some f in matched.findings; excused(f)]
+
+# excuses: what a result says of the others.
+excuses := "" if count(held) == 0
+
+excuses := sprintf("; %s not to affect", [lib.counted(count(held), "is stated", "are stated")]) if count(held) > 0
+
 # items: one item for each finding, with all members or not at all.
 items(findings, message) := list if {
 	list := [item |
