@@ -79,7 +79,7 @@ type attested struct {
 	Known bool `json:"recorded_before"`
 	// Name is under what the signing key is enrolled; empty for evidence of others.
 	Name string `json:"enrolled_as"`
-	// Found says of another tool's report what it says.
+	// Found says of another tool's report, and of VEX, what it says.
 	Found  string `json:"found,omitempty"`
 	handle string // what to verify it by: a file as it was typed, else a digest
 }
@@ -97,15 +97,8 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	case isResult(args[0]):
 		return x.result(ctx, a, args)
 	}
-	kind, predicateType, err := readKind(args[0])
+	kind, predicateType, raw, found, err := x.predicate(a, args)
 	if err != nil {
-		return err
-	}
-	raw, err := a.readInput(args[1], "the predicate", evidence.MaxStatement)
-	if err != nil {
-		return err
-	}
-	if predicateType, err = predicateOf(kind, predicateType, raw); err != nil {
 		return err
 	}
 	subjects, err := a.subjects(ctx, x.about)
@@ -151,7 +144,21 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 			return err
 		}
 	}
-	return x.tell(ctx, w, attested{Entry: entry, Known: known, Name: name})
+	return x.tell(ctx, w, attested{Entry: entry, Known: known, Name: name, Found: found})
+}
+
+// predicate reads what is to be stated, under which type, and for some kinds what it says.
+func (x *attesting) predicate(a *app, args []string) (kind verdict.Kind, predicateType string, raw []byte, found string, err error) {
+	if kind, predicateType, err = readKind(args[0]); err != nil {
+		return
+	}
+	if raw, err = a.readInput(args[1], "the predicate", evidence.MaxStatement); err != nil {
+		return
+	}
+	if predicateType, err = predicateOf(kind, predicateType, raw); err == nil && kind == verdict.KindVEX {
+		found, err = checkVEX(raw, x.context.Service, a.now())
+	}
+	return
 }
 
 // stands refuses a result that was stated before and is not what counts any more. The

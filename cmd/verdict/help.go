@@ -59,6 +59,18 @@ What lies in the repository and is never built, such as samples for a test, is l
         expires: 2027-03-31
 
 What --history searches is left out by the path that a commit had it under, in the same way. Each report says how many files were left out, why and by whom, and a bill of materials without them says that it is not whole.`},
+	{"vex", "How it is stated that a known vulnerability does not matter", `A vulnerability that does not affect a product is stated in a VEX document, OpenVEX, CycloneDX or CSAF, and recorded by somebody whom the map trusts with that:
+
+    trust:
+      - {name: product security, key: product-security, kinds: [vex], services: [payments-api]}
+    sources:
+      product-security: {kinds: [vex], max_age: 180d}
+
+verdict attest vex openvex.json --subject HEAD --service payments-api --as product-security
+
+It counts for the subject that it is about, and with --service for every commit and artifact of the service, until it is older than max_age or a newer statement says affected. Nobody is trusted with it until the map names him for vex, and whoever reports the vulnerability does not excuse it. A file in the tree counts for nothing.
+
+The find stays in the report, and the decision tells who said why. A malicious package is never excused; one that is known to be exploited only by fixed, component_not_present or vulnerable_code_not_present. verdict vex validate FILE says what cannot be used, verdict vex show FILE what is stated.`},
 	{"tools", "Other tools in the place of Verdict's own checks, or beside them", `What another tool found is evidence of a check once the map says which question the tool answers. The map is the one that judges: the released one, or verdict.yaml as the base of the change has it.
 
     sources:

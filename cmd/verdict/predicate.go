@@ -42,7 +42,7 @@ const byPerson = "a person states it through a command of its own, which holds i
 var otherWords = map[string]verdict.Kind{
 	"cyclonedx": verdict.KindSBOM, "spdx": verdict.KindSBOM, "spdxjson": verdict.KindSBOM, "bom": verdict.KindSBOM,
 	"slsaprovenance": verdict.KindProvenance, "slsaprovenance1": verdict.KindProvenance, "slsaprovenance02": verdict.KindProvenance, "slsa": verdict.KindProvenance,
-	"openvex": verdict.KindVEX, "vuln": verdict.KindVulnerabilities, "vulns": verdict.KindVulnerabilities, "review": verdict.KindChangeReview,
+	"openvex": verdict.KindVEX, "csaf": verdict.KindVEX, "vuln": verdict.KindVulnerabilities, "vulns": verdict.KindVulnerabilities, "review": verdict.KindChangeReview,
 	"tests": verdict.KindTestResult, "test": verdict.KindTestResult,
 }
 
@@ -97,6 +97,8 @@ var shapes = []shape{
 	{verdict.KindVulnerabilities, "https://cosign.sigstore.dev/attestation/vuln/v1", map[string]string{"invocation": "", "scanner": "", "metadata": ""}, "cosign's vulnerability report (invocation, scanner, metadata)"},
 	{verdict.KindVulnerabilities, "https://in-toto.io/attestation/vulns/v0.2", map[string]string{"scanner": "", "metadata": ""}, "an in-toto vulns report (scanner, metadata)"},
 	{verdict.KindVEX, "https://openvex.dev/ns/v0.2.0", map[string]string{"@context": "https://openvex.dev/ns", "statements": ""}, "an OpenVEX document (@context, statements)"},
+	{verdict.KindVEX, evidence.CycloneDXVEX, map[string]string{"bomFormat": "CycloneDX", "vulnerabilities": ""}, "a CycloneDX document with vulnerabilities"},
+	{verdict.KindVEX, evidence.CSAFVEX, map[string]string{"document": "", "product_tree": "", "vulnerabilities": ""}, "a CSAF document of the category csaf_vex"},
 	{verdict.KindVSA, "https://slsa.dev/verification_summary/v1", map[string]string{"verifier": "", "verificationResult": ""}, "a SLSA verification summary (verifier, verificationResult)"},
 }
 

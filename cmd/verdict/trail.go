@@ -211,6 +211,12 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 			n.Layer = verdict.LayerCI
 		}
 		return nil
+	case verdict.KindVEX:
+		n.Summary = strings.Replace(n.Summary, string(e.Kind), vexSummary(s), 1)
+		if n.Subject.Kind == verdict.SubjectChange {
+			n.Layer = verdict.LayerCI
+		}
+		return nil
 	case verdict.KindDecision:
 	default:
 		return nil

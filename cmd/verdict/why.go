@@ -154,6 +154,9 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 	r, ok := evidence.ReportOf(s)
 	if !ok {
 		e.State = verdict.StateVerified
+		if s.Kind() == verdict.KindVEX {
+			e.Summary = vexSummary(s)
+		}
 		return e, nil, nil
 	}
 	e.State = verdict.StateVerified
