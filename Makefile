@@ -30,6 +30,7 @@ FUZZ = \
 	./ci/iac:FuzzPipelines \
 	./ci/iac:FuzzPlan \
 	./ci:FuzzArchives \
+	./ci/reachability:FuzzImports \
 	./ci:FuzzDecode \
 	./ci:FuzzForms \
 	./ci:FuzzIgnores \

@@ -226,4 +226,25 @@ type Vulnerability struct {
 	Malicious bool      `json:"malicious"`
 	Direct    bool      `json:"direct"`
 	Path      []string  `json:"path"` // from the root to the component, where the lockfile tells
+	// Packages are the parts of the component that are affected, as their language imports
+	// them, sorted; empty where no advisory tells.
+	Packages []string `json:"packages,omitempty"`
+	Reach    *Reach   `json:"reach,omitempty"` // nil: nobody looked
+}
+
+// Whether a part of a component is imported.
+const (
+	ReachYes     = "yes"
+	ReachNo      = "no" // known: all that could import it was seen
+	ReachUnknown = "unknown"
+)
+
+// Reach says whether what is affected of a component is imported. It orders work and
+// never excuses: a locked version with a fix is avoidable whether it is reached or not.
+type Reach struct {
+	Imported string `json:"imported"` // ReachYes, ReachNo, ReachUnknown
+	Package  string `json:"package"`  // that is imported, or ""
+	Path     string `json:"path"`     // the file that imports it, or ""
+	Line     int64  `json:"line"`     // from 1; 0 when unknown
+	Why      string `json:"why"`      // it is not imported, or that is not known
 }

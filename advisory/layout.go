@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 )
 
-// The layout of an index file, version 1. Numbers are little-endian; every section has
+// The layout of an index file, version 2, which added the affected packages of a module. Numbers are little-endian; every section has
 // a CRC-32C, so that a flipped bit is an error and never "not affected".
 //
 //	header   magic, version, CRC of the header, length of the file, the sections' places, digest of the data
@@ -20,7 +20,7 @@ import (
 // later time leaves it as it is.
 const (
 	magic         = "VDADVIX\x00"
-	formatVersion = 1
+	formatVersion = 2
 	headerSize    = 8 + 4 + 4 + 8 + sections*sectionSize + sha256.Size
 	sectionSize   = 8 + 8 + 4
 	rowSize       = 8 + 4 + 4 + 4

@@ -225,7 +225,12 @@ func (m *matcher) judge(fault []judged) (verdict.Vulnerability, bool) {
 		v.Severity = worseOf(v.Severity, p.severity)
 		v.Summary = cmp.Or(v.Summary, p.summary)
 		v.Malicious = v.Malicious || p.yes && p.malicious
+		if p.yes { // a record that names no packages says nothing against one that does
+			v.Packages = append(v.Packages, p.packages...)
+		}
 	}
+	slices.Sort(v.Packages)
+	v.Packages = slices.Compact(v.Packages)
 	slices.SortFunc(names, byPreference)
 	names = slices.Compact(names)
 	v.ID, v.Aliases = names[0], names[1:]

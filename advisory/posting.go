@@ -46,6 +46,7 @@ type posting struct {
 	why       notJudged // 0 when everything can be compared
 	spans     []span
 	versions  []string // affected one by one, beside the spans
+	packages  []string // affected of it, as they are imported; nil: not told, or all
 }
 
 // placed remembers what it parsed: the ends of spans repeat.
@@ -70,6 +71,7 @@ const (
 	flagMalicious = 1 << 1
 	shiftSeverity = 2 // three bits
 	shiftWhy      = 5 // two bits
+	flagPackages  = 1 << 7
 )
 
 // encode appends the posting in the form of the index.
@@ -80,6 +82,9 @@ func (p *posting) encode(b []byte) []byte {
 	}
 	if p.malicious {
 		flags |= flagMalicious
+	}
+	if len(p.packages) > 0 {
+		flags |= flagPackages
 	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(p.source))
@@ -98,7 +103,11 @@ func (p *posting) encode(b []byte) []byte {
 			b = appendString(b, s.high)
 		}
 	}
-	return appendStrings(b, p.versions)
+	b = appendStrings(b, p.versions)
+	if len(p.packages) > 0 { // most ecosystems have none, and pay nothing
+		b = appendStrings(b, p.packages)
+	}
+	return b
 }
 
 func appendString(b []byte, s string) []byte {
@@ -217,6 +226,9 @@ func (r *reading) posting(key string, sources int) (posting, error) {
 		p.spans[i] = s
 	}
 	p.versions = r.strings()
+	if flags&flagPackages != 0 {
+		p.packages = r.strings()
+	}
 	if r.bad || p.id == "" {
 		return p, errDamaged
 	}

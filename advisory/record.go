@@ -77,10 +77,11 @@ type rawEvent struct {
 // rawDatabase holds what databases say outside of the schema. Its members have any
 // type elsewhere, and a strange one is no reason to lose the record.
 type rawDatabase struct {
-	Severity      word      `json:"severity" yaml:"severity"`
-	CVSS          word      `json:"cvss" yaml:"cvss"`                   // RustSec: a vector
-	Informational word      `json:"informational" yaml:"informational"` // RustSec: unmaintained, unsound, notice
-	Malicious     countable `json:"malicious-packages-origins" yaml:"malicious-packages-origins"`
+	Severity      word        `json:"severity" yaml:"severity"`
+	CVSS          word        `json:"cvss" yaml:"cvss"`                   // RustSec: a vector
+	Informational word        `json:"informational" yaml:"informational"` // RustSec: unmaintained, unsound, notice
+	Malicious     countable   `json:"malicious-packages-origins" yaml:"malicious-packages-origins"`
+	Imports       packageList `json:"imports" yaml:"imports"` // Go: the affected packages
 }
 
 // UnmarshalJSON never fails.
@@ -135,6 +136,53 @@ func (c *countable) UnmarshalYAML(n *yaml.Node) error {
 		*c = countable(len(n.Content))
 	}
 	return nil
+}
+
+// packageList holds the paths of a list of packages, as the Go vulnerability database has it;
+// empty for a value of any other type.
+type packageList []struct {
+	Path word `json:"path" yaml:"path"`
+}
+
+// UnmarshalJSON never fails.
+func (i *packageList) UnmarshalJSON(b []byte) error {
+	type plain packageList
+	if json.Unmarshal(b, (*plain)(i)) != nil {
+		*i = nil
+	}
+	return nil
+}
+
+// UnmarshalYAML never fails.
+func (i *packageList) UnmarshalYAML(n *yaml.Node) error {
+	type plain packageList
+	if n.Decode((*plain)(i)) != nil {
+		*i = nil
+	}
+	return nil
+}
+
+// maxPackages bounds the affected packages that are kept of one module. A record with more
+// is taken to be about all of it.
+const maxPackages = 500
+
+// addPackages joins the packages that an entry of a record says are affected. One that
+// does not say is about all of the module, and so are they together then.
+func (p *posting) addPackages(list packageList, first bool) {
+	if !first && p.packages == nil {
+		return
+	}
+	for _, x := range list {
+		if x.Path == "" || !printable(string(x.Path), maxName) {
+			list = nil
+			break
+		}
+		p.packages = append(p.packages, string(x.Path))
+	}
+	slices.Sort(p.packages)
+	if p.packages = slices.Compact(p.packages); len(list) == 0 || len(p.packages) > maxPackages {
+		p.packages = nil
+	}
 }
 
 // parsed is one record, ready for the index: one posting per package.
@@ -233,7 +281,8 @@ func (p *parsed) add(a rawAffected, raw rawRecord, head posting) error {
 	}
 	key := keyOf(eco, name)
 	post := p.byKey[key]
-	if post == nil {
+	first := post == nil
+	if first {
 		c := head
 		post = &c
 		post.key, post.severity = key, severityOfRecord(raw)
@@ -245,6 +294,7 @@ func (p *parsed) add(a rawAffected, raw rawRecord, head posting) error {
 	if post.withdrawn {
 		return nil // only the fact matters: it supersedes an older record of that id
 	}
+	post.addPackages(a.Ecosystem.Imports, first)
 	return post.addVersions(a, &p.tally)
 }
 

@@ -353,6 +353,10 @@ func (g *govulncheck) tell() {
 		if h.Line = last.count("line"); where == "" {
 			where = "go.mod"
 		}
+		h.Vulnerability.Reach = &verdict.Reach{Imported: verdict.ReachNo, Why: "govulncheck found no import of an affected package"}
+		if depthOf(f) > 0 {
+			h.Vulnerability.Reach = &verdict.Reach{Imported: verdict.ReachYes, Package: oneLine(trace[0].text("package"), 300), Path: g.r.placeQuietly(where), Line: h.Line}
+		}
 		if f.doc.fault != nil {
 			g.fault = f.doc.fault
 		}

@@ -113,6 +113,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		dependencies.partial = vulnerabilities.partial
 		readers = append(readers, vulnerabilities)
 	}
+	if o.Matcher != nil && o.Matcher.Covers(inventory.EcosystemGo) {
+		readers = append(readers, &vulnerabilities.imports)
+	}
 	infrastructure := NewInfrastructure(o.Version)
 	infrastructure.leftOut, infrastructure.prefix, infrastructure.partial = left.of(IaCCheck), prefix, o.Diff || len(o.Within) > 0
 	readers = append(readers, infrastructure)

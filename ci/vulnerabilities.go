@@ -47,6 +47,7 @@ type Vulnerabilities struct {
 	*Components
 	matcher Matcher
 	version string
+	imports goImports
 }
 
 // NewVulnerabilities makes the check. matcher is nil where there are no advisories:
@@ -76,6 +77,7 @@ func (v *Vulnerabilities) Report(m *Manifest, scope string) verdict.Report {
 			Reason: "no advisories: run `verdict advisories update`, or `verdict advisories import` with an archive", Blocks: true})
 	}
 	if v.matcher != nil {
+		v.imports.close(m, v.partial, v.leftOut)
 		v.match(&r, places)
 	}
 	r.NotChecked = bounded(r.NotChecked)
@@ -141,7 +143,7 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]inventory
 				r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: "there are more vulnerabilities than a report holds", Blocks: true})
 				return
 			}
-			r.Hits = append(r.Hits, hitOf(hit, d))
+			r.Hits = append(r.Hits, v.imports.reached(hitOf(hit, d), d))
 		}
 	}
 	for _, e := range slices.Sorted(maps.Keys(ecosystems)) {

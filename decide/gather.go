@@ -437,11 +437,15 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 			continue
 		}
 		x := h.Vulnerability
+		reach := policy.Reach{Imported: verdict.ReachUnknown}
+		if r := x.Reach; r != nil && (r.Imported == verdict.ReachYes || r.Imported == verdict.ReachNo || r.Imported == verdict.ReachUnknown) {
+			reach = policy.Reach(*r)
+		}
 		v.Findings = append(v.Findings, policy.Finding{
 			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
 			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Fix: h.Fix, Severity: h.Severity, EPSS: x.EPSS,
 			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
-			SourcePath: h.Path, Line: h.Line, Old: h.Old, Evidence: s.Ref.Digest,
+			SourcePath: h.Path, Line: h.Line, Old: h.Old, Reach: reach, Evidence: s.Ref.Digest,
 		})
 	}
 	return v

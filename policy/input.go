@@ -176,7 +176,18 @@ type Finding struct {
 	SourcePath string           `json:"source_path"`       // the file that names the component
 	Line       int64            `json:"line"`
 	Old        bool             `json:"old"` // the base of the change has the component as well
+	Reach      Reach            `json:"reach"`
 	Evidence   verdict.Digest   `json:"evidence"`
+}
+
+// Reach is whether what is affected of a component is imported. It orders work, and lets
+// a gate weigh what has no fix; that a fix has to be taken does not hang on it.
+type Reach struct {
+	Imported string `json:"imported"` // yes, no, unknown
+	Package  string `json:"package"`
+	Path     string `json:"path"` // the file that imports it
+	Line     int64  `json:"line"`
+	Why      string `json:"why"` // it is not imported, or that is not known
 }
 
 // Check is what one check found.

@@ -42,7 +42,7 @@ func ciCommand() command {
 			"The change is judged by the map of its base or the released one, never by its own. " +
 			"Tools for which the released map gives command and format under sources: are run over the tree, and their reports decide like its own checks (verdict help tools).\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
-			"What was there before the change is told from what it brings in either case.",
+			"What was there before the change is told from what it brings in either case. Of a vulnerable Go module it is told whether the affected package is imported, where the tree tells that; it excuses nothing.",
 		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers /etc/verdict/signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
 		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {

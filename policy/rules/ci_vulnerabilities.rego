@@ -63,7 +63,7 @@ items(findings, message) := list if {
 		some f in findings
 		item := {
 			"key": f.key,
-			"message": sprintf("%s in %s %s %s", [f.id, f.name, f.version, message]),
+			"message": sprintf("%s in %s %s %s%s", [f.id, f.name, f.version, message, reached(f)]),
 			"path": f.source_path,
 			"line": f.line,
 			"fix": fix(f),
@@ -73,6 +73,19 @@ items(findings, message) := list if {
 	]
 	count(list) == count(findings)
 }
+
+# reached: whether what is affected is imported, where somebody looked. It orders work and
+# excuses nothing, so a finding that does not say it loses nothing else.
+reached(finding) := sprintf("; %s is imported by %s:%d", [finding.reach.package, finding.reach.path, finding.reach.line]) if {
+	finding.reach.imported == "yes"
+	finding.reach.line > 0
+} else := sprintf("; %s is imported, as %s shows", [finding.reach.package, finding.reach.path]) if {
+	finding.reach.imported == "yes"
+} else := "; no affected package is imported" if {
+	finding.reach.imported == "no"
+} else := sprintf("; whether it is imported is not told: %s", [finding.reach.why]) if {
+	finding.reach.why != ""
+} else := ""
 
 fix(finding) := finding.fix if finding.fixed != ""
 

@@ -21,6 +21,19 @@ test_a_finding_says_what_to_do if {
 	item.line == 4
 }
 
+told(r) := item.message if {
+	result := fixable.check with input as matched([object.union(finding, {"reach": r})])
+	[item] := result.items
+}
+
+test_what_is_imported_is_told_and_excuses_nothing if {
+	reach := {"imported": "yes", "package": "left/pad", "path": "main.go", "line": 7, "why": ""}
+	told(reach) == "V-1 in left 1.0.0 has a fix; left/pad is imported by main.go:7"
+	told(object.union(reach, {"line": 0})) == "V-1 in left 1.0.0 has a fix; left/pad is imported, as main.go shows"
+	told(object.union(reach, {"imported": "no"})) == "V-1 in left 1.0.0 has a fix; no affected package is imported"
+	told(object.union(reach, {"imported": "unknown", "why": "so"})) == "V-1 in left 1.0.0 has a fix; whether it is imported is not told: so"
+}
+
 test_what_is_not_fixable_passes if {
 	result := fixable.check with input as matched([harmless])
 	result.status == "pass"
