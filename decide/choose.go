@@ -34,8 +34,9 @@ type Stated struct {
 // Untrusted is the rank of a producer without the right to state the kind.
 const Untrusted = -1
 
-// choose gives the statement that counts, of several of one kind about one subject, and
-// those that were left aside because their signer has no right to them.
+// choose gives the statement that counts, of several of one kind about one subject, the
+// other ones that speak against it and that nobody took back, oldest first, and those that
+// were left aside because their signer has no right to them.
 //
 // An authorised producer counts; of theirs the latest position in the ledger; but a
 // newer pass replaces a fail only when it comes from the same or a stronger producer,
@@ -44,7 +45,11 @@ const Untrusted = -1
 // changes its mind has taken back no more than its own word. One key can sign for several
 // tools: a tool's pass takes back the fail of another one only when it is the primary of
 // the two.
-func choose(all []Stated) (counts *Stated, aside []Stated) {
+//
+// What takes back a fail when it passes also replaces it when it fails itself, if it is a
+// whole report: it is the newer word of the same mouth. The fail of another tool stands
+// beside it, or a second tool that finds something harmless would hide what the first found.
+func choose(all []Stated) (counts *Stated, others, aside []Stated) {
 	all = append([]Stated{}, all...)
 	sort.Slice(all, func(i, j int) bool { return all[i].Ref.Index < all[j].Ref.Index })
 	var standing []*Stated // the fails that no later pass took back
@@ -55,6 +60,9 @@ func choose(all []Stated) (counts *Stated, aside []Stated) {
 		case s.Rank == Untrusted:
 			aside = append(aside, *s)
 		case against:
+			if s.whole() {
+				standing = slices.DeleteFunc(standing, s.lifts)
+			}
 			standing, counts = append(standing, s), s
 		default:
 			if standing = slices.DeleteFunc(standing, s.lifts); len(standing) == 0 {
@@ -62,7 +70,18 @@ func choose(all []Stated) (counts *Stated, aside []Stated) {
 			}
 		}
 	}
-	return counts, aside
+	for _, s := range standing {
+		if s != counts {
+			others = append(others, *s)
+		}
+	}
+	return counts, others, aside
+}
+
+// whole reports whether a statement says all that its producer has to say: a report that
+// is incomplete, or a body that nobody can read, replaces nothing.
+func (s *Stated) whole() bool {
+	return s.Unreadable == "" && (s.Report == nil || s.Report.Complete) && (s.Known == nil || s.Known.State == verdict.StateVerified)
 }
 
 // lifts reports whether a pass takes back a fail that was stated before it.

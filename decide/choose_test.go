@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"testing"
 
 	"verdict"
@@ -30,7 +31,7 @@ func TestWhichStatementCounts(t *testing.T) {
 		"an untrusted fail after a pass changes nothing":            {[]Stated{s(1, 0, false), s(5, Untrusted, true)}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, aside := choose(tc.all)
+			got, _, aside := choose(tc.all)
 			index := int64(-1)
 			if got != nil {
 				index = got.Ref.Index
@@ -56,16 +57,52 @@ func TestWhichStatementCounts(t *testing.T) {
 		"a stronger producer decides, whichever tool it speaks of": {[]Stated{by(1, "semgrep", true, true), {Ref: verdict.Ref{Index: 2}, Rank: 0, Report: &verdict.Report{Source: "codeql"}}}, 2},
 		"a weaker one does not, though its tool is the primary":    {[]Stated{by(1, "codeql", false, true), {Ref: verdict.Ref{Index: 2}, Rank: 2, Primary: true, Report: &verdict.Report{Source: "semgrep"}}}, 1},
 	} {
-		if got, _ := choose(tc.all); got.Ref.Index != tc.want {
+		if got, _, _ := choose(tc.all); got.Ref.Index != tc.want {
 			t.Errorf("%s: statement %d counts, want %d", name, got.Ref.Index, tc.want)
 		}
 	}
 	unread := Stated{Ref: verdict.Ref{Index: 2}, Rank: 1, Unreadable: "pruned"}
-	if got, _ := choose([]Stated{s(1, 0, true), unread, s(3, 1, false)}); got.Ref.Index != 2 {
+	if got, _, _ := choose([]Stated{s(1, 0, true), unread, s(3, 1, false)}); got.Ref.Index != 2 {
 		t.Fatal("a statement that nobody can read opened the way for a weaker pass over a fail")
 	}
 	unreadable := []Stated{s(1, 0, false), {Ref: verdict.Ref{Index: 2}, Rank: 0, Unreadable: "pruned"}}
-	if got, _ := choose(unreadable); got.Ref.Index != 2 {
+	if got, _, _ := choose(unreadable); got.Ref.Index != 2 {
 		t.Fatal("a newer statement whose body is gone was passed over for an older pass")
+	}
+}
+
+// A second tool that finds something harmless must not hide what the first one found.
+func TestFailsOfOtherToolsStandBesideTheOneThatCounts(t *testing.T) {
+	s := func(index int64, rank int, source string, complete bool) Stated {
+		return Stated{Ref: verdict.Ref{Index: index}, Rank: rank, Fails: true, Report: &verdict.Report{Source: source, Complete: complete}}
+	}
+	pass := func(index int64, source string) Stated {
+		return Stated{Ref: verdict.Ref{Index: index}, Rank: 1, Report: &verdict.Report{Source: source, Complete: true}}
+	}
+	primary := s(2, 1, "a", true)
+	primary.Primary = true
+	for name, tc := range map[string]struct {
+		all    []Stated
+		counts int64
+		others []int64
+	}{
+		"the fail of another tool":                         {[]Stated{s(1, 1, "a", true), s(2, 1, "b", true)}, 2, []int64{1}},
+		"the newer fail of the same tool replaces its own": {[]Stated{s(1, 1, "a", true), s(2, 1, "a", true)}, 2, nil},
+		"one that is incomplete replaces nothing":          {[]Stated{s(1, 1, "a", true), s(2, 1, "a", false)}, 2, []int64{1}},
+		"nor does one that nobody can read":                {[]Stated{s(1, 1, "a", true), {Ref: verdict.Ref{Index: 2}, Rank: 1, Unreadable: "pruned"}}, 2, []int64{1}},
+		"a weaker producer's beside a stronger one's":      {[]Stated{s(1, 0, "a", true), s(2, 1, "a", true)}, 2, []int64{1}},
+		"a stronger producer's replaces it":                {[]Stated{s(1, 1, "a", true), s(2, 0, "b", true)}, 2, nil},
+		"so does the primary's":                            {[]Stated{s(1, 1, "b", true), primary}, 2, nil},
+		"a fail that was taken back does not stand":        {[]Stated{s(1, 1, "a", true), s(2, 1, "b", true), pass(3, "a")}, 2, nil},
+		"an incomplete one before another tool's":          {[]Stated{s(1, 1, "a", false), s(2, 1, "b", true)}, 2, []int64{1}},
+	} {
+		counts, others, _ := choose(tc.all)
+		var got []int64
+		for _, o := range others {
+			got = append(got, o.Ref.Index)
+		}
+		if counts.Ref.Index != tc.counts || !slices.Equal(got, tc.others) {
+			t.Errorf("%s: %d counts beside %v, want %d beside %v", name, counts.Ref.Index, got, tc.counts, tc.others)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	for _, s := range all {
 		g.about = append(g.about, s.Ref)
 	}
-	counts, aside := choose(all)
+	counts, others, aside := choose(all)
 	f := Fact{
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
@@ -95,13 +95,19 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	if f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind) {
 		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
 	}
-	judge(&f, counts, aside, e.maxAge(need, counts), m.now)
+	judged := func(f *Fact, s *Stated) { judge(f, s, aside, e.maxAge(need, s), m.now) }
+	remedy := f.Remedy
+	judged(&f, counts)
+	f = leastKnown(f, others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
 	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
 		g.gone = append(g.gone, gone{need.Kind, fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)})
 	}
 	if counts != nil {
 		f.Evidence = &counts.Ref
 		g.refs = append(g.refs, counts.Ref)
+		for _, o := range others {
+			g.refs = append(g.refs, o.Ref)
+		}
 	}
 	g.facts = append(g.facts, f)
 	kind, check, _ := e.Map.Evidence(need.Kind)
@@ -109,10 +115,10 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	case need.Kind == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
 		g.fillCode(f, counts)
 	case kind == verdict.KindTestResult || check != "":
-		g.fill(f, counts)
+		g.fillAll(f, counts, others)
 	}
 	if need.Kind == string(verdict.KindVulnerabilities) && counts != nil {
-		return e.fillVEX(ctx, r, counts, m, g)
+		return e.fillVEX(ctx, r, append([]Stated{*counts}, others...), m, g)
 	}
 	return nil
 }

@@ -46,8 +46,9 @@ type vexSaid struct {
 	why  string    // it does not count; "" when it does
 }
 
-// fillVEX puts what is stated of the findings beside them.
-func (e *Engine) fillVEX(ctx context.Context, r Request, found *Stated, m moment, g *gathered) error {
+// fillVEX puts what is stated of the findings beside them. found are the reports that they
+// are from.
+func (e *Engine) fillVEX(ctx context.Context, r Request, found []Stated, m moment, g *gathered) error {
 	v := &g.input.Vulnerabilities
 	if len(v.Findings) == 0 {
 		return nil
@@ -58,11 +59,15 @@ func (e *Engine) fillVEX(ctx context.Context, r Request, found *Stated, m moment
 	}
 	ours := sbom.Ours{Digests: append([]verdict.Digest{r.Subject.Digest}, r.Subject.Also...), Service: r.Service, Repo: e.Map.Services[r.Service].Repo}
 	age := time.Duration(e.Map.MaxAge(decisionmap.Need{Kind: string(verdict.KindVEX)}))
+	var finders []string
+	for _, s := range found {
+		finders = append(finders, s.Ref.Producer)
+	}
 	used, room := map[int64]verdict.Ref{}, perDecision
 	for _, f := range v.Findings {
 		var said []vexSaid
 		for i := range docs {
-			said = append(said, docs[i].speaksOf(f, ours, found.Ref.Producer, age, m.now)...)
+			said = append(said, docs[i].speaksOf(f, ours, finders, age, m.now)...)
 		}
 		counts, aside := weigh(said)
 		if counts != nil {
@@ -168,9 +173,9 @@ const otherProduct = "it names another product or component, or another version,
 
 // speaksOf gives what a document says of a finding. One that cannot be read might say that
 // it is affected, where its signer may say so.
-func (d *vexDocument) speaksOf(f policy.Finding, ours sbom.Ours, finder string, age time.Duration, now time.Time) (out []vexSaid) {
+func (d *vexDocument) speaksOf(f policy.Finding, ours sbom.Ours, finders []string, age time.Duration, now time.Time) (out []vexSaid) {
 	if d.unreadable != "" {
-		if d.rank != Untrusted && d.ref.Producer != finder {
+		if d.rank != Untrusted && !slices.Contains(finders, d.ref.Producer) {
 			out = append(out, vexSaid{VEXStatement: sbom.VEXStatement{Status: sbom.Affected}, from: d, at: d.ref.At})
 		}
 		return out
@@ -184,7 +189,7 @@ func (d *vexDocument) speaksOf(f policy.Finding, ours sbom.Ours, finder string, 
 		switch {
 		case d.rank == Untrusted:
 			said.why = "the map does not trust its signer with vex"
-		case d.ref.Producer == finder:
+		case slices.Contains(finders, d.ref.Producer):
 			said.why = "its signer is the one that reported the vulnerability: another one has to state it"
 		case !s.Covers(component, ours):
 			said.why = otherProduct
