@@ -169,7 +169,7 @@ func setting(text []byte, line int64, format string) string {
 		return ""
 	}
 	key, value := strings.Trim(strings.TrimSpace(s[:i]), `"`), strings.Trim(strings.TrimSpace(s[i+1:]), `",`)
-	if !plain(value) {
+	if !ofLanguage(value) {
 		return key
 	}
 	return key + " " + s[i:i+1] + " " + value
@@ -181,6 +181,6 @@ var words = []string{
 	"None", "Always", "Unconfined", "RuntimeDefault", "SYS_ADMIN", "NET_ADMIN", "ALL", "HTTP", "HTTPS", "http", "https", "TLSv1", "TLS1_0", "TLS1_1", "TLS1_2", "Mutable", "MUTABLE",
 }
 
-func plain(value string) bool {
+func ofLanguage(value string) bool {
 	return slices.Contains(words, value) || value != "" && len(value) <= 9 && strings.Trim(value, "0123456789") == ""
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"verdict/ci/plain"
 )
 
 // azureShape says why Azure would not take a file; nil where it would. What an expression
@@ -16,11 +18,11 @@ import (
 func azureShape(root *yaml.Node) *fault {
 	parts := strings.Fields("stages jobs steps extends variables parameters resources trigger pr schedules pool name")
 	known := false
-	for key, value := range members(root) {
+	for key, value := range plain.Members(root) {
 		known = known || slices.Contains(parts, key.Value) || strings.HasPrefix(key.Value, "${{")
 		switch key.Value {
 		case "stages", "jobs", "steps":
-			if value.Kind != yaml.SequenceNode && !strings.Contains(text(value), "${{") && member(value, "template") == nil && !conditional(value) {
+			if value.Kind != yaml.SequenceNode && !strings.Contains(plain.Word(value), "${{") && plain.Member(value, "template") == nil && !conditional(value) {
 				return faultAt(key, "write it as a list", "%s: is no list", key.Value)
 			}
 		}
@@ -36,7 +38,7 @@ func conditional(n *yaml.Node) bool {
 	if n == nil || n.Kind != yaml.MappingNode || len(n.Content) == 0 {
 		return false
 	}
-	for key := range members(n) {
+	for key := range plain.Members(n) {
 		if !strings.HasPrefix(key.Value, "${{") {
 			return false
 		}
@@ -65,8 +67,8 @@ func (d *definition) templates() (out []templateRef) {
 		return nil
 	}
 	eachMapping(d.source.root, func(m *yaml.Node) {
-		n := member(m, "template")
-		name := text(n)
+		n := plain.Member(m, "template")
+		name := plain.Word(n)
 		if name == "" || strings.Contains(name, "${{") && !strings.Contains(name, ".y") {
 			return
 		}
@@ -110,11 +112,11 @@ type azureFile struct {
 func (d *definition) azure() {
 	a := &azureFile{definition: d, jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{}}
 	root := d.source.root
-	pr := member(root, "pr")
+	pr := plain.Member(root, "pr")
 	if d.kind == "pipeline" && onlyParts(root) {
 		d.kind = "template"
 	}
-	a.parameters = parametersOf(member(root, "parameters"))
+	a.parameters = parametersOf(plain.Member(root, "parameters"))
 	parameters := object{}
 	for name, p := range a.parameters {
 		parameters[name] = p
@@ -122,48 +124,48 @@ func (d *definition) azure() {
 	// An alias of a repository is refused on pull requests only where pr is none.
 	requests := "default"
 	switch {
-	case strings.EqualFold(text(pr), "none"):
+	case strings.EqualFold(plain.Word(pr), "none"):
 		requests = "none"
 	case pr != nil && pr.Tag != "!!null":
 		requests = "on"
 	}
 	eachMapping(root, func(m *yaml.Node) {
-		if n := member(m, "template"); text(n) != "" {
-			a.templates = append(a.templates, object{"text": text(n), "at": at(n)})
+		if n := plain.Member(m, "template"); plain.Word(n) != "" {
+			a.templates = append(a.templates, object{"text": plain.Word(n), "at": at(n)})
 		}
 	})
-	a.takeVariables(member(root, "variables"), "pipeline", "variables", false)
+	a.takeVariables(plain.Member(root, "variables"), "pipeline", "variables", false)
 	a.below(root, "", "pipeline", nil)
 	d.input = object{
 		"format": d.format, "kind": d.kind, "path": d.path, "at": at(root), "requests": requests, "parameters": parameters,
-		"jobs": a.jobs, "steps": a.steps, "variables": a.variables, "repositories": repositories(member(root, "resources")), "templates": a.templates,
+		"jobs": a.jobs, "steps": a.steps, "variables": a.variables, "repositories": repositories(plain.Member(root, "resources")), "templates": a.templates,
 	}
 }
 
 // onlyParts reports whether a file in a folder of pipelines starts nothing by itself.
 func onlyParts(root *yaml.Node) bool {
 	for _, key := range []string{"trigger", "pr", "schedules", "resources", "extends", "name", "pool"} {
-		if member(root, key) != nil {
+		if plain.Member(root, key) != nil {
 			return false
 		}
 	}
-	return member(root, "parameters") != nil
+	return plain.Member(root, "parameters") != nil
 }
 
 // parametersOf are the parameters of a file. The short form for templates gives names and
 // values alone, of which none says what may be in it.
 func parametersOf(n *yaml.Node) map[string]object {
 	out := map[string]object{}
-	for name := range members(n) {
+	for name := range plain.Members(n) {
 		out[strings.ToLower(name.Value)] = object{"type": "", "bounded": false}
 	}
 	if n != nil && n.Kind == yaml.SequenceNode {
 		for _, p := range n.Content {
-			kind := text(member(p, "type"))
+			kind := plain.Word(plain.Member(p, "type"))
 			if kind == "" {
 				kind = "string"
 			}
-			out[strings.ToLower(text(member(p, "name")))] = object{"type": kind, "bounded": member(p, "values") != nil}
+			out[strings.ToLower(plain.Word(plain.Member(p, "name")))] = object{"type": kind, "bounded": plain.Member(p, "values") != nil}
 		}
 	}
 	return out
@@ -171,10 +173,10 @@ func parametersOf(n *yaml.Node) map[string]object {
 
 func repositories(resources *yaml.Node) []any {
 	out := []any{}
-	if list := member(resources, "repositories"); list != nil {
+	if list := plain.Member(resources, "repositories"); list != nil {
 		for _, r := range list.Content {
-			if alias := member(r, "repository"); alias != nil {
-				out = append(out, object{"alias": text(alias), "name": text(member(r, "name")), "type": text(member(r, "type")), "ref": text(member(r, "ref")), "at": at(r)})
+			if alias := plain.Member(r, "repository"); alias != nil {
+				out = append(out, object{"alias": plain.Word(alias), "name": plain.Word(plain.Member(r, "name")), "type": plain.Word(plain.Member(r, "type")), "ref": plain.Word(plain.Member(r, "ref")), "at": at(r)})
 			}
 		}
 	}
@@ -190,21 +192,21 @@ func (a *azureFile) takeVariables(n *yaml.Node, level, address string, guarded b
 	if n != nil && n.Kind == yaml.SequenceNode {
 		for _, v := range n.Content {
 			if conditional(v) {
-				for key, inner := range members(v) {
+				for key, inner := range plain.Members(v) {
 					a.takeVariables(inner, level, address, guarded || aboutReason(key.Value))
 				}
 				continue
 			}
-			put(text(member(v, "name")), text(member(v, "value")), text(member(v, "group")), v)
+			put(plain.Word(plain.Member(v, "name")), plain.Word(plain.Member(v, "value")), plain.Word(plain.Member(v, "group")), v)
 		}
 		return
 	}
-	for name, value := range members(n) {
+	for name, value := range plain.Members(n) {
 		if strings.HasPrefix(name.Value, "${{") {
 			a.takeVariables(value, level, address, guarded || aboutReason(name.Value))
 			continue
 		}
-		put(name.Value, text(value), "", name)
+		put(name.Value, plain.Word(value), "", name)
 	}
 }
 
@@ -215,12 +217,12 @@ func aboutReason(expression string) bool {
 
 // below walks stages, jobs and steps, through expressions that stand between them.
 func (a *azureFile) below(n *yaml.Node, address, level string, job object) {
-	a.each(member(n, "stages"), address, "stages", "stage", func(s *yaml.Node, address string) {
-		a.takeVariables(member(s, "variables"), "stage", address+".variables", aboutReason(text(member(s, "condition"))))
+	a.each(plain.Member(n, "stages"), address, "stages", "stage", func(s *yaml.Node, address string) {
+		a.takeVariables(plain.Member(s, "variables"), "stage", address+".variables", aboutReason(plain.Word(plain.Member(s, "condition"))))
 		a.below(s, address, "stage", nil)
 	})
-	a.each(member(n, "jobs"), address, "jobs", "job", func(j *yaml.Node, address string) { a.job(j, address) })
-	if steps := member(n, "steps"); steps != nil {
+	a.each(plain.Member(n, "jobs"), address, "jobs", "job", func(j *yaml.Node, address string) { a.job(j, address) })
+	if steps := plain.Member(n, "steps"); steps != nil {
 		if job == nil {
 			job = a.jobObject(n, strings.TrimSuffix(address, "."))
 			a.jobs = append(a.jobs, job)
@@ -240,16 +242,16 @@ func (a *azureFile) each(n *yaml.Node, address, key, name string, take func(n *y
 			case len(a.steps) > maxSteps || len(a.jobs) > maxJobs:
 				return
 			case conditional(c):
-				for _, inner := range members(c) {
+				for _, inner := range plain.Members(c) {
 					walk(inner)
 				}
 			case c.Kind == yaml.MappingNode:
 				full := join(address, key)
-				switch id := text(member(c, name)); {
+				switch id := plain.Word(plain.Member(c, name)); {
 				case name != "" && id != "":
 					full += "." + id
-				case name == "job" && text(member(c, "deployment")) != "":
-					full += "." + text(member(c, "deployment"))
+				case name == "job" && plain.Word(plain.Member(c, "deployment")) != "":
+					full += "." + plain.Word(plain.Member(c, "deployment"))
 				default:
 					full += "[" + strconv.Itoa(number) + "]"
 				}
@@ -261,7 +263,7 @@ func (a *azureFile) each(n *yaml.Node, address, key, name string, take func(n *y
 	if n != nil && n.Kind == yaml.SequenceNode {
 		walk(n)
 	} else if conditional(n) {
-		for _, inner := range members(n) {
+		for _, inner := range plain.Members(n) {
 			walk(inner)
 		}
 	}
@@ -279,19 +281,19 @@ func (a *azureFile) jobObject(j *yaml.Node, address string) object {
 	if id == "" {
 		id = "pipeline"
 	}
-	return object{"id": id, "address": address, "at": at(j), "continue_on_error": says(member(j, "continueOnError")), "condition": text(member(j, "condition"))}
+	return object{"id": id, "address": address, "at": at(j), "continue_on_error": says(plain.Member(j, "continueOnError")), "condition": plain.Word(plain.Member(j, "condition"))}
 }
 
 func (a *azureFile) job(j *yaml.Node, address string) {
 	job := a.jobObject(j, address)
 	a.jobs = append(a.jobs, job)
-	a.takeVariables(member(j, "variables"), "job", address+".variables", aboutReason(text(member(j, "condition"))))
+	a.takeVariables(plain.Member(j, "variables"), "job", address+".variables", aboutReason(plain.Word(plain.Member(j, "condition"))))
 	a.below(j, address, "job", job)
-	if strategy := member(j, "strategy"); strategy != nil { // the steps of a deployment stand below its hooks
+	if strategy := plain.Member(j, "strategy"); strategy != nil { // the steps of a deployment stand below its hooks
 		var hooks func(n *yaml.Node, address string)
 		hooks = func(n *yaml.Node, address string) {
-			for key, value := range members(n) {
-				if member(value, "steps") != nil {
+			for key, value := range plain.Members(n) {
+				if plain.Member(value, "steps") != nil {
 					a.below(value, join(address, key.Value), "job", job)
 				} else {
 					hooks(value, join(address, key.Value))
@@ -311,26 +313,26 @@ var executedByTask = []string{"script", "inlinescript", "inline", "scriptinline"
 func (a *azureFile) step(n *yaml.Node, address string, job object) {
 	resolve := func(string) []string { return nil }
 	env := []any{}
-	for name, value := range members(member(n, "env")) {
-		env = append(env, object{"name": name.Value, "text": text(value), "at": at(name), "contexts": list(flows(text(value), resolve))})
+	for name, value := range plain.Members(plain.Member(n, "env")) {
+		env = append(env, object{"name": name.Value, "text": plain.Word(value), "at": at(name), "contexts": list(flows(plain.Word(value), resolve))})
 	}
 	s := object{
-		"address": address, "job": job["id"], "index": len(a.steps), "at": at(n), "name": text(member(n, "displayName")), "condition": text(member(n, "condition")),
-		"continue_on_error": says(member(n, "continueOnError")), "env": env, "visible_env": visible(env), "with": object{}, "task": "", "checkout": text(member(n, "checkout")),
-		"persists_credentials": says(member(n, "persistCredentials")),
+		"address": address, "job": job["id"], "index": len(a.steps), "at": at(n), "name": plain.Word(plain.Member(n, "displayName")), "condition": plain.Word(plain.Member(n, "condition")),
+		"continue_on_error": says(plain.Member(n, "continueOnError")), "env": env, "visible_env": visible(env), "with": object{}, "task": "", "checkout": plain.Word(plain.Member(n, "checkout")),
+		"persists_credentials": says(plain.Member(n, "persistCredentials")),
 	}
 	scripts, with := []any{}, object{}
 	for _, key := range shortcuts {
-		if body := member(n, key); text(body) != "" {
+		if body := plain.Member(n, key); plain.Word(body) != "" {
 			scripts = append(scripts, a.source.script(key, body, resolve))
 		}
 	}
-	if task := text(member(n, "task")); task != "" {
+	if task := plain.Word(plain.Member(n, "task")); task != "" {
 		name, _, _ := strings.Cut(task, "@")
 		s["task"] = strings.ToLower(name)
-		for key, value := range members(member(n, "inputs")) {
+		for key, value := range plain.Members(plain.Member(n, "inputs")) {
 			k := strings.ToLower(key.Value)
-			with[k] = object{"text": text(value), "at": at(value), "contexts": list(flows(text(value), resolve))}
+			with[k] = object{"text": plain.Word(value), "at": at(value), "contexts": list(flows(plain.Word(value), resolve))}
 			if slices.Contains(executedByTask, k) {
 				scripts = append(scripts, a.source.script("inputs."+k, value, resolve))
 			}

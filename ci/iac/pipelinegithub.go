@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"verdict/ci/plain"
 )
 
 const maxJobs, maxSteps = 2000, 20_000
@@ -16,16 +18,16 @@ const maxJobs, maxSteps = 2000, 20_000
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
 func githubShape(kind string, root *yaml.Node) *fault {
 	if kind == "action" {
-		runs := member(root, "runs")
+		runs := plain.Member(root, "runs")
 		switch {
-		case runs == nil || runs.Kind != yaml.MappingNode || text(member(runs, "using")) == "":
+		case runs == nil || runs.Kind != yaml.MappingNode || plain.Word(plain.Member(runs, "using")) == "":
 			return faultAt(root, "write runs: with using: composite and steps:", "the action does not say under runs: what it runs by")
-		case text(member(runs, "using")) == "composite":
-			return stepsShape(runs, member(runs, "steps"), "runs")
+		case plain.Word(plain.Member(runs, "using")) == "composite":
+			return stepsShape(runs, plain.Member(runs, "steps"), "runs")
 		}
 		return nil
 	}
-	on, jobs := member(root, "on"), member(root, "jobs")
+	on, jobs := plain.Member(root, "on"), plain.Member(root, "jobs")
 	switch {
 	case on == nil || on.Tag == "!!null":
 		return faultAt(root, "write on: with the events, such as on: pull_request", "the workflow does not say under on: when it runs")
@@ -34,15 +36,15 @@ func githubShape(kind string, root *yaml.Node) *fault {
 	case len(jobs.Content) > 2*maxJobs:
 		return faultAt(jobs, "split the workflow", "it has more than %d jobs", maxJobs)
 	}
-	for name, job := range members(jobs) {
+	for name, job := range plain.Members(jobs) {
 		switch {
 		case job.Kind != yaml.MappingNode:
 			return faultAt(job, "write runs-on: and steps: below the job's name", "the job %s is no mapping", brief(name.Value))
-		case member(job, "uses") != nil:
-		case member(job, "runs-on") == nil:
+		case plain.Member(job, "uses") != nil:
+		case plain.Member(job, "runs-on") == nil:
 			return faultAt(name, "write runs-on: with the runner", "the job %s does not say runs-on: where it runs", brief(name.Value))
 		default:
-			if f := stepsShape(name, member(job, "steps"), "job "+brief(name.Value)); f != nil {
+			if f := stepsShape(name, plain.Member(job, "steps"), "job "+brief(name.Value)); f != nil {
 				return f
 			}
 		}
@@ -55,7 +57,7 @@ func stepsShape(parent, steps *yaml.Node, of string) *fault {
 		return faultAt(orElse(steps, parent), "write steps: as a list of steps", "the steps of %s are no list of steps", of)
 	}
 	for _, step := range steps.Content {
-		if run, uses := member(step, "run") != nil, member(step, "uses") != nil; run == uses {
+		if run, uses := plain.Member(step, "run") != nil, plain.Member(step, "uses") != nil; run == uses {
 			return faultAt(step, "write either run: or uses: in the step", "a step of %s has not exactly one of run: and uses:", of)
 		}
 	}
@@ -81,27 +83,27 @@ func (d *definition) github() []call {
 	w := &workflow{definition: d, outputs: map[string]map[string][]string{}}
 	root := d.source.root
 	d.input = object{
-		"format": d.format, "kind": d.kind, "path": d.path, "name": text(member(root, "name")), "at": at(root),
+		"format": d.format, "kind": d.kind, "path": d.path, "name": plain.Word(plain.Member(root, "name")), "at": at(root),
 		"events": object{}, "called_by": called(d.events), "inputs": w.inputs(), "jobs": []any{}, "steps": []any{},
 	}
 	if d.kind == "action" {
-		runs := member(root, "runs")
-		d.input["steps"] = w.steps(member(runs, "steps"), object{"address": "runs", "id": ""}, nil)
+		runs := plain.Member(root, "runs")
+		d.input["steps"] = w.steps(plain.Member(runs, "steps"), object{"address": "runs", "id": ""}, nil)
 		return w.calls
 	}
-	d.input["events"] = events(member(root, "on"))
-	permissions(d.input, member(root, "permissions"))
-	env := w.env(member(root, "env"), nil)
+	d.input["events"] = events(plain.Member(root, "on"))
+	permissions(d.input, plain.Member(root, "permissions"))
+	env := w.env(plain.Member(root, "env"), nil)
 	d.input["env"] = env
-	for name, job := range members(member(root, "jobs")) {
-		w.outputs[strings.ToLower(name.Value)] = w.outputsOf(job, w.resolver(append(env, w.env(member(job, "env"), nil)...)))
+	for name, job := range plain.Members(plain.Member(root, "jobs")) {
+		w.outputs[strings.ToLower(name.Value)] = w.outputsOf(job, w.resolver(append(env, w.env(plain.Member(job, "env"), nil)...)))
 	}
 	jobs, steps := []any{}, []any{}
-	for name, job := range members(member(root, "jobs")) {
+	for name, job := range plain.Members(plain.Member(root, "jobs")) {
 		j := w.job(name, job, env)
 		jobs = append(jobs, j)
 		own, _ := j["env"].([]any)
-		steps = append(steps, w.steps(member(job, "steps"), j, slices.Concat(env, own))...)
+		steps = append(steps, w.steps(plain.Member(job, "steps"), j, slices.Concat(env, own))...)
 	}
 	d.input["jobs"], d.input["steps"] = jobs, steps
 	return w.calls
@@ -121,9 +123,9 @@ func events(on *yaml.Node) object {
 	for _, name := range texts(on) {
 		out[name] = object{"at": at(on)}
 	}
-	for name, filter := range members(on) {
+	for name, filter := range plain.Members(on) {
 		e := object{"at": at(name)}
-		for key, value := range members(filter) {
+		for key, value := range plain.Members(filter) {
 			e[key.Value] = list(texts(value))
 		}
 		out[name.Value] = e
@@ -136,17 +138,17 @@ func (w *workflow) inputs() object {
 	out := object{}
 	root := w.source.root
 	take := func(inputs *yaml.Node, kind string) {
-		for name, in := range members(inputs) {
-			t := text(member(in, "type"))
+		for name, in := range plain.Members(inputs) {
+			t := plain.Word(plain.Member(in, "type"))
 			if t == "" {
 				t = kind
 			}
 			out[strings.ToLower(name.Value)] = t
 		}
 	}
-	take(member(root, "inputs"), "string")
+	take(plain.Member(root, "inputs"), "string")
 	for _, event := range []string{"workflow_call", "workflow_dispatch"} {
-		take(member(member(member(root, "on"), event), "inputs"), "string")
+		take(plain.Member(plain.Member(plain.Member(root, "on"), event), "inputs"), "string")
 	}
 	return out
 }
@@ -158,26 +160,26 @@ func permissions(of object, n *yaml.Node) {
 		return
 	}
 	scopes := object{}
-	for scope, access := range members(n) {
-		scopes[scope.Value] = text(access)
+	for scope, access := range plain.Members(n) {
+		scopes[scope.Value] = plain.Word(access)
 	}
-	of["permissions"] = object{"at": at(n), "all": text(n), "scopes": scopes}
+	of["permissions"] = object{"at": at(n), "all": plain.Word(n), "scopes": scopes}
 }
 
 // env are the variables of one place, each with the contexts that it is made of.
 func (w *workflow) env(n *yaml.Node, outer []any) []any {
 	out := []any{}
 	resolve := w.resolver(outer)
-	for name, value := range members(n) {
-		out = append(out, object{"name": name.Value, "text": text(value), "at": at(name), "contexts": list(flows(text(value), resolve))})
+	for name, value := range plain.Members(n) {
+		out = append(out, object{"name": name.Value, "text": plain.Word(value), "at": at(name), "contexts": list(flows(plain.Word(value), resolve))})
 	}
 	return out
 }
 
 func (w *workflow) outputsOf(job *yaml.Node, resolve resolver) map[string][]string {
 	out := map[string][]string{}
-	for name, value := range members(member(job, "outputs")) {
-		out[strings.ToLower(name.Value)] = flows(text(value), resolve)
+	for name, value := range plain.Members(plain.Member(job, "outputs")) {
+		out[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
 	}
 	return out
 }
@@ -214,18 +216,18 @@ func textsOf(list any) (out []string) {
 }
 
 func (w *workflow) job(name, job *yaml.Node, env []any) object {
-	own := w.env(member(job, "env"), env)
+	own := w.env(plain.Member(job, "env"), env)
 	out := object{
 		"id": name.Value, "address": "jobs." + name.Value, "at": at(name), "env": own,
-		"runs_on": runners(member(job, "runs-on"), member(member(job, "strategy"), "matrix")),
-		"if":      text(member(job, "if")), "environment": text(member(job, "environment")) + text(member(member(job, "environment"), "name")),
-		"continue_on_error": says(member(job, "continue-on-error")),
+		"runs_on": runners(plain.Member(job, "runs-on"), plain.Member(plain.Member(job, "strategy"), "matrix")),
+		"if":      plain.Word(plain.Member(job, "if")), "environment": plain.Word(plain.Member(job, "environment")) + plain.Word(plain.Member(plain.Member(job, "environment"), "name")),
+		"continue_on_error": says(plain.Member(job, "continue-on-error")),
 	}
-	permissions(out, member(job, "permissions"))
-	if uses := member(job, "uses"); uses != nil {
-		with := member(job, "with")
+	permissions(out, plain.Member(job, "permissions"))
+	if uses := plain.Member(job, "uses"); uses != nil {
+		with := plain.Member(job, "with")
 		out["uses"] = reference(uses)
-		out["inherits_secrets"] = text(member(job, "secrets")) == "inherit"
+		out["inherits_secrets"] = plain.Word(plain.Member(job, "secrets")) == "inherit"
 		w.calling(uses, with, w.resolver(env))
 	}
 	return out
@@ -240,19 +242,19 @@ func runners(n, matrix *yaml.Node) object {
 	}
 	out["at"] = at(n)
 	if n.Kind == yaml.MappingNode {
-		out["group"] = text(member(n, "group"))
-		n = member(n, "labels")
+		out["group"] = plain.Word(plain.Member(n, "group"))
+		n = plain.Member(n, "labels")
 	}
 	labels := texts(n)
-	for _, f := range flows(text(n), func(string) []string { return nil }) {
+	for _, f := range flows(plain.Word(n), func(string) []string { return nil }) {
 		name, _ := strings.CutPrefix(f, "matrix.")
 		name, _, _ = strings.Cut(name, ".")
 		places := []*yaml.Node{matrix}
-		if include := member(matrix, "include"); include != nil {
+		if include := plain.Member(matrix, "include"); include != nil {
 			places = append(places, include.Content...)
 		}
 		for _, p := range places {
-			for key, value := range members(p) {
+			for key, value := range plain.Members(p) {
 				if strings.EqualFold(key.Value, name) {
 					labels = append(labels, leaves(value)...)
 				}
@@ -281,7 +283,7 @@ var commit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
 
 // reference is what uses: names.
 func reference(n *yaml.Node) object {
-	full := strings.TrimSpace(text(n))
+	full := strings.TrimSpace(plain.Word(n))
 	name, ref, _ := strings.Cut(full, "@")
 	kind := "action"
 	switch {
@@ -295,7 +297,7 @@ func reference(n *yaml.Node) object {
 
 // calling remembers the use of a file of this tree.
 func (w *workflow) calling(uses, with *yaml.Node, resolve resolver) {
-	target, local := strings.CutPrefix(text(uses), "./")
+	target, local := strings.CutPrefix(plain.Word(uses), "./")
 	if !local {
 		return
 	}
@@ -305,8 +307,8 @@ func (w *workflow) calling(uses, with *yaml.Node, resolve resolver) {
 	} else {
 		c.targets = []string{path.Join(target, "action.yml"), path.Join(target, "action.yaml")}
 	}
-	for name, value := range members(with) {
-		c.inputs[strings.ToLower(name.Value)] = flows(text(value), resolve)
+	for name, value := range plain.Members(with) {
+		c.inputs[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
 	}
 	w.calls = append(w.calls, c)
 }
@@ -317,20 +319,20 @@ func (w *workflow) steps(steps *yaml.Node, job object, outer []any) []any {
 		return out
 	}
 	for i, step := range steps.Content {
-		own := w.env(member(step, "env"), outer)
+		own := w.env(plain.Member(step, "env"), outer)
 		env := slices.Concat(outer, own)
 		resolve := w.resolver(env)
 		s := object{
 			"address": job["address"].(string) + ".steps[" + strconv.Itoa(i) + "]", "job": job["id"], "index": i, "at": at(step),
-			"name": text(member(step, "name")), "if": text(member(step, "if")), "env": own, "visible_env": visible(env),
-			"continue_on_error": says(member(step, "continue-on-error")), "scripts": []any{}, "with": object{},
+			"name": plain.Word(plain.Member(step, "name")), "if": plain.Word(plain.Member(step, "if")), "env": own, "visible_env": visible(env),
+			"continue_on_error": says(plain.Member(step, "continue-on-error")), "scripts": []any{}, "with": object{},
 		}
-		if uses := member(step, "uses"); uses != nil {
+		if uses := plain.Member(step, "uses"); uses != nil {
 			s["uses"] = reference(uses)
-			s["with"], s["scripts"] = w.with(text(uses), member(step, "with"), resolve)
-			w.calling(uses, member(step, "with"), resolve)
+			s["with"], s["scripts"] = w.with(plain.Word(uses), plain.Member(step, "with"), resolve)
+			w.calling(uses, plain.Member(step, "with"), resolve)
 		}
-		if run := member(step, "run"); run != nil {
+		if run := plain.Member(step, "run"); run != nil {
 			s["scripts"] = []any{w.source.script("run", run, resolve)}
 		}
 		out = append(out, s)
@@ -352,9 +354,9 @@ func visible(env []any) []any {
 func (w *workflow) with(uses string, n *yaml.Node, resolve resolver) (with object, scripts []any) {
 	with, scripts = object{}, []any{}
 	name, _, _ := strings.Cut(strings.ToLower(uses), "@")
-	for key, value := range members(n) {
+	for key, value := range plain.Members(n) {
 		k := strings.ToLower(key.Value)
-		with[k] = object{"text": text(value), "at": at(value), "contexts": list(flows(text(value), resolve))}
+		with[k] = object{"text": plain.Word(value), "at": at(value), "contexts": list(flows(plain.Word(value), resolve))}
 		if slices.Contains(executed[name], k) {
 			scripts = append(scripts, w.source.script("with."+k, value, resolve))
 		}

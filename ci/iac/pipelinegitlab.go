@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"verdict/ci/plain"
 )
 
 // notJobs are the keys of a pipeline of GitLab that are no jobs.
@@ -13,7 +15,7 @@ var notJobs = strings.Fields("default include stages variables workflow image se
 
 // gitlabShape says why GitLab would not take a file; nil where it would.
 func gitlabShape(root *yaml.Node) *fault {
-	for name, job := range members(root) {
+	for name, job := range plain.Members(root) {
 		if slices.Contains(notJobs, name.Value) || strings.HasPrefix(name.Value, ".") {
 			continue
 		}
@@ -31,32 +33,32 @@ func (d *definition) gitlab() {
 	jobs, steps := []any{}, []any{}
 	take := func(name string, n *yaml.Node, at object) {
 		for _, key := range []string{"before_script", "script", "after_script"} {
-			body := member(n, key)
+			body := plain.Member(n, key)
 			if body == nil {
 				continue
 			}
 			s := object{
 				"address": strings.TrimPrefix(name+"."+key, "."), "job": name, "index": len(steps), "at": at, "name": name, "if": "",
-				"continue_on_error": says(member(n, "allow_failure")), "env": []any{}, "visible_env": []any{}, "with": object{},
+				"continue_on_error": says(plain.Member(n, "allow_failure")), "env": []any{}, "visible_env": []any{}, "with": object{},
 			}
 			s["scripts"] = d.bodies(key, body)
 			steps = append(steps, s)
 		}
 	}
 	take("", root, at(root))
-	take("default", member(root, "default"), at(root))
-	for name, job := range members(root) {
+	take("default", plain.Member(root, "default"), at(root))
+	for name, job := range plain.Members(root) {
 		if slices.Contains(notJobs, name.Value) || job.Kind != yaml.MappingNode || len(jobs) > maxJobs {
 			continue
 		}
 		jobs = append(jobs, object{
-			"id": name.Value, "address": name.Value, "at": at(name), "continue_on_error": says(member(job, "allow_failure")), "variables": gitlabVariables(member(job, "variables")),
+			"id": name.Value, "address": name.Value, "at": at(name), "continue_on_error": says(plain.Member(job, "allow_failure")), "variables": gitlabVariables(plain.Member(job, "variables")),
 		})
 		take(name.Value, job, at(name))
 	}
 	d.input = object{
 		"format": d.format, "kind": d.kind, "path": d.path, "at": at(root), "jobs": jobs, "steps": steps,
-		"variables": gitlabVariables(member(root, "variables")), "includes": includes(member(root, "include")),
+		"variables": gitlabVariables(plain.Member(root, "variables")), "includes": includes(plain.Member(root, "include")),
 	}
 }
 
@@ -74,10 +76,10 @@ func (d *definition) bodies(key string, n *yaml.Node) []any {
 
 func gitlabVariables(n *yaml.Node) []any {
 	out := []any{}
-	for name, value := range members(n) {
-		v := text(value)
+	for name, value := range plain.Members(n) {
+		v := plain.Word(value)
 		if value.Kind == yaml.MappingNode {
-			v = text(member(value, "value"))
+			v = plain.Word(plain.Member(value, "value"))
 		}
 		out = append(out, object{"name": name.Value, "text": v, "at": at(name)})
 	}
@@ -94,12 +96,12 @@ func includes(n *yaml.Node) []any {
 		entries = n.Content
 	}
 	for _, e := range entries {
-		remote := text(member(e, "remote"))
-		if t := text(e); strings.Contains(t, "://") {
+		remote := plain.Word(plain.Member(e, "remote"))
+		if t := plain.Word(e); strings.Contains(t, "://") {
 			remote = t
 		}
 		out = append(out, object{
-			"remote": remote, "project": text(member(e, "project")), "ref": text(member(e, "ref")), "integrity": text(member(e, "integrity")) != "", "at": at(e),
+			"remote": remote, "project": plain.Word(plain.Member(e, "project")), "ref": plain.Word(plain.Member(e, "ref")), "integrity": plain.Word(plain.Member(e, "integrity")) != "", "at": at(e),
 		})
 	}
 	return out

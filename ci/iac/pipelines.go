@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"verdict"
+	"verdict/ci/plain"
 )
 
 // Limits of what is read of definitions of pipelines.
@@ -187,7 +188,7 @@ func (d *definition) read(content []byte) {
 		return
 	}
 	switch {
-	case d.kind == "action" && member(root, "runs") == nil && member(root, "branding") == nil:
+	case d.kind == "action" && plain.Member(root, "runs") == nil && plain.Member(root, "branding") == nil:
 		d.kind = ""
 	case d.format == formatGitHub:
 		d.fault = githubShape(d.kind, root)

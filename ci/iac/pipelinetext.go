@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"verdict/ci/plain"
 )
 
 // expression is one ${{ … }} of a text.
@@ -250,7 +252,7 @@ type resolver func(context string) []string
 func (s *source) expressionsOf(n *yaml.Node, resolve resolver) []any {
 	out := []any{}
 	from := s.offset(n.Line, n.Column)
-	for _, e := range expressions(text(n)) {
+	for _, e := range expressions(plain.Word(n)) {
 		where := at(n)
 		raw := "${{" + e.raw + "}}"
 		if i := bytes.Index(s.content[from:], []byte(raw)); i >= 0 {
@@ -289,10 +291,10 @@ var macro = regexp.MustCompile(`\$\(([A-Za-z_][\w.-]*)\)`)
 // script describes a text that is executed: its commands, and what the system of the
 // pipeline puts into it before.
 func (s *source) script(key string, n *yaml.Node, resolve resolver) object {
-	out := object{"key": key, "text": text(n), "at": at(n), "expressions": s.expressionsOf(n, resolve), "commands": s.commands(n)}
+	out := object{"key": key, "text": plain.Word(n), "at": at(n), "expressions": s.expressionsOf(n, resolve), "commands": s.commands(n)}
 	macros := []any{}
 	from := s.offset(n.Line, n.Column)
-	for _, m := range macro.FindAllStringSubmatch(text(n), -1) {
+	for _, m := range macro.FindAllStringSubmatch(plain.Word(n), -1) {
 		where := at(n)
 		if i := bytes.Index(s.content[from:], []byte(m[0])); i >= 0 {
 			where = spot(s.place(from + i))
@@ -309,7 +311,7 @@ func (s *source) commands(n *yaml.Node) []any {
 	out := []any{}
 	written := n.Style&yaml.LiteralStyle != 0
 	begun, first := "", 0
-	for i, line := range strings.Split(text(n), "\n") {
+	for i, line := range strings.Split(plain.Word(n), "\n") {
 		line = strings.TrimSpace(line)
 		if begun == "" {
 			first = i

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"verdict"
+	"verdict/ci/plain"
 )
 
 // fault is what makes a file something else than a pipeline, and where.
@@ -177,7 +177,7 @@ func unfold(n *yaml.Node, depth int, budget *int) *fault {
 	}
 	mergeKeys(n)
 	seen := make(map[string]int, len(n.Content)/2)
-	for key := range members(n) {
+	for key := range plain.Members(n) {
 		if key.Kind != yaml.ScalarNode {
 			return faultAt(key, "write a word as the key", "a key is no word")
 		}
@@ -193,7 +193,7 @@ func unfold(n *yaml.Node, depth int, budget *int) *fault {
 func mergeKeys(n *yaml.Node) {
 	var own, merged []*yaml.Node
 	seen := map[string]bool{}
-	for key, value := range members(n) {
+	for key, value := range plain.Members(n) {
 		switch {
 		case key.Tag != "!!merge":
 			own, seen[key.Value] = append(own, key, value), true
@@ -207,7 +207,7 @@ func mergeKeys(n *yaml.Node) {
 		return
 	}
 	for _, m := range merged {
-		for key, value := range members(m) {
+		for key, value := range plain.Members(m) {
 			if !seen[key.Value] {
 				own, seen[key.Value] = append(own, key, value), true
 			}
@@ -216,48 +216,16 @@ func mergeKeys(n *yaml.Node) {
 	n.Content = own
 }
 
-// members are the keys and values of a mapping; none of anything else.
-func members(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
-	return func(yield func(key, value *yaml.Node) bool) {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(n.Content[i], n.Content[i+1]) {
-				return
-			}
-		}
-	}
-}
-
-// member is the value of a key; nil where there is none.
-func member(n *yaml.Node, name string) *yaml.Node {
-	for key, value := range members(n) {
-		if key.Value == name {
-			return value
-		}
-	}
-	return nil
-}
-
-// text is a plain value; "" for anything else.
-func text(n *yaml.Node) string {
-	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		return ""
-	}
-	return n.Value
-}
-
 // texts are the plain values of a list, or the one that stands there alone.
 func texts(n *yaml.Node) []string {
 	if n != nil && n.Kind == yaml.SequenceNode {
 		var out []string
 		for _, c := range n.Content {
-			out = append(out, text(c))
+			out = append(out, plain.Word(c))
 		}
 		return out
 	}
-	if t := text(n); t != "" {
+	if t := plain.Word(n); t != "" {
 		return []string{t}
 	}
 	return nil
@@ -265,7 +233,7 @@ func texts(n *yaml.Node) []string {
 
 // says reports whether a value is true, in any of the ways that YAML has for it.
 func says(n *yaml.Node) bool {
-	switch strings.ToLower(strings.TrimSpace(text(n))) {
+	switch strings.ToLower(strings.TrimSpace(plain.Word(n))) {
 	case "true", "yes", "on":
 		return true
 	}

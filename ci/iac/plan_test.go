@@ -1,7 +1,10 @@
 package iac
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"verdict"
+	"verdict/ci/plain"
 )
 
 const smallPlan = `{"format_version": "1.2", "terraform_version": "1.13.0", "planned_values": {"root_module": {}}, "resource_changes": [
@@ -31,7 +35,7 @@ func TestAPlanSaysWhatWouldChange(t *testing.T) {
 
 // A file that is no whole plan must not be judged as one: an apply would do more than was
 // looked at.
-func TestWhatIsNoPlanIsRefusedWithWhatToDo(t *testing.T) {
+func TestWhatIsNoPlanIsRefusedWithARemedy(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"nothing":                 {"", "it is not JSON"},
 		"a plan that was cut":     {smallPlan[:200], "it is not JSON"},
@@ -80,26 +84,55 @@ func TestAnAddressIsFoundWhereItIsDeclared(t *testing.T) {
 	}
 }
 
-// Plans that real programs made are read.
+// Plans that real programs made are read, or refused with a reason that a person
+// understands: whoever has one must not be told that it is none.
 func TestPlansThatOthersMade(t *testing.T) {
 	dir := os.Getenv("VERDICT_CORPORA")
 	if dir == "" {
-		t.Skip("VERDICT_CORPORA is not set: the plans of others are not here")
+		dir = "../../../shared/corpora"
 	}
-	n := 0
-	for _, name := range []string{"tf-k8s-drift.json", "tf-local-drift.json"} {
-		content, err := os.ReadFile(filepath.Join(dir, "terraform", name))
+	f, err := os.Open(filepath.Join(dir, "terraform", "plans.tar.gz"))
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the corpora are missing: %v", err)
+		}
+		t.Skipf("the corpora are missing (set VERDICT_CORPORA): %v", err)
+	}
+	defer f.Close()
+	packed, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, refused := 0, map[string]int{}
+	for in := tar.NewReader(packed); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
 		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg || !strings.HasSuffix(h.Name, ".json") {
 			continue
 		}
-		if p, err := ReadPlan(content); err != nil || p.Version == "" {
-			t.Errorf("%s: %v", name, err)
+		content, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
 		}
-		n++
+		_, err = ReadPlan(plain.UTF8(content))
+		var e *verdict.Error
+		switch {
+		case err == nil:
+			read++
+		case !errors.As(err, &e) || e.Remedy == "":
+			t.Errorf("%s: %v", h.Name, err)
+		default:
+			refused[e.What]++
+		}
 	}
-	t.Logf("%d plans", n)
-	if n == 0 {
-		t.Error("no plan was there")
+	t.Logf("%d plans were read, and refused: %v", read, refused)
+	if read < 40 {
+		t.Errorf("%d plans were read; refused: %v", read, refused)
 	}
 }
 

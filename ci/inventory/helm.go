@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -42,14 +43,14 @@ func (x *references) addChart(p string, content []byte) error {
 	}
 	c := &chart{}
 	for _, d := range docs {
-		if path.Base(p) == "requirements.yaml" && yamlMember(d, "dependencies") == nil {
+		if path.Base(p) == "requirements.yaml" && plain.Member(d, "dependencies") == nil {
 			return nil // others call their files so, too
 		}
-		if lock && yamlMember(d, "digest") == nil { // what it ends with
+		if lock && plain.Member(d, "digest") == nil { // what it ends with
 			return errors.New("it is no lockfile of Helm, or ends early: it has no digest")
 		}
-		for _, e := range sequence(yamlMember(d, "dependencies")) {
-			c.asks = append(c.asks, chartAsk{yamlWord(yamlMember(e, "name")), yamlWord(yamlMember(e, "version")), yamlWord(yamlMember(e, "repository")), e.Line})
+		for _, e := range sequence(plain.Member(d, "dependencies")) {
+			c.asks = append(c.asks, chartAsk{plain.Word(plain.Member(e, "name")), plain.Word(plain.Member(e, "version")), plain.Word(plain.Member(e, "repository")), e.Line})
 		}
 	}
 	x.charts[p] = c

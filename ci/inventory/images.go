@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -266,8 +267,8 @@ func (r *reference) compose(content []byte) error {
 	}
 	for _, d := range docs {
 		err := mappings(d, "", 0, func(m *yaml.Node, _ string) {
-			image := yamlMember(m, "image")
-			if image == nil || yamlMember(m, "build") != nil {
+			image := plain.Member(m, "image")
+			if image == nil || plain.Member(m, "build") != nil {
 				return
 			}
 			text, ok := expand(handWord(image), nil)

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -27,15 +28,15 @@ func (r *reference) workflow(content []byte) error {
 	}
 	for _, d := range docs {
 		err := mappings(d, "", 0, func(m *yaml.Node, under string) {
-			for key, value := range yamlMembers(m) {
+			for key, value := range plain.Members(m) {
 				switch text := handWord(value); key.Value {
 				case "uses":
 					r.uses(value)
 				case "container":
 					r.image(text, value.Line)
 				case "services":
-					for _, service := range yamlMembers(value) {
-						if image := yamlMember(service, "image"); image != nil {
+					for _, service := range plain.Members(value) {
+						if image := plain.Member(service, "image"); image != nil {
 							r.image(handWord(image), image.Line)
 						}
 					}
@@ -121,7 +122,7 @@ func (r *reference) azure(content []byte) error {
 	}
 	for _, d := range docs {
 		err := mappings(d, "", 0, func(m *yaml.Node, under string) {
-			for key, value := range yamlMembers(m) {
+			for key, value := range plain.Members(m) {
 				text := handWord(value)
 				switch {
 				case key.Value == "task" && text != "":

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -45,7 +46,7 @@ func parsePnpmLock(content []byte) (*locked, error) {
 }
 
 func (x *pnpmLock) document(root *yaml.Node) error {
-	version := yamlWord(yamlMember(root, "lockfileVersion"))
+	version := plain.Word(plain.Member(root, "lockfileVersion"))
 	major, _, _ := strings.Cut(version, ".")
 	switch {
 	case version == "":
@@ -56,19 +57,19 @@ func (x *pnpmLock) document(root *yaml.Node) error {
 		return errors.New("its documents are of several lockfileVersions")
 	}
 	x.major = major
-	if importers := yamlMember(root, "importers"); importers != nil {
-		for key, value := range yamlMembers(importers) {
+	if importers := plain.Member(root, "importers"); importers != nil {
+		for key, value := range plain.Members(importers) {
 			x.importer(key.Value, key.Line, value)
 		}
 	} else {
 		x.importer(".", 0, root)
 	}
-	for key, value := range yamlMembers(yamlMember(root, "packages")) {
+	for key, value := range plain.Members(plain.Member(root, "packages")) {
 		if err := x.pack(key, value); err != nil {
 			return err
 		}
 	}
-	for key, value := range yamlMembers(yamlMember(root, "snapshots")) {
+	for key, value := range plain.Members(plain.Member(root, "snapshots")) {
 		x.wishes(x.at(key), value)
 	}
 	return nil
@@ -95,10 +96,10 @@ func (x *pnpmLock) importer(folder string, line int, value *yaml.Node) {
 // wishes adds what an entry asks for to a node.
 func (x *pnpmLock) wishes(i int, value *yaml.Node) {
 	for _, w := range pnpmWishes {
-		for key, v := range yamlMembers(yamlMember(value, w.member)) {
-			spec := yamlWord(v)
+		for key, v := range plain.Members(plain.Member(value, w.member)) {
+			spec := plain.Word(v)
 			if v.Kind == yaml.MappingNode {
-				spec = yamlWord(yamlMember(v, "version"))
+				spec = plain.Word(plain.Member(v, "version"))
 			}
 			x.nodes[i].asks = append(x.nodes[i].asks, ask{name: key.Value, spec: spec, dev: w.dev, optional: w.optional})
 		}
@@ -129,7 +130,7 @@ func (x *pnpmLock) at(key *yaml.Node) int {
 func (x *pnpmLock) pack(key, value *yaml.Node) error {
 	i := x.at(key)
 	n := &x.nodes[i]
-	name, version := yamlWord(yamlMember(value, "name")), yamlWord(yamlMember(value, "version"))
+	name, version := plain.Word(plain.Member(value, "name")), plain.Word(plain.Member(value, "version"))
 	if n.kind == released && (name != "" && name != n.name || version != "" && version != n.version) {
 		return fmt.Errorf("line %d: %s says that it is %s %s", key.Line, wording.Cut(key.Value, 120), wording.Cut(cmp.Or(name, n.name), 120), wording.Cut(cmp.Or(version, n.version), 120))
 	}
@@ -137,8 +138,8 @@ func (x *pnpmLock) pack(key, value *yaml.Node) error {
 	if n.kind == addressed {
 		n.version = version
 	}
-	r := yamlMember(value, "resolution")
-	word := func(name string) string { return yamlWord(yamlMember(r, name)) }
+	r := plain.Member(value, "resolution")
+	word := func(name string) string { return plain.Word(plain.Member(r, name)) }
 	n.hashes = integrity(word("integrity"))
 	switch repo, tarball := word("repo"), word("tarball"); {
 	case word("directory") != "" || word("type") == "directory":

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -14,16 +15,16 @@ func parsePubLock(content []byte) (*locked, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(docs) != 1 || yamlMember(docs[0], "packages") == nil || yamlMember(docs[0], "sdks") == nil: // what it ends with
+	case len(docs) != 1 || plain.Member(docs[0], "packages") == nil || plain.Member(docs[0], "sdks") == nil: // what it ends with
 		return nil, errors.New("it is no lockfile of Pub, or ends early: it has no packages or no sdks")
 	}
 	x := newNamed(EcosystemPub, "dart pub get")
 	root := node{kind: project}
-	for key, value := range yamlMembers(yamlMember(docs[0], "packages")) {
-		description := yamlMember(value, "description")
-		word := func(key string) string { return yamlWord(yamlMember(description, key)) }
-		n := node{name: key.Value, version: yamlWord(yamlMember(value, "version")), line: int64(key.Line), silent: true}
-		switch source := yamlWord(yamlMember(value, "source")); source {
+	for key, value := range plain.Members(plain.Member(docs[0], "packages")) {
+		description := plain.Member(value, "description")
+		word := func(key string) string { return plain.Word(plain.Member(description, key)) }
+		n := node{name: key.Value, version: plain.Word(plain.Member(value, "version")), line: int64(key.Line), silent: true}
+		switch source := plain.Word(plain.Member(value, "source")); source {
 		case "hosted":
 			n.address, n.hashes = word("url"), hashOfHex("sha256", word("sha256"))
 			if name := word("name"); name != "" {
@@ -42,7 +43,7 @@ func parsePubLock(content []byte) (*locked, error) {
 		if _, fresh := x.put(n); !fresh {
 			return nil, errors.New(wording.Cut(n.name, 120) + " stands twice")
 		}
-		if kind := yamlWord(yamlMember(value, "dependency")); strings.HasPrefix(kind, "direct") {
+		if kind := plain.Word(plain.Member(value, "dependency")); strings.HasPrefix(kind, "direct") {
 			root.asks = append(root.asks, ask{name: n.name, dev: kind == "direct dev"})
 		}
 	}
@@ -70,8 +71,8 @@ func pubAsks(content []byte) (bool, []ask, error) {
 	}
 	for _, d := range docs {
 		for _, member := range []string{"dependencies", "dev_dependencies"} {
-			for _, value := range yamlMembers(yamlMember(d, member)) {
-				if yamlMember(value, "sdk") == nil && yamlMember(value, "path") == nil {
+			for _, value := range plain.Members(plain.Member(d, member)) {
+				if plain.Member(value, "sdk") == nil && plain.Member(value, "path") == nil {
 					return true, nil, nil
 				}
 			}

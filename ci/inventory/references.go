@@ -138,7 +138,7 @@ func mappings(n *yaml.Node, under string, depth int, each func(m *yaml.Node, und
 	switch n.Kind {
 	case yaml.MappingNode:
 		each(n, under)
-		for key, value := range yamlMembers(n) {
+		for key, value := range plain.Members(n) {
 			if err := mappings(value, key.Value, depth+1, each); err != nil {
 				return err
 			}
@@ -158,5 +158,5 @@ func handWord(n *yaml.Node) string {
 	if n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	return strings.TrimSpace(yamlWord(n))
+	return strings.TrimSpace(plain.Word(n))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 
 	"go.yaml.in/yaml/v3"
 
@@ -77,36 +76,4 @@ func plainYAML(n *yaml.Node, depth int) error {
 		}
 	}
 	return nil
-}
-
-// yamlMembers gives keys and values of a mapping; none of anything else.
-func yamlMembers(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
-	return func(yield func(key, value *yaml.Node) bool) {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return
-		}
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if !yield(n.Content[i], n.Content[i+1]) {
-				return
-			}
-		}
-	}
-}
-
-// yamlMember is the value of one key; nil where there is none.
-func yamlMember(n *yaml.Node, key string) *yaml.Node {
-	for k, v := range yamlMembers(n) {
-		if k.Value == key {
-			return v
-		}
-	}
-	return nil
-}
-
-// yamlWord is a plain value as it is written; "" for anything else.
-func yamlWord(n *yaml.Node) string {
-	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		return ""
-	}
-	return n.Value
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"verdict/ci/plain"
 	"verdict/ci/wording"
 )
 
@@ -28,7 +29,7 @@ func parseBerryLock(content []byte) (*locked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(docs) != 1 || yamlMember(docs[0], "__metadata") == nil {
+	if len(docs) != 1 || plain.Member(docs[0], "__metadata") == nil {
 		return nil, fmt.Errorf("it holds %d documents, one was expected", len(docs))
 	}
 	x := &berryLock{
@@ -36,7 +37,7 @@ func parseBerryLock(content []byte) (*locked, error) {
 		answers: map[string][]int{}, byName: map[string][]int{}, folders: map[string]int{},
 	}
 	x.locked.resolve, x.locked.manifest = x.answer, x.takeManifest
-	for key, value := range yamlMembers(docs[0]) {
+	for key, value := range plain.Members(docs[0]) {
 		if key.Value == "__metadata" {
 			continue
 		}
@@ -48,18 +49,18 @@ func parseBerryLock(content []byte) (*locked, error) {
 }
 
 func (x *berryLock) entry(key, value *yaml.Node) error {
-	resolution := yamlWord(yamlMember(value, "resolution"))
+	resolution := plain.Word(plain.Member(value, "resolution"))
 	if resolution == "" {
 		return fmt.Errorf("%s has no resolution", wording.Cut(key.Value, 120))
 	}
-	n := x.resolved(resolution, yamlWord(yamlMember(value, "version")))
+	n := x.resolved(resolution, plain.Word(plain.Member(value, "version")))
 	n.line = int64(key.Line)
 	optional := map[string]bool{}
-	for name, meta := range yamlMembers(yamlMember(value, "dependenciesMeta")) {
-		optional[name.Value] = yamlWord(yamlMember(meta, "optional")) == "true"
+	for name, meta := range plain.Members(plain.Member(value, "dependenciesMeta")) {
+		optional[name.Value] = plain.Word(plain.Member(meta, "optional")) == "true"
 	}
-	for name, spec := range yamlMembers(yamlMember(value, "dependencies")) {
-		n.asks = append(n.asks, ask{name: name.Value, spec: yamlWord(spec), optional: optional[name.Value]})
+	for name, spec := range plain.Members(plain.Member(value, "dependencies")) {
+		n.asks = append(n.asks, ask{name: name.Value, spec: plain.Word(spec), optional: optional[name.Value]})
 	}
 	i := x.add(n)
 	if n.kind == project {
