@@ -1,12 +1,9 @@
 package ci
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 // maxPins bounds the table of pins.
@@ -23,25 +20,20 @@ var pinWord = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{
 // # say nothing; one tag with two pins is an error.
 func ParsePins(content []byte) (*Pins, error) {
 	p := &Pins{to: map[[2]string]string{}}
-	in := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
-	for n := 1; in.Scan(); n++ {
-		line := strings.TrimSpace(in.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Fields(line)
+	err := rows(content, func(n int, f []string) error {
 		if len(f) != 3 || !pinWord.MatchString(f[2]) {
-			return nil, fmt.Errorf("line %d is no name, tag and commit or sha256 digest, as in \"actions/checkout v4.2.2 11bd71901bbe5b1630ceea73d27597364c9af683\"", n)
+			return fmt.Errorf("line %d is no name, tag and commit or sha256 digest, as in \"actions/checkout v4.2.2 11bd71901bbe5b1630ceea73d27597364c9af683\"", n)
 		}
 		key := [2]string{f[0], f[1]}
 		if old, known := p.to[key]; known && old != f[2] {
-			return nil, fmt.Errorf("line %d gives %s %s another pin than a line before it", n, f[0], f[1])
+			return fmt.Errorf("line %d gives %s %s another pin than a line before it", n, f[0], f[1])
 		}
 		if p.to[key] = f[2]; len(p.to) > maxPins {
-			return nil, fmt.Errorf("it lists more than %d pins", maxPins)
+			return fmt.Errorf("it lists more than %d pins", maxPins)
 		}
-	}
-	if err := in.Err(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(p.to) == 0 {

@@ -29,27 +29,38 @@ type Popular struct {
 // "npm lodash". Lines that begin with # say nothing.
 func ParsePopular(content []byte) (*Popular, error) {
 	p := &Popular{names: map[string]bool{}, near: map[string][]string{}}
-	in := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
-	for n := 1; in.Scan(); n++ {
-		line := strings.TrimSpace(in.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Fields(line)
-		if len(f) != 2 || !utf8.ValidString(line) || len(f[1]) > maxPopularName {
-			return nil, fmt.Errorf("line %d is no ecosystem and name, as in \"npm lodash\"", n)
+	err := rows(content, func(n int, f []string) error {
+		if len(f) != 2 || !utf8.ValidString(f[0]+f[1]) || len(f[1]) > maxPopularName {
+			return fmt.Errorf("line %d is no ecosystem and name, as in \"npm lodash\"", n)
 		}
 		if p.add(f[0], f[1]); len(p.names) > maxPopular {
-			return nil, fmt.Errorf("it lists more than %d names", maxPopular)
+			return fmt.Errorf("it lists more than %d names", maxPopular)
 		}
-	}
-	if err := in.Err(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(p.names) == 0 {
 		return nil, fmt.Errorf("it lists no name")
 	}
 	return p, nil
+}
+
+// rows gives the words of each line of a table of the operator's, with its number from 1.
+// Empty lines and those that begin with # say nothing.
+func rows(content []byte, each func(n int, words []string) error) error {
+	in := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))))
+	for n := 1; in.Scan(); n++ {
+		words := strings.Fields(in.Text())
+		if len(words) == 0 || words[0][0] == '#' {
+			continue
+		}
+		if err := each(n, words); err != nil {
+			return err
+		}
+	}
+	return in.Err()
 }
 
 // Len is the number of names.

@@ -267,11 +267,11 @@ func TestEachFormIsRecognised(t *testing.T) {
 // A place outside of the tree would send whoever mends it, or a link on a page, elsewhere.
 func TestPlacesOutsideOfTheTreeAreToldAndNotTrusted(t *testing.T) {
 	for where, want := range map[string]string{
-		"src/a.go": "src/a.go", "./src/a.go": "src/a.go", `src\a.go`: "src/a.go", "/work/tree/src/a.go": "src/a.go", "file:///work/tree/a%20b.go": "a b.go",
-		"/etc/passwd": "", "../a.go": "", "src/../../a.go": "", `C:\a.go`: "", "https://evil.example/a.go": "", "/work/treehouse/a.go": "", "a\x00b": "", "": "",
+		"src/a.go": "src/a.go", "./src/a.go": "src/a.go", `src\a.go`: "src/a.go", "/home/build/tree/src/a.go": "src/a.go", "file:///home/build/tree/a%20b.go": "a b.go",
+		"/etc/passwd": "", "../a.go": "", "src/../../a.go": "", `C:\a.go`: "", "https://evil.example/a.go": "", "/home/build/treehouse/a.go": "", "a\x00b": "", "": "",
 		"a\nb.go": "a b.go",
 	} {
-		r := &resultReader{o: ResultOptions{Root: "/work/tree"}}
+		r := &resultReader{o: ResultOptions{Root: "/home/build/tree"}}
 		r.hit(verdict.Hit{Detector: "x"}, where, "")
 		got := r.finish()
 		if got.Hits[0].Path != want {

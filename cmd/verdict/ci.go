@@ -81,18 +81,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	judged, err := w.judgeBy(ctx, repo, to)
-	if err != nil {
-		return err
-	}
-	if judged.Unknown != nil {
-		return judged.Unknown
-	}
-	own, err := w.rulesOf(ctx, repo, judged)
-	if err != nil {
-		return err
-	}
-	service, err := c.serviceOf(ctx, judged.Map, repo)
+	judged, own, service, err := w.judges(ctx, repo, to, c.service)
 	if err != nil {
 		return err
 	}
@@ -143,6 +132,23 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		}
 	}
 	return a.conclude(run)
+}
+
+// judges finds what judges the tree of a repository: the map with the rules that it names
+// beside itself, and the service of the map that the tree is of. A map that cannot be told
+// is an error.
+func (w *workspace) judges(ctx context.Context, repo *git.Repo, to goal, named string) (j judgedBy, own map[string]string, service string, err error) {
+	if j, err = w.judgeBy(ctx, repo, to); err != nil {
+		return j, nil, "", err
+	}
+	if j.Unknown != nil {
+		return j, nil, "", j.Unknown
+	}
+	if own, err = w.rulesOf(ctx, repo, j); err != nil {
+		return j, nil, "", err
+	}
+	service, err = (&ciCheck{service: named}).serviceOf(ctx, j.Map, repo)
+	return j, own, service, err
 }
 
 // goesTo is where the change goes, as far as anybody says it: a person before the pipeline.

@@ -86,18 +86,7 @@ func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) 
 	if p.base != "" {
 		to = goal{Named: p.base}
 	}
-	judged, err := w.judgeBy(ctx, repo, to)
-	if err != nil {
-		return err
-	}
-	if judged.Unknown != nil {
-		return judged.Unknown
-	}
-	own, err := w.rulesOf(ctx, repo, judged)
-	if err != nil {
-		return err
-	}
-	service, err := (&ciCheck{service: p.service}).serviceOf(ctx, judged.Map, repo)
+	judged, own, service, err := w.judges(ctx, repo, to, p.service)
 	if err != nil {
 		return err
 	}
