@@ -15,6 +15,7 @@ import (
 	"verdict/ci/inventory"
 	"verdict/ci/plain"
 	"verdict/ci/wording"
+	"verdict/git"
 )
 
 // IaCCheck is the name of the check of infrastructure code in its report.
@@ -63,16 +64,20 @@ func (x *Infrastructure) knows(f File) bool {
 
 // Read keeps one file until all are there: a module needs its callers.
 func (x *Infrastructure) Read(_ context.Context, f File, content []byte) {
+	read := iac.File{Path: f.Path, Content: plain.UTF8(content)}
+	ours := slices.ContainsFunc(x.checkers, func(c iac.Checker) bool { return c.Wants(f.Path) && c.Keeps(read) })
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
+	case !ours:
 	case inventory.TestData(f.Path), inventory.Within(f.Path, "node_modules"):
 		x.aside++
 	case x.bytes+int64(len(content)) > maxIaC:
 		x.failed = append(x.failed, wording.Open(f.Path, "infrastructure code of more than %d bytes is not judged in one run", maxIaC))
 	default:
 		x.bytes += int64(len(content))
-		x.files = append(x.files, iac.File{Path: f.Path, Content: bytes.Clone(plain.UTF8(content))})
+		read.Content = bytes.Clone(read.Content)
+		x.files = append(x.files, read)
 	}
 }
 
@@ -111,11 +116,7 @@ func (x *Infrastructure) Report(ctx context.Context, m *Manifest, scope string) 
 		Check: IaCCheck, Tool: verdict.Tool{Name: "verdict", Version: x.version}, Scope: verdict.Scope{Path: scope, Files: inputs, Bytes: x.bytes, Inputs: inputs},
 		NotChecked: slices.Concat(m.notChecked(x, false), x.failed, x.leftOut.told(m, x.knows)), Hits: x.hits(),
 	}
-	for i := range r.NotChecked { // most files of YAML and JSON are something else
-		if n := &r.NotChecked[i]; n.Blocks && n.Path != "" && strings.Contains(n.Reason, "symbolic link") {
-			n.Blocks = false
-		}
-	}
+	x.pardonLinks(m, r.NotChecked)
 	for _, n := range x.result.Open {
 		n.Path = wording.Shown(n.Path)
 		n.Reason = wording.Shown(n.Reason)
@@ -134,6 +135,21 @@ func (x *Infrastructure) Report(ctx context.Context, m *Manifest, scope string) 
 	r.NotChecked = bounded(r.NotChecked)
 	r.Complete = complete(r.NotChecked)
 	return r, nil
+}
+
+// pardonLinks takes the weight off links of which the name does not say that they are
+// infrastructure: what most links of YAML and JSON lead to is none, and is judged where it
+// lies if it is.
+func (x *Infrastructure) pardonLinks(m *Manifest, left []verdict.NotChecked) {
+	links := map[string]bool{}
+	for _, e := range m.Entries {
+		if e.Mode == git.ModeLink && !slices.ContainsFunc(x.checkers, func(c iac.Checker) bool { return c.Names(e.Path) }) {
+			links[wording.Shown(e.Path)] = true
+		}
+	}
+	for i := range left {
+		left[i].Blocks = left[i].Blocks && !links[left[i].Path]
+	}
 }
 
 // hits makes a hit of each problem, the worst first, with a key of its own: two in one

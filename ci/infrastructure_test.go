@@ -1,6 +1,8 @@
 package ci
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +85,20 @@ func TestInfrastructureThatIsNotThereIsSaid(t *testing.T) {
 	dir, _ = committed(t, map[string]string{"a.tf": "count = " + strings.Repeat("(", 2000)})
 	if r := infrastructureOf(t, ran(t, dir, Options{})); len(r.Hits) != 1 || r.Hits[0].Detector != "invalid" || r.Hits[0].Line != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A link is not followed, so what it leads to is not judged in its place: where that would
+// be part of a module the check is incomplete, and where it is any file it is not.
+func TestALinkInAModuleLeavesTheCheckIncomplete(t *testing.T) {
+	for name, complete := range map[string]bool{"infra/common.tf": false, "build/Dockerfile": false, "k8s/values.yaml": true, ".github/workflows/a.yml": false} {
+		dir, _ := committed(t, map[string]string{"a.txt": "x\n"})
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		must(t, os.Symlink("../a.txt", filepath.Join(dir, name)))
+		commitAll(t, dir)
+		if r := infrastructureOf(t, ran(t, dir, Options{})); r.Complete != complete || !told(r, "symbolic link") {
+			t.Errorf("%s: complete %v, %+v", name, r.Complete, r.NotChecked)
+		}
 	}
 }
 

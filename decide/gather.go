@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"verdict"
@@ -174,6 +175,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 	if err != nil {
 		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
 	}
+	here := sync.OnceValue(e.Map.Digest) // most statements name no map
 	for _, entry := range entries {
 		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, need, r, at)}
 		if kind == verdict.KindDecision && entry.Foreign {
@@ -185,7 +187,7 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 			out = append(out, s)
 			continue
 		}
-		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) && e.joinedHere(s) {
+		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) && joinedHere(s, here) {
 			s.Primary = s.Report != nil && producer(e.Map, need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
 			out = append(out, s)
 		}

@@ -38,10 +38,10 @@ func (s *Stated) readCode(statement *evidence.Statement) bool {
 	return true
 }
 
-// joinedHere reports whether a statement names people as the map of this engine does. One
+// joinedHere reports whether a statement names people as the map with this digest does. One
 // that another map joined says nothing here: who somebody is may have changed since.
-func (e *Engine) joinedHere(s Stated) bool {
-	return s.JoinedBy == "" || s.JoinedBy == e.Map.Digest()
+func joinedHere(s Stated, here func() verdict.Digest) bool {
+	return s.JoinedBy == "" || s.JoinedBy == here()
 }
 
 // worse is the state that a producer gives its own statement. A word that is none of

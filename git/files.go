@@ -104,7 +104,7 @@ func (r *Repo) Entries(ctx context.Context, rev string) ([]Entry, error) {
 	if r.Bare {
 		dir = r.Root
 	}
-	out, err := r.git.run(ctx, dir, call{args: []string{"ls-tree", "-r", "-z", rev}})
+	out, err := r.ask(ctx, dir, call{args: []string{"ls-tree", "-r", "-z", rev}}, rev)
 	if err != nil {
 		return nil, err
 	}

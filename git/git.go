@@ -47,7 +47,8 @@ type Repo struct {
 	// Submodule is true when the working tree belongs to another repository.
 	Submodule bool
 
-	git program
+	git     program
+	answers *answers // shared by all views of the repository
 }
 
 // Open finds the repository that path is in. Outside of one the error holds
@@ -61,7 +62,7 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{Dir: dir, git: git}
+	r := &Repo{Dir: dir, git: git, answers: &answers{known: map[string][]byte{}}}
 	// One call answers everything. The prefix is the only answer that may hold a newline,
 	// so it comes last.
 	out, err := git.run(ctx, dir, call{args: []string{

@@ -200,9 +200,9 @@ func (r *Repo) Changed(ctx context.Context, from, to string) ([]Change, error) {
 			return nil, err
 		}
 	}
-	out, err := r.git.run(ctx, r.Root, call{args: []string{
+	out, err := r.ask(ctx, r.Root, call{args: []string{
 		"diff-tree", "-r", "-z", "--name-status", "--no-renames", "--no-ext-diff", "--no-textconv", "--end-of-options", from, to, "--",
-	}})
+	}}, from, to)
 	if err != nil {
 		return nil, err
 	}

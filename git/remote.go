@@ -10,7 +10,7 @@ import (
 // credentials; empty when there is no remote.
 func (r *Repo) Remote(ctx context.Context) (string, error) {
 	ended := 0
-	out, err := r.git.run(ctx, r.Root, call{args: []string{"config", "-z", "--get-regexp", `^remote\..*\.url$`}, ok1: true, ended: &ended})
+	out, err := r.once(ctx, r.Root, call{args: []string{"config", "-z", "--get-regexp", `^remote\..*\.url$`}, ok1: true, ended: &ended})
 	if err != nil {
 		return "", err
 	}

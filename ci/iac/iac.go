@@ -24,6 +24,11 @@ type Checker interface {
 	// Wants reports whether a file is one to hand in, by its path alone. Whether it really
 	// is what its name says is for Check.
 	Wants(path string) bool
+	// Keeps reports whether a file that is wanted has to be kept for Check, by what it
+	// holds: most files of YAML and JSON are of other formats.
+	Keeps(f File) bool
+	// Names reports whether the name alone says that a file is of a format of the checker.
+	Names(path string) bool
 	// Check judges the files. What a file does wrong is in the result; an error means that
 	// nothing can be said of any of them.
 	Check(ctx context.Context, files []File) (Result, error)

@@ -73,8 +73,17 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 	return run.finish(), ctx.Err()
 }
 
-// named reports whether the name alone says what the file is.
+// Names reports whether the name alone says what the file is.
+func (l *Library) Names(p string) bool { return named(p) }
+
 func named(p string) bool { return isTerraform(p) || isDockerfile(path.Base(p)) }
+
+// Keeps leaves out files of YAML and JSON that have no mark of a format, but for those of
+// charts and overlays.
+func (l *Library) Keeps(f File) bool {
+	base := strings.ToLower(path.Base(f.Path))
+	return named(f.Path) || base == "chart.yaml" || strings.HasPrefix(base, "kustomization.") || kindOfText(f.Content) != ""
+}
 
 // run is one call of Check.
 type run struct {

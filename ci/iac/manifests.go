@@ -200,7 +200,7 @@ func (r *run) dockerfile(ctx context.Context, f File) error {
 	parsed, err := docker.Parse(ctx, bytes.NewReader(f.Content), f.Path)
 	if err != nil {
 		line := r.dockerLine(ctx, f, err)
-		r.invalid(f.Path, formatDocker, line, 0, err.Error())
+		r.invalid(f.Path, formatDocker, line, 0, certain(err))
 		return nil
 	}
 	r.result.Judged = append(r.result.Judged, f.Path)
@@ -217,6 +217,13 @@ func (r *run) dockerfile(ctx context.Context, f File) error {
 	return err
 }
 
+// certain is an error without the parser's guess at what was meant, which is another one
+// each time where several words are as near.
+func certain(err error) string {
+	what, _, _ := strings.Cut(err.Error(), " (did you mean")
+	return what
+}
+
 // dockerLine is where a Dockerfile is wrong. The library says it of few faults; of the others
 // it is the first line with which the fault is there.
 func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
@@ -226,7 +233,7 @@ func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
 	}
 	lines := bytes.SplitAfter(f.Content, []byte("\n"))
 	for n := 1; n <= min(len(lines), 500); n++ {
-		if _, err := docker.Parse(ctx, bytes.NewReader(bytes.Join(lines[:n], nil)), f.Path); err != nil && err.Error() == fault.Error() {
+		if _, err := docker.Parse(ctx, bytes.NewReader(bytes.Join(lines[:n], nil)), f.Path); err != nil && certain(err) == certain(fault) {
 			return int64(n)
 		}
 	}

@@ -1,6 +1,7 @@
 package iac
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -48,6 +49,21 @@ func PipelinesWith(own map[string]string) *Pipelines {
 func (x *Pipelines) Wants(p string) bool {
 	ext := path.Ext(p)
 	return (ext == ".yml" || ext == ".yaml") && !below(p, "node_modules")
+}
+
+// Names reports whether a file is a definition by where it lies and how it is called.
+func (x *Pipelines) Names(p string) bool {
+	format, _ := formatOf(p)
+	return x.Wants(p) && format != ""
+}
+
+// templateWords are the keys of which every template of Azure has one
+// (https://learn.microsoft.com/azure/devops/pipelines/process/templates).
+var templateWords = []string{"steps", "jobs", "stages", "extends", "variables", "parameters"}
+
+// Keeps takes what may be a template besides.
+func (x *Pipelines) Keeps(f File) bool {
+	return x.Names(f.Path) || slices.ContainsFunc(templateWords, func(w string) bool { return bytes.Contains(f.Content, []byte(w)) })
 }
 
 // below reports whether a folder of that name is above the file.
