@@ -27,6 +27,10 @@ func process() int {
 		// 100, collecting it costs a third of a decision.
 		debug.SetGCPercent(400)
 	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		// A large tree has a large heap: from here on it is collected sooner. It is no bound.
+		debug.SetMemoryLimit(128 << 20)
+	}
 	// The library for infrastructure code keeps what it logs until there is a default logger.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
