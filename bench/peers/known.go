@@ -7,7 +7,8 @@ var known = []class{
 	{name: "bill of materials in the tree", kind: vulnerabilities, side: lost, path: `\.(cdx|spdx)\.json(:|$)`},
 	{name: "standard library of Go by go.mod", kind: vulnerabilities, side: extra, pkg: `^Go/stdlib@`},
 	{name: "advisory with a range of commits", kind: vulnerabilities, side: extra, id: `^PYSEC-2022-304$`, pkg: `^PyPI/django@3\.2\.0$`},
-	{name: "check of a benchmark alone", kind: misconfigurations, side: extra, id: `^AVD-AWS-017[012]$`},
+	{name: "place of a finding in a plan", kind: misconfigurations, side: lost, id: `^AVD-AWS-0107$`, path: `^main\.tf(:5)?$`},
+	{name: "place of a finding in a plan", kind: misconfigurations, side: extra, path: `(^|/)tfplan\.json(:0)?$`},
 	{name: "project itself as its own component", kind: components, side: lost, pkg: `^pkg:[a-z]+/[^@]+$|^pkg:pypi/shop@0\.1\.0$`},
 	{name: "standard library of Go by go.mod", kind: components, side: extra, pkg: `^pkg:golang/stdlib@`},
 }

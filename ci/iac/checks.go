@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	checks "github.com/aquasecurity/trivy-checks"
+	"github.com/aquasecurity/trivy/pkg/iac/framework"
 	library "github.com/aquasecurity/trivy/pkg/iac/rego"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -79,8 +80,8 @@ func (g *group) compile(ctx context.Context) error {
 		if err != nil || meta == nil {
 			return fmt.Errorf("check %s says nothing of itself: %w", name, err)
 		}
-		if meta.Library || meta.Deprecated || meta.AVDID == "" {
-			continue
+		if _, usual := meta.Frameworks[framework.Default]; !usual || meta.Library || meta.Deprecated || meta.AVDID == "" {
+			continue // those of a benchmark alone are for who audits by it
 		}
 		for _, rule := range denials(own[name]) {
 			q, err := rego.New(rego.Query(own[name].Package.Path.String()+"."+rule), rego.Compiler(compiler)).PrepareForEval(ctx)
