@@ -97,6 +97,10 @@ func (x *Infrastructure) judge(ctx context.Context) error {
 		}
 		x.result.Judged = append(x.result.Judged, r.Judged...)
 		x.result.Problems = append(x.result.Problems, r.Problems...)
+		for _, n := range r.Absent {
+			n.Blocks = n.Blocks && !x.partial
+			r.Open = append(r.Open, n)
+		}
 		x.result.Open = append(x.result.Open, r.Open...)
 	}
 	x.files, x.judged = nil, true

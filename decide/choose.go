@@ -65,8 +65,9 @@ func choose(all []Stated) (counts *Stated, others, aside []Stated) {
 			}
 			standing, counts = append(standing, s), s
 		default:
-			if standing = slices.DeleteFunc(standing, s.lifts); len(standing) == 0 {
-				counts = s
+			counts = s
+			if standing = slices.DeleteFunc(standing, s.lifts); len(standing) > 0 {
+				counts = standing[len(standing)-1]
 			}
 		}
 	}

@@ -41,6 +41,9 @@ type Result struct {
 	Problems []Problem
 	// Open is what was not judged and why.
 	Open []verdict.NotChecked
+	// Absent is what was needed and not handed in: a gap, but where by intent only a part of
+	// a tree is judged.
+	Absent []verdict.NotChecked
 }
 
 // Problem is one thing that is wrong at one place.

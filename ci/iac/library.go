@@ -30,7 +30,7 @@ func NewLibrary() *Library { return &Library{} }
 
 // Wants reports whether a file may be infrastructure code, by its name.
 func (l *Library) Wants(p string) bool {
-	return isTerraform(p) || isDockerfile(path.Base(p)) || slices.Contains([]string{".yaml", ".yml", ".json", ".template"}, path.Ext(p))
+	return isTerraform(p) || isDockerfile(path.Base(p)) || slices.Contains([]string{".yaml", ".yml", ".json", ".template"}, strings.ToLower(path.Ext(p)))
 }
 
 func isDockerfile(base string) bool {
@@ -60,7 +60,7 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 		switch {
 		case !l.Wants(f.Path):
 		case len(f.Content) > maxText:
-			if named(f.Path) || kindOfText(f.Content) != "" {
+			if named(f.Path) || speaksOf(f.Content) {
 				run.open(f.Path, true, "it is larger than the %d bytes that infrastructure code is read up to", maxText)
 			}
 		case isTerraform(f.Path):
@@ -82,7 +82,7 @@ func named(p string) bool { return isTerraform(p) || isDockerfile(path.Base(p)) 
 // charts and overlays.
 func (l *Library) Keeps(f File) bool {
 	base := strings.ToLower(path.Base(f.Path))
-	return named(f.Path) || base == "chart.yaml" || strings.HasPrefix(base, "kustomization.") || kindOfText(f.Content) != ""
+	return named(f.Path) || base == "chart.yaml" || strings.HasPrefix(base, "kustomization") || mayBe(f.Content)
 }
 
 // run is one call of Check.

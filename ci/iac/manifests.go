@@ -10,6 +10,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,37 +65,34 @@ func (r *run) single(ctx context.Context, f File) error {
 	if isDockerfile(base) {
 		return r.dockerfile(ctx, f)
 	}
-	if chart := r.chartOf(f.Path); chart != "" {
-		if base == "Chart.yaml" {
-			r.open(f.Path, false, "the chart was not rendered, so nothing that it would set up was judged")
-			r.result.Judged = append(r.result.Judged, f.Path)
-		}
-		return nil
-	}
-	format := kindOfText(f.Content)
-	if strings.HasPrefix(strings.ToLower(base), "kustomization.") {
+	chart := r.chartOf(f.Path)
+	switch low := strings.ToLower(base); {
+	case base == "Chart.yaml":
+		r.open(f.Path, false, "the chart was not rendered: what it would set up was judged only where it stands in its files as it is")
+		r.result.Judged = append(r.result.Judged, f.Path)
+	case low == "kustomization" || low == "kustomization.yaml" || low == "kustomization.yml":
 		r.open(f.Path, false, "the overlay was not rendered: its manifests were judged as they stand in their files")
 		r.result.Judged = append(r.result.Judged, f.Path)
-		return nil
 	}
-	if format == "" {
+	if !mayBe(f.Content) {
 		return nil
 	}
 	if line, column, err := r.wellFormed(f); err != nil {
-		r.invalid(f.Path, format, line, column, err.Error())
+		format := kindOfText(f.Content)
+		if format != "" && (chart == "" || !bytes.Contains(f.Content, []byte("{{"))) { // a template of a chart is no manifest yet
+			r.invalid(f.Path, format, line, column, err.Error())
+		}
 		return nil
 	}
-	r.result.Judged = append(r.result.Judged, f.Path)
-	r.texts[f.Path] = f.Content
-	switch format {
-	case formatKubernetes:
-		return r.manifests(ctx, f)
-	case formatCFN:
-		return r.stack(ctx, f)
-	case formatARM:
-		return r.template(ctx, f)
+	for _, format := range formatsOf(f.Content) {
+		r.result.Judged = append(r.result.Judged, f.Path)
+		r.texts[f.Path] = f.Content
+		judge := map[string]func(context.Context, File) error{formatKubernetes: r.manifests, formatCFN: r.stack, formatARM: r.template, formatPlan: r.plan}[format]
+		if err := judge(ctx, f); err != nil {
+			return err
+		}
 	}
-	return r.plan(ctx, f)
+	return nil
 }
 
 // chartOf is the folder of the chart that a file lies in; "" for none.
@@ -112,8 +110,11 @@ func (r *run) chartOf(p string) string {
 // wellFormed reads the file as JSON or YAML, by bounds that its author cannot swell.
 func (r *run) wellFormed(f File) (line, column int64, err error) {
 	if t := bytes.TrimSpace(f.Content); path.Ext(f.Path) == ".json" || len(t) > 0 && t[0] == '{' {
-		return jsonFormed(f.Content)
+		if line, column, err = jsonFormed(f.Content); err == nil || path.Ext(f.Path) == ".json" {
+			return line, column, err
+		}
 	}
+	budget := 1_000_000
 	d := yaml.NewDecoder(bytes.NewReader(f.Content))
 	for {
 		var n yaml.Node
@@ -123,7 +124,6 @@ func (r *run) wellFormed(f File) (line, column int64, err error) {
 		case err != nil:
 			return yamlLine(err), 0, err
 		}
-		budget := 1_000_000
 		if err := bounded(&n, 0, &budget); err != nil {
 			return int64(n.Line), 0, err
 		}
@@ -231,6 +231,9 @@ func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
 		n, _ := strconv.ParseInt(m[1], 10, 64)
 		return n
 	}
+	if len(f.Content) > 64<<10 { // each beginning is parsed anew
+		return 0
+	}
 	lines := bytes.SplitAfter(f.Content, []byte("\n"))
 	for n := 1; n <= min(len(lines), 500); n++ {
 		if _, err := docker.Parse(ctx, bytes.NewReader(bytes.Join(lines[:n], nil)), f.Path); err != nil && certain(err) == certain(fault) {
@@ -240,41 +243,64 @@ func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
 	return 0
 }
 
+// manifests judges each manifest of a file. The library's reader knows the lines of
+// settings; it passes over documents that are not set apart as it expects, merged keys and
+// lists of manifests, and then each is handed to it by itself.
 func (r *run) manifests(ctx context.Context, f File) error {
-	if len(bytes.TrimSpace(f.Content)) == 0 {
+	all := manifestsOf(f.Content)
+	plainly, err := kubernetes.Parse(ctx, bytes.NewReader(f.Content), f.Path)
+	var seen []map[string]any
+	for _, d := range plainly {
+		if o, ok := d.(map[string]any); ok && o["kind"] != nil && o["apiVersion"] != nil {
+			seen = append(seen, o)
+		}
+	}
+	if err == nil && len(seen) == len(all) && !slices.ContainsFunc(all, func(m manifest) bool { return m.apart }) {
+		for _, o := range seen {
+			if err := r.manifest(ctx, f, o, 0); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
-	documents, err := kubernetes.Parse(ctx, bytes.NewReader(f.Content), f.Path)
-	if err != nil {
-		r.invalid(f.Path, formatKubernetes, yamlLine(err), 0, err.Error())
-		return nil
-	}
-	for _, d := range documents {
-		o, ok := d.(map[string]any)
-		if !ok {
+	for _, m := range all {
+		parsed, err := kubernetes.Parse(ctx, bytes.NewReader(m.json), f.Path)
+		if err != nil || len(parsed) != 1 {
+			r.open(f.Path, true, "the manifest in line %d could not be judged: %s", m.line, oneLine(fmt.Sprint(err)))
 			continue
 		}
-		kind, _ := o["kind"].(string)
-		about, _ := o["metadata"].(map[string]any)
-		name, _ := about["name"].(string)
-		offset := int64(0)
-		if own, ok := o["__defsec_metadata"].(map[string]any); ok {
-			n, _ := own["offset"].(int)
-			offset = int64(n)
-		}
-		found, err := groups["kubernetes"].judge(ctx, o)
-		for _, x := range found {
-			x.path, x.resource = f.Path, kind+"/"+name
-			if x.line > 0 {
-				x.line, x.end = x.line+offset, x.end+offset
+		if o, ok := parsed[0].(map[string]any); ok {
+			if err := r.manifest(ctx, f, o, m.line); err != nil {
+				return err
 			}
-			r.found(x, formatKubernetes, kind)
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// manifest judges one. line is where it begins, where the lines of its settings are not
+// known; 0 where they are.
+func (r *run) manifest(ctx context.Context, f File, o map[string]any, line int64) error {
+	kind, _ := o["kind"].(string)
+	about, _ := o["metadata"].(map[string]any)
+	name, _ := about["name"].(string)
+	offset := int64(0)
+	if own, ok := o["__defsec_metadata"].(map[string]any); ok {
+		n, _ := own["offset"].(int)
+		offset = int64(n)
+	}
+	found, err := groups["kubernetes"].judge(ctx, o)
+	for _, x := range found {
+		x.path, x.resource = f.Path, kind+"/"+name
+		switch {
+		case line > 0:
+			x.line, x.end = line, line+1
+		case x.line > 0:
+			x.line, x.end = x.line+offset, x.end+offset
+		}
+		r.found(x, formatKubernetes, kind)
+	}
+	return err
 }
 
 func (r *run) stack(ctx context.Context, f File) error {

@@ -2,6 +2,7 @@ package iac
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -9,14 +10,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	adapter "github.com/aquasecurity/trivy/pkg/iac/adapters/terraform"
 	"github.com/aquasecurity/trivy/pkg/iac/scanners/terraform/parser"
-	plans "github.com/aquasecurity/trivy/pkg/iac/scanners/terraformplan/tfjson/parser"
 	"github.com/aquasecurity/trivy/pkg/iac/terraform"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"verdict"
 )
 
 const formatTerraform = "terraform"
@@ -25,6 +29,8 @@ const (
 	maxCopies = 1_000 // of one resource, by count or for_each
 	// maxInstances bounds the modules of one root: each call evaluates its module again.
 	maxInstances = 5_000
+	// maxOperators bounds the signs of one expression.
+	maxOperators = 2_000
 	maxNesting   = 1_000 // brackets and signs within each other, as the bytes stand
 )
 
@@ -46,15 +52,19 @@ func ours(p string) string {
 	return p
 }
 
-// module is a folder with configuration.
-type module struct {
+// configured is a folder with configuration.
+type configured struct {
 	calls []string // folders of modules that it calls by a path
+	by    []caller // which of them are called where
 	wrong bool     // it cannot be evaluated
 }
 
+// caller is a block that calls a module of the tree.
+type caller struct{ name, file, dir string }
+
 // terraform judges all modules of the tree together.
 func (r *run) terraform(ctx context.Context, files []File) {
-	texts, names, modules := map[string][]byte{}, map[string]string{}, map[string]*module{}
+	texts, names, modules := map[string][]byte{}, map[string]string{}, map[string]*configured{}
 	slices.SortStableFunc(files, func(a, b File) int { return rank(a.Path) - rank(b.Path) })
 	for _, f := range files {
 		name := ours(f.Path)
@@ -74,12 +84,16 @@ func (r *run) terraform(ctx context.Context, files []File) {
 		if strings.Contains(path.Base(name), ".tfvars") {
 			continue
 		}
+		if stem, _, _ := strings.Cut(path.Base(name), "."); stem == "override" || strings.HasSuffix(stem, "_override") {
+			r.open(f.Path, true, "it was not judged: what it writes over other files is not merged here; write it into them, or judge the plan (verdict plan check)")
+		}
 		dir := path.Dir(name)
 		if modules[dir] == nil {
-			modules[dir] = &module{}
+			modules[dir] = &configured{}
 		}
 		r.calls(f.Path, dir, parsed, modules[dir])
 	}
+	r.unread(modules)
 	fsys := newTree(texts)
 	for _, dir := range roots(modules) {
 		if looped(dir, modules) {
@@ -93,7 +107,48 @@ func (r *run) terraform(ctx context.Context, files []File) {
 			r.open(firstOf(dir, names), true, "its modules call each other more than %d times, which is not judged", maxInstances)
 			continue
 		}
-		r.guarded(dir, func() error { return r.module(ctx, fsys, dir, names, formatTerraform, "") })
+		r.within(ctx, dir, func(part *run) error {
+			return part.module(ctx, module{fsys: fsys, dir: dir, names: names, format: formatTerraform})
+		})
+	}
+}
+
+// unread tells modules that lie at a path of which no file was handed in: what they set up
+// was not judged.
+func (r *run) unread(modules map[string]*configured) {
+	for _, m := range modules {
+		for _, c := range m.by {
+			if modules[c.dir] == nil {
+				n := verdict.NotChecked{Path: c.file, Reason: fmt.Sprintf("module %s was not judged: no file of %s was read", c.name, c.dir), Blocks: true}
+				if !slices.Contains(r.result.Absent, n) {
+					r.result.Absent = append(r.result.Absent, n)
+				}
+			}
+		}
+	}
+}
+
+// perModule is how long one root module may take.
+var perModule = time.Minute
+
+// within judges a part by itself, and gives up on it after a time: the library asks nobody
+// whether it should go on. What it left behind ends with the process.
+func (r *run) within(ctx context.Context, name string, do func(*run) error) {
+	part, done := &run{charts: r.charts, texts: r.texts}, make(chan struct{})
+	go func() {
+		defer close(done)
+		part.guarded(name, func() error { return do(part) })
+	}()
+	limit := time.NewTimer(perModule)
+	defer limit.Stop()
+	select {
+	case <-done:
+		r.result.Judged = append(r.result.Judged, part.result.Judged...)
+		r.result.Problems = append(r.result.Problems, part.result.Problems...)
+		r.result.Open = append(r.result.Open, part.result.Open...)
+	case <-ctx.Done():
+	case <-limit.C:
+		r.open(name, true, "it was not judged: evaluating it takes longer than %s", perModule)
 	}
 }
 
@@ -113,6 +168,11 @@ func firstOf(dir string, names map[string]string) string {
 
 // parse reads the syntax of one file.
 func (r *run) parse(f File) (*hcl.File, bool) {
+	if n, at := operators(f.Content); n > maxOperators {
+		line, column := place(f.Content, int64(at))
+		r.invalid(f.Path, formatTerraform, line, column, fmt.Sprintf("an expression has more than %d signs", maxOperators))
+		return nil, false
+	}
 	if n, at := nesting(f.Content); n > maxNesting {
 		line, column := place(f.Content, int64(at))
 		r.invalid(f.Path, formatTerraform, line, column, fmt.Sprintf("its expressions nest deeper than %d", maxNesting))
@@ -160,18 +220,64 @@ func nesting(text []byte) (deepest, at int) {
 	return deepest, at
 }
 
+// operators is how many signs join values in one expression, at most, and where: each is a
+// step deeper for whoever parses it. Text in quotes joins nothing but where it is a template.
+func operators(text []byte) (most, at int) {
+	n, open := 0, 0  // open: round and square brackets, in which lines go on
+	var quotes []int // of each text that is open, the braces of templates in it; -1 outside of one
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		inText := len(quotes) > 0 && quotes[len(quotes)-1] < 0
+		switch {
+		case inText && c == '\\':
+			i++
+		case inText && (c == '$' || c == '%') && i+1 < len(text) && text[i+1] == '{':
+			quotes[len(quotes)-1] = 0
+			i++
+		case inText && (c == '"' || c == '\n'):
+			quotes = quotes[:len(quotes)-1]
+		case inText:
+		case c == '"':
+			quotes = append(quotes, -1)
+		case c == '{' && len(quotes) > 0:
+			quotes[len(quotes)-1]++
+		case c == '}' && len(quotes) > 0:
+			quotes[len(quotes)-1]--
+		case c == '(' || c == '[':
+			open++
+		case c == ')' || c == ']':
+			open = max(0, open-1)
+		case c == '\n' && open == 0:
+			n = 0
+		case c == '#' || c == '/' && i+1 < len(text) && text[i+1] == '/':
+			for i+1 < len(text) && text[i+1] != '\n' {
+				i++
+			}
+		case bytes.IndexByte([]byte("+-*/%?:&|=<>!"), c) >= 0:
+			if n++; n > most {
+				most, at = n, i
+			}
+		}
+	}
+	return most, at
+}
+
 var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 	{Type: "module", LabelNames: []string{"name"}}, {Type: "resource", LabelNames: []string{"type", "name"}}, {Type: "data", LabelNames: []string{"type", "name"}},
 }}
 
 // calls finds what a file calls, and what would make more of a block than anybody means.
-func (r *run) calls(p, dir string, f *hcl.File, m *module) {
+func (r *run) calls(p, dir string, f *hcl.File, m *configured) {
 	content, _, _ := f.Body.PartialContent(blocks)
 	for _, b := range content.Blocks {
 		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}, {Name: "count"}}})
 		if a := inner.Attributes["count"]; a != nil {
 			// What depends on variables is bounded by nobody, so only a plain product is known.
-			if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.IsKnown() && v.Type() == cty.Number && !v.IsNull() && v.GreaterThan(cty.NumberIntVal(maxCopies)).True() {
+			v, diags := a.Expr.Value(nil)
+			if n, err := convert.Convert(v, cty.Number); err == nil {
+				v = n
+			}
+			if !diags.HasErrors() && v.IsKnown() && v.Type() == cty.Number && !v.IsNull() && v.GreaterThan(cty.NumberIntVal(maxCopies)).True() {
 				r.open(p, true, "line %d asks for more than %d copies, which are not judged one by one", a.Range.Start.Line, maxCopies)
 				m.wrong = true
 			}
@@ -191,11 +297,12 @@ func (r *run) calls(p, dir string, f *hcl.File, m *module) {
 			continue
 		}
 		m.calls = append(m.calls, path.Join(dir, source))
+		m.by = append(m.by, caller{b.Labels[0], p, path.Join(dir, source)})
 	}
 }
 
 // roots are the modules that no other calls, and one of each circle that nobody else does.
-func roots(modules map[string]*module) []string {
+func roots(modules map[string]*configured) []string {
 	called := map[string]bool{}
 	for _, m := range modules {
 		for _, c := range m.calls {
@@ -220,7 +327,7 @@ func roots(modules map[string]*module) []string {
 	return out
 }
 
-func reach(dir string, modules map[string]*module, seen map[string]bool) {
+func reach(dir string, modules map[string]*configured, seen map[string]bool) {
 	if m := modules[dir]; m != nil && !seen[dir] {
 		seen[dir] = true
 		for _, c := range m.calls {
@@ -230,7 +337,7 @@ func reach(dir string, modules map[string]*module, seen map[string]bool) {
 }
 
 // looped reports whether a module comes to call one that it was called by.
-func looped(dir string, modules map[string]*module) bool {
+func looped(dir string, modules map[string]*configured) bool {
 	const under, done = 1, 2
 	state := map[string]int{}
 	var visit func(dir string) bool
@@ -252,7 +359,7 @@ func looped(dir string, modules map[string]*module) bool {
 
 // instances counts how often modules are evaluated below a root: each call makes one, and
 // a module that two call is two. It is for modules that are not looped.
-func instances(dir string, modules map[string]*module, known map[string]int) int {
+func instances(dir string, modules map[string]*configured, known map[string]int) int {
 	if n, ok := known[dir]; ok {
 		return n
 	}
@@ -267,7 +374,7 @@ func instances(dir string, modules map[string]*module, known map[string]int) int
 }
 
 // reaches reports whether a module that cannot be evaluated is called.
-func reaches(dir string, modules map[string]*module, seen map[string]bool) bool {
+func reaches(dir string, modules map[string]*configured, seen map[string]bool) bool {
 	m := modules[dir]
 	if m == nil || seen[dir] {
 		return false
@@ -276,21 +383,33 @@ func reaches(dir string, modules map[string]*module, seen map[string]bool) bool 
 	return m.wrong || slices.ContainsFunc(m.calls, func(c string) bool { return reaches(c, modules, seen) })
 }
 
-// module evaluates one root module and judges what it would set up. plan is the file that
-// the configuration was made from, where it is no file of the tree.
-func (r *run) module(ctx context.Context, fsys fs.FS, dir string, names map[string]string, format, plan string) error {
+// module is one root module to judge.
+type module struct {
+	fsys   fs.FS
+	dir    string
+	names  map[string]string // of the files, by the library's names
+	format string
+	// plan is the file that the configuration was made from, where it is no file of the
+	// tree, and addresses are those of the plan by those of its blocks.
+	plan      string
+	addresses map[string]string
+}
+
+// module evaluates one root module and judges what it would set up.
+func (r *run) module(ctx context.Context, m module) error {
 	options := []parser.Option{parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true), parser.OptionWithWorkingDirectoryPath("/")}
-	if values := valuesOf(fsys, dir); len(values) > 0 {
+	if values := valuesOf(m.fsys, m.dir); len(values) > 0 {
 		options = append(options, parser.OptionWithTFVarsPaths(values...))
 	}
-	p := parser.New(fsys, "", options...)
-	if err := p.ParseFS(ctx, dir); err != nil {
+	p := parser.New(m.fsys, "", options...)
+	if err := p.ParseFS(ctx, m.dir); err != nil {
 		return err
 	}
 	modules, err := p.EvaluateAll(ctx)
 	if err != nil || len(modules) == 0 {
 		return err
 	}
+	r.unchecked(m, modules)
 	state := adapter.Adapt(modules).ToRego()
 	for _, provider := range providersOf(modules) {
 		found, err := groups["cloud/"+provider].judge(ctx, state)
@@ -298,15 +417,16 @@ func (r *run) module(ctx context.Context, fsys fs.FS, dir string, names map[stri
 			return err
 		}
 		for _, x := range found {
-			known := names[x.path]
-			if plan != "" {
-				known, x.line, x.end = plan, 0, 0
+			known := m.names[x.path]
+			if m.plan != "" {
+				known, x.line, x.end = m.plan, 0, 0
+				x.resource = cmp.Or(m.addresses[x.resource], x.resource)
 			}
 			if !x.managed || known == "" {
 				continue
 			}
 			x.path = known
-			r.found(x, format, typeOf(x.resource))
+			r.found(x, m.format, typeOf(x.resource))
 		}
 	}
 	return nil
@@ -335,6 +455,22 @@ var prefixes = map[string]string{
 	"cloudstack": "cloudstack", "nifcloud": "nifcloud", "openstack": "openstack", "opc": "oracle", "oci": "oracle", "kubernetes": "kubernetes",
 }
 
+// unchecked tells resources of providers about which the library has no check.
+func (r *run) unchecked(m module, modules terraform.Modules) {
+	n := map[string]int{}
+	for _, b := range modules.GetBlocks() {
+		if prefix, _, _ := strings.Cut(b.TypeLabel(), "_"); b.Type() == "resource" && prefixes[prefix] == "" && !slices.Contains(harmless, prefix) {
+			n[prefix]++
+		}
+	}
+	for prefix, count := range n {
+		r.open(cmp.Or(m.plan, m.dir), false, "no check is about the provider %s, of which it declares %d resources", oneLine(prefix), count)
+	}
+}
+
+// harmless are providers that set nothing up.
+var harmless = []string{"random", "null", "local", "time", "terraform", "tls", "template", "external", "archive", "http"}
+
 func providersOf(modules terraform.Modules) []string {
 	var out []string
 	for _, b := range modules.GetBlocks() {
@@ -359,27 +495,26 @@ func typeOf(address string) string {
 
 // plan judges what a plan would set up.
 func (r *run) plan(ctx context.Context, f File) error {
-	parsed, err := plans.New().Parse(bytes.NewReader(f.Content))
+	code, addresses, unknown, err := blocksOf(f.Content)
 	if err != nil {
 		r.invalid(f.Path, formatPlan, 0, 0, "it cannot be read as a plan: "+err.Error())
 		return nil
 	}
-	fsys, err := parsed.ToFS()
-	if err != nil {
-		return err
+	if unknown > 0 {
+		r.open(f.Path, false, "%d values are known only after the apply, and were judged as if they were not set", unknown)
 	}
-	return r.module(ctx, fsys, ".", nil, formatPlan, f.Path)
+	return r.module(ctx, module{fsys: newTree(map[string][]byte{"main.tf": code}), dir: ".", format: formatPlan, plan: f.Path, addresses: addresses})
 }
 
 // CheckPlan judges one plan as JSON, of whatever size; problems have the address of what
 // is planned and no line.
 func (l *Library) CheckPlan(ctx context.Context, f File) (Result, error) {
-	run := &run{charts: map[string]bool{}, texts: map[string][]byte{}}
+	all := &run{charts: map[string]bool{}, texts: map[string][]byte{}}
 	if deepest, _ := nesting(f.Content); deepest > maxNesting {
-		run.open(f.Path, true, "it is nested deeper than %d", maxNesting)
-		return run.finish(), nil
+		all.open(f.Path, true, "it is nested deeper than %d", maxNesting)
+		return all.finish(), nil
 	}
-	run.result.Judged = append(run.result.Judged, f.Path)
-	run.guarded(f.Path, func() error { return run.plan(ctx, f) })
-	return run.finish(), ctx.Err()
+	all.result.Judged = append(all.result.Judged, f.Path)
+	all.within(ctx, f.Path, func(part *run) error { return part.plan(ctx, f) })
+	return all.finish(), ctx.Err()
 }

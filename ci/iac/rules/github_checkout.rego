@@ -36,6 +36,7 @@ input_events contains e if {
 # The step or its job says that it is for another event than this one.
 wrong_event(event, step) if {
 	some condition in {step["if"], lib.job(step.job)["if"]}
+	not regex.match(`!\s*\(`, condition)
 	some m in regex.find_all_string_submatch_n(`github\.event_name\s*==\s*'([a-z_]+)'`, condition, -1)
 	m[1] != event
 	not contains(condition, sprintf("'%s'", [event]))
@@ -43,7 +44,9 @@ wrong_event(event, step) if {
 
 wrong_event(event, step) if {
 	some condition in {step["if"], lib.job(step.job)["if"]}
-	regex.match(sprintf(`^[^|]*github\.event_name\s*!=\s*'%s'`, [event]), condition)
+	not contains(condition, "||")
+	some conjunct in conjuncts(condition)
+	regex.match(sprintf(`^github\.event_name\s*!=\s*'%s'$`, [event]), conjunct)
 }
 
 # The step or its job demands that the change comes from this repository, whose branches
@@ -51,8 +54,15 @@ wrong_event(event, step) if {
 own(step) if {
 	some condition in {step["if"], lib.job(step.job)["if"]}
 	not contains(condition, "||")
-	regex.match(`head\.repo\.full_name\s*==\s*github\.repository|head_repository\.full_name\s*==\s*github\.repository|github\.repository\s*==\s*github\.event\.(?:pull_request\.head\.repo|workflow_run\.head_repository)\.full_name|head\.repo\.fork\s*==\s*false|!\s*github\.event\.pull_request\.head\.repo\.fork|workflow_run\.event\s*==\s*'(?:push|schedule|release)'`, condition)
+	some conjunct in conjuncts(condition)
+	regex.match(`^(?:github\.event\.pull_request\.head\.repo\.full_name\s*==\s*github\.repository|github\.event\.workflow_run\.head_repository\.full_name\s*==\s*github\.repository|github\.repository\s*==\s*github\.event\.(?:pull_request\.head\.repo|workflow_run\.head_repository)\.full_name|github\.event\.pull_request\.head\.repo\.fork\s*==\s*false|!\s*github\.event\.pull_request\.head\.repo\.fork|github\.event\.workflow_run\.event\s*==\s*'(?:push|schedule|release)')$`, conjunct)
 }
+
+# The parts of a condition that all have to hold. One within brackets is no part by itself.
+conjuncts(condition) := [trim_space(part) |
+	whole := regex.replace(condition, `^\s*\$\{\{|\}\}\s*$`, "")
+	some part in split(whole, "&&")
+]
 
 taken contains {"step": step, "how": "actions/checkout", "at": ref.at, "cause": sprintf("%s: %s", [key, c])} if {
 	count(input_events) > 0
