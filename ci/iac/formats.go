@@ -3,6 +3,7 @@ package iac
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,6 +47,13 @@ func escaped(content []byte) bool {
 	}
 	return false
 }
+
+// ofOverlay reports whether a file may be what an overlay of Kustomize takes in and what is
+// no manifest: a patch as JSON Patch writes it (RFC 6902), a list of replacements, settings
+// of its own transformers.
+func ofOverlay(content []byte) bool { return overlayWord.Match(content) }
+
+var overlayWord = regexp.MustCompile(`(?m)(^|[\s{,-])["']?(op["']?\s*:\s*["']?(add|remove|replace|move|copy|test)\b|(fieldSpecs|fieldPaths|nameReference|varReference|namePrefix|commonLabels|commonAnnotations)["']?\s*:)`)
 
 // formatsOf are the formats of the documents of a file that is well formed, in an order
 // of their own.

@@ -30,7 +30,7 @@ func NewLibrary() *Library { return &Library{} }
 
 // Wants reports whether a file may be infrastructure code, by its name.
 func (l *Library) Wants(p string) bool {
-	return isTerraform(p) || isDockerfile(path.Base(p)) || slices.Contains([]string{".yaml", ".yml", ".json", ".template"}, strings.ToLower(path.Ext(p)))
+	return named(p) || slices.Contains([]string{".yaml", ".yml", ".json", ".template"}, strings.ToLower(path.Ext(p)))
 }
 
 func isDockerfile(base string) bool {
@@ -52,6 +52,7 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 			run.charts[path.Dir(f.Path)] = true
 		}
 	}
+	run.overlays(ctx, files)
 	var modules []File
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
@@ -69,6 +70,7 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 			run.guarded(f.Path, func() error { return run.single(ctx, f) })
 		}
 	}
+	run.overlaid()
 	run.terraform(ctx, modules)
 	return run.finish(), ctx.Err()
 }
@@ -76,13 +78,14 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 // Names reports whether the name alone says what the file is.
 func (l *Library) Names(p string) bool { return named(p) }
 
-func named(p string) bool { return isTerraform(p) || isDockerfile(path.Base(p)) }
+func named(p string) bool {
+	return isTerraform(p) || isDockerfile(path.Base(p)) || isKustomization(p)
+}
 
 // Keeps leaves out files of YAML and JSON that have no mark of a format, but for those of
 // charts and overlays.
 func (l *Library) Keeps(f File) bool {
-	base := strings.ToLower(path.Base(f.Path))
-	return named(f.Path) || base == "chart.yaml" || strings.HasPrefix(base, "kustomization") || mayBe(f.Content)
+	return named(f.Path) || path.Base(f.Path) == "Chart.yaml" || mayBe(f.Content) || ofOverlay(f.Content)
 }
 
 // run is one call of Check.
@@ -90,6 +93,9 @@ type run struct {
 	result Result
 	charts map[string]bool   // folders of Helm charts
 	texts  map[string][]byte // of the files that were judged, for the settings in them
+	// patches are files that overlays put into manifests, and added is what is wrong then.
+	patches []string
+	added   []added
 }
 
 func (r *run) open(p string, blocks bool, format string, args ...any) {
@@ -121,13 +127,18 @@ func (r *run) guarded(name string, do func() error) {
 	}
 }
 
-// found takes in what a check said, with what only the format knows.
-func (r *run) found(f finding, format, kind string) {
-	p := Problem{
+// problemOf is what a check said, with what only the format knows.
+func problemOf(f finding, format, kind string) Problem {
+	return Problem{
 		Check: f.meta.AVDID, Title: oneLine(f.meta.Title), Message: oneLine(cmp.Or(f.message, f.meta.Title)),
 		Fix: oneLine(f.meta.RecommendedActions), Severity: severityOf(f.meta.Severity),
 		Path: f.path, Line: f.line, Format: format, Type: kind, Resource: f.resource,
 	}
+}
+
+// found takes in what a check said of a file that is read by itself.
+func (r *run) found(f finding, format, kind string) {
+	p := problemOf(f, format, kind)
 	if f.line > 0 && f.end <= f.line {
 		p.Cause = setting(r.texts[f.path], f.line, format)
 	}

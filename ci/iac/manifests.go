@@ -30,6 +30,7 @@ const (
 	formatCFN        = "cloudformation"
 	formatARM        = "azure-arm"
 	formatPlan       = "terraform-plan"
+	formatKustomize  = "kustomize"
 )
 
 // marks are what files of a format hold as text, whatever else is broken in them.
@@ -66,12 +67,8 @@ func (r *run) single(ctx context.Context, f File) error {
 		return r.dockerfile(ctx, f)
 	}
 	chart := r.chartOf(f.Path)
-	switch low := strings.ToLower(base); {
-	case base == "Chart.yaml":
+	if base == "Chart.yaml" {
 		r.open(f.Path, false, "the chart was not rendered: what it would set up was judged only where it stands in its files as it is")
-		r.result.Judged = append(r.result.Judged, f.Path)
-	case low == "kustomization" || low == "kustomization.yaml" || low == "kustomization.yml":
-		r.open(f.Path, false, "the overlay was not rendered: its manifests were judged as they stand in their files")
 		r.result.Judged = append(r.result.Judged, f.Path)
 	}
 	if !mayBe(f.Content) {
@@ -281,6 +278,9 @@ func (r *run) manifests(ctx context.Context, f File) error {
 // manifest judges one. line is where it begins, where the lines of its settings are not
 // known; 0 where they are.
 func (r *run) manifest(ctx context.Context, f File, o map[string]any, line int64) error {
+	if r.partOfOverlay(f.Path, o) {
+		return nil
+	}
 	kind, _ := o["kind"].(string)
 	about, _ := o["metadata"].(map[string]any)
 	name, _ := about["name"].(string)

@@ -146,6 +146,8 @@ func (r *run) within(ctx context.Context, name string, do func(*run) error) {
 		r.result.Judged = append(r.result.Judged, part.result.Judged...)
 		r.result.Problems = append(r.result.Problems, part.result.Problems...)
 		r.result.Open = append(r.result.Open, part.result.Open...)
+		r.result.Absent = append(r.result.Absent, part.result.Absent...)
+		r.patches, r.added = append(r.patches, part.patches...), append(r.added, part.added...)
 	case <-ctx.Done():
 	case <-limit.C:
 		r.open(name, true, "it was not judged: evaluating it takes longer than %s", perModule)
