@@ -55,6 +55,8 @@ type Engine struct {
 	KeyName func(keyID string, at ledger.Position) string
 	Now     func() time.Time
 	Rand    io.Reader
+
+	recall recall
 }
 
 // Request is one question to one point.
@@ -98,7 +100,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 		return verdict.Decision{}, ledger.Entry{}, err
 	}
 	d := e.decision(id, r, point, o, basis, g.refs)
-	d.Digests.Map, d.Digests.Point = e.Map.Digest(), point.Digest()
+	d.Digests.Map, d.Digests.Point = e.here(), point.Digest()
 	entry, err := e.record(ctx, r, point, &d, basis)
 	return d, entry, err
 }

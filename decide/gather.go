@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"verdict"
@@ -175,19 +174,18 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 	if err != nil {
 		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
 	}
-	here := sync.OnceValue(e.Map.Digest) // most statements name no map
 	for _, entry := range entries {
 		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, need, r, at)}
 		if kind == verdict.KindDecision && entry.Foreign {
 			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
 		}
-		bundle, err := e.Ledger.Bundle(ctx, entry.Index)
+		told, err := e.said(ctx, entry.Index)
 		if err != nil {
 			s.Unreadable, s.Gone = err.Error(), true
 			out = append(out, s)
 			continue
 		}
-		if s.read(bundle, check, point) && e.covers(s.Report, r.Service) && joinedHere(s, here) {
+		if s.read(told, check, point) && e.covers(s.Report, r.Service) && joinedHere(s, e.here) {
 			s.Primary = s.Report != nil && producer(e.Map, need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
 			out = append(out, s)
 		}
@@ -209,12 +207,12 @@ func (e *Engine) covers(r *verdict.Report, service string) bool {
 
 // read takes what the statement says of its subject. It is false for a statement of the
 // kind that speaks about another check.
-func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
-	statement, err := b.Statement()
-	if err != nil {
-		s.Unreadable = err.Error()
+func (s *Stated) read(told said, check, point string) bool {
+	if told.failure != nil {
+		s.Unreadable = told.failure.Error()
 		return true
 	}
+	statement := told.statement
 	if point != "" {
 		var d recorded
 		if err := statement.Decode(&d); err != nil {
@@ -223,7 +221,7 @@ func (s *Stated) read(b *evidence.Bundle, check, point string) bool {
 		s.Fails = d.Outcome != verdict.Allow
 		return true
 	}
-	report, ok := evidence.ReportOf(statement)
+	report, ok := told.report, told.report != nil
 	switch {
 	case check != "" && (!ok || report.Check != check):
 		return false

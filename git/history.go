@@ -27,20 +27,22 @@ type Base struct {
 // DefaultBranch. Of that one, and of a name written as refs/heads/…, only a branch counts:
 // a change may bring a tag of the same name along.
 func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
-	said := branch
+	said, found := branch, named{}
 	if said == "" {
-		name, err := r.DefaultBranch(ctx)
+		name, seen, err := r.defaultBranch(ctx)
 		if err != nil {
 			return Base{}, err
 		}
-		branch = "refs/heads/" + name
+		branch, found = "refs/heads/"+name, seen
 	}
 	if err := checkRevision(branch); err != nil {
 		return Base{}, err
 	}
-	found, err := r.compared(ctx, branch)
-	if err != nil {
-		return Base{}, err
+	if found.name == "" {
+		var err error
+		if found, err = r.compared(ctx, branch); err != nil {
+			return Base{}, err
+		}
 	}
 	if found.name == "" {
 		name, isBranch := strings.CutPrefix(branch, "refs/heads/")
@@ -72,24 +74,36 @@ func (r *Repo) MergeBase(ctx context.Context, branch string) (Base, error) {
 // unless it was written as a branch, any revision of that name.
 func (r *Repo) compared(ctx context.Context, name string) (named, error) {
 	branch, isBranch := strings.CutPrefix(name, "refs/heads/")
-	refs := []string{"refs/remotes/origin/" + branch, "refs/heads/" + branch}
-	// A lookup by name goes on to tags and others that are called like a missing ref; a
-	// listing does not.
-	out, err := r.git.run(ctx, r.Root, call{args: append([]string{"for-each-ref", "--format=%(refname) %(objectname)"}, refs...)})
-	if err != nil {
-		return named{}, err
+	found, err := r.branches(ctx, branch)
+	if err != nil || found[0].name != "" || isBranch {
+		return found[0], err
 	}
-	for _, ref := range refs {
-		for line := range strings.Lines(string(out)) {
-			if id, ok := strings.CutPrefix(strings.TrimSpace(line), ref+" "); ok {
-				return named{name: ref, id: id}, nil
+	return r.first(ctx, []string{name})
+}
+
+// branches finds each of the branches, the remote's before a local one; the zero value
+// for one that is not there. A lookup by name goes on to tags and others that are called
+// like a missing ref; a listing does not.
+func (r *Repo) branches(ctx context.Context, names ...string) ([]named, error) {
+	found := make([]named, len(names))
+	args := []string{"for-each-ref", "--format=%(refname) %(objectname)"}
+	for _, name := range names {
+		args = append(args, "refs/remotes/origin/"+name, "refs/heads/"+name)
+	}
+	out, err := r.git.run(ctx, r.Root, call{args: args})
+	if err != nil {
+		return found, err
+	}
+	for i, name := range names {
+		for _, ref := range []string{"refs/heads/" + name, "refs/remotes/origin/" + name} {
+			for line := range strings.Lines(string(out)) {
+				if id, ok := strings.CutPrefix(strings.TrimSpace(line), ref+" "); ok {
+					found[i] = named{name: ref, id: id}
+				}
 			}
 		}
 	}
-	if isBranch {
-		return named{}, nil
-	}
-	return r.first(ctx, []string{name})
+	return found, nil
 }
 
 // DefaultBranch is the branch that changes go to, as the remote says, or else main or
@@ -98,39 +112,42 @@ func (r *Repo) compared(ctx context.Context, name string) (named, error) {
 // must not choose what it is measured against by bringing a branch along. The error
 // holds ErrNotFound only in a repository that has no remote and neither branch.
 func (r *Repo) DefaultBranch(ctx context.Context) (string, error) {
+	name, _, err := r.defaultBranch(ctx)
+	return name, err
+}
+
+// defaultBranch also gives where the branch stands, where that was seen on the way.
+func (r *Repo) defaultBranch(ctx context.Context) (string, named, error) {
 	const remote = "refs/remotes/origin/"
 	ended := 0
 	out, err := r.git.run(ctx, r.Root, call{args: []string{"symbolic-ref", "-q", remote + "HEAD"}, ok1: true, ended: &ended})
 	if err != nil {
-		return "", err
+		return "", named{}, err
 	}
 	if name, ok := strings.CutPrefix(strings.TrimSpace(string(out)), remote); ok && ended == 0 && checkRevision(name) == nil {
-		return name, nil
+		return name, named{}, nil
 	}
-	var candidates []string
-	for _, name := range []string{"main", "master"} {
-		found, err := r.compared(ctx, "refs/heads/"+name)
-		if err != nil {
-			return "", err
+	names := []string{"main", "master"}
+	found, err := r.branches(ctx, names...)
+	if err != nil {
+		return "", named{}, err
+	}
+	if found[0].name != "" && found[1].name != "" {
+		return "", named{}, r.noDefault("both main and master exist", nil)
+	}
+	for i, f := range found {
+		if f.name != "" {
+			return names[i], f, nil
 		}
-		if found.name != "" {
-			candidates = append(candidates, name)
-		}
-	}
-	if len(candidates) == 1 {
-		return candidates[0], nil
-	}
-	if len(candidates) > 1 {
-		return "", r.noDefault("both main and master exist", nil)
 	}
 	remotes, err := r.git.run(ctx, r.Root, call{args: []string{"remote"}})
 	if err != nil {
-		return "", err
+		return "", named{}, err
 	}
 	if r.Shallow || len(remotes) > 0 {
-		return "", r.noDefault("neither main nor master was fetched", nil)
+		return "", named{}, r.noDefault("neither main nor master was fetched", nil)
 	}
-	return "", r.noDefault("there is no remote, and neither main nor master", ErrNotFound)
+	return "", named{}, r.noDefault("there is no remote, and neither main nor master", ErrNotFound)
 }
 
 // noDefault is the error for a default branch that cannot be told. ErrNotFound as its

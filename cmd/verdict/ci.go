@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"verdict"
@@ -17,6 +18,7 @@ import (
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/git"
+	"verdict/policy"
 	"verdict/report"
 )
 
@@ -68,6 +70,9 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err := directory(path); err != nil {
 		return err
 	}
+	var rules sync.WaitGroup
+	rules.Go(func() { _, _ = policy.Builtin() }) // whoever needs them gets the error too
+	defer rules.Wait()
 	w, err := a.open(ctx)
 	if err != nil {
 		return err
