@@ -22,7 +22,10 @@ type gradle struct {
 	builds   []string        // that ask for something
 	catalogs map[string]*locked
 	partial  bool // lockfiles may be there that were not read
+	flaws    []Flaw
 }
+
+func (g *gradle) audit() []Flaw { return g.flaws }
 
 const gradleRelock = "dependencyLocking { lockAllConfigurations() } in the build, then: gradle dependencies --write-locks"
 
@@ -252,6 +255,7 @@ func (g *gradle) finish() (found []Dependency, gaps []verdict.NotChecked) {
 	for _, p := range g.builds {
 		if !g.locked[path.Dir(p)] {
 			gaps = append(gaps, wording.Open(p, "it asks for packages and there is no gradle.lockfile that says which versions: %s", gradleRelock))
+			g.flaws = append(g.flaws, unlocked(gaps[len(gaps)-1], gradleRelock))
 		}
 	}
 	for _, p := range sortedKeys(g.catalogs) {

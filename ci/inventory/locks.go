@@ -81,7 +81,10 @@ type lockfiles struct {
 	files     map[string]*locked
 	seen      map[string]bool // lockfiles that are there, also those that cannot be read
 	manifests map[string][]ask
+	flaws     []Flaw
 }
+
+func (x *lockfiles) audit() []Flaw { return x.flaws }
 
 func (x *lockfiles) wants(p string) bool {
 	base := path.Base(p)
@@ -137,11 +140,13 @@ func (x *lockfiles) finish() (found []Dependency, gaps []verdict.NotChecked) {
 		}
 		if !has {
 			gaps = append(gaps, wording.Open(p, "it asks for packages of %s and there is no %s that says which versions: %s", kind.tool, kind.locks[0], kind.relock))
+			x.flaws = append(x.flaws, unlocked(gaps[len(gaps)-1], kind.relock+", and commit "+kind.locks[0]))
 		}
 	}
 	for _, p := range sortedKeys(x.files) {
 		more, left := x.files[p].finish()
 		found, gaps = append(found, more...), append(gaps, left...)
+		x.flaws = append(x.flaws, x.files[p].flaws...)
 	}
 	return found, gaps
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"path"
@@ -21,13 +22,17 @@ type nuget struct {
 	projects map[string][]nugetAsk
 	central  map[string][]nugetAsk
 	partial  bool // lockfiles may be there that were not read
+	flaws    []Flaw
 }
+
+func (x *nuget) audit() []Flaw { return x.flaws }
 
 // nugetAsk is one PackageReference, PackageVersion or GlobalPackageReference.
 type nugetAsk struct {
 	name, version string
 	dev, global   bool
 	central       bool // it says a version for others, and asks for nothing
+	maybe         bool // its file says conditions, which are not worked out
 	line          int64
 }
 
@@ -210,6 +215,7 @@ func parsePackagesConfig(content []byte) (*locked, error) {
 // readNuGetAsks reads what a project or its central versions declare. MSBuild takes names
 // in any case.
 func readNuGetAsks(content []byte) (asks []nugetAsk, err error) {
+	maybe := bytes.Contains(bytes.ToLower(content), []byte("condition"))
 	err = xmlItems(content, func(e xmlItem) error {
 		global := e.name == "globalpackagereference"
 		if e.name != "packagereference" && e.name != "packageversion" && !global {
@@ -219,7 +225,7 @@ func readNuGetAsks(content []byte) (asks []nugetAsk, err error) {
 		version := cmp.Or(e.values["versionoverride"], e.values["version"])
 		for name := range strings.SplitSeq(names, ";") {
 			if name = strings.TrimSpace(name); name != "" {
-				asks = append(asks, nugetAsk{name: name, version: strings.TrimSpace(version), global: global, central: e.name == "packageversion", line: e.line,
+				asks = append(asks, nugetAsk{name: name, version: strings.TrimSpace(version), global: global, central: e.name == "packageversion", maybe: maybe || e.values["include"] == "", line: e.line,
 					dev: global || strings.EqualFold(strings.TrimSpace(e.values["privateassets"]), "all")})
 			}
 		}
@@ -235,8 +241,12 @@ func (x *nuget) finish() (found []Dependency, gaps []verdict.NotChecked) {
 	for _, p := range sortedKeys(x.files) {
 		more, left := x.files[p].finish()
 		found, gaps = append(found, more...), append(gaps, left...)
+		x.flaws = append(x.flaws, x.files[p].flaws...)
 	}
 	for _, p := range sortedKeys(x.projects) {
+		if x.isLocked(p) {
+			x.compare(p)
+		}
 		if len(x.projects[p]) == 0 || x.isLocked(p) {
 			continue
 		}
@@ -265,6 +275,25 @@ func (x *nuget) isLocked(p string) bool {
 	return x.locked[dir]
 }
 
+// compare holds what a project asks for against the lockfiles of its folder. What it asks
+// for on a condition may be asked for nowhere.
+func (x *nuget) compare(p string) {
+	holds, readable := map[string]bool{}, false
+	for q, l := range x.files {
+		if nugetLock(q) && path.Dir(q) == path.Dir(p) {
+			readable = true
+			for _, n := range l.nodes {
+				holds[strings.ToLower(n.name)] = true
+			}
+		}
+	}
+	for _, a := range x.projects[p] {
+		if readable && !a.maybe && !holds[strings.ToLower(a.name)] {
+			x.flaws = append(x.flaws, stale(p, a.line, a.name, "it asks for "+wording.Shown(a.name)+", which packages.lock.json does not name", "dotnet restore --force-evaluate, and commit packages.lock.json"))
+		}
+	}
+}
+
 // declared are the packages of a project as it declares them.
 func (x *nuget) declared(p string) ([]Dependency, []verdict.NotChecked) {
 	central := map[string]string{}
@@ -290,6 +319,9 @@ func (x *nuget) declared(p string) ([]Dependency, []verdict.NotChecked) {
 	l.add(root)
 	gap := wording.Open(p, "it asks for %d packages, %d of them without an exact version, and there is no packages.lock.json that says what is resolved: %s", len(x.projects[p]), ranges, nugetRelock)
 	gap.Blocks = !x.partial || !sharedProject(p)
+	if gap.Blocks {
+		x.flaws = append(x.flaws, unlocked(gap, nugetRelock+", and commit packages.lock.json"))
+	}
 	l.tell(gap)
 	return l.finish()
 }

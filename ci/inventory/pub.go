@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -69,14 +70,16 @@ func pubAsks(content []byte) (bool, []ask, error) {
 	if err != nil {
 		return false, nil, err
 	}
+	var wishes []ask
 	for _, d := range docs {
 		for _, member := range []string{"dependencies", "dev_dependencies"} {
-			for _, value := range plain.Members(plain.Member(d, member)) {
+			for key, value := range plain.Members(plain.Member(d, member)) {
 				if plain.Member(value, "sdk") == nil && plain.Member(value, "path") == nil {
-					return true, nil, nil
+					name := cmp.Or(plain.Word(plain.Member(plain.Member(value, "hosted"), "name")), key.Value)
+					wishes = append(wishes, ask{name: name, dev: member == "dev_dependencies", optional: plain.Member(value, "git") != nil})
 				}
 			}
 		}
 	}
-	return false, nil, nil
+	return len(wishes) > 0, wishes, nil
 }
