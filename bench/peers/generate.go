@@ -9,9 +9,9 @@ import (
 )
 
 // size is how much of what a generated monorepo holds.
-type size struct{ files, locks, terraform int }
+type size struct{ files, locks, terraform, platform int }
 
-var monorepo = size{files: 20_000, locks: 60, terraform: 300}
+var monorepo = size{files: 20_000, locks: 60, terraform: 300, platform: 80}
 
 // maker writes one tree. Chance comes from a fixed seed: every machine gets the same
 // bytes, so that figures and findings of two days can be compared.
@@ -23,7 +23,8 @@ type maker struct {
 }
 
 // generate writes a monorepo: sources of several languages, lockfiles of many ecosystems
-// with vulnerable versions among others, Terraform with bad settings, planted secrets.
+// with vulnerable versions among others, infrastructure code with bad settings, planted
+// secrets.
 func generate(root string, s size) error {
 	m := &maker{root: root, rand: rand.New(rand.NewPCG(7, 11))}
 	for i := range s.locks {
@@ -31,6 +32,9 @@ func generate(root string, s size) error {
 	}
 	for i := range s.terraform {
 		m.terraform(i)
+	}
+	for i := range s.platform {
+		m.platform(i)
 	}
 	for i := range 24 {
 		m.secret(i)
@@ -138,4 +142,37 @@ func (m *maker) terraform(i int) {
 		fmt.Fprintf(&b, "resource \"azurerm_storage_account\" \"%[1]s\" {\n  name                     = var.name_%[1]s\n  resource_group_name      = \"shop\"\n  location                 = \"westeurope\"\n  account_tier             = \"Standard\"\n  account_replication_type = \"LRS\"\n  min_tls_version          = \"TLS1_2\"\n}\n", name)
 	}
 	m.put(fmt.Sprintf("infra/m%02d/%s_%d.tf", i/10, m.word(), i), b.String())
+}
+
+// platform writes one file of what containers and clouds are set up by other than by
+// Terraform; every second has something wrong.
+func (m *maker) platform(i int) {
+	name, bad := fmt.Sprintf("%s-%d", m.word(), i), i%2 == 0
+	either := func(wrong, right string) string {
+		if bad {
+			return wrong
+		}
+		return right
+	}
+	at := fmt.Sprintf("platform/p%02d/", i/4)
+	secure := "\n        securityContext:\n          allowPrivilegeEscalation: false\n          readOnlyRootFilesystem: true\n          runAsNonRoot: true\n          capabilities: {drop: [ALL]}"
+	pod := func(indent string) string {
+		text := "containers:\n      - name: app\n        image: registry.example.com/" + name + ":1.0." + fmt.Sprint(i) + either("\n        securityContext:\n          privileged: true", secure)
+		return strings.ReplaceAll(text, "\n", "\n"+indent)
+	}
+	deployment := "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: " + name + "\nspec:\n  selector:\n    matchLabels: {app: " + name + "}\n  template:\n    metadata:\n      labels: {app: " + name + "}\n    spec:\n      " + pod("") + "\n"
+	switch i % 8 {
+	case 0, 1:
+		m.put(at+name+".yaml", deployment)
+	case 2, 3:
+		service := "apiVersion: v1\nkind: Service\nmetadata:\n  name: " + name + "\nspec:\n  selector: {app: " + name + "}\n  ports: [{port: 80}]\n"
+		m.put(at+name+"-all.yaml", service+"---\n"+deployment)
+	case 4, 5:
+		m.put(at+name+"/Dockerfile", "FROM registry.example.com/base"+either(":latest", ":1.2.3")+"\nRUN adduser -D app\nCOPY app /app\n"+either("USER root", "USER app")+"\nHEALTHCHECK CMD /app --healthy\nENTRYPOINT [\"/app\"]\n")
+	case 6:
+		m.put(at+name+".template.yaml", "AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  Logs:\n    Type: AWS::S3::Bucket\n    Properties:\n      AccessControl: PublicRead\n  Open:\n    Type: AWS::EC2::SecurityGroup\n    Properties:\n      GroupDescription: opens\n      SecurityGroupIngress:\n        - {IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}\n")
+	default:
+		m.put(at+name+".json", `{"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","contentVersion":"1.0.0.0","resources":[
+{"type":"Microsoft.Storage/storageAccounts","apiVersion":"2021-02-01","name":"`+name+`","location":"westeurope","properties":{"supportsHttpsTrafficOnly":`+fmt.Sprint(i%16 != 7)+`}}]}`+"\n")
+	}
 }

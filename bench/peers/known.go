@@ -11,4 +11,7 @@ var known = []class{
 	{name: "place of a finding in a plan", kind: misconfigurations, side: extra, path: `(^|/)tfplan\.json(:0)?$`},
 	{name: "project itself as its own component", kind: components, side: lost, pkg: `^pkg:[a-z]+/[^@]+$|^pkg:pypi/shop@0\.1\.0$`},
 	{name: "standard library of Go by go.mod", kind: components, side: extra, pkg: `^pkg:golang/stdlib@`},
+	{name: "base image of a Dockerfile", kind: components, side: extra, pkg: `^pkg:docker/`},
+	{name: "default of a resource that stands nowhere", kind: misconfigurations, side: lost, path: `^\.(:0)?$`},
+	{name: "default of a resource that stands nowhere", kind: misconfigurations, side: extra, id: `^AVD-AZU-0011$`, path: `\.json(:0)?$`},
 }

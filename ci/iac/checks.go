@@ -34,6 +34,7 @@ type group struct {
 type check struct {
 	meta  *library.StaticMetadata
 	query rego.PreparedEvalQuery
+	kinds []string // of Kubernetes that it is about, in small letters; empty for all
 }
 
 // groups are shared by all checkers of the process: compiling them is what costs.
@@ -88,10 +89,22 @@ func (g *group) compile(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("check %s: %w", name, err)
 			}
-			g.checks = append(g.checks, check{meta: meta, query: q})
+			g.checks = append(g.checks, check{meta: meta, query: q, kinds: kindsOf(meta)})
 		}
 	}
 	return nil
+}
+
+// kindsOf are the kinds of Kubernetes that a check says it is about.
+func kindsOf(meta *library.StaticMetadata) (kinds []string) {
+	for _, s := range meta.InputOptions.Selectors {
+		for _, t := range s.Subtypes {
+			if t.Kind != "" {
+				kinds = append(kinds, strings.ToLower(t.Kind))
+			}
+		}
+	}
+	return kinds
 }
 
 // denials are the rules of a module that say what is wrong.
@@ -132,11 +145,11 @@ type finding struct {
 	message        string
 	path, resource string
 	line, end      int64
-	managed        bool
 }
 
-// judge runs the group's checks over one input.
-func (g *group) judge(ctx context.Context, input any) ([]finding, error) {
+// judge runs the group's checks over one input. kind is that of a manifest of Kubernetes,
+// which the checks about other kinds are not asked about; empty for all else.
+func (g *group) judge(ctx context.Context, input any, kind string) ([]finding, error) {
 	if err := g.load(ctx); err != nil {
 		return nil, err
 	}
@@ -150,6 +163,9 @@ func (g *group) judge(ctx context.Context, input any) ([]finding, error) {
 	}
 	var out []finding
 	for _, c := range g.checks {
+		if kind != "" && len(c.kinds) > 0 && !slices.Contains(c.kinds, strings.ToLower(kind)) {
+			continue
+		}
 		results, err := c.query.Eval(ctx, rego.EvalParsedInput(value))
 		if err != nil {
 			return out, fmt.Errorf("check %s: %w", c.meta.AVDID, err)
@@ -161,7 +177,7 @@ func (g *group) judge(ctx context.Context, input any) ([]finding, error) {
 					list = []any{e.Value}
 				}
 				for _, v := range list {
-					f := finding{meta: c.meta, managed: true}
+					f := finding{meta: c.meta}
 					f.read(v)
 					out = append(out, f)
 				}
@@ -182,9 +198,6 @@ func (f *finding) read(v any) {
 	number := func(key string) int64 { n, _ := strconv.ParseInt(fmt.Sprint(o[key]), 10, 64); return n }
 	f.message, f.path, f.resource = text("msg"), text("filepath"), text("resource")
 	f.line, f.end = number("startline"), number("endline")
-	if managed, ok := o["managed"].(bool); ok {
-		f.managed = managed
-	}
 	// A setting's own reference leads to its resource, the outermost that is no module.
 	modules := ""
 	for at := o; ; {

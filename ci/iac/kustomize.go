@@ -361,7 +361,7 @@ func (r *run) judgeRendered(ctx context.Context, file, dir string, res *resource
 	if err != nil || len(parsed) != 1 {
 		return fmt.Errorf("%s %s as it is rendered: %w", res.GetKind(), res.GetName(), cmp.Or(err, errors.New("it is no manifest")))
 	}
-	found, err := groups["kubernetes"].judge(ctx, parsed[0])
+	found, err := groups["kubernetes"].judge(ctx, parsed[0], res.GetKind())
 	for _, x := range found {
 		x.resource = res.GetKind() + "/" + res.GetName()
 		p := problemOf(x, formatKubernetes, res.GetKind())

@@ -103,7 +103,8 @@ func TestPatchIsNoManifest(t *testing.T) {
 	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == rooted && p.Path == "prod/scale.yaml" }) {
 		t.Errorf("a whole manifest is judged where it stands, whatever names it a patch: %v", r.Problems)
 	}
-	files["prod/scale.yaml"], files["prod/kustomization.yaml"] = replicas, "resources: [../base, https://example.com/x.yaml]\npatches: [{path: scale.yaml}]\n"
+	rootedPatch := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {template: {spec: {containers: [{name: web, securityContext: {privileged: true}}]}}}\n"
+	files["prod/scale.yaml"], files["prod/kustomization.yaml"] = rootedPatch, "resources: [../base, https://example.com/x.yaml]\npatches: [{path: scale.yaml}]\n"
 	if r := checked(t, files); !slices.ContainsFunc(r.Problems, ofPatch) {
 		t.Error("a patch of an overlay that was not rendered is judged as it stands")
 	}

@@ -64,6 +64,7 @@ func TestASettingThatIsUnsafeIsFoundAtItsPlace(t *testing.T) {
 		{"Containerfile", "FROM scratch\nUSER root\n", "AVD-DS-0002", "dockerfile", "USER", "", 2},
 		{"stack.yaml", stack, "AVD-AWS-0092", "cloudformation", "AWS::S3::Bucket", "Logs", 6},
 		{"azure.json", template, "AVD-AZU-0008", "azure-arm", "", "", 2},
+		{"azure.json", template, "AVD-AZU-0011", "azure-arm", "", "", 0}, // a default, which stands nowhere
 		{"tfplan.json", plan, "AVD-AWS-0092", "terraform-plan", "aws_s3_bucket", "aws_s3_bucket.logs", 0},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -212,4 +213,18 @@ func FuzzLibrary(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A check about policies of a namespace says nothing of a Deployment: a user would be told
+// in each manifest to write what stands elsewhere.
+func TestAManifestIsAskedWhatIsAboutItsKind(t *testing.T) {
+	result := checked(t, map[string]string{"web.yaml": sound})
+	for _, p := range result.Problems {
+		if p.Check == "AVD-KSV-0039" || p.Check == "AVD-KSV-0040" {
+			t.Errorf("%s is about other kinds: %s", p.Check, p.Message)
+		}
+	}
+	if !slices.Contains(result.Judged, "web.yaml") {
+		t.Error("it was not judged at all")
+	}
 }

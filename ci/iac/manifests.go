@@ -202,7 +202,7 @@ func (r *run) dockerfile(ctx context.Context, f File) error {
 	}
 	r.result.Judged = append(r.result.Judged, f.Path)
 	r.texts[f.Path] = f.Content
-	found, err := groups["docker"].judge(ctx, parsed.(interface{ ToRego() any }).ToRego())
+	found, err := groups["docker"].judge(ctx, parsed.(interface{ ToRego() any }).ToRego(), "")
 	for _, x := range found {
 		x.path = f.Path
 		kind := ""
@@ -289,7 +289,7 @@ func (r *run) manifest(ctx context.Context, f File, o map[string]any, line int64
 		n, _ := own["offset"].(int)
 		offset = int64(n)
 	}
-	found, err := groups["kubernetes"].judge(ctx, o)
+	found, err := groups["kubernetes"].judge(ctx, o, kind)
 	for _, x := range found {
 		x.path, x.resource = f.Path, kind+"/"+name
 		switch {
@@ -311,11 +311,9 @@ func (r *run) stack(ctx context.Context, f File) error {
 		r.invalid(f.Path, formatCFN, yamlLine(failure), 0, failure.Error())
 		return nil
 	}
-	found, err := groups["cloud/aws"].judge(ctx, cfnadapter.Adapt(*parsed).ToRego())
+	found, err := groups["cloud/aws"].judge(ctx, cfnadapter.Adapt(*parsed).ToRego(), "")
 	for _, x := range found {
-		if !x.managed || x.path == "" {
-			continue
-		}
+		x.path = f.Path // there is no other, and a default of the library has none
 		kind := ""
 		for id, res := range parsed.Resources { // a setting lies in the lines of one
 			if at := res.Range(); x.line >= int64(at.GetStartLine()) && x.line <= int64(at.GetEndLine()) {
@@ -335,12 +333,11 @@ func (r *run) template(ctx context.Context, f File) error {
 		return nil
 	}
 	for _, d := range deployments {
-		found, failure := groups["cloud/azure"].judge(ctx, armadapter.Adapt(ctx, d).ToRego())
+		found, failure := groups["cloud/azure"].judge(ctx, armadapter.Adapt(ctx, d).ToRego(), "")
 		err = errors.Join(err, failure)
 		for _, x := range found {
-			if x.managed && x.path != "" {
-				r.found(x, formatARM, "")
-			}
+			x.path = f.Path // as in a stack
+			r.found(x, formatARM, "")
 		}
 	}
 	return err

@@ -414,7 +414,7 @@ func (r *run) module(ctx context.Context, m module) error {
 	r.unchecked(m, modules)
 	state := adapter.Adapt(modules).ToRego()
 	for _, provider := range providersOf(modules) {
-		found, err := groups["cloud/"+provider].judge(ctx, state)
+		found, err := groups["cloud/"+provider].judge(ctx, state, "")
 		if err != nil {
 			return err
 		}
@@ -424,8 +424,10 @@ func (r *run) module(ctx context.Context, m module) error {
 				known, x.line, x.end = m.plan, 0, 0
 				x.resource = cmp.Or(m.addresses[x.resource], x.resource)
 			}
-			if !x.managed || known == "" {
-				continue
+			if known == "" { // a default of the library has no place
+				if known, x.line, x.end = firstOf(m.dir, m.names), 0, 0; known == "" {
+					continue
+				}
 			}
 			x.path = known
 			r.found(x, m.format, typeOf(x.resource))
