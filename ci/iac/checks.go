@@ -21,20 +21,31 @@ import (
 )
 
 // group is the checks about one provider or format. It is compiled when the first file
-// asks for it, and each check is prepared once.
+// asks for it.
 type group struct {
-	dir     string // below the library's checks
-	libs    []string
-	once    sync.Once
-	failure error
-	checks  []check
+	dir      string // below the library's checks
+	libs     []string
+	once     sync.Once
+	failure  error
+	checks   []check
+	compiler *ast.Compiler
+
+	mu    sync.Mutex // guards what follows
+	asked map[string]*question
 }
 
-// check is one prepared query and what the library says of it.
+// check is one rule that says what is wrong, and what the library says of it.
 type check struct {
 	meta  *library.StaticMetadata
-	query rego.PreparedEvalQuery
+	rule  string
 	kinds []string // of Kubernetes that it is about, in small letters; empty for all
+}
+
+// question is some checks of a group as one query, prepared once: asked together they
+// share what they find out about the input.
+type question struct {
+	checks []check
+	query  rego.PreparedEvalQuery
 }
 
 // groups are shared by all checkers of the process: compiling them is what costs.
@@ -72,9 +83,9 @@ func (g *group) compile(ctx context.Context) error {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	compiler := ast.NewCompiler()
-	if compiler.Compile(modules); compiler.Failed() {
-		return fmt.Errorf("checks of %s: %w", g.dir, compiler.Errors)
+	g.compiler = ast.NewCompiler()
+	if g.compiler.Compile(modules); g.compiler.Failed() {
+		return fmt.Errorf("checks of %s: %w", g.dir, g.compiler.Errors)
 	}
 	for _, name := range names {
 		meta, err := library.MetadataFromAnnotations(own[name])
@@ -85,14 +96,41 @@ func (g *group) compile(ctx context.Context) error {
 			continue // those of a benchmark alone are for who audits by it
 		}
 		for _, rule := range denials(own[name]) {
-			q, err := rego.New(rego.Query(own[name].Package.Path.String()+"."+rule), rego.Compiler(compiler)).PrepareForEval(ctx)
-			if err != nil {
-				return fmt.Errorf("check %s: %w", name, err)
-			}
-			g.checks = append(g.checks, check{meta: meta, query: q, kinds: kindsOf(meta)})
+			g.checks = append(g.checks, check{meta: meta, rule: own[name].Package.Path.String() + "." + rule, kinds: kindsOf(meta)})
 		}
 	}
 	return nil
+}
+
+// question gives the checks about a kind as one query. Kinds are what authors write, so a
+// query is kept by its checks: there are few sets of them.
+func (g *group) question(ctx context.Context, kind string) (*question, error) {
+	q, key := &question{}, ""
+	for i, c := range g.checks {
+		if kind == "" || len(c.kinds) == 0 || slices.Contains(c.kinds, strings.ToLower(kind)) {
+			q.checks, key = append(q.checks, c), key+fmt.Sprintf(" %d", i)
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if known := g.asked[key]; known != nil {
+		return known, nil
+	}
+	var text strings.Builder
+	for i, c := range q.checks {
+		fmt.Fprintf(&text, "x%d := [v | v := %s]\n", i, c.rule)
+	}
+	if len(q.checks) > 0 {
+		var err error
+		if q.query, err = rego.New(rego.Query(text.String()), rego.Compiler(g.compiler)).PrepareForEval(ctx); err != nil {
+			return nil, fmt.Errorf("checks of %s: %w", g.dir, err)
+		}
+	}
+	if g.asked == nil {
+		g.asked = map[string]*question{}
+	}
+	g.asked[key] = q
+	return q, nil
 }
 
 // kindsOf are the kinds of Kubernetes that a check says it is about.
@@ -161,26 +199,29 @@ func (g *group) judge(ctx context.Context, input any, kind string) ([]finding, e
 	if err != nil {
 		return nil, err
 	}
+	q, err := g.question(ctx, kind)
+	if err != nil || len(q.checks) == 0 {
+		return nil, err
+	}
+	results, err := q.query.Eval(ctx, rego.EvalParsedInput(value))
+	if err != nil {
+		return nil, fmt.Errorf("checks of %s: %w", g.dir, err)
+	}
+	if len(results) != 1 {
+		return nil, fmt.Errorf("checks of %s gave %d answers", g.dir, len(results))
+	}
 	var out []finding
-	for _, c := range g.checks {
-		if kind != "" && len(c.kinds) > 0 && !slices.Contains(c.kinds, strings.ToLower(kind)) {
-			continue
-		}
-		results, err := c.query.Eval(ctx, rego.EvalParsedInput(value))
-		if err != nil {
-			return out, fmt.Errorf("check %s: %w", c.meta.AVDID, err)
-		}
-		for _, r := range results {
-			for _, e := range r.Expressions {
-				list, several := e.Value.([]any)
-				if !several {
-					list = []any{e.Value}
-				}
-				for _, v := range list {
-					f := finding{meta: c.meta}
-					f.read(v)
-					out = append(out, f)
-				}
+	for i, c := range q.checks {
+		answers, _ := results[0].Bindings[fmt.Sprintf("x%d", i)].([]any)
+		for _, said := range answers {
+			list, several := said.([]any)
+			if !several {
+				list = []any{said}
+			}
+			for _, v := range list {
+				f := finding{meta: c.meta}
+				f.read(v)
+				out = append(out, f)
 			}
 		}
 	}
