@@ -29,6 +29,7 @@ FUZZ = \
 	./ci/iac:FuzzLibrary \
 	./ci/iac:FuzzPipelines \
 	./ci/iac:FuzzPlan \
+	./ci/iac:FuzzRendered \
 	./ci:FuzzArchives \
 	./ci/reachability:FuzzImports \
 	./ci:FuzzDecode \

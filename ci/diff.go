@@ -26,6 +26,7 @@ func differing(ctx context.Context, repo *git.Repo, dir, base string) ([]string,
 	looked, modules := map[string]bool{}, map[string]bool{}
 	for _, p := range slices.Clone(paths) {
 		paths = append(paths, beside(top, p, modules)...)
+		paths = append(paths, chartsAbove(top, p)...)
 		if !names.Wants(File{Path: p}) {
 			continue
 		}

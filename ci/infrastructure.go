@@ -36,6 +36,7 @@ type Infrastructure struct {
 	prefix   string // as in outside: keys name paths from the repository's root
 	// partial is true where by intent only a part of the tree is read.
 	partial bool
+	charts  *treeCharts // nil where nobody renders charts
 
 	mu     sync.Mutex // guards what follows
 	files  []iac.File
@@ -48,12 +49,22 @@ type Infrastructure struct {
 
 // NewInfrastructure makes the check. It is for one walk. version is Verdict's.
 func NewInfrastructure(version string) *Infrastructure {
-	return &Infrastructure{checkers: checkers(), version: version}
+	return &Infrastructure{checkers: checkers(nil), version: version}
+}
+
+// renders lets charts of the tree that is walked be rendered.
+func (x *Infrastructure) renders(c *Charts, dir string, o WalkOptions) {
+	if c != nil {
+		x.charts = &treeCharts{Charts: c, dir: dir, walk: o}
+		x.checkers = checkers(x.charts)
+	}
 }
 
 // checkers are all that judge infrastructure. Nothing is loaded before they meet a file of
 // theirs.
-func checkers() []iac.Checker { return []iac.Checker{iac.NewLibrary(), iac.NewPipelines()} }
+func checkers(charts iac.Charts) []iac.Checker {
+	return []iac.Checker{&iac.Library{Charts: charts}, iac.NewPipelines()}
+}
 
 // Wants takes what a checker may want, by its name.
 func (x *Infrastructure) Wants(f File) bool { return x.knows(f) && !x.leftOut.covers(f.Path) }
@@ -96,7 +107,11 @@ func (x *Infrastructure) judge(ctx context.Context) error {
 			return fmt.Errorf("judge infrastructure code: %w", err)
 		}
 		x.result.Judged = append(x.result.Judged, r.Judged...)
-		x.result.Problems = append(x.result.Problems, r.Problems...)
+		for _, p := range r.Problems { // what a chart sets up may be told at a file that is left out
+			if !x.leftOut.covers(p.Path) {
+				x.result.Problems = append(x.result.Problems, p)
+			}
+		}
 		for _, n := range r.Absent {
 			n.Blocks = n.Blocks && !x.partial
 			r.Open = append(r.Open, n)
@@ -111,6 +126,9 @@ func (x *Infrastructure) judge(ctx context.Context) error {
 func (x *Infrastructure) Report(ctx context.Context, m *Manifest, scope string) (verdict.Report, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.charts != nil {
+		x.charts.seen = m
+	}
 	if err := x.judge(ctx); err != nil {
 		return verdict.Report{}, err
 	}
@@ -202,7 +220,11 @@ func sentence(p iac.Problem) string {
 // oldInfrastructure goes by the keys that the check gives the base. What only moved is old
 // where it was.
 func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastructure, hits []verdict.Hit) error {
-	probe := &Infrastructure{checkers: checkers(), version: x.version, leftOut: x.leftOut, prefix: x.prefix, partial: true}
+	probe := &Infrastructure{version: x.version, leftOut: x.leftOut, prefix: x.prefix, partial: true}
+	if probe.checkers = checkers(nil); x.charts != nil {
+		probe.checkers = checkers(baseCharts{x.charts.Charts, b})
+	}
+	ofCharts := b.inCharts(m, x.charts != nil)
 	var paths []string
 	same := true
 	now := map[string]Entry{}
@@ -210,15 +232,17 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		now[wording.Shown(e.Path)] = e
 	}
 	for p, blob := range b.files {
-		if !probe.Wants(File{Path: p}) {
+		wanted := probe.Wants(File{Path: p})
+		if wanted {
+			paths = append(paths, p)
+		} else if !ofCharts(p) {
 			continue
 		}
-		paths = append(paths, p)
 		e, there := now[wording.Shown(p)]
 		same = same && (there && e.Blob == blob || !there && (b.partial || b.scoped))
 	}
 	for _, e := range m.Entries {
-		if _, there := b.files[e.Path]; !there && x.Wants(File{Path: e.Path, Size: e.Size}) {
+		if _, there := b.files[e.Path]; !there && (x.Wants(File{Path: e.Path, Size: e.Size}) || ofCharts(e.Path)) {
 			same = false
 		}
 	}
@@ -244,8 +268,8 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		keys[h.Key] = true
 	}
 	for i, h := range hits {
-		if hits[i].Old = keys[h.Key]; hits[i].Old {
-			continue
+		if hits[i].Old = keys[h.Key]; hits[i].Old || b.files[now[h.Path].Path] == now[h.Path].Blob {
+			continue // what lies where it lay did not move
 		}
 		for _, p := range b.movedFrom(m, now, now[h.Path]) {
 			hits[i].Old = hits[i].Old || keys[strings.Replace(h.Key, ":"+wording.Shown(x.prefix)+h.Path, ":"+wording.Shown(x.prefix+p), 1)]

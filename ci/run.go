@@ -47,6 +47,8 @@ type Options struct {
 	Remembered string
 	// Archives: what lies inside of archives is searched for secrets too.
 	Archives bool
+	// Charts renders the Helm charts of the tree; nil: they are told and not rendered.
+	Charts *Charts
 	// Readers take part in the walk beside the checks.
 	Readers []Reader
 	Version string // of Verdict
@@ -130,6 +132,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
+	infrastructure.renders(o.Charts, dir, o.Walk)
 	m, err := Walk(ctx, dir, o.Walk, append(readers, o.Readers...)...)
 	if err != nil {
 		return nil, err

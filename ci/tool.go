@@ -37,6 +37,8 @@ type Tool struct {
 	// Tree is the folder that a change can write to; no program of it runs.
 	Tree string
 	Env  []string // all of its environment
+
+	less string // what helps where it prints too much; empty: what helps a report
 }
 
 // Run runs the tool and reads what it prints on standard output. Whatever keeps its
@@ -121,19 +123,28 @@ func (t Tool) program() (string, error) {
 	if t.SHA256 == "" {
 		return found, nil
 	}
-	f, err := os.Open(found)
+	got, err := digestOf(found)
 	if err != nil {
-		return "", fmt.Errorf("its program cannot be read to compare it with its pin: %w", lastCause(err))
+		return "", err
+	}
+	if got != t.SHA256 {
+		return "", fmt.Errorf("its program has the sha256 %s and the released map pins %s: install the pinned version, or release a map with this one", got, t.SHA256)
+	}
+	return found, nil
+}
+
+// digestOf is the sha256 of a program's file, in hex.
+func digestOf(program string) (string, error) {
+	f, err := os.Open(program)
+	if err != nil {
+		return "", fmt.Errorf("its program cannot be read to tell which one it is: %w", lastCause(err))
 	}
 	defer f.Close()
 	sum := sha256.New()
 	if _, err := io.Copy(sum, f); err != nil {
-		return "", fmt.Errorf("its program cannot be read to compare it with its pin: %w", lastCause(err))
+		return "", fmt.Errorf("its program cannot be read to tell which one it is: %w", lastCause(err))
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != t.SHA256 {
-		return "", fmt.Errorf("its program has the sha256 %s and the released map pins %s: install the pinned version, or release a map with this one", got, t.SHA256)
-	}
-	return found, nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // resolved is a path without links, as far as it can be told: tools print such paths, and
@@ -160,7 +171,7 @@ func (t Tool) execute(ctx context.Context, program string) (out []byte, complain
 	var exit *exec.ExitError
 	switch {
 	case stdout.over:
-		return nil, "", 0, fmt.Sprintf("it printed more than %d MiB and was stopped: let it print its report alone, without lines of source", MaxResult>>20)
+		return nil, "", 0, fmt.Sprintf("it printed more than %d MiB and was stopped: %s", MaxResult>>20, cmp.Or(t.less, "let it print its report alone, without lines of source"))
 	case errors.Is(context.Cause(ctx), errTimeout):
 		return nil, "", 0, fmt.Sprintf("it did not end within %s and was stopped: give it a longer `timeout:` in the released map, or less to do", t.Timeout)
 	case errors.Is(err, exec.ErrWaitDelay):

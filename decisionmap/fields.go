@@ -442,7 +442,7 @@ func (r *reader) source(n *yaml.Node, at, name string, s *Source) {
 		"kinds":   r.words(&s.Kinds, "sbom"),
 		"max_age": r.duration(&s.MaxAge, "7d"),
 		"command": r.command(&s.Command),
-		"format":  r.oneOf(&s.Format, Formats...),
+		"format":  r.oneOf(&s.Format, append(slices.Clone(Formats), HelmFormat)...),
 		"sha256":  r.programDigest(&s.SHA256),
 		"timeout": r.duration(&s.Timeout, "10m"),
 		"primary": r.flag(&s.Primary),
@@ -452,6 +452,13 @@ func (r *reader) source(n *yaml.Node, at, name string, s *Source) {
 	}
 	if len(s.Command) == 0 && (s.Format != "" || s.SHA256 != "" || s.Timeout != 0) {
 		r.fail(n, at+" says of a command how it is run, and there is none", "add `command: [program, argument]`, or take format, sha256 and timeout out")
+	}
+	switch {
+	case s.Format != HelmFormat:
+	case len(s.Kinds) > 0:
+		r.fail(n, at+" renders charts for the check iac, and answers no question itself", "take `kinds:` out: what the charts set up is judged by Verdict's own check")
+	case len(s.Command) > 0 && (len(s.Command) < 2 || s.Command[1] != "template"):
+		r.fail(n, at+" does not render charts by its command", "write helm and its subcommand first, and let options follow: `command: [helm, template]`")
 	}
 }
 

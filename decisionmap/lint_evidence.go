@@ -153,4 +153,7 @@ func oneProducer(l *linter) { // VD-E06
 			l.found(who[len(who)-1], fmt.Sprintf("%s comes from %s, and %d of them are primary", kind, strings.Join(who, " and "), primary), "mark one source `primary: true`, or let one producer yield it")
 		}
 	}
+	if all, primary := l.renderers(); len(all) > 1 && len(primary) != 1 {
+		l.found("sources."+all[len(all)-1], fmt.Sprintf("charts are rendered by %s, and %d of them are primary", strings.Join(all, " and "), len(primary)), "mark one source `primary: true`, or take the others out")
+	}
 }

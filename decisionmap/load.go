@@ -182,6 +182,9 @@ func (m *Map) fill(r *reader) {
 	for name, s := range m.Sources {
 		if len(s.Command) > 0 && s.Timeout == 0 {
 			s.Timeout = toolTime
+			if s.Format == HelmFormat {
+				s.Timeout = chartTime
+			}
 			m.Sources[name] = s
 		}
 	}

@@ -146,6 +146,9 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"a form that nobody reads":                    {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarf}}\n", `the nearest is "sarif"`},
 		"a pin that is no digest":                     {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarif, sha256: abc}}\n", "64 lower-case hex digits"},
 		"a time limit without a command":              {"schema: verdict/v1\nsources: {s: {kinds: [sast], timeout: 5m}}\n", "says of a command how it is run, and there is none"},
+		"a renderer of charts that answers questions": {"schema: verdict/v1\nsources: {helm: {kinds: [iac], command: [helm, template], format: helm}}\n", "answers no question itself"},
+		"a renderer of charts that does another work": {"schema: verdict/v1\nsources: {helm: {command: [helm, lint], format: helm}}\n", "does not render charts by its command"},
+		"a renderer of charts without a command":      {"schema: verdict/v1\nsources: {helm: {format: helm}}\n", "and there is none"},
 		"no schema":                                   {"team: a\nservice: b\n", "does not say its schema"},
 		"another schema":                              {"schema: verdict/v9\n", `schema is "verdict/v9"; expected one of verdict/v1`},
 		"a number where a text belongs":               {"schema: verdict/v1\nservice: a\nteam: 12\n", "verdict.yaml:3: services.a.team is the number 12; expected text"},
@@ -398,6 +401,27 @@ func TestACommandHasATimeLimitAndMayRepeatItsWords(t *testing.T) {
 	}
 	if got := m.Checks("verdict"); slices.Contains(got, "environment") && !slices.Contains(got, "secrets") {
 		t.Errorf("Verdict's own checks: %v", got)
+	}
+}
+
+// Two programs that render charts would give two answers, and nobody knows which one counts.
+func TestOneSourceRendersCharts(t *testing.T) {
+	const one, two = "sources: {helm: {command: [helm, template], format: helm}", ", helm4: {command: [helm4, template], format: helm"
+	for text, want := range map[string]string{
+		"sources: {s: {kinds: [sast], command: [s], format: sarif}": "", one: "helm", one + two + ", primary: true}": "helm4", one + two + "}": "!",
+	} {
+		m := load(t, smallest+text+"}\n")
+		got, err := m.Renderer()
+		if err != nil {
+			got = "!"
+		}
+		ambiguous := slices.ContainsFunc(Lint(m, stepOne, LintOptions{Now: now}), func(p Problem) bool { return p.ID == "VD-E06" && strings.Contains(p.What, "charts are rendered by") })
+		if got != want || ambiguous != (want == "!") {
+			t.Errorf("%s: %q, lint complains: %v", text, got, ambiguous)
+		}
+	}
+	if m := load(t, smallest+one+"}\n"); m.Sources["helm"].Timeout.String() != "1m" {
+		t.Errorf("a chart has %s", m.Sources["helm"].Timeout)
 	}
 }
 

@@ -42,6 +42,9 @@ func roleOf(kind string) string {
 
 // roleOfSource is the role of a tool, by the first kind that it yields.
 func roleOfSource(s Source) string {
+	if s.Format == HelmFormat {
+		return roleOf("iac")
+	}
 	if len(s.Kinds) == 0 {
 		return "reference data"
 	}

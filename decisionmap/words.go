@@ -1,6 +1,8 @@
 package decisionmap
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -123,8 +125,46 @@ const OwnSource = "verdict"
 // Formats are the forms in which a source's command may print what it found.
 var Formats = []string{"sarif", "junit", "gitleaks", "trivy", "grype", "snyk", "checkov", "kics", "semgrep", "govulncheck", "zap"}
 
+// HelmFormat is the form of a source whose command prints the manifests that a Helm chart
+// sets up: it renders charts for the check of infrastructure code, and answers no question
+// itself.
+const HelmFormat = "helm"
+
+// Renderer names the source that renders Helm charts: the only one, or the primary one of
+// several; "" where the map has none.
+func (m *Map) Renderer() (string, error) {
+	all, primary := m.renderers()
+	switch {
+	case len(all) == 0:
+		return "", nil
+	case len(all) == 1:
+		return all[0], nil
+	case len(primary) == 1:
+		return primary[0], nil
+	}
+	return "", &verdict.Error{
+		Code: verdict.CodeInvalid, What: fmt.Sprintf("charts are rendered by %s, and %d of them are primary", strings.Join(all, " and "), len(primary)),
+		Remedy: "mark one of these sources `primary: true` in the organisation map and release that",
+	}
+}
+
+// renderers are the sources that render charts, in the order of their names.
+func (m *Map) renderers() (all, primary []string) {
+	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
+		if s := m.Sources[name]; s.Format == HelmFormat && len(s.Command) > 0 {
+			if all = append(all, name); s.Primary {
+				primary = append(primary, name)
+			}
+		}
+	}
+	return all, primary
+}
+
 // toolTime is how long a source's command may run where the map does not say.
 const toolTime = Duration(10 * time.Minute)
+
+// chartTime is the same for one chart: there can be many.
+const chartTime = Duration(time.Minute)
 
 // Checks are the kinds of a source that are answered by the report of a check, in its
 // order: what a tool's output can be read as.

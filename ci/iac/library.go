@@ -23,7 +23,10 @@ const (
 // It needs no network and looks at nothing but the files that it is given. Comments that
 // silence a check have no effect: a change could bring them. The library logs through the
 // default logger of the process and keeps what it logs until the program sets one.
-type Library struct{}
+type Library struct {
+	// Charts renders Helm charts; nil where nobody does, and then they are told.
+	Charts Charts
+}
 
 // NewLibrary makes the checker. Nothing is loaded before a file needs it.
 func NewLibrary() *Library { return &Library{} }
@@ -44,12 +47,12 @@ func isDockerfile(base string) bool {
 
 // Check judges the files. The result is the same for the same files.
 func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
-	run := &run{charts: map[string]bool{}, texts: map[string][]byte{}}
+	run := &run{charts: map[string]bool{}, texts: map[string][]byte{}, renderer: l.Charts}
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range files {
 		if path.Base(f.Path) == "Chart.yaml" {
-			run.charts[path.Dir(f.Path)] = true
+			run.charts[path.Dir(f.Path)] = !isLibrary(f.Content)
 		}
 	}
 	run.overlays(ctx, files)
@@ -71,12 +74,17 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 		}
 	}
 	run.overlaid()
+	if err := run.render(ctx); err != nil {
+		return Result{}, err
+	}
 	run.terraform(ctx, modules)
 	return run.finish(), ctx.Err()
 }
 
 // Names reports whether the name alone says what the file is.
-func (l *Library) Names(p string) bool { return named(p) }
+func (l *Library) Names(p string) bool {
+	return named(p) || l.Charts != nil && path.Base(p) == "Chart.yaml"
+}
 
 func named(p string) bool {
 	return isTerraform(p) || isDockerfile(path.Base(p)) || isKustomization(p)
@@ -91,11 +99,13 @@ func (l *Library) Keeps(f File) bool {
 // run is one call of Check.
 type run struct {
 	result Result
-	charts map[string]bool   // folders of Helm charts
+	charts map[string]bool   // folders of Helm charts: whether they set up something by themselves
 	texts  map[string][]byte // of the files that were judged, for the settings in them
 	// patches are files that overlays put into manifests, and added is what is wrong then.
 	patches []string
 	added   []added
+
+	renderer Charts // nil where charts are not rendered
 }
 
 func (r *run) open(p string, blocks bool, format string, args ...any) {

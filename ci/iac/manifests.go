@@ -67,8 +67,7 @@ func (r *run) single(ctx context.Context, f File) error {
 		return r.dockerfile(ctx, f)
 	}
 	chart := r.chartOf(f.Path)
-	if base == "Chart.yaml" {
-		r.open(f.Path, false, "the chart was not rendered: what it would set up was judged only where it stands in its files as it is")
+	if base == "Chart.yaml" { // it is rendered when all files were seen
 		r.result.Judged = append(r.result.Judged, f.Path)
 	}
 	if !mayBe(f.Content) {
@@ -95,7 +94,7 @@ func (r *run) single(ctx context.Context, f File) error {
 // chartOf is the folder of the chart that a file lies in; "" for none.
 func (r *run) chartOf(p string) string {
 	for dir := path.Dir(p); ; dir = path.Dir(dir) {
-		if r.charts[dir] {
+		if _, chart := r.charts[dir]; chart {
 			return dir
 		}
 		if dir == "." || dir == "/" {

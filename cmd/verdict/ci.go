@@ -207,6 +207,14 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	if repo != nil {
 		o.Walk.Written = w.app.writtenBelow(repo.Dir)
 	}
+	tree, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	if repo != nil {
+		tree = repo.Root
+	}
+	o.Charts = w.charts(judged.Map, tree)
 	takes := judged.Map.Dependencies
 	o.Taking = ci.Taking{Internal: takes.Internal, AllowLicences: takes.Licences.Allow, DenyLicences: takes.Licences.Deny}
 	known, err := tables(w.dir)

@@ -104,3 +104,27 @@ func (w *workspace) runTool(ctx context.Context, m *decisionmap.Map, name, check
 	w.app.progress.phase("running " + name)
 	return t.Run(ctx)
 }
+
+// charts is what renders the Helm charts of a tree by the program that the map names; nil
+// where it names none, or where another tool alone answers for infrastructure code.
+func (w *workspace) charts(m *decisionmap.Map, tree string) *ci.Charts {
+	name, err := m.Renderer()
+	if name == "" && err == nil || !slices.Contains(m.Sources[decisionmap.OwnSource].Kinds, ci.IaCCheck) {
+		return nil
+	}
+	s := m.Sources[name]
+	c := &ci.Charts{Tool: ci.Tool{Reads: ci.ResultOptions{Source: name}, SHA256: s.SHA256, Timeout: time.Duration(s.Timeout), Tree: tree}}
+	for _, v := range []string{"PATH", "LANG", "LC_ALL", "SYSTEMROOT"} {
+		if value, given := w.app.env[v]; given {
+			c.Tool.Env = append(c.Tool.Env, v+"="+value)
+		}
+	}
+	if err == nil {
+		c.Tool.Command, err = m.Command(name)
+	}
+	if err != nil {
+		e := verdict.AsError(err)
+		c.Unable = e.What + ": " + e.Remedy
+	}
+	return c
+}

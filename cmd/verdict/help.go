@@ -83,6 +83,11 @@ The find stays in the report, and the decision tells who said why. A malicious p
 
 verdict ci runs the commands of a released map whose answer a ci point needs, in the folder that it judges, without a shell and without the pipeline's variables, and reads what they print. A change cannot bring its command: the map of a branch gives none, and no program of the tree runs. What the tool itself reads from the tree, such as its own ignore file, a change can bring: let the command say where its settings are. With --diff and --service too a tool reads the whole folder.
 
+Helm charts are rendered, and judged as what they would set up, where the released map has a source for that; it has no kinds. Options of helm template that are always meant follow in command: such as --kube-version.
+
+    sources:
+      helm: {command: [helm, template], format: helm}
+
 A tool that ran elsewhere is recorded with verdict attest FORMAT FILE --tool semgrep --subject COMMIT --as KEY, and counts where trust: lets that key state the kind. The forms are ` + strings.Join(ci.ResultFormats(), ", ") + `.
 
 A tool that fails, hangs, floods, is missing, is another than the pinned one, prints another form or looked at nothing leaves its check incomplete, and the point that needs it cannot decide. What a tool was told to suppress counts. Where several tools answer one question, one is primary: true; another one's pass does not take back a fail.`},

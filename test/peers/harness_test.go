@@ -37,6 +37,24 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// program is one of programs.txt, in the folder that it is found in by its name alone.
+func program(t *testing.T, name string) (dir string) {
+	t.Helper()
+	pins, err := os.ReadFile("programs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(pins)) {
+		if f := strings.Fields(line); f[0] == name {
+			dir = filepath.Join(os.Getenv("VERDICT_PROGRAMS"), f[0]+"-"+f[1])
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, name)); err != nil || dir == "" {
+		t.Fatalf("%s was not built (%v); run make test-peers from the project's root, and look at build.log beside it", name, err)
+	}
+	return dir
+}
+
 // path is a file of the home.
 func (w *world) path(name string) string { return filepath.Join(w.home, name) }
 
