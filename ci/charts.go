@@ -115,9 +115,9 @@ func (c *Charts) run(ctx context.Context, files map[string][]byte) (manifests []
 	case why != "":
 		return nil, fmt.Sprintf("%s gave no answer: %s", t.Reads.Source, why)
 	case code != 0 && strings.Contains(complaint, "helm dependency build"):
-		return nil, fmt.Sprintf("charts that it needs are not in its folder charts: run `helm dependency build` there, and commit what it fetched%s", helmSaid(complaint))
+		return nil, fmt.Sprintf("charts that it needs are not in its folder charts: run `helm dependency build` there, and commit what it fetched%s", said(complaint))
 	case code != 0:
-		return nil, fmt.Sprintf("%s ended with exit code %d%s", t.Reads.Source, code, helmSaid(complaint))
+		return nil, fmt.Sprintf("%s ended with exit code %d%s", t.Reads.Source, code, said(complaint))
 	}
 	return out, ""
 }
@@ -146,12 +146,6 @@ func (c *Charts) find(ctx context.Context, t Tool) (why string) {
 }
 
 var helmVersion = regexp.MustCompile(`^v[0-9][0-9A-Za-z.+-]{0,60}$`)
-
-// helmSaid quotes the last line of helm's complaint that says what is wrong.
-func helmSaid(complaint string) string {
-	lines := slices.DeleteFunc(strings.Split(complaint, "\n"), func(l string) bool { return strings.HasPrefix(l, "Use --debug flag") })
-	return said(strings.Join(lines, "\n"))
-}
 
 // helmEnv gives helm a home of its own, and a proxy that nobody serves: a chart's schema can
 // name an address to read.
@@ -268,6 +262,7 @@ type keeper struct {
 	mu   sync.Mutex // guards what follows
 	kept []chartFiles
 	size []int64
+	all  int64
 }
 
 // Wants takes every file: a template may read any of its chart.
@@ -279,19 +274,25 @@ func (k *keeper) Read(_ context.Context, f File, content []byte) {
 	defer k.mu.Unlock()
 	for i, chart := range k.charts {
 		if rel, of := below(chart, f.Path); of {
-			k.size[i] += int64(len(content))
+			k.size[i], k.all = k.size[i]+int64(len(content)), k.all+int64(len(content))
 			k.kept[i].keep(rel, content, k.size[i])
+			if k.all > maxIaC {
+				k.kept[i] = chartFiles{why: fmt.Sprintf("the charts of this tree have more than %d MiB together", maxIaC>>20)}
+			}
 		}
 	}
 }
 
 // keep takes in a file, as long as the chart is not too large with it.
 func (f *chartFiles) keep(rel string, content []byte, size int64) {
+	if f.why != "" {
+		return
+	}
 	if f.files == nil {
 		f.files = map[string][]byte{}
 	}
 	if size > maxChart || len(f.files) >= maxChartFiles {
-		f.files, f.why = map[string][]byte{}, fmt.Sprintf("it has more than %d files or %d MiB", maxChartFiles, maxChart>>20)
+		f.files, f.why = nil, fmt.Sprintf("it has more than %d files or %d MiB", maxChartFiles, maxChart>>20)
 		return
 	}
 	f.files[rel] = bytes.Clone(content)

@@ -95,11 +95,17 @@ func foundCodes(format, tool string) []int {
 	return []int{1}
 }
 
-// said quotes the last line of what a tool complained, where there is one.
+// hints begin lines with which tools end what they complain of, after the cause.
+var hints = []string{"Use --debug flag", "For details on package patterns", "See https://"}
+
+// said quotes the last line of what a tool complained that may be a cause, where there is one.
 func said(complaint string) string {
-	lines := strings.Split(strings.TrimSpace(complaint), "\n")
-	if last := oneLine(lines[len(lines)-1], 200); last != "" {
-		return ": " + last
+	lines := strings.Split(complaint, "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		last := oneLine(lines[i], 200)
+		if last != "" && !slices.ContainsFunc(hints, func(h string) bool { return strings.HasPrefix(last, h) }) {
+			return ": " + last
+		}
 	}
 	return ""
 }
