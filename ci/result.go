@@ -29,6 +29,8 @@ type ResultOptions struct {
 	// Root is the folder that the tool ran in, with slashes, so that its paths below that
 	// one are told as paths of the tree; empty where nobody knows.
 	Root string
+	// Below is the folder of the tree that the tool ran in, with slashes; empty: all of it.
+	Below string
 	// DataAt is when the tool's vulnerability data was published, where its report does not
 	// say so; zero: nobody says it.
 	DataAt time.Time
@@ -274,7 +276,7 @@ func (r *resultReader) place(where string) string {
 		r.outside = append(r.outside, oneLine(where, 200))
 		return ""
 	}
-	return oneLine(path.Clean(p), 4096)
+	return oneLine(path.Join(r.o.Below, p), 4096)
 }
 
 // finish orders the report and says whether it is complete.

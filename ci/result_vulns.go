@@ -269,6 +269,9 @@ func readGovulncheck(r *resultReader, raw []byte) error {
 		return errors.New("it holds no message that says which govulncheck wrote it")
 	}
 	g.tell()
+	if r.report.Database == nil && r.o.DataAt.IsZero() && r.o.Check != VulnerabilitiesCheck { // which tells it of every tool
+		r.open("", "govulncheck's database does not say from when it is: one that is empty finds nothing")
+	}
 	r.aside("", "govulncheck's stream has no end mark: only its exit code tells a whole one from one that was cut")
 	return g.fault
 }
@@ -321,6 +324,16 @@ func (g *govulncheck) message(m datum) error {
 	return nil
 }
 
+// howFar ends the message of a finding, by its depth.
+var howFar = []string{" (required; no vulnerable package is imported)", " (imported; no vulnerable function is called)", " (a vulnerable function is called)"}
+
+// Called reports whether a tool that follows calls says of a hit that what is vulnerable is
+// called, and whether it is at least imported.
+func Called(h verdict.Hit) (called, imported bool) {
+	called = strings.HasSuffix(h.Message, howFar[2])
+	return called, called || strings.HasSuffix(h.Message, howFar[1])
+}
+
 // depthOf is how much a finding knows: 0 the module, 1 the package, 2 the function.
 func depthOf(f datum) int {
 	first := f.get("trace").objects()[0]
@@ -347,7 +360,7 @@ func (g *govulncheck) tell() {
 		}
 		c := verdict.Component{Ecosystem: inventory.EcosystemGo, Name: trace[0].text("module"), Version: trace[0].text("version")}
 		h := vulnerability(x, "pkg:golang/"+c.Name+"@"+c.Version, c)
-		h.Message += []string{" (required; no vulnerable package is imported)", " (imported; no vulnerable function is called)", " (a vulnerable function is called)"}[depthOf(f)]
+		h.Message = oneLine(h.Message, 340) + howFar[depthOf(f)]
 		last := trace[len(trace)-1].get("position")
 		where := last.text("filename")
 		if h.Line = last.count("line"); where == "" {

@@ -95,6 +95,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	if f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind) {
 		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
 	}
+	if e.Map.Sources[f.Producer].OnDemand {
+		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
+	}
 	judged := func(f *Fact, s *Stated) { judge(f, s, aside, e.maxAge(need, s), m.now) }
 	remedy := f.Remedy
 	judged(&f, counts)

@@ -463,6 +463,7 @@ func (d *differ) source(path string, a, b Source) {
 	d.text(path+".sha256", a.SHA256, b.SHA256, Changes)
 	d.longer(path+".timeout", a.Timeout, b.Timeout, Changes)
 	d.flag(path+".primary", a.Primary, b.Primary, Safe)
+	d.flag(path+".on_demand", a.OnDemand, b.OnDemand, Loosens)
 }
 
 // evidenceAge is how old the evidence for a need may be in this map; 0 for any age.

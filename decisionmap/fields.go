@@ -446,12 +446,17 @@ func (r *reader) source(n *yaml.Node, at, name string, s *Source) {
 		"sha256":  r.programDigest(&s.SHA256),
 		"timeout": r.duration(&s.Timeout, "10m"),
 		"primary": r.flag(&s.Primary),
+
+		"on_demand": r.flag(&s.OnDemand),
 	})
 	if name == OwnSource && len(s.Command) > 0 {
 		r.fail(n, at+" stands for Verdict's own checks, which no command runs", "give the tool a source of its own, such as `semgrep: {kinds: [sast], command: […]}`")
 	}
 	if len(s.Command) == 0 && (s.Format != "" || s.SHA256 != "" || s.Timeout != 0) {
 		r.fail(n, at+" says of a command how it is run, and there is none", "add `command: [program, argument]`, or take format, sha256 and timeout out")
+	}
+	if s.OnDemand && (s.Format != ReachFormat || len(s.Command) == 0) {
+		r.fail(n, at+" runs on demand, and nothing asks for it: verdict ci --reach asks for tools of the form govulncheck", "take `on_demand:` out, or give it `format: govulncheck` and a command")
 	}
 	switch {
 	case s.Format != HelmFormat:

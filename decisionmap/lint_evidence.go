@@ -117,7 +117,7 @@ func evidenceRead(l *linter) { // VD-E05
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Sources)) {
 		for _, kind := range l.Sources[name].Kinds {
-			if !read(kind) {
+			if !read(kind) && !l.Sources[name].OnDemand { // that tells whoever asks for it
 				l.found("sources."+name, fmt.Sprintf("%s yields %s, which no point needs", name, kind), "add it to the needs of a point, or take it out")
 			}
 		}

@@ -149,6 +149,8 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"a renderer of charts that answers questions": {"schema: verdict/v1\nsources: {helm: {kinds: [iac], command: [helm, template], format: helm}}\n", "answers no question itself"},
 		"a renderer of charts that does another work": {"schema: verdict/v1\nsources: {helm: {command: [helm, lint], format: helm}}\n", "does not render charts by its command"},
 		"a renderer of charts without a command":      {"schema: verdict/v1\nsources: {helm: {format: helm}}\n", "and there is none"},
+		"on demand what nobody can ask for":           {"schema: verdict/v1\nsources: {s: {kinds: [sast], command: [s], format: sarif, on_demand: true}}\n", "nothing asks for it"},
+		"on demand what is not run":                   {"schema: verdict/v1\nsources: {govulncheck: {kinds: [go-symbols], on_demand: true}}\n", "nothing asks for it"},
 		"no schema":                                   {"team: a\nservice: b\n", "does not say its schema"},
 		"another schema":                              {"schema: verdict/v9\n", `schema is "verdict/v9"; expected one of verdict/v1`},
 		"a number where a text belongs":               {"schema: verdict/v1\nservice: a\nteam: 12\n", "verdict.yaml:3: services.a.team is the number 12; expected text"},
@@ -422,6 +424,20 @@ func TestOneSourceRendersCharts(t *testing.T) {
 	}
 	if m := load(t, smallest+one+"}\n"); m.Sources["helm"].Timeout.String() != "1m" {
 		t.Errorf("a chart has %s", m.Sources["helm"].Timeout)
+	}
+}
+
+// A tool that runs on demand answers whoever asks; that no point needs it is no mistake.
+func TestAToolOnDemandNeedsNoPoint(t *testing.T) {
+	const source = "sources: {govulncheck: {kinds: [go-symbols], command: [govulncheck, -json, ./...], format: govulncheck"
+	for text, unread := range map[string]bool{source + "}}\n": true, source + ", on_demand: true}}\n": false} {
+		m := load(t, smallest+text)
+		if got := slices.ContainsFunc(Lint(m, stepOne, LintOptions{Now: now}), func(p Problem) bool { return p.ID == "VD-E05" }); got != unread {
+			t.Errorf("%s: told %v", text, got)
+		}
+		if got := m.ReachSources(); !slices.Equal(got, []string{"govulncheck"}) {
+			t.Errorf("%s: %v", text, got)
+		}
 	}
 }
 

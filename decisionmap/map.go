@@ -225,6 +225,9 @@ type Source struct {
 	SHA256  string   `json:"sha256,omitempty"`
 	Timeout Duration `json:"timeout,omitzero"` // of one run; zero without a command
 	Primary bool     `json:"primary"`          // where several sources yield one kind
+	// OnDemand: the command runs where somebody asks for it with --reach, and not in every
+	// run: what it tells takes long.
+	OnDemand bool `json:"on_demand,omitzero"`
 }
 
 // Person joins the accounts of one human being.

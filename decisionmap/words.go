@@ -130,6 +130,19 @@ var Formats = []string{"sarif", "junit", "gitleaks", "trivy", "grype", "snyk", "
 // itself.
 const HelmFormat = "helm"
 
+// ReachFormat is the form of a source that tells whether what is vulnerable is called.
+const ReachFormat = "govulncheck"
+
+// ReachSources are the sources that a map runs to tell that, in the order of their names.
+func (m *Map) ReachSources() (out []string) {
+	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
+		if s := m.Sources[name]; s.Format == ReachFormat && len(s.Command) > 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // Renderer names the source that renders Helm charts: the only one, or the primary one of
 // several; "" where the map has none.
 func (m *Map) Renderer() (string, error) {

@@ -32,6 +32,8 @@ type ciCheck struct {
 	history string
 	// archives: what lies inside of archives is searched too.
 	archives bool
+	// reach: the tools that tell what is called run too.
+	reach bool
 	// fix: what can be mended safely is written into the working copy.
 	fix bool
 }
@@ -44,8 +46,8 @@ func ciCommand() command {
 			"The change is judged by the map of its base or the released one, never by its own. " +
 			"Tools for which the released map gives command and format under sources: are run over the tree, and their reports decide like its own checks (verdict help tools).\n\n" +
 			"With --diff only the files that differ from where the change left BRANCH are read, committed or not: a quick answer for whoever writes the change, which says nothing about the commit. " +
-			"What was there before the change is told from what it brings in either case. Of a vulnerable Go module it is told whether the affected package is imported, where the tree tells that; it excuses nothing.",
-		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --request 7 --allowed-signers /etc/verdict/signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
+			"What was there before the change is told from what it brings in either case. Of a vulnerable Go module it is told whether the affected package is imported, where the tree tells that, and with --reach whether an affected function is called; it excuses nothing.",
+		example: "verdict ci\nverdict ci ./service -o json\nverdict ci -o sarif=verdict.sarif -o markdown=summary.md\nverdict ci --base origin/release\nverdict ci --diff origin/main\nverdict ci --history HEAD~50..HEAD\nverdict ci --service payments-api\nverdict ci --reach\nverdict ci --request 7 --allowed-signers /etc/verdict/signers\nverdict ci -o cyclonedx=sbom.json -o spdx=sbom.spdx.json",
 		args:    atMost(1), formats: slices.Concat(report.Formats, report.BillFormats), judges: true,
 		setup: func(f *flags) runner {
 			c := &ciCheck{}
@@ -53,6 +55,7 @@ func ciCommand() command {
 			f.text(&c.diff, "diff", "BRANCH", "read only what differs from where the change left BRANCH: the quick answer, not the one of record")
 			f.text(&c.history, "history", "RANGE", "search what the commits FROM..TO added for secrets too; one revision means all of its history")
 			f.toggle(&c.archives, "archives", "search for secrets inside of archives too: zip and what is made like it, tar, gzip, bzip2, zstd")
+			f.toggle(&c.reach, "reach", "also run the tools of the map that tell whether a vulnerable function is called, those that run on demand included")
 			f.toggle(&c.fix, "fix", "write what can be mended safely into the files after they were judged, and show the change: versions in files without lockfile, pins from the table of pins")
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
@@ -90,6 +93,11 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.reach {
+		if err := unreachable(judged.Map); err != nil {
+			return err
+		}
+	}
 	within, err := c.within(ctx, judged, repo)
 	if err != nil {
 		return err
@@ -100,7 +108,7 @@ func (c *ciCheck) run(ctx context.Context, a *app, args []string) (err error) {
 		return err
 	}
 	checked.Bill.Name = service
-	told, err := w.withTools(ctx, judged.Map, checked, path)
+	told, err := w.withTools(ctx, judged.Map, checked, path, c.reach)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -21,10 +22,15 @@ var passedOn = []string{
 	"http_proxy", "https_proxy", "no_proxy", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA",
 }
 
+// passedToGo are those besides for a tool that has the go command read sources.
+var passedToGo = []string{"GOPATH", "GOMODCACHE", "GOCACHE"}
+
 // withTools puts the reports of the map's tools beside those of Verdict's own checks, and
 // takes out those of Verdict's whose question the map gives to another tool alone. It
 // gives notes on that.
-func (w *workspace) withTools(ctx context.Context, m *decisionmap.Map, r *ci.Result, path string) (notes []string, err error) {
+// reach asks for the tools that run on demand, and for each that tells what is called, though
+// no point needs it.
+func (w *workspace) withTools(ctx context.Context, m *decisionmap.Map, r *ci.Result, path string, reach bool) (notes []string, err error) {
 	own := m.Sources[decisionmap.OwnSource].Kinds
 	r.Reports = slices.DeleteFunc(r.Reports, func(x verdict.Report) bool {
 		others := yielding(m, x.Check)
@@ -43,16 +49,25 @@ func (w *workspace) withTools(ctx context.Context, m *decisionmap.Map, r *ci.Res
 		dir, tree = r.Repo.Dir, r.Repo.Root
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Sources)) {
-		if len(m.Sources[name].Command) == 0 {
+		s := m.Sources[name]
+		if len(s.Command) == 0 {
 			continue
 		}
+		asked := reach && s.Format == decisionmap.ReachFormat
 		for _, check := range m.Checks(name) {
-			if !neededInCI(m, check) {
+			if s.OnDemand && !asked {
+				notes = append(notes, fmt.Sprintf("%s: %s was not run, it runs on demand: verdict ci --reach", check, name))
 				continue
 			}
-			report, err := w.runTool(ctx, m, name, check, ci.Tool{Dir: dir, Tree: tree})
+			if !neededInCI(m, check) && !asked {
+				continue
+			}
+			report, err := w.runTool(ctx, m, name, check, ci.Tool{Dir: dir, Tree: tree}, r)
 			if err != nil {
 				return nil, err
+			}
+			if asked {
+				notes = append(notes, reached(report)...)
 			}
 			if r.Repo != nil && r.Repo.Prefix != "" {
 				report.Scope.Path = r.Repo.Prefix
@@ -81,11 +96,15 @@ func neededInCI(m *decisionmap.Map, kind string) bool {
 
 // runTool runs one source of the map over the tree. What keeps it from running is in its
 // report, so that the point that needs it cannot decide and says why.
-func (w *workspace) runTool(ctx context.Context, m *decisionmap.Map, name, check string, t ci.Tool) (verdict.Report, error) {
+func (w *workspace) runTool(ctx context.Context, m *decisionmap.Map, name, check string, t ci.Tool, r *ci.Result) (verdict.Report, error) {
 	s := m.Sources[name]
 	t.Reads = ci.ResultOptions{Format: s.Format, Source: name, Check: check}
 	t.SHA256, t.Timeout = s.SHA256, time.Duration(s.Timeout)
-	for _, v := range passedOn {
+	pass := passedOn
+	if s.Format == decisionmap.ReachFormat {
+		pass = slices.Concat(pass, passedToGo)
+	}
+	for _, v := range pass {
 		if value, given := w.app.env[v]; given {
 			t.Env = append(t.Env, v+"="+value)
 		}
@@ -102,7 +121,55 @@ func (w *workspace) runTool(ctx context.Context, m *decisionmap.Map, name, check
 	}
 	t.Command = command
 	w.app.progress.phase("running " + name)
+	if s.Format == decisionmap.ReachFormat {
+		return t.RunInGoModules(ctx, r.Repo, r.Manifest)
+	}
 	return t.Run(ctx)
+}
+
+// reached says what --reach was asked for, what is called first.
+func reached(r verdict.Report) (notes []string) {
+	const most = 10
+	rank := func(h verdict.Hit) int {
+		switch called, imported := ci.Called(h); {
+		case called:
+			return 0
+		case imported:
+			return 1
+		}
+		return 2
+	}
+	called := slices.Clone(r.Hits)
+	slices.SortStableFunc(called, func(a, b verdict.Hit) int { return cmp.Compare(rank(a), rank(b)) })
+	for i, h := range called {
+		if i == most {
+			notes = append(notes, fmt.Sprintf("%s: … and %d more: verdict ci --reach -o json", r.Check, len(called)-most))
+			break
+		}
+		at := h.Path
+		if h.Line > 0 {
+			at += fmt.Sprintf(":%d", h.Line)
+		}
+		notes = append(notes, fmt.Sprintf("%s: %s in %s, %s", r.Check, h.Detector, h.Message, at))
+	}
+	switch {
+	case !r.Complete:
+		notes = append(notes, fmt.Sprintf("%s: %s did not tell of all of the tree what is called, see what was checked", r.Check, r.Source))
+	case len(called) == 0:
+		notes = append(notes, fmt.Sprintf("%s: %s found nothing that is known to be vulnerable", r.Check, r.Source))
+	}
+	return notes
+}
+
+// unreachable says that a map has nothing that answers --reach, and how it gets that.
+func unreachable(m *decisionmap.Map) error {
+	if len(m.ReachSources()) > 0 {
+		return nil
+	}
+	return &verdict.Error{
+		Code: verdict.CodeUnavailable, What: "--reach asks whether what is vulnerable is called, and the map has no tool that tells it",
+		Remedy: "add `govulncheck: {kinds: [go-symbols], command: [govulncheck, -json, -db, \"file:///srv/vulndb\", ./...], format: govulncheck, on_demand: true}` under `sources:` of the organisation map and run `verdict map release` with it; or leave --reach out: whether an affected package is imported is told without it",
+	}
 }
 
 // charts is what renders the Helm charts of a tree by the program that the map names; nil

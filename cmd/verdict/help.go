@@ -83,6 +83,15 @@ The find stays in the report, and the decision tells who said why. A malicious p
 
 verdict ci runs the commands of a released map whose answer a ci point needs, in the folder that it judges, without a shell and without the pipeline's variables, and reads what they print. A change cannot bring its command: the map of a branch gives none, and no program of the tree runs. What the tool itself reads from the tree, such as its own ignore file, a change can bring: let the command say where its settings are. With --diff and --service too a tool reads the whole folder.
 
+What takes long can wait until it is asked for. verdict ci --reach runs the tools of the form govulncheck, in each Go module of the tree, and says of what is vulnerable whether it is called; one with on_demand: true runs in no other case, and a run without it says so.
+
+    sources:
+      govulncheck:
+        kinds: [go-symbols]
+        command: [govulncheck, -json, -db, "file:///srv/vulndb", ./...]
+        format: govulncheck
+        on_demand: true
+
 Helm charts are rendered, and judged as what they would set up, where the released map has a source for that; it has no kinds. Options of helm template that are always meant follow in command: such as --kube-version.
 
     sources:

@@ -1,38 +1,12 @@
 package peers
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// found is what the check of infrastructure code says in the JSON of verdict ci.
-type found struct {
-	Complete bool
-	Hits     []hit
-	Open     []struct {
-		Path, Reason string
-		Blocks       bool
-	} `json:"not_checked"`
-}
-
-type hit struct {
-	Key, Detector, Path, Message string
-	Line                         int64
-	Old                          bool
-}
-
-func (f found) told(p, words string) (told, blocks bool) {
-	for _, n := range f.Open {
-		if n.Path == p && strings.Contains(n.Reason, words) {
-			return true, n.Blocks
-		}
-	}
-	return false, false
-}
 
 // privileged are the places of containers that may do everything, and which of them are old.
 func (f found) privileged() map[string]bool {
@@ -43,77 +17,6 @@ func (f found) privileged() map[string]bool {
 		}
 	}
 	return out
-}
-
-// released is a world whose map has helm render charts, and a repository in it.
-func released(t *testing.T, sources string) (w *world, repo string) {
-	t.Helper()
-	w = newWorld(t)
-	w.must(t, "map", "release", w.write(t, "acme.yaml", "schema: verdict/v1\norganization: acme\nadopting: true\nsources:\n"+sources))
-	repo = w.path("app")
-	w.in(t, repo, map[string]string{"verdict.yaml": "schema: verdict/v1\nservice: app\nteam: web\nowner: web@acme.example\n"})
-	w.git(t, repo, "init", "-q", "-b", "main", ".")
-	w.git(t, repo, "commit", "-q", "--allow-empty", "-m", "begin")
-	return w, repo
-}
-
-// in writes files below a folder.
-func (w *world) in(t *testing.T, dir string, files map[string]string) {
-	t.Helper()
-	for name, content := range files {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func (w *world) git(t *testing.T, repo string, args ...string) {
-	t.Helper()
-	args = append([]string{"-C", repo, "-c", "user.name=Ada", "-c", "user.email=ada@acme.example"}, args...)
-	if exit, said := w.run(t, true, "git", args...); exit != 0 {
-		t.Fatalf("git %v: %s", args, said)
-	}
-}
-
-// checked commits what lies in the repository, judges it and reads the report of a check.
-func (w *world) checked(t *testing.T, repo, check string, args ...string) found {
-	t.Helper()
-	w.git(t, repo, "add", "-A", "-f")
-	w.git(t, repo, "commit", "-q", "--allow-empty", "-m", "change")
-	return w.judged(t, repo, check, args...)
-}
-
-// judged judges the repository as it lies there.
-func (w *world) judged(t *testing.T, repo, check string, args ...string) found {
-	t.Helper()
-	out := w.path("out.json")
-	if exit, said := w.run(t, true, w.verdict, append([]string{"ci", repo, "-o", "json=" + out}, args...)...); exit != 0 && exit != 1 && exit != 3 {
-		t.Fatalf("verdict ci: exit %d\n%s", exit, said)
-	}
-	text, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all struct {
-		Reports []struct {
-			Check string
-			found
-		}
-	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range all.Reports {
-		if r.Check == check {
-			return r.found
-		}
-	}
-	t.Fatalf("there is no report of the check %s", check)
-	return found{}
 }
 
 const deployment = `apiVersion: apps/v1
@@ -157,7 +60,8 @@ func shop(security string) map[string]string {
 // What helm itself makes of a chart is what is judged: helpers, values, files and charts
 // within the chart; and what a change brings is told from what was there.
 func TestChartsAreRenderedByHelm(t *testing.T) {
-	w, repo := released(t, "  helm: {command: ["+filepath.Join(program(t, "helm"), "helm")+", template], format: helm}\n")
+	w := newWorld(t)
+	repo := w.releases(t, "  helm: {command: ["+filepath.Join(program(t, "helm"), "helm")+", template], format: helm}\n")
 	w.in(t, repo, shop("privileged: false"))
 	r := w.checked(t, repo, "iac")
 	if ok, blocks := r.told("deploy/Chart.yaml", "was rendered by helm v3.18"); !ok || blocks || !r.Complete || len(r.privileged()) != 0 || len(r.Hits) == 0 {
@@ -205,7 +109,8 @@ func TestChartsAreRenderedByHelm(t *testing.T) {
 // What helm refuses leaves the check incomplete, in words that help; and a chart reaches
 // neither the network nor what lies around it.
 func TestAChartThatHelmRefusesIsNotASafeOne(t *testing.T) {
-	w, repo := released(t, "  helm: {command: ["+filepath.Join(program(t, "helm"), "helm")+", template], format: helm}\n")
+	w := newWorld(t)
+	repo := w.releases(t, "  helm: {command: ["+filepath.Join(program(t, "helm"), "helm")+", template], format: helm}\n")
 	for name, c := range map[string]struct {
 		files map[string]string
 		told  string
