@@ -376,16 +376,16 @@ func (b *before) inCharts(m *Manifest, rendered bool) func(p string) bool {
 	}
 }
 
-// chartsAbove lists the files that say that a path lies in a chart.
-func chartsAbove(top *folder, p string) []string {
+// chartsAbove lists the files that say that a path lies in a chart, but for those of folders
+// that were looked at before.
+func chartsAbove(top *folder, p string, looked map[string]bool) []string {
 	var out []string
-	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+	for dir := path.Dir(p); !looked[dir]; dir = path.Dir(dir) {
+		looked[dir] = true
 		at := path.Join(dir, "Chart.yaml")
 		if info, err := top.root.Lstat(filepath.FromSlash(at)); err == nil && info.Mode().IsRegular() {
 			out = append(out, at)
 		}
-		if dir == "." {
-			return out
-		}
 	}
+	return out
 }

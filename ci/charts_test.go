@@ -82,15 +82,18 @@ func TestAProgramThatDoesNotRenderLeavesTheCheckIncomplete(t *testing.T) {
 		change func(t *testing.T, dir string, c *Charts)
 		told   string
 	}{
-		"it fails":            {isHelm + "echo 'Error: need x' >&2; echo >&2; echo 'Use --debug flag to render out invalid YAML' >&2; exit 1", nil, "helm ended with exit code 1: Error: need x"},
-		"a chart is missing":  {isHelm + "echo 'Error: You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: db' >&2; exit 1", nil, "run `helm dependency build` there, and commit what it fetched: Error: You may"},
-		"it hangs":            {isHelm + "sleep 300", func(_ *testing.T, _ string, c *Charts) { c.Tool.Timeout = 300 * time.Millisecond }, "helm gave no answer: it did not end within 300ms"},
-		"it floods":           {isHelm + "while :; do echo 0123456789012345678901234567890123456789; done | cat", nil, "printed more than 32 MiB and was stopped: a chart of that size is not judged"},
-		"it prints talk":      {isHelm + "echo hello", nil, "printed something else than manifests: line 1 belongs to no template"},
-		"it prints a report":  {isHelm + `echo '{"matches": []}'`, nil, "something else than manifests"},
-		"it is not there":     {smallHelm, func(_ *testing.T, _ string, c *Charts) { c.Tool.Command[0] = "/nowhere/helm" }, "is not on this machine"},
-		"it is another one":   {smallHelm, func(_ *testing.T, _ string, c *Charts) { c.Tool.SHA256 = strings.Repeat("0", 64) }, "the released map pins 0000"},
-		"it lies in the tree": {smallHelm, func(_ *testing.T, dir string, c *Charts) { c.Tool.Command[0] = filepath.Join(dir, "deploy", "helm") }, "is not on this machine"},
+		"it fails":           {isHelm + "echo 'Error: need x' >&2; echo >&2; echo 'Use --debug flag to render out invalid YAML' >&2; exit 1", nil, "helm ended with exit code 1: Error: need x"},
+		"a chart is missing": {isHelm + "echo 'Error: You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: db' >&2; exit 1", nil, "run `helm dependency build` there, and commit what it fetched: Error: You may"},
+		"it hangs":           {isHelm + "sleep 300", func(_ *testing.T, _ string, c *Charts) { c.Tool.Timeout = 300 * time.Millisecond }, "helm gave no answer: it did not end within 300ms"},
+		"it floods":          {isHelm + "while :; do echo 0123456789012345678901234567890123456789; done | cat", nil, "printed more than 32 MiB and was stopped: a chart of that size is not judged"},
+		"it prints talk":     {isHelm + "echo hello", nil, "printed something else than manifests: line 1 belongs to no template"},
+		"it prints a report": {isHelm + `echo '{"matches": []}'`, nil, "something else than manifests"},
+		"it is not there":    {smallHelm, func(_ *testing.T, _ string, c *Charts) { c.Tool.Command[0] = "/nowhere/helm" }, "is not on this machine"},
+		"it is another one":  {smallHelm, func(_ *testing.T, _ string, c *Charts) { c.Tool.SHA256 = strings.Repeat("0", 64) }, "the released map pins 0000"},
+		"it lies in the tree": {smallHelm, func(t *testing.T, dir string, c *Charts) {
+			c.Tool.Command[0] = write(t, dir, "bin/helm", "#!/bin/sh\n")
+			must(t, os.Chmod(c.Tool.Command[0], 0o755))
+		}, "lies in the tree"},
 		"the map says it not": {smallHelm, func(_ *testing.T, _ string, c *Charts) { c.Unable = "the map was not released" }, "the map was not released"},
 		"a link leads away": {smallHelm, func(t *testing.T, dir string, _ *Charts) {
 			must(t, os.Symlink("/etc/hostname", filepath.Join(dir, "deploy/templates/x.yaml")))
@@ -182,5 +185,39 @@ func TestTheQuickAnswerRendersTheWholeChart(t *testing.T) {
 	r := infrastructureOf(t, ran(t, dir, Options{Base: base, Diff: true, Charts: c}))
 	if hits := privilegedAt(r); len(hits) != 1 || !hits[0].Old {
 		t.Errorf("%+v, %+v", hits, r.NotChecked)
+	}
+}
+
+// Outside of a repository nothing but the content tells one chart from another.
+func TestChartsOfAPlainFolderAreToldApart(t *testing.T) {
+	dir := t.TempDir()
+	for name, value := range map[string]string{"closed": "false", "open": "true"} {
+		write(t, dir, name+"/Chart.yaml", "name: shop\n")
+		write(t, dir, name+"/values.yaml", "privileged: "+value+"\n")
+		write(t, dir, name+"/templates/pod.yaml", templated)
+	}
+	c, _ := helmAs(t, dir, smallHelm)
+	r := infrastructureOf(t, ran(t, dir, Options{Charts: c}))
+	if hits := privilegedAt(r); len(hits) != 1 || hits[0].Path != "open/templates/pod.yaml" || !r.Complete {
+		t.Errorf("%+v, %+v", hits, r.NotChecked)
+	}
+}
+
+// What is too large is refused whole: a part of a chart sets up something else.
+func TestAChartThatIsTooLargeIsRefused(t *testing.T) {
+	k := &keeper{charts: []string{"a", "b"}, kept: make([]chartFiles, 2), size: []int64{0, maxChart}}
+	for _, p := range []string{"a/1", "b/1", "b/2"} {
+		k.Read(t.Context(), File{Path: p}, []byte("x"))
+	}
+	if k.kept[0].why != "" || len(k.kept[0].files) != 1 || !strings.Contains(k.kept[1].why, "MiB") || len(k.kept[1].files) != 0 {
+		t.Errorf("%+v", k.kept)
+	}
+	k.all = maxIaC
+	if k.Read(t.Context(), File{Path: "a/2"}, []byte("x")); !strings.Contains(k.kept[0].why, "together") || len(k.kept[0].files) != 0 {
+		t.Errorf("%+v", k.kept[0])
+	}
+	c := &Charts{}
+	if r := c.one(t.Context(), k.kept[0]); !strings.Contains(r.Why, "together") {
+		t.Errorf("%+v", r)
 	}
 }

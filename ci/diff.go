@@ -23,10 +23,10 @@ func differing(ctx context.Context, repo *git.Repo, dir, base string) ([]string,
 	}
 	defer top.close()
 	names := NewVulnerabilities(nil, "")
-	looked, modules := map[string]bool{}, map[string]bool{}
+	looked, modules, charts := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range slices.Clone(paths) {
 		paths = append(paths, beside(top, p, modules)...)
-		paths = append(paths, chartsAbove(top, p)...)
+		paths = append(paths, chartsAbove(top, p, charts)...)
 		if !names.Wants(File{Path: p}) {
 			continue
 		}
