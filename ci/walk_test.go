@@ -1,7 +1,6 @@
 package ci
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -371,61 +370,6 @@ func TestLargeFilesAreToldByTheLimit(t *testing.T) {
 	}
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("it took %v: the large file was read", d)
-	}
-}
-
-func TestUnreadableFileLeavesTheWalkIncomplete(t *testing.T) {
-	if dir := os.Getenv("VERDICT_TEST_UNREADABLE"); dir != "" { // as another user, see below
-		unreadable(t, filepath.Join(dir, "plain"), WalkOptions{})
-		repo := filepath.Join(dir, "repo")
-		unreadable(t, repo, WalkOptions{Repo: opened(t, repo)})
-		return
-	}
-	dir, err := os.MkdirTemp("", "verdict-unreadable")
-	must(t, err)
-	defer os.RemoveAll(dir)
-	must(t, os.Chmod(dir, 0o755))
-	must(t, os.Mkdir(filepath.Join(dir, "repo"), 0o755))
-	gitIn(t, filepath.Join(dir, "repo"), "init", "-q")
-	for _, sub := range []string{"plain", "repo"} {
-		tree := filepath.Join(dir, sub)
-		write(t, tree, "open", "open")
-		write(t, tree, "locked", "locked")
-		write(t, tree, "closed/x", "x")
-	}
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestUnreadableFileLeavesTheWalkIncomplete$", "-test.v")
-	cmd.Env = append(os.Environ(), "VERDICT_TEST_UNREADABLE="+dir, "HOME="+dir, "GIT_CONFIG_GLOBAL="+os.DevNull)
-	if os.Getuid() == 0 { // nothing is unreadable to root
-		program, err := os.ReadFile(os.Args[0])
-		must(t, err)
-		cmd.Path = filepath.Join(dir, "test")
-		must(t, os.WriteFile(cmd.Path, program, 0o755))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-		cmd.Dir = dir
-		must(t, filepath.WalkDir(dir, func(p string, _ os.DirEntry, err error) error { return errors.Join(err, os.Lchown(p, 65534, 65534)) }))
-	}
-	for _, sub := range []string{"plain", "repo"} {
-		must(t, os.Chmod(filepath.Join(dir, sub, "locked"), 0))
-		must(t, os.Chmod(filepath.Join(dir, sub, "closed"), 0))
-		defer os.Chmod(filepath.Join(dir, sub, "closed"), 0o755)
-	}
-	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS")) {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func unreadable(t *testing.T, tree string, o WalkOptions) {
-	t.Helper()
-	m, err := Walk(t.Context(), tree, o, &witness{})
-	must(t, err)
-	if s := skipOf(t, m, "locked"); !s.Blocks || !strings.Contains(s.Reason, "permission denied") {
-		t.Errorf("a file: %+v", s)
-	}
-	if s := skipOf(t, m, "closed"); !s.Blocks || !s.Folder {
-		t.Errorf("a folder: %+v", s)
-	}
-	if len(m.Entries) != 1 {
-		t.Errorf("entries: %+v", m.Entries)
 	}
 }
 

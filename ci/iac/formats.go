@@ -56,20 +56,42 @@ func ofOverlay(content []byte) bool { return overlayWord.Match(content) }
 var overlayWord = regexp.MustCompile(`(?m)(^|[\s{,-])["']?(op["']?\s*:\s*["']?(add|remove|replace|move|copy|test)\b|(fieldSpecs|fieldPaths|nameReference|varReference|namePrefix|commonLabels|commonAnnotations)["']?\s*:)`)
 
 // formatsOf are the formats of the documents of a file that is well formed, in an order
-// of their own.
-func formatsOf(content []byte) (formats []string) {
+// of their own, and a key in them that stands twice: of the two one program takes the first
+// and another the last.
+func formatsOf(content []byte) (formats []string, again *yaml.Node) {
 	d := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var n yaml.Node
 		if d.Decode(&n) != nil || len(n.Content) != 1 {
 			break
 		}
-		if f := formatOfDocument(n.Content[0]); f != "" && !slices.Contains(formats, f) {
+		f := formatOfDocument(n.Content[0])
+		if f != "" && !slices.Contains(formats, f) {
 			formats = append(formats, f)
+		}
+		if f != "" && again == nil {
+			again = standsTwice(n.Content[0])
 		}
 	}
 	slices.Sort(formats)
-	return formats
+	return formats, again
+}
+
+// standsTwice finds a key that its mapping has already.
+func standsTwice(n *yaml.Node) *yaml.Node {
+	keys := map[string]bool{}
+	for key := range plain.Members(n) {
+		if keys[key.Value] && key.Kind == yaml.ScalarNode {
+			return key
+		}
+		keys[key.Value] = true
+	}
+	for _, c := range n.Content {
+		if key := standsTwice(c); key != nil {
+			return key
+		}
+	}
+	return nil
 }
 
 func formatOfDocument(n *yaml.Node) string {
@@ -137,9 +159,9 @@ func aliased(n *yaml.Node) *yaml.Node {
 
 // manifest is one of Kubernetes by itself.
 type manifest struct {
-	json  []byte
-	line  int64 // where it begins
-	apart bool  // its keys are merged in, or it is an item of a list
+	json  []byte // nil where it cannot be brought to that
+	line  int64  // where it begins
+	apart bool   // its keys are merged in, or it is an item of a list
 }
 
 // manifestsOf are the manifests of a file that is well formed, with the items of lists.
@@ -168,14 +190,12 @@ func manifestsIn(n *yaml.Node, apart bool, depth int) (all []manifest) {
 		return all
 	}
 	var v map[string]any
-	if n.Decode(&v) != nil {
-		return nil
+	var text []byte
+	err := n.Decode(&v)
+	if err == nil {
+		text, err = json.Marshal(v)
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil
-	}
-	return append(all, manifest{json: text, line: int64(n.Line), apart: apart || merges(n)})
+	return append(all, manifest{json: text, line: int64(n.Line), apart: apart || err != nil || merges(n)})
 }
 
 // merges reports whether a mapping merges others in, at any depth.

@@ -73,6 +73,9 @@ func (r *run) single(ctx context.Context, f File) error {
 	if !mayBe(f.Content) {
 		return nil
 	}
+	if inJSON(f) { // as it is read by those who apply it
+		f.Content = bytes.ToValidUTF8(f.Content, []byte("\uFFFD"))
+	}
 	if line, column, err := r.wellFormed(f); err != nil {
 		format := kindOfText(f.Content)
 		if format != "" && (chart == "" || !bytes.Contains(f.Content, []byte("{{"))) { // a template of a chart is no manifest yet
@@ -80,7 +83,11 @@ func (r *run) single(ctx context.Context, f File) error {
 		}
 		return nil
 	}
-	for _, format := range formatsOf(f.Content) {
+	formats, again := formatsOf(f.Content)
+	if again != nil {
+		r.invalid(f.Path, formats[0], int64(again.Line), int64(again.Column), again.Value+" stands twice: which of the two counts depends on the program")
+	}
+	for _, format := range formats {
 		r.result.Judged = append(r.result.Judged, f.Path)
 		r.texts[f.Path] = f.Content
 		judge := map[string]func(context.Context, File) error{formatKubernetes: r.manifests, formatCFN: r.stack, formatARM: r.template, formatPlan: r.plan}[format]
@@ -103,9 +110,14 @@ func (r *run) chartOf(p string) string {
 	}
 }
 
+// inJSON reports whether a file may be JSON.
+func inJSON(f File) bool {
+	return path.Ext(f.Path) == ".json" || bytes.HasPrefix(bytes.TrimSpace(f.Content), []byte("{"))
+}
+
 // wellFormed reads the file as JSON or YAML, by bounds that its author cannot swell.
 func (r *run) wellFormed(f File) (line, column int64, err error) {
-	if t := bytes.TrimSpace(f.Content); path.Ext(f.Path) == ".json" || len(t) > 0 && t[0] == '{' {
+	if inJSON(f) {
 		if line, column, err = jsonFormed(f.Content); err == nil || path.Ext(f.Path) == ".json" {
 			return line, column, err
 		}

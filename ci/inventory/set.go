@@ -8,8 +8,10 @@ package inventory
 import (
 	"bytes"
 	"cmp"
+	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"verdict"
 	"verdict/ci/wording"
@@ -76,6 +78,10 @@ func (s *Set) Add(p string, content []byte) (judged bool) {
 		s.failed = append(s.failed, wording.Open(p, "it holds the marks of a merge conflict: resolve it and commit"))
 		return true
 	}
+	if garbled(p, content) {
+		s.failed = append(s.failed, wording.Open(p, "it cannot be read: it is no text in UTF-8, as files of its kind have to be; save it as UTF-8"))
+		return true
+	}
 	if err := s.of(p).add(p, content); err != nil {
 		s.failed = append(s.failed, wording.Open(p, "it cannot be read: %s", wording.Shown(wording.Cut(err.Error(), 300))))
 	}
@@ -95,6 +101,19 @@ func (s *Set) installed(p string) string {
 		}
 	}
 	return ""
+}
+
+// garbled reports whether a file is no text in the way that its language demands: in JSON,
+// TOML, HCL and go.mod all is UTF-8, and no program reads NULs in a Dockerfile. A name that
+// is read in another way than its tool does is another component, or none.
+func garbled(p string, content []byte) bool {
+	switch path.Ext(p) {
+	case ".json": // whose reader refuses NULs
+		return !utf8.Valid(content)
+	case ".toml", ".hcl", ".tf", ".tofu", ".mod":
+		return !utf8.Valid(content) || bytes.IndexByte(content, 0) >= 0
+	}
+	return dockerfile(path.Base(p)) && bytes.IndexByte(content, 0) >= 0
 }
 
 // conflict reports whether git left its marks in a file.
