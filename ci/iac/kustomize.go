@@ -70,7 +70,7 @@ func (r *run) overlays(ctx context.Context, files []File) {
 		}
 	}
 	for _, dir := range l.roots() {
-		r.within(ctx, l.all[dir].file, func(part *run) error { return part.overlay(ctx, dir, l) })
+		r.within(ctx, l.all[dir].file, 0, func(part *run) error { return part.overlay(ctx, dir, l) })
 	}
 }
 

@@ -78,7 +78,7 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 		return Result{}, err
 	}
 	run.terraform(ctx, modules)
-	return run.finish(), ctx.Err()
+	return run.finish(), cmp.Or(ctx.Err(), run.ended)
 }
 
 // Names reports whether the name alone says what the file is.
@@ -106,6 +106,8 @@ type run struct {
 	added   []added
 
 	renderer Charts // nil where charts are not rendered
+	pulse    *pulse // of a part that is evaluated within bounds
+	ended    error  // why nothing more can be judged
 }
 
 func (r *run) open(p string, blocks bool, format string, args ...any) {
@@ -128,7 +130,11 @@ func (r *run) invalid(p, format string, line, column int64, message string) {
 // cannot cope with stays open.
 func (r *run) guarded(name string, do func() error) {
 	defer func() {
-		if p := recover(); p != nil {
+		switch p := recover().(type) {
+		case nil:
+		case givenUp:
+			r.open(name, true, "it was not judged: evaluating it takes %s", p.why)
+		default:
 			r.open(name, true, "the library for infrastructure code broke off over it")
 		}
 	}()

@@ -90,8 +90,10 @@ func (r *run) single(ctx context.Context, f File) error {
 	for _, format := range formats {
 		r.result.Judged = append(r.result.Judged, f.Path)
 		r.texts[f.Path] = f.Content
-		judge := map[string]func(context.Context, File) error{formatKubernetes: r.manifests, formatCFN: r.stack, formatARM: r.template, formatPlan: r.plan}[format]
-		if err := judge(ctx, f); err != nil {
+		if format != formatKubernetes {
+			evaluated := map[string]func(*run, context.Context, File) error{formatCFN: (*run).stack, formatARM: (*run).template, formatPlan: (*run).plan}
+			r.apart(ctx, f, evaluated[format])
+		} else if err := r.manifests(ctx, f); err != nil {
 			return err
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	adapter "github.com/aquasecurity/trivy/pkg/iac/adapters/terraform"
 	"github.com/aquasecurity/trivy/pkg/iac/scanners/terraform/parser"
@@ -18,7 +18,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"verdict"
 )
@@ -57,6 +56,9 @@ type configured struct {
 	calls []string // folders of modules that it calls by a path
 	by    []caller // which of them are called where
 	wrong bool     // it cannot be evaluated
+
+	counts  []counted
+	numbers numbers
 }
 
 // caller is a block that calls a module of the tree.
@@ -64,7 +66,7 @@ type caller struct{ name, file, dir string }
 
 // terraform judges all modules of the tree together.
 func (r *run) terraform(ctx context.Context, files []File) {
-	texts, names, modules := map[string][]byte{}, map[string]string{}, map[string]*configured{}
+	texts, names, modules, total := map[string][]byte{}, map[string]string{}, map[string]*configured{}, 0
 	slices.SortStableFunc(files, func(a, b File) int { return rank(a.Path) - rank(b.Path) })
 	for _, f := range files {
 		name := ours(f.Path)
@@ -79,21 +81,24 @@ func (r *run) terraform(ctx context.Context, files []File) {
 			continue
 		}
 		texts[name], names[name] = f.Content, f.Path
+		total += len(f.Content)
 		r.texts[f.Path] = f.Content
 		r.result.Judged = append(r.result.Judged, f.Path)
+		dir := path.Dir(name)
+		if modules[dir] == nil {
+			modules[dir] = &configured{}
+		}
 		if strings.Contains(path.Base(name), ".tfvars") {
+			modules[dir].numbers.values(name, parsed)
 			continue
 		}
 		if stem, _, _ := strings.Cut(path.Base(name), "."); stem == "override" || strings.HasSuffix(stem, "_override") {
 			r.open(f.Path, true, "it was not judged: what it writes over other files is not merged here; write it into them, or judge the plan (verdict plan check)")
 		}
-		dir := path.Dir(name)
-		if modules[dir] == nil {
-			modules[dir] = &configured{}
-		}
 		r.calls(f.Path, dir, parsed, modules[dir])
 	}
 	r.unread(modules)
+	r.copies(modules)
 	fsys := newTree(texts)
 	for _, dir := range roots(modules) {
 		if looped(dir, modules) {
@@ -107,7 +112,7 @@ func (r *run) terraform(ctx context.Context, files []File) {
 			r.open(firstOf(dir, names), true, "its modules call each other more than %d times, which is not judged", maxInstances)
 			continue
 		}
-		r.within(ctx, dir, func(part *run) error {
+		r.within(ctx, dir, total, func(part *run) error {
 			return part.module(ctx, module{fsys: fsys, dir: dir, names: names, format: formatTerraform})
 		})
 	}
@@ -125,32 +130,6 @@ func (r *run) unread(modules map[string]*configured) {
 				}
 			}
 		}
-	}
-}
-
-// perModule is how long one root module may take.
-var perModule = time.Minute
-
-// within judges a part by itself, and gives up on it after a time: the library asks nobody
-// whether it should go on. What it left behind ends with the process.
-func (r *run) within(ctx context.Context, name string, do func(*run) error) {
-	part, done := &run{charts: r.charts, texts: r.texts}, make(chan struct{})
-	go func() {
-		defer close(done)
-		part.guarded(name, func() error { return do(part) })
-	}()
-	limit := time.NewTimer(perModule)
-	defer limit.Stop()
-	select {
-	case <-done:
-		r.result.Judged = append(r.result.Judged, part.result.Judged...)
-		r.result.Problems = append(r.result.Problems, part.result.Problems...)
-		r.result.Open = append(r.result.Open, part.result.Open...)
-		r.result.Absent = append(r.result.Absent, part.result.Absent...)
-		r.patches, r.added = append(r.patches, part.patches...), append(r.added, part.added...)
-	case <-ctx.Done():
-	case <-limit.C:
-		r.open(name, true, "it was not judged: evaluating it takes longer than %s", perModule)
 	}
 }
 
@@ -268,21 +247,14 @@ var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 	{Type: "module", LabelNames: []string{"name"}}, {Type: "resource", LabelNames: []string{"type", "name"}}, {Type: "data", LabelNames: []string{"type", "name"}},
 }}
 
-// calls finds what a file calls, and what would make more of a block than anybody means.
+// calls finds what a file calls, and how many copies of a block it asks for.
 func (r *run) calls(p, dir string, f *hcl.File, m *configured) {
+	m.numbers.read(f)
 	content, _, _ := f.Body.PartialContent(blocks)
 	for _, b := range content.Blocks {
 		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}, {Name: "count"}}})
 		if a := inner.Attributes["count"]; a != nil {
-			// What depends on variables is bounded by nobody, so only a plain product is known.
-			v, diags := a.Expr.Value(nil)
-			if n, err := convert.Convert(v, cty.Number); err == nil {
-				v = n
-			}
-			if !diags.HasErrors() && v.IsKnown() && v.Type() == cty.Number && !v.IsNull() && v.GreaterThan(cty.NumberIntVal(maxCopies)).True() {
-				r.open(p, true, "line %d asks for more than %d copies, which are not judged one by one", a.Range.Start.Line, maxCopies)
-				m.wrong = true
-			}
+			m.counts = append(m.counts, counted{p, a.Expr})
 		}
 		a := inner.Attributes["source"]
 		if b.Type != "module" || a == nil {
@@ -399,7 +371,7 @@ type module struct {
 
 // module evaluates one root module and judges what it would set up.
 func (r *run) module(ctx context.Context, m module) error {
-	options := []parser.Option{parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true), parser.OptionWithWorkingDirectoryPath("/")}
+	options := []parser.Option{parser.OptionWithDownloads(false), parser.OptionWithSkipCachedModules(true), parser.OptionWithWorkingDirectoryPath("/"), parser.OptionWithLogger(slog.New(r.pulse))}
 	if values := valuesOf(m.fsys, m.dir); len(values) > 0 {
 		options = append(options, parser.OptionWithTFVarsPaths(values...))
 	}
@@ -519,6 +491,6 @@ func (l *Library) CheckPlan(ctx context.Context, f File) (Result, error) {
 		return all.finish(), nil
 	}
 	all.result.Judged = append(all.result.Judged, f.Path)
-	all.within(ctx, f.Path, func(part *run) error { return part.plan(ctx, f) })
-	return all.finish(), ctx.Err()
+	all.within(ctx, f.Path, len(f.Content), func(part *run) error { return part.plan(ctx, f) })
+	return all.finish(), cmp.Or(ctx.Err(), all.ended)
 }

@@ -122,7 +122,7 @@ func TestAModuleThatTakesTooLongIsGivenUp(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	r := &run{}
-	r.within(t.Context(), "infra", func(*run) error { <-block; return nil })
+	r.within(t.Context(), "infra", 0, func(*run) error { <-block; return nil })
 	if len(r.result.Open) != 1 || r.result.Open[0].Path != "infra" || !r.result.Open[0].Blocks {
 		t.Errorf("%+v", r.result.Open)
 	}

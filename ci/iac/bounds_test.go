@@ -1,0 +1,123 @@
+package iac
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"verdict"
+)
+
+// chain is a module of locals of which each is made of the one before.
+func chain(n int, first, next string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "locals {\n  l0 = %s\n}\n", first)
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, "locals {\n  l%d = %s\n}\n", i, strings.ReplaceAll(next, "BEFORE", fmt.Sprintf("local.l%d", i-1)))
+	}
+	return b.String() + bucket
+}
+
+// heapOf sets a smaller bound for a test.
+func heapOf(t *testing.T, grow, end int64) {
+	heap, until := perHeap, untilEnd
+	perHeap, untilEnd = grow, end
+	t.Cleanup(func() { perHeap, untilEnd = heap, until })
+}
+
+// A module that multiplies what it holds would take the machine's memory, and with it the
+// answer about everything else. It is told, and the module beside it is judged.
+func TestWhatMultipliesIsGivenUpAndTheRestIsJudged(t *testing.T) {
+	heapOf(t, 16<<20, 64)
+	for name, text := range map[string]string{
+		"text that doubles itself":  chain(40, `"xxxxxxxxxxxxxxxx"`, `"${BEFORE}${BEFORE}"`),
+		"by format":                 chain(40, `"xxxxxxxxxxxxxxxx"`, `format("%s%s", BEFORE, BEFORE)`),
+		"a value that needs itself": "locals {\n  a = \"${try(local.a, \"xxxxxxxxxxxxxxxx\")}${try(local.a, \"xxxxxxxxxxxxxxxx\")}\"\n}\n" + bucket,
+		"through resources":         bucket + "resource \"aws_s3_bucket\" \"a\" {\n  bucket = \"${try(aws_s3_bucket.a.bucket, \"xxxxxxxxxxxxxxxx\")}${try(aws_s3_bucket.a.bucket, \"xxxxxxxxxxxxxxxx\")}\"\n}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := checked(t, map[string]string{
+				"bad/main.tf": text, "good/main.tf": bucket,
+			})
+			if !slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool {
+				return n.Path == "bad" && n.Blocks && strings.Contains(n.Reason, "memory")
+			}) {
+				t.Errorf("nobody is told: %+v", r.Open)
+			}
+			if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Path == "good/main.tf" }) {
+				t.Error("the module beside it was not judged")
+			}
+		})
+	}
+}
+
+// Where the evaluation cannot be stopped, the run ends with a word about what it was, before
+// the machine ends it without one.
+func TestARunThatCannotBeStoppedEndsWithItsReason(t *testing.T) {
+	heapOf(t, 8<<20, 4)
+	runtime.GC() // what earlier tests left
+	hold := make(chan struct{})
+	defer close(hold)
+	r := &run{}
+	r.within(t.Context(), "infra", 0, func(*run) error {
+		var all [][]byte
+		for range 64 {
+			all = append(all, make([]byte, 1<<20))
+		}
+		<-hold
+		_ = all
+		return nil
+	})
+	var e *verdict.Error
+	if !errors.As(r.ended, &e) || e.Code != verdict.CodeLimit || e.Remedy == "" || !strings.Contains(e.What, "infra") {
+		t.Fatalf("got %v", r.ended)
+	}
+	r.within(t.Context(), "next", 0, func(*run) error { t.Error("it goes on"); return nil })
+}
+
+// A module of ordinary size is not near any of the bounds.
+func TestAnOrdinaryModuleIsWithinItsBounds(t *testing.T) {
+	heapOf(t, 64<<20, 4)
+	var b strings.Builder
+	b.WriteString("locals {\n  zones = [\"a\", \"b\", \"c\"]\n  all = { for p in setproduct(local.zones, range(40)) : \"${p[0]}-${p[1]}\" => p }\n}\nresource \"aws_s3_bucket\" \"all\" {\n  for_each = local.all\n  bucket = each.key\n  acl = \"public-read\"\n}\n")
+	for i := range 100 {
+		b.WriteString(strings.ReplaceAll(bucket, "logs", fmt.Sprintf("b%d", i)))
+	}
+	r := checked(t, map[string]string{"main.tf": b.String()})
+	if len(r.Open) > 0 || len(r.Problems) < 100 {
+		t.Errorf("%d problems, open %+v", len(r.Problems), r.Open)
+	}
+}
+
+// A number of copies that nobody means is refused before any is made, however it is written.
+func TestCopiesAreCountedByVariablesAndLocals(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		many  bool
+	}{
+		"a product":                   {map[string]string{"a.tf": counting("1000 * 1000 * 1000")}, true},
+		"a text":                      {map[string]string{"a.tf": counting(`"1000000"`)}, true},
+		"a variable":                  {map[string]string{"a.tf": counting("var.n"), "v.tf": "variable \"n\" {\n  default = 1000000\n}\n"}, true},
+		"a variable of few":           {map[string]string{"a.tf": counting("var.n"), "v.tf": "variable \"n\" {\n  default = 2\n}\n"}, false},
+		"a value for a variable":      {map[string]string{"a.tf": counting("var.n"), "v.tf": "variable \"n\" {\n  default = 1\n}\n", "terraform.tfvars": "n = 1000000\n"}, true},
+		"a value nobody reads":        {map[string]string{"a.tf": counting("var.n"), "v.tf": "variable \"n\" {\n  default = 1\n}\n", "prod.tfvars": "n = 1000000\n"}, false},
+		"a local of a local":          {map[string]string{"a.tf": counting("(local.b + 1)"), "v.tf": "locals {\n  a = 1000\n  b = local.a * local.a\n}\n"}, true},
+		"a choice":                    {map[string]string{"a.tf": counting("var.on ? 1000000 : 1"), "v.tf": "variable \"on\" {\n  default = 1\n}\n"}, false},
+		"values that need each other": {map[string]string{"a.tf": counting("local.a"), "v.tf": "locals {\n  a = local.b + 1\n  b = local.a + 1\n}\n"}, false},
+	} {
+		r := checked(t, c.files)
+		many := slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool {
+			return n.Path == "a.tf" && n.Blocks && strings.Contains(n.Reason, "line 2 asks for more than 1000 copies")
+		})
+		if many != c.many {
+			t.Errorf("%s: %+v", name, r.Open)
+		}
+	}
+}
+
+func counting(n string) string {
+	return "resource \"aws_s3_bucket\" \"b\" {\n  count = " + n + "\n}\n"
+}
