@@ -27,6 +27,7 @@ FUZZ = \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
 	./ci/iac:FuzzLibrary \
+	./ci/iac:FuzzNative \
 	./ci/iac:FuzzPipelines \
 	./ci/iac:FuzzPlan \
 	./ci/iac:FuzzRendered \

@@ -135,6 +135,7 @@ func heap() int64 {
 // counted is a number of copies that is asked for.
 type counted struct {
 	file string
+	line int64
 	expr hcl.Expression
 }
 
@@ -247,7 +248,7 @@ func (r *run) copies(modules map[string]*configured) {
 	for _, m := range modules {
 		for _, c := range m.counts {
 			if v, ok := m.numbers.of(c.expr, 0); ok && v.GreaterThan(cty.NumberIntVal(maxCopies)).True() {
-				r.open(c.file, true, "line %d asks for more than %d copies, which are not judged one by one", c.expr.Range().Start.Line, maxCopies)
+				r.open(c.file, true, "line %d asks for more than %d copies, which are not judged one by one", c.line, maxCopies)
 				m.wrong = true
 			}
 		}

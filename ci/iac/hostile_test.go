@@ -28,6 +28,7 @@ func TestASpoiltFileIsJudgedOrTold(t *testing.T) {
 		"HCL: values that need each other":    {"main.tf", "locals {\n  a = local.b\n  b = [local.c]\n  c = local.a\n}\n" + strings.Replace(bucket, `"logs"`, "\"l${local.a}\"", 2)},
 		"HCL: a variable that is its default": {"main.tf", "variable \"v\" {\n  default = var.v\n}\n" + bucket},
 		"HCL: resources that need each other": {"main.tf", strings.Replace(bucket, "bucket = \"logs\"", "bucket = aws_s3_bucket.b.id", 1) + "resource \"aws_s3_bucket\" \"b\" {\n  bucket = aws_s3_bucket.logs.id\n}\n"},
+		"JSON of HCL: a key twice":            {"main.tf.json", `{"resource":{"aws_s3_bucket":{"logs":{"acl":"public-read","acl":"private"}}}}`},
 		"JSON of HCL: no UTF-8":               {"main.tf.json", "{\"resource\":{\"aws_s3_bucket\":{\"lo\xffgs\":{\"acl\":\"public-read\"}}}}"},
 		"YAML: no UTF-8 in a name":            {"a.yaml", strings.Replace(manifest, "name: p", "name: p\xff", 1)},
 		"YAML: no UTF-8 in a comment":         {"a.yaml", "# \xff\n" + manifest},

@@ -199,7 +199,7 @@ func BenchmarkTerraform300(b *testing.B) {
 }
 
 func FuzzLibrary(f *testing.F) {
-	for name, text := range map[string]string{"main.tf": bucket, "pod.yaml": pod, "Dockerfile": "FROM scratch\n", "azure.json": template, "stack.yaml": stack, "plan.json": plan} {
+	for name, text := range map[string]string{"main.tf": bucket, "main.tf.json": `{"resource":{"aws_s3_bucket":{"logs":{"acl":"${var.a}"}}}}`, "pod.yaml": pod, "Dockerfile": "FROM scratch\n", "azure.json": template, "stack.yaml": stack, "plan.json": plan} {
 		f.Add(name, text)
 	}
 	f.Fuzz(func(t *testing.T, name, text string) {

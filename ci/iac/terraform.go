@@ -66,22 +66,28 @@ type caller struct{ name, file, dir string }
 
 // terraform judges all modules of the tree together.
 func (r *run) terraform(ctx context.Context, files []File) {
-	texts, names, modules, total := map[string][]byte{}, map[string]string{}, map[string]*configured{}, 0
+	texts, names, lines, modules, total := map[string][]byte{}, map[string]string{}, map[string][]int64{}, map[string]*configured{}, 0
 	slices.SortStableFunc(files, func(a, b File) int { return rank(a.Path) - rank(b.Path) })
 	for _, f := range files {
-		name := ours(f.Path)
+		name, content := ours(f.Path), f.Content
+		parsed, ok := r.parse(f)
+		if ok && strings.HasSuffix(name, ".tf.json") {
+			if code, of, native, can := r.native(f); can {
+				name += ".tf"
+				content, lines[name], parsed = code, of, native
+			}
+		}
 		if other, taken := texts[name]; taken {
-			if !bytes.Equal(other, f.Content) {
+			if !bytes.Equal(other, content) {
 				r.open(f.Path, true, "it was not judged: OpenTofu reads %s in its place, and Terraform reads this one; keep one of them", names[name])
 			}
 			continue
 		}
-		parsed, ok := r.parse(f)
 		if !ok {
 			continue
 		}
-		texts[name], names[name] = f.Content, f.Path
-		total += len(f.Content)
+		texts[name], names[name] = content, f.Path
+		total += len(content)
 		r.texts[f.Path] = f.Content
 		r.result.Judged = append(r.result.Judged, f.Path)
 		dir := path.Dir(name)
@@ -95,7 +101,7 @@ func (r *run) terraform(ctx context.Context, files []File) {
 		if stem, _, _ := strings.Cut(path.Base(name), "."); stem == "override" || strings.HasSuffix(stem, "_override") {
 			r.open(f.Path, true, "it was not judged: what it writes over other files is not merged here; write it into them, or judge the plan (verdict plan check)")
 		}
-		r.calls(f.Path, dir, parsed, modules[dir])
+		r.calls(f.Path, dir, parsed, lines[name], modules[dir])
 	}
 	r.unread(modules)
 	r.copies(modules)
@@ -113,7 +119,7 @@ func (r *run) terraform(ctx context.Context, files []File) {
 			continue
 		}
 		r.within(ctx, dir, total, func(part *run) error {
-			return part.module(ctx, module{fsys: fsys, dir: dir, names: names, format: formatTerraform})
+			return part.module(ctx, module{fsys: fsys, dir: dir, names: names, lines: lines, format: formatTerraform})
 		})
 	}
 }
@@ -248,13 +254,13 @@ var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 }}
 
 // calls finds what a file calls, and how many copies of a block it asks for.
-func (r *run) calls(p, dir string, f *hcl.File, m *configured) {
+func (r *run) calls(p, dir string, f *hcl.File, lines []int64, m *configured) {
 	m.numbers.read(f)
 	content, _, _ := f.Body.PartialContent(blocks)
 	for _, b := range content.Blocks {
 		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}, {Name: "count"}}})
 		if a := inner.Attributes["count"]; a != nil {
-			m.counts = append(m.counts, counted{p, a.Expr})
+			m.counts = append(m.counts, counted{p, lineIn(lines, int64(a.Range.Start.Line)), a.Expr})
 		}
 		a := inner.Attributes["source"]
 		if b.Type != "module" || a == nil {
@@ -361,7 +367,8 @@ func reaches(dir string, modules map[string]*configured, seen map[string]bool) b
 type module struct {
 	fsys   fs.FS
 	dir    string
-	names  map[string]string // of the files, by the library's names
+	names  map[string]string  // of the files, by the library's names
+	lines  map[string][]int64 // of the files as they stand, by those of what was written of them
 	format string
 	// plan is the file that the configuration was made from, where it is no file of the
 	// tree, and addresses are those of the plan by those of its blocks.
@@ -401,11 +408,20 @@ func (r *run) module(ctx context.Context, m module) error {
 					continue
 				}
 			}
+			x.line, x.end = lineIn(m.lines[x.path], x.line), lineIn(m.lines[x.path], x.end)
 			x.path = known
 			r.found(x, m.format, typeOf(x.resource))
 		}
 	}
 	return nil
+}
+
+// lineIn is the line of a file as it stands; lines is nil where it was not written anew.
+func lineIn(lines []int64, n int64) int64 {
+	if n < 1 || n > int64(len(lines)) {
+		return n
+	}
+	return lines[n-1]
 }
 
 // valuesOf are the files of values that Terraform takes by itself, in its order
