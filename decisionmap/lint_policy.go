@@ -23,7 +23,7 @@ func selectorsExist(l *linter) { // VD-P01
 		}
 		for _, s := range p.Policy {
 			if _, ok := l.source.Select(s); !ok {
-				l.found(at(p, "policy"), fmt.Sprintf("%s selects %q, which names no rule of the bundle%s", p.ID, clip(s), did(nearest(s, planned))), "run `verdict policy test` for the rules that there are, and name one of them")
+				l.found(at(p, "policy"), fmt.Sprintf("%s selects %q, which names no rule of the bundle%s", p.ID, clip(s), did(nearest(s, selectors()))), "run `verdict policy test` for the rules that there are, and name one of them")
 			}
 		}
 	}
@@ -34,6 +34,14 @@ func selectorsExist(l *linter) { // VD-P01
 func plainSelector(s string) string {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "data."), ".*")
 	return strings.TrimPrefix(s, "verdict.rules.")
+}
+
+// selectors are those of the rules that there are or will be.
+func selectors() (all []string) {
+	for _, p := range Builtin().Points {
+		all = append(all, p.Policy...)
+	}
+	return all
 }
 
 func isPlanned(selector string) bool {
