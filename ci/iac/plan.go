@@ -171,6 +171,9 @@ func (p *Plan) Place(tree fs.FS, root, address string) (file string, line int64)
 		if ext := path.Ext(f.Name()); !f.Type().IsRegular() || ext != ".tf" && ext != ".tofu" {
 			continue
 		}
+		if info, err := f.Info(); err != nil || info.Size() > maxText {
+			continue
+		}
 		content, err := fs.ReadFile(tree, path.Join(dir, f.Name()))
 		if err != nil {
 			continue

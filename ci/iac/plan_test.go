@@ -65,6 +65,7 @@ func TestAnAddressIsFoundWhereItIsDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := fstest.MapFS{
+		"infra/a.tf":                 {Data: append([]byte("resource \"aws_s3_bucket\" \"logs\" {\n}\n"), make([]byte, maxText)...)}, // too large to be looked at
 		"infra/main.tf":              {Data: []byte("# \"aws_s3_bucket\" \"logs\"\n\nresource \"aws_s3_bucket\" \"logs\" {\n}\ndata \"aws_ami\" \"base\" {}\n")},
 		"infra/modules/net/a.tf":     {Data: []byte("resource \"aws_vpc\" \"main\" {\n}\n")},
 		"infra/modules/inner/b.tofu": {Data: []byte("\n  resource \"aws_subnet\" \"a\" {\n}\n")},
