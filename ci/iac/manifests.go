@@ -335,7 +335,7 @@ func (r *run) stack(ctx context.Context, f File) error {
 		}
 		r.found(x, formatCFN, kind)
 	}
-	return err
+	return errors.Join(err, r.ownRules(ctx, f.Path, stackResources(f.Path, parsed)))
 }
 
 func (r *run) template(ctx context.Context, f File) error {
@@ -352,6 +352,7 @@ func (r *run) template(ctx context.Context, f File) error {
 			x.path = f.Path // as in a stack
 			r.found(x, formatARM, "")
 		}
+		err = errors.Join(err, r.ownRules(ctx, f.Path, deployed(f.Path, &d)))
 	}
 	return err
 }

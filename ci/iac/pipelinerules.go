@@ -71,12 +71,26 @@ func compileRules(own map[string]string) (*ruleSet, error) {
 		}
 		files["verdict/"+name] = string(text)
 	}
+	s, modules, err := compiled(files)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		if err := s.add(name, modules[name]); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.order()
+}
+
+// compiled is a set of the rules in some files, of which none was added yet.
+func compiled(files map[string]string) (*ruleSet, map[string]*ast.Module, error) {
 	can := restricted()
 	modules := map[string]*ast.Module{}
 	for name, text := range files {
 		m, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{Capabilities: can, ProcessAnnotation: true, RegoVersion: ast.RegoV1})
 		if err != nil {
-			return nil, badRule(name, err.Error())
+			return nil, nil, badRule(name, err.Error())
 		}
 		if m != nil {
 			modules[name] = m
@@ -84,20 +98,20 @@ func compileRules(own map[string]string) (*ruleSet, error) {
 	}
 	s := &ruleSet{compiler: ast.NewCompiler().WithCapabilities(can).WithDefaultRegoVersion(ast.RegoV1)}
 	if s.compiler.Compile(modules); s.compiler.Failed() {
-		return nil, badRule("the rules", s.compiler.Errors.Error())
+		return nil, nil, badRule("the rules", s.compiler.Errors.Error())
 	}
-	for _, name := range slices.Sorted(maps.Keys(modules)) {
-		if err := s.add(name, modules[name]); err != nil {
-			return nil, err
-		}
-	}
+	return s, modules, nil
+}
+
+// order puts the rules in the order of their ids, of which each is one rule's alone.
+func (s *ruleSet) order() error {
 	slices.SortFunc(s.checks, func(a, b pipelineRule) int { return cmp.Compare(a.id, b.id) })
 	for i := 1; i < len(s.checks); i++ {
 		if s.checks[i].id == s.checks[i-1].id {
-			return nil, badRule(s.checks[i].at, "the id "+s.checks[i].id+" is taken by "+s.checks[i-1].at)
+			return badRule(s.checks[i].at, "the id "+s.checks[i].id+" is taken by "+s.checks[i-1].at)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func badRule(name, what string) error {
@@ -121,32 +135,54 @@ var checkID = regexp.MustCompile(`^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$`)
 
 // add takes the check of a module. One without a set found is for others to use.
 func (s *ruleSet) add(name string, m *ast.Module) error {
-	if !slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return r.Head.Ref()[0].Value.Compare(ast.Var("found")) == 0 }) {
+	if !finds(m) {
 		return nil
 	}
-	c := pipelineRule{at: name}
+	c, custom, err := s.rule(name, m)
+	if err != nil {
+		return err
+	}
+	for f := range strings.SplitSeq(wordOf(custom, "formats"), ",") {
+		c.formats = append(c.formats, strings.TrimSpace(f))
+	}
+	if c.formats[0] == "" {
+		return badRule(name, badMetadata)
+	}
+	s.checks = append(s.checks, c)
+	return nil
+}
+
+const badMetadata = "its METADATA has not all of title, and under custom id (as ACME-001), severity, formats and fix"
+
+func wordOf(custom map[string]any, key string) string {
+	s, _ := custom[key].(string)
+	return strings.TrimSpace(s)
+}
+
+func finds(m *ast.Module) bool {
+	return slices.ContainsFunc(m.Rules, func(r *ast.Rule) bool { return r.Head.Ref()[0].Value.Compare(ast.Var(foundVar)) == 0 })
+}
+
+// rule prepares the rule of a module, and gives what its METADATA says under custom.
+func (s *ruleSet) rule(name string, m *ast.Module) (c pipelineRule, custom map[string]any, err error) {
+	c.at = name
 	for _, a := range m.Annotations {
 		if a.Scope != "package" {
 			continue
 		}
-		custom := func(key string) string { s, _ := a.Custom[key].(string); return strings.TrimSpace(s) }
-		c.title, c.id, c.fix, c.severity = a.Title, custom("id"), custom("fix"), verdict.Severity(custom("severity"))
-		for f := range strings.SplitSeq(custom("formats"), ",") {
-			c.formats = append(c.formats, strings.TrimSpace(f))
-		}
+		custom = a.Custom
+		c.title, c.id, c.fix, c.severity = a.Title, wordOf(custom, "id"), wordOf(custom, "fix"), verdict.Severity(wordOf(custom, "severity"))
 	}
 	known := slices.Contains([]verdict.Severity{verdict.SeverityCritical, verdict.SeverityHigh, verdict.SeverityMedium, verdict.SeverityLow, verdict.SeverityInfo}, c.severity)
-	if c.title == "" || !checkID.MatchString(c.id) || c.fix == "" || !known || len(c.formats) == 0 || c.formats[0] == "" {
-		return badRule(name, "its METADATA has not all of title, and under custom id (as ACME-001), severity, formats and fix")
+	if c.title == "" || !checkID.MatchString(c.id) || c.fix == "" || !known {
+		return c, nil, badRule(name, badMetadata)
 	}
-	ref := append(slices.Clone(m.Package.Path), ast.StringTerm("found"))
+	ref := append(slices.Clone(m.Package.Path), ast.StringTerm(foundVar))
 	c.compiler = s.compiler.QueryCompiler()
-	var err error
 	if c.query, err = c.compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.VarTerm(foundVar), ast.NewTerm(ref)))); err != nil {
-		return badRule(name, err.Error())
+		return c, nil, badRule(name, err.Error())
 	}
-	s.checks = append(s.checks, c)
-	return nil
+	return c, custom, nil
 }
 
 // judge asks every check of the file's format. An error says that one of them did not
@@ -180,6 +216,12 @@ func (s *ruleSet) judge(ctx context.Context, d *definition) (found []Problem, er
 }
 
 func (s *ruleSet) ask(ctx context.Context, c pipelineRule, d *definition, input *ast.Term, cache topdown.VirtualCache, cancel topdown.Cancel) (found []Problem, err error) {
+	err = s.each(ctx, c, input, cache, cancel, func(o ast.Object) { found = append(found, c.problem(d, o)) })
+	return found, err
+}
+
+// each hands over what one rule finds.
+func (s *ruleSet) each(ctx context.Context, c pipelineRule, input *ast.Term, cache topdown.VirtualCache, cancel topdown.Cancel, do func(ast.Object)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the engine stopped on it: %v", p)
@@ -187,7 +229,7 @@ func (s *ruleSet) ask(ctx context.Context, c pipelineRule, d *definition, input 
 	}()
 	q := topdown.NewQuery(c.query).WithCompiler(s.compiler).WithQueryCompiler(c.compiler).WithInput(input).WithVirtualCache(cache).
 		WithCancel(cancel).WithStrictBuiltinErrors(true).WithStore(nothing{}).WithBaseCache(nothing{}).WithMetrics(metrics.NoOp()).WithIndexing(true)
-	err = q.Iter(ctx, func(r topdown.QueryResult) error {
+	return q.Iter(ctx, func(r topdown.QueryResult) error {
 		set, ok := r[ast.Var(foundVar)].Value.(ast.Set)
 		if !ok {
 			return errors.New("found is no set")
@@ -197,11 +239,10 @@ func (s *ruleSet) ask(ctx context.Context, c pipelineRule, d *definition, input 
 			if !ok || textOf(o, "message") == "" {
 				return errors.New("found holds something without a message")
 			}
-			found = append(found, c.problem(d, o))
+			do(o)
 			return nil
 		})
 	})
-	return found, err
 }
 
 // problem is what a check gave. It may be worse or less bad than the check is as a rule,

@@ -54,14 +54,14 @@ type configuredModule struct {
 	} `json:"module_calls"`
 }
 
-// blocksOf writes a plan as code. addresses leads from the address of each block to that
-// of the plan, and unknown counts the values that only the apply will tell.
-func blocksOf(content []byte) (code []byte, addresses map[string]string, unknown int, err error) {
+// blocksOf writes a plan as code. The module has the address of each block in the plan and
+// what only the apply will tell of it; unknown counts such values.
+func blocksOf(content []byte) (m module, unknown int, err error) {
 	var p planned
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(&p); err != nil {
-		return nil, nil, 0, err
+		return module{}, 0, err
 	}
 	w := &planWriter{plan: &p, file: hclwrite.NewEmptyFile(), after: map[string]map[string]any{}, addresses: map[string]string{}, blocks: map[string]string{}}
 	for _, c := range p.Changes {
@@ -70,7 +70,12 @@ func blocksOf(content []byte) (code []byte, addresses map[string]string, unknown
 	}
 	w.name(p.Values.Root)
 	w.module(p.Values.Root)
-	return w.file.Bytes(), w.addresses, unknown, w.err
+	later := map[string]any{}
+	for _, c := range p.Changes {
+		later[w.blocks[c.Address]] = c.Change.Unknown
+	}
+	code := newTree(map[string][]byte{"main.tf": w.file.Bytes()})
+	return module{fsys: code, dir: ".", format: formatPlan, addresses: w.addresses, later: later}, unknown, w.err
 }
 
 // trues counts the values that are true, however deep.

@@ -374,6 +374,7 @@ type module struct {
 	// tree, and addresses are those of the plan by those of its blocks.
 	plan      string
 	addresses map[string]string
+	later     map[string]any // what only the apply of a plan tells, by the addresses of blocks
 }
 
 // module evaluates one root module and judges what it would set up.
@@ -413,7 +414,7 @@ func (r *run) module(ctx context.Context, m module) error {
 			r.found(x, m.format, typeOf(x.resource))
 		}
 	}
-	return nil
+	return r.ownRules(ctx, cmp.Or(m.plan, m.dir), resourcesOf(m, modules))
 }
 
 // lineIn is the line of a file as it stands; lines is nil where it was not written anew.
@@ -447,11 +448,11 @@ var prefixes = map[string]string{
 	"cloudstack": "cloudstack", "nifcloud": "nifcloud", "openstack": "openstack", "opc": "oracle", "oci": "oracle", "kubernetes": "kubernetes",
 }
 
-// unchecked tells resources of providers about which the library has no check.
+// unchecked tells resources of providers about which there is no check.
 func (r *run) unchecked(m module, modules terraform.Modules) {
 	n := map[string]int{}
 	for _, b := range modules.GetBlocks() {
-		if prefix, _, _ := strings.Cut(b.TypeLabel(), "_"); b.Type() == "resource" && prefixes[prefix] == "" && !slices.Contains(harmless, prefix) {
+		if prefix, _, _ := strings.Cut(b.TypeLabel(), "_"); b.Type() == "resource" && prefixes[prefix] == "" && cloudOf(b.TypeLabel()) == nil && !slices.Contains(harmless, prefix) {
 			n[prefix]++
 		}
 	}
@@ -487,7 +488,7 @@ func typeOf(address string) string {
 
 // plan judges what a plan would set up.
 func (r *run) plan(ctx context.Context, f File) error {
-	code, addresses, unknown, err := blocksOf(f.Content)
+	m, unknown, err := blocksOf(f.Content)
 	if err != nil {
 		r.invalid(f.Path, formatPlan, 0, 0, "it cannot be read as a plan: "+err.Error())
 		return nil
@@ -495,7 +496,8 @@ func (r *run) plan(ctx context.Context, f File) error {
 	if unknown > 0 {
 		r.open(f.Path, false, "%d values are known only after the apply, and were judged as if they were not set", unknown)
 	}
-	return r.module(ctx, module{fsys: newTree(map[string][]byte{"main.tf": code}), dir: ".", format: formatPlan, plan: f.Path, addresses: addresses})
+	m.plan = f.Path
+	return r.module(ctx, m)
 }
 
 // CheckPlan judges one plan as JSON, of whatever size; problems have the address of what

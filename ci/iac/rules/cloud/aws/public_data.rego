@@ -1,0 +1,21 @@
+# METADATA
+# title: Warehouses and replication have no address in the internet
+# custom:
+#   id: VI-AWS-009
+#   severity: high
+#   theme: exposure
+#   reference: "Amazon Redshift Management Guide: Redshift resources in a VPC"
+#   fix: >-
+#     Take publicly_accessible (PubliclyAccessible) out or set it to false.
+#   settings:
+#     aws_redshift_cluster: {public: publicly_accessible}
+#     aws_redshiftserverless_workgroup: {public: publicly_accessible}
+#     aws_dms_replication_instance: {public: publicly_accessible}
+#     "AWS::Redshift::Cluster": {public: PubliclyAccessible}
+#     "AWS::RedshiftServerless::Workgroup": {public: PubliclyAccessible}
+#     "AWS::DMS::ReplicationInstance": {public: PubliclyAccessible}
+package verdict.cloud.aws.public_data
+
+import data.verdict.cloud.lib
+
+found contains lib.at(input.public, "it has an address in the internet") if lib.is(input.public, true)

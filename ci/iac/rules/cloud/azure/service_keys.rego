@@ -1,0 +1,39 @@
+# METADATA
+# title: Data services take identities and no keys
+# custom:
+#   id: VI-AZ-016
+#   severity: medium
+#   theme: identity
+#   reference: "Microsoft Learn: Azure Policy built-in definitions, local authentication methods should be disabled"
+#   fix: >-
+#     Set local_authentication_disabled = true of Cosmos DB, local_auth_enabled or
+#     local_authentication_enabled = false of the others (properties.disableLocalAuth: true),
+#     and give roles.
+#   settings:
+#     azurerm_cosmosdb_account: {disabled: local_authentication_disabled, enabled: local_authentication_enabled, kind: kind}
+#     azurerm_servicebus_namespace: {on: [local_auth_enabled, local_authentication_enabled]}
+#     azurerm_eventhub_namespace: {on: [local_authentication_enabled, local_auth_enabled]}
+#     azurerm_cognitive_account: {on: [local_auth_enabled, local_authentication_enabled]}
+#     azurerm_app_configuration: {on: [local_auth_enabled, local_authentication_enabled]}
+#     Microsoft.DocumentDB/databaseAccounts: {disabled: properties.disableLocalAuth, kind: kind}
+#     Microsoft.ServiceBus/namespaces: {off: properties.disableLocalAuth}
+#     Microsoft.EventHub/namespaces: {off: properties.disableLocalAuth}
+#     Microsoft.CognitiveServices/accounts: {off: properties.disableLocalAuth}
+#     Microsoft.AppConfiguration/configurationStores: {off: properties.disableLocalAuth}
+package verdict.cloud.azure.service_keys
+
+import data.verdict.cloud.lib
+
+message := "whoever has one of its keys may do everything with its data, under no name"
+
+found contains lib.at(input.on, message) if lib.is_not(input.on, false)
+
+found contains lib.at(input.off, message) if lib.is_not(input.off, true)
+
+# Cosmos DB for MongoDB knows nothing else.
+found contains lib.at(input.disabled, message) if {
+	lib.is_not(input.disabled, true)
+	lib.is_not(input.kind, "MongoDB")
+	not lib.is(input.enabled, false)
+	input.enabled.state != "unknown"
+}
