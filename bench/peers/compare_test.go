@@ -54,6 +54,15 @@ func TestASecretCountsAgainOnlyWhereTheVerySameWasFoundInTheFile(t *testing.T) {
 	}
 }
 
+// What trivy has and Verdict has not must stay a loss, whatever Verdict has beside it.
+func TestOwnRulesExplainOnlyThemselves(t *testing.T) {
+	at := func(id string) finding { return finding{Path: "main.tf", Line: 1, IDs: []string{id}} }
+	d := compare(misconfigurations, []finding{at("VI-AZ-006"), at("VP-GHA-004"), at("AVD-AZU-0008")}, []finding{at("AVD-AZU-0011")}, known)
+	if got := d.known[extra]["rules of Verdict's own"]; len(got) != 2 || len(d.open[extra]) != 1 || len(d.open[lost]) != 1 {
+		t.Errorf("known %v, open %v", d.known, d.open)
+	}
+}
+
 // A class that nobody explained is a way to hide a loss.
 func TestEveryClassHasItsParagraph(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "docs", "design", "ci-differences.md"))

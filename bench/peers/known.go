@@ -9,6 +9,7 @@ var known = []class{
 	{name: "advisory with a range of commits", kind: vulnerabilities, side: extra, id: `^PYSEC-2022-304$`, pkg: `^PyPI/django@3\.2\.0$`},
 	{name: "place of a finding in a plan", kind: misconfigurations, side: lost, id: `^AVD-AWS-0107$`, path: `^main\.tf(:5)?$`},
 	{name: "place of a finding in a plan", kind: misconfigurations, side: extra, path: `(^|/)tfplan\.json(:0)?$`},
+	{name: "rules of Verdict's own", kind: misconfigurations, side: extra, id: `^V[IP]-[A-Z]+-[0-9]{3}$`},
 	{name: "project itself as its own component", kind: components, side: lost, pkg: `^pkg:[a-z]+/[^@]+$|^pkg:pypi/shop@0\.1\.0$`},
 	{name: "standard library of Go by go.mod", kind: components, side: extra, pkg: `^pkg:golang/stdlib@`},
 	{name: "base image of a Dockerfile", kind: components, side: extra, pkg: `^pkg:docker/`},
