@@ -39,6 +39,9 @@ func TestCloudRulesOfTrustAtAWS(t *testing.T) {
 		{"a document as JSON", "", encoded(""), "critical 3", 1},
 		{"a document as JSON that asks", "", encoded(", Condition = {StringEquals = {\"token.actions.githubusercontent.com:sub\" = \"repo:shop/api:ref:refs/heads/main\"}}"), "", 1},
 		{"a document as text", "", "assume_role_policy = <<EOF\n{\"Statement\": {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Principal\": {\"Federated\": \"${var.x}\"}}}\nEOF", "critical 3", 1},
+		{"a document as JSON that asks by a name that nobody knows", "", encoded(", Condition = {StringEquals = {\"${var.x}:sub\" = \"system:serviceaccount:shop:api\"}}"), "", 1},
+		{"a document as JSON whose questions nobody knows", "", encoded(", Condition = {StringEquals = var.x}"), "", 2},
+		{"a stack with a document as text", "s.yaml", cfnOf("AWS::IAM::Role", "      AssumeRolePolicyDocument: !Sub '{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Principal\": {\"Federated\": \"${Any}\"}, \"Condition\": {\"StringEquals\": {\"${Any}:sub\": \"system:serviceaccount:shop:api\"}}}]}'\n"), "", 1},
 		{"a stack", "s.yaml", trusted("{Federated: !Sub 'arn:aws:iam::${AWS::AccountId}:oidc-provider/token.actions.githubusercontent.com'}", "          Condition: {StringEquals: {'token.actions.githubusercontent.com:aud': sts.amazonaws.com}}\n"), "critical 11", 0},
 		{"a stack that asks", "s.yaml", trusted("{Federated: x}", "          Condition: {StringEquals: {'token.actions.githubusercontent.com:sub': 'repo:shop/api:ref:refs/heads/main'}}\n"), "", 0},
 		{"a stack whose question nobody knows", "s.yaml", trusted("{Federated: x}", "          Condition: {StringEquals: {'token.actions.githubusercontent.com:sub': !Ref Any}}\n"), "", 1},
@@ -111,6 +114,7 @@ func TestCloudRulesOfAWS(t *testing.T) {
 	inCloud(t, "VI-AWS-009", "aws_redshift_cluster", []cloudCase{
 		{"absent", "", "cluster_identifier = \"c\"", "", 0},
 		{"public", "", "publicly_accessible = true", "high 3", 0},
+		{"public by itself", "s.yaml", cfnOf("AWS::DMS::ReplicationInstance", "      EngineVersion: '3'\n"), "high 6", 0},
 		{"unknown", "", "publicly_accessible = var.x", "", 1},
 	})
 	inCloud(t, "VI-AWS-010", "aws_db_proxy", []cloudCase{

@@ -75,13 +75,15 @@ func property(of func() *cfn.Property, depth int) (s field) {
 // substituted is a text, of which the library leaves what it cannot put in as it stands. A
 // property that stands for no value is an empty one.
 func substituted(text string, line int64) field {
-	switch {
-	case text == "":
+	if text == "" {
 		return unset(line)
-	case strings.Contains(text, "${"):
-		return unknown(text, line)
 	}
-	return documented(text, line, plainText)
+	return documented(text, line, func(text string, line int64) field {
+		if strings.Contains(text, "${") {
+			return unknown(text, line)
+		}
+		return valued(text, line)
+	})
 }
 
 // function is the function that a mapping calls; "" where it is data. A condition of a
@@ -134,5 +136,5 @@ func joined(of *cfn.Property, line int64, depth int) field {
 	if !known {
 		return unknown(text, line)
 	}
-	return documented(text, line, plainText)
+	return substituted(text, line)
 }

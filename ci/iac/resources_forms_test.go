@@ -176,3 +176,28 @@ func TestRulesAreNotCompiledForNothing(t *testing.T) {
 		t.Error("rules about a provider that is there were not compiled")
 	}
 }
+
+// A rule that breaks off over a setting of an odd form would leave all of a module not judged.
+func TestRulesTakeSettingsOfAnyForm(t *testing.T) {
+	list := func(all ...field) field { return valued(all, 1) }
+	forms := []field{unset(1), unknown("", 1), unknown("repo:?/x:*", 1), valued(true, 1), number(22, 1), number(1e300, 1), valued("*", 1), valued("", 1), list(), list(list(number(1, 1)))}
+	for _, key := range []string{"Statement", "source", "protocol", "min", "name", "Principal"} {
+		for _, inner := range forms[:8] {
+			forms = append(forms, valued(map[string]field{key: inner}, 1), list(valued(map[string]field{key: inner, "Effect": valued("Allow", 1), "Action": inner, "Condition": valued(map[string]field{"StringLike": inner}, 1)}, 1), inner))
+		}
+	}
+	for _, prefix := range []string{"azurerm_", "aws_", "google_", "alicloud_", "oci_"} {
+		c := cloudOf(prefix + "x")
+		if err := c.load(); err != nil {
+			t.Fatal(err)
+		}
+		for kind := range c.byType {
+			for _, f := range forms {
+				r := &run{}
+				if _, err := r.rulesAbout(t.Context(), &asset{kind: kind, address: "r", path: "a.tf", top: func(string) field { return f }}); err != nil {
+					t.Errorf("%+v: %v", f, err)
+				}
+			}
+		}
+	}
+}

@@ -108,7 +108,8 @@ func (s field) in(path string) field {
 	return s
 }
 
-// attribute evaluates an attribute. What the evaluator cannot cope with is unknown.
+// attribute evaluates an attribute. What the evaluator cannot cope with is unknown. Of a text
+// and of what becomes JSON the parts are taken that are known.
 func (e *evaluated) attribute(b *terraform.Block, a *terraform.Attribute) (s field) {
 	path, line := e.place(a.GetMetadata().Range().GetFilename(), a.GetMetadata().Range().GetStartLine())
 	defer func() {
@@ -129,18 +130,20 @@ func (e *evaluated) attribute(b *terraform.Block, a *terraform.Attribute) (s fie
 	if v.IsKnown() {
 		return e.value(v, line)
 	}
-	if call, ok := a.HCLAttribute().Expr.(*hclsyntax.FunctionCallExpr); ok && call.Name == "jsonencode" && len(call.Args) == 1 {
-		v, _ := call.Args[0].Value(b.Context().Inner())
-		v, _ = v.UnmarkDeep()
-		return e.value(v, line)
-	}
 	a.RewriteExpr(func(x hclsyntax.Expression) hclsyntax.Expression {
 		if t, ok := x.(*hclsyntax.TemplateExpr); ok {
 			return &terraform.PartialTemplateExpr{TemplateExpr: t}
 		}
 		return x
 	})
-	return e.value(value(), line)
+	if v = value(); v.IsKnown() {
+		return e.value(v, line)
+	}
+	if call, ok := a.HCLAttribute().Expr.(*hclsyntax.FunctionCallExpr); ok && call.Name == "jsonencode" && len(call.Args) == 1 {
+		v, _ = call.Args[0].Value(b.Context().Inner())
+		v, _ = v.UnmarkDeep()
+	}
+	return e.value(v, line)
 }
 
 func (e *evaluated) value(v cty.Value, line int64) field {

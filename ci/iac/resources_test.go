@@ -223,6 +223,7 @@ func TestCloudRulesOfAzureIdentity(t *testing.T) {
 		{"a database", "a.tf", "resource \"azurerm_cosmosdb_account\" \"r\" {\n}\n", "medium 1", 0},
 		{"a database of the next version of the provider", "a.tf", "resource \"azurerm_cosmosdb_account\" \"r\" {\n  local_authentication_enabled = false\n}\n", "", 0},
 		{"a database that knows only keys", "a.tf", "resource \"azurerm_cosmosdb_account\" \"r\" {\n  kind = \"MongoDB\"\n}\n", "", 0},
+		{"a database of another kind", "a.tf", "resource \"azurerm_cosmosdb_account\" \"r\" {\n  capabilities {\n    name = \"EnableGremlin\"\n  }\n}\n", "", 0},
 		{"a database in a template", "a.json", arm("Microsoft.DocumentDB/databaseAccounts", `"locations": []`), "medium 11", 0},
 		{"a template", "a.json", arm("Microsoft.CognitiveServices/accounts", `"disableLocalAuth": true`), "", 0},
 	})

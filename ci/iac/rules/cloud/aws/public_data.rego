@@ -19,3 +19,9 @@ package verdict.cloud.aws.public_data
 import data.verdict.cloud.lib
 
 found contains lib.at(input.public, "it has an address in the internet") if lib.is(input.public, true)
+
+# Alone this type of CloudFormation is public unless it is told not to be.
+found contains lib.at(input.public, "it has an address in the internet, since it is not told otherwise") if {
+	lower(input.type) == "aws::dms::replicationinstance"
+	lib.is_absent(input.public)
+}

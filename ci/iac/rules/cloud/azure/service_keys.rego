@@ -10,12 +10,12 @@
 #     local_authentication_enabled = false of the others (properties.disableLocalAuth: true),
 #     and give roles.
 #   settings:
-#     azurerm_cosmosdb_account: {disabled: local_authentication_disabled, enabled: local_authentication_enabled, kind: kind}
+#     azurerm_cosmosdb_account: {disabled: local_authentication_disabled, enabled: local_authentication_enabled, kind: kind, api: capabilities}
 #     azurerm_servicebus_namespace: {on: [local_auth_enabled, local_authentication_enabled]}
 #     azurerm_eventhub_namespace: {on: [local_authentication_enabled, local_auth_enabled]}
 #     azurerm_cognitive_account: {on: [local_auth_enabled, local_authentication_enabled]}
 #     azurerm_app_configuration: {on: [local_auth_enabled, local_authentication_enabled]}
-#     Microsoft.DocumentDB/databaseAccounts: {disabled: properties.disableLocalAuth, kind: kind}
+#     Microsoft.DocumentDB/databaseAccounts: {disabled: properties.disableLocalAuth, kind: kind, api: properties.capabilities}
 #     Microsoft.ServiceBus/namespaces: {off: properties.disableLocalAuth}
 #     Microsoft.EventHub/namespaces: {off: properties.disableLocalAuth}
 #     Microsoft.CognitiveServices/accounts: {off: properties.disableLocalAuth}
@@ -30,10 +30,16 @@ found contains lib.at(input.on, message) if lib.is_not(input.on, false)
 
 found contains lib.at(input.off, message) if lib.is_not(input.off, true)
 
-# Cosmos DB for MongoDB knows nothing else.
+# Cosmos DB for MongoDB, Cassandra and Gremlin knows nothing else.
 found contains lib.at(input.disabled, message) if {
 	lib.is_not(input.disabled, true)
 	lib.is_not(input.kind, "MongoDB")
 	not lib.is(input.enabled, false)
 	input.enabled.state != "unknown"
+	not by_keys_only
+}
+
+by_keys_only if {
+	some c in lib.items(input.api)
+	lib.is_one_of(lib.member(c, "name"), {"EnableMongo", "EnableCassandra", "EnableGremlin"})
 }

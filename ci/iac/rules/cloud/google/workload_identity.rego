@@ -8,7 +8,7 @@
 #   fix: >-
 #     Add workload_identity_config { workload_pool = "PROJECT.svc.id.goog" }.
 #   settings:
-#     google_container_cluster: {pool: workload_identity_config.workload_pool, autopilot: enable_autopilot}
+#     google_container_cluster: {pool: [workload_identity_config.workload_pool, workload_identity_config.identity_namespace], autopilot: enable_autopilot}
 package verdict.cloud.google.workload_identity
 
 import data.verdict.cloud.lib
