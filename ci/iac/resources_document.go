@@ -19,20 +19,32 @@ func (e *evaluated) document(b *terraform.Block) field {
 	all := e.block(b)
 	e.depth--
 	var statements []field
-	for _, from := range []string{"source_policy_documents", "override_policy_documents", "source_json", "override_json"} {
+	for _, from := range []string{"source_json", "source_policy_documents", "statement", "override_policy_documents", "override_json"} {
 		for _, other := range items(all.member(from)) {
-			if inner := other.member("Statement"); inner.state == isValue {
-				statements = append(statements, items(inner)...)
-			} else {
+			switch inner := other.member("Statement"); {
+			case from == "statement":
+				statements = replace(statements, statement(other))
+			case inner.state == isValue:
+				statements = replace(statements, items(inner)...)
+			case other.state == isUnknown:
 				statements = append(statements, unknown("", other.line).in(other.path)) // what it allows is not known
 			}
 		}
 	}
-	for _, s := range items(all.member("statement")) {
-		statements = append(statements, statement(s))
-	}
 	all.value = map[string]field{"Statement": {state: isValue, value: statements, path: all.path, line: all.line}}
 	return all
+}
+
+// replace adds statements. One takes the place of those before it that have its sid
+// (https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/iam_policy_document).
+func replace(statements []field, more ...field) []field {
+	for _, s := range more {
+		if sid, _ := s.member("Sid").value.(string); sid != "" {
+			statements = slices.DeleteFunc(statements, func(old field) bool { return old.member("Sid").value == sid })
+		}
+		statements = append(statements, s)
+	}
+	return statements
 }
 
 // items are the members of a list; a single one where it is none.
@@ -55,7 +67,7 @@ func statement(s field) field {
 	if out["Effect"].state == isAbsent {
 		out["Effect"] = field{state: isValue, value: "Allow", path: s.path, line: s.line}
 	}
-	for from, to := range map[string]string{"actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource"} {
+	for from, to := range map[string]string{"sid": "Sid", "actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource"} {
 		if m := s.member(from); m.state != isAbsent {
 			out[to] = m
 		}

@@ -34,6 +34,19 @@ func TestADocumentOfRightsIsFoundWhereItStands(t *testing.T) {
 	}
 }
 
+// A statement that another one of the same sid takes the place of gives no rights.
+func TestStatementsThatAreReplacedGiveNoRights(t *testing.T) {
+	text := func(sid string) string {
+		return "resource \"aws_iam_policy\" \"p\" {\n  policy = data.aws_iam_policy_document.all.json\n}\ndata \"aws_iam_policy_document\" \"wide\" {\n  statement {\n    sid = \"main\"\n    actions = [\"*\"]\n    resources = [\"*\"]\n  }\n}\n" +
+			"data \"aws_iam_policy_document\" \"all\" {\n  source_policy_documents = [data.aws_iam_policy_document.wide.json]\n  statement {\n    sid = \"" + sid + "\"\n    actions = [\"s3:Get*\"]\n    resources = [\"*\"]\n  }\n}\n"
+	}
+	for sid, want := range map[string]int{"main": 0, "other": 1} {
+		if found, _ := ofRule(t, checked(t, map[string]string{"a.tf": text(sid)}), "VI-AWS-003"); len(found) != want {
+			t.Errorf("%s: %+v", sid, found)
+		}
+	}
+}
+
 // Documents that take each other in must not take the stack.
 func TestDocumentsOfRightsInACircleEnd(t *testing.T) {
 	text := "resource \"aws_iam_role\" \"r\" {\n  assume_role_policy = data.aws_iam_policy_document.a.json\n}\n"
