@@ -32,6 +32,8 @@ func TestCloudRulesOfTrustAtAWS(t *testing.T) {
 		{"a whole organisation", "a.tf", trusting(web, github, sub("StringLike", `"repo:shop/*"`)), "high 14", 0},
 		{"any branch", "a.tf", trusting(web, github, sub("StringLike", `"repo:shop/api:*"`)), "medium 14", 0},
 		{"one of several", "a.tf", trusting(web, github, sub("StringLike", `"repo:shop/api:ref:refs/heads/main", "repo:shop/*:ref:refs/heads/main"`)), "high 14", 0},
+		{"a pull request", "a.tf", trusting(web, github, sub("StringEquals", `"repo:shop/api:pull_request"`)), "medium 14", 0},
+		{"a star that is none", "a.tf", trusting(web, github, sub("StringEquals", `"repo:shop/*"`)), "", 0},
 		{"an environment", "a.tf", trusting(web, github, audience+sub("StringEquals", `"repo:shop/api:environment:production"`)), "", 0},
 		{"unknown", "a.tf", "variable \"x\" {}\n" + trusting(web, github, sub("StringEquals", "var.x")), "", 1},
 		{"another provider", "a.tf", trusting(web, "      type = \"Federated\"\n      identifiers = [\"cognito-identity.amazonaws.com\"]\n", ""), "", 0},

@@ -226,6 +226,7 @@ func TestCloudRulesOfAzureIdentity(t *testing.T) {
 		{"a database of another kind", "a.tf", "resource \"azurerm_cosmosdb_account\" \"r\" {\n  capabilities {\n    name = \"EnableGremlin\"\n  }\n}\n", "", 0},
 		{"a database in a template", "a.json", arm("Microsoft.DocumentDB/databaseAccounts", `"locations": []`), "medium 11", 0},
 		{"a template", "a.json", arm("Microsoft.CognitiveServices/accounts", `"disableLocalAuth": true`), "", 0},
+		{"a template without it", "a.json", arm("Microsoft.CognitiveServices/accounts", `"customSubDomainName": "x"`), "medium 11", 0},
 	})
 }
 

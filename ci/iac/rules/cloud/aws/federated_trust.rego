@@ -63,13 +63,21 @@ found contains lib.less(lib.at(c.value, "any repository of an organisation may t
 
 found contains lib.less(lib.at(c.value, "any branch and pull request of the repository may take the role, before anybody has looked at it"), "medium") if {
 	some c in subs
-	regex.match(`(?i)^(repo:[^/*]+/[^/:*]+:(\*|pull_request)|project_path:[^/*]+/[^:*]+:\*)`, lib.text(c.value))
+	regex.match(`(?i)^(repo:[^/*]+/[^/:*]+:\*|project_path:[^/*]+/[^:*]+:\*)`, lib.text(c.value))
 }
 
+found contains lib.less(lib.at(c.value, "any pull request of the repository may take the role, before anybody has looked at it"), "medium") if {
+	some s in federated
+	some c in claims(s)
+	endswith(lower(c.key), ":sub")
+	endswith(lib.text(c.value), ":pull_request")
+}
+
+# A star is one only where the test is for likeness.
 subs contains c if {
 	some s in federated
 	some c in claims(s)
 	endswith(lower(c.key), ":sub")
-	regex.match(`(?i)like|equals`, c.test)
+	regex.match(`(?i)like`, c.test)
 	not regex.match(`(?i)not`, c.test)
 }

@@ -9,13 +9,13 @@
 #     Take the setting out: trails, recorders and detectors are on unless they are told
 #     otherwise.
 #   settings:
-#     aws_cloudtrail: {on: enable_logging}
-#     "AWS::CloudTrail::Trail": {on: IsLogging}
-#     aws_guardduty_detector: {on: enable}
-#     "AWS::GuardDuty::Detector": {on: Enable}
-#     aws_config_configuration_recorder_status: {on: is_enabled}
+#     aws_cloudtrail: {recording: enable_logging}
+#     "AWS::CloudTrail::Trail": {recording: IsLogging}
+#     aws_guardduty_detector: {recording: enable}
+#     "AWS::GuardDuty::Detector": {recording: Enable}
+#     aws_config_configuration_recorder_status: {recording: is_enabled}
 package verdict.cloud.aws.records_off
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.on, "it is there and records nothing: what happens in the account leaves no trace") if lib.is(input.on, false)
+found contains lib.at(input.recording, "it is there and records nothing: what happens in the account leaves no trace") if lib.is(input.recording, false)

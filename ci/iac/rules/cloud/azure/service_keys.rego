@@ -11,24 +11,24 @@
 #     and give roles.
 #   settings:
 #     azurerm_cosmosdb_account: {disabled: local_authentication_disabled, enabled: local_authentication_enabled, kind: kind, api: capabilities}
-#     azurerm_servicebus_namespace: {on: [local_auth_enabled, local_authentication_enabled]}
-#     azurerm_eventhub_namespace: {on: [local_authentication_enabled, local_auth_enabled]}
-#     azurerm_cognitive_account: {on: [local_auth_enabled, local_authentication_enabled]}
-#     azurerm_app_configuration: {on: [local_auth_enabled, local_authentication_enabled]}
+#     azurerm_servicebus_namespace: {allowed: [local_auth_enabled, local_authentication_enabled]}
+#     azurerm_eventhub_namespace: {allowed: [local_authentication_enabled, local_auth_enabled]}
+#     azurerm_cognitive_account: {allowed: [local_auth_enabled, local_authentication_enabled]}
+#     azurerm_app_configuration: {allowed: [local_auth_enabled, local_authentication_enabled]}
 #     Microsoft.DocumentDB/databaseAccounts: {disabled: properties.disableLocalAuth, kind: kind, api: properties.capabilities}
-#     Microsoft.ServiceBus/namespaces: {off: properties.disableLocalAuth}
-#     Microsoft.EventHub/namespaces: {off: properties.disableLocalAuth}
-#     Microsoft.CognitiveServices/accounts: {off: properties.disableLocalAuth}
-#     Microsoft.AppConfiguration/configurationStores: {off: properties.disableLocalAuth}
+#     Microsoft.ServiceBus/namespaces: {denied: properties.disableLocalAuth}
+#     Microsoft.EventHub/namespaces: {denied: properties.disableLocalAuth}
+#     Microsoft.CognitiveServices/accounts: {denied: properties.disableLocalAuth}
+#     Microsoft.AppConfiguration/configurationStores: {denied: properties.disableLocalAuth}
 package verdict.cloud.azure.service_keys
 
 import data.verdict.cloud.lib
 
 message := "whoever has one of its keys may do everything with its data, under no name"
 
-found contains lib.at(input.on, message) if lib.is_not(input.on, false)
+found contains lib.at(input.allowed, message) if lib.is_not(input.allowed, false)
 
-found contains lib.at(input.off, message) if lib.is_not(input.off, true)
+found contains lib.at(input.denied, message) if lib.is_not(input.denied, true)
 
 # Cosmos DB for MongoDB, Cassandra and Gremlin knows nothing else.
 found contains lib.at(input.disabled, message) if {

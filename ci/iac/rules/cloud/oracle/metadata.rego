@@ -8,11 +8,11 @@
 #   fix: >-
 #     Set instance_options { are_legacy_imds_endpoints_disabled = true }.
 #   settings:
-#     oci_core_instance: {off: instance_options.are_legacy_imds_endpoints_disabled}
+#     oci_core_instance: {disabled: instance_options.are_legacy_imds_endpoints_disabled}
 package verdict.cloud.oracle.metadata
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.off, "who makes a program on the machine fetch an address for him gets the identity of the machine") if {
-	lib.is_not(input.off, true)
+found contains lib.at(input.disabled, "who makes a program on the machine fetch an address for him gets the identity of the machine") if {
+	lib.is_not(input.disabled, true)
 }
