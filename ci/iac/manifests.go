@@ -352,7 +352,7 @@ func (r *run) template(ctx context.Context, f File) error {
 			x.path = f.Path // as in a stack
 			r.found(x, formatARM, "")
 		}
-		err = errors.Join(err, r.ownRules(ctx, f.Path, deployed(f.Path, &d)))
+		err = errors.Join(err, r.ownRules(ctx, f.Path, deployed(f, &d)))
 	}
 	return err
 }

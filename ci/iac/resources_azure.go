@@ -14,16 +14,22 @@ type armScope struct {
 	path       string
 	parameters map[string]azure.Value // in lower letters, by what they are given or have by themselves
 	variables  map[string]azure.Value
+	level      string    // what it is deployed to, where that is more than a group of resources
 	outer      *armScope // of the template that this one is nested in, for what it was given
 	given      map[string]bool
 }
 
 const deployments = "microsoft.resources/deployments"
 
+var armLevel = regexp.MustCompile(`(?i)"\$schema"\s*:\s*"[^"]*/(subscription|managementGroup|tenant)DeploymentTemplate\.json`)
+
 // deployed are the resources of a template, with those in others and of templates in it: a
 // module of Bicep becomes one.
-func deployed(path string, d *azure.Deployment) (all []asset) {
-	s := &armScope{path: path, parameters: map[string]azure.Value{}, variables: map[string]azure.Value{}}
+func deployed(f File, d *azure.Deployment) (all []asset) {
+	s := &armScope{path: f.Path, parameters: map[string]azure.Value{}, variables: map[string]azure.Value{}}
+	if m := armLevel.FindSubmatch(f.Content); m != nil {
+		s.level = string(m[1])
+	}
 	for _, p := range d.Parameters {
 		s.parameters[strings.ToLower(p.Name)] = p.Value
 	}
@@ -47,6 +53,9 @@ func (s *armScope) resource(r azure.Resource, kind, name string, line int64, dep
 	}
 	line = cmp.Or(int64(r.Metadata.Range().GetStartLine()), line)
 	fields := map[string]azure.Value{"properties": r.Properties, "apiVersion": r.APIVersion, "name": r.Name, "kind": r.Kind}
+	if s.level != "" && kind == "" {
+		fields["level"] = azure.NewValue(s.level, r.Metadata)
+	}
 	all = s.one(k, n, line, fields, depth)
 	for _, inner := range r.Resources {
 		all = append(all, s.resource(inner, k, n, line, depth+1)...)
@@ -75,7 +84,9 @@ func (s *armScope) nested(properties azure.Value, line int64, depth int) (all []
 	if depth > maxDepth || len(template.AsMap()) == 0 {
 		return nil
 	}
-	inner := s
+	same := *s
+	same.level = ""
+	inner := &same
 	options := members["expressionEvaluationOptions"]
 	if scope := options.GetMapValue("scope"); strings.EqualFold(s.text(scope), "inner") {
 		inner = &armScope{path: s.path, parameters: map[string]azure.Value{}, variables: map[string]azure.Value{}, outer: s, given: map[string]bool{}}

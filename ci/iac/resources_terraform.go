@@ -23,20 +23,37 @@ type evaluated struct {
 func resourcesOf(m module, modules terraform.Modules) (all []asset) {
 	e := &evaluated{module: m, modules: modules}
 	for _, b := range modules.GetBlocks() {
-		if b.Type() != "resource" || cloudOf(b.TypeLabel()) == nil {
-			continue
-		}
 		path, line := e.place(b.GetMetadata().Range().GetFilename(), b.GetMetadata().Range().GetStartLine())
-		if path == "" {
-			continue // of no file that was handed in
+		if b.Type() != "resource" || path == "" {
+			continue // no resource, or one of no file that was handed in
 		}
-		r := asset{format: m.format, kind: b.TypeLabel(), address: b.FullName(), path: path, line: line}
-		later, _ := m.later[r.address].(map[string]any)
-		r.address = cmp.Or(m.addresses[r.address], r.address)
-		r.top = func(name string) field { return e.setting(b, name).later(later[name]) }
-		all = append(all, r)
+		later, _ := m.later[b.FullName()].(map[string]any)
+		top := func(name string) field { return e.setting(b, name).later(later[name]) }
+		kind := b.TypeLabel()
+		if kind == "azapi_resource" {
+			kind, top = asTemplate(top)
+		}
+		if cloudOf(kind) != nil {
+			all = append(all, asset{format: m.format, kind: kind, address: cmp.Or(m.addresses[b.FullName()], b.FullName()), path: path, line: line, top: top})
+		}
 	}
 	return all
+}
+
+// asTemplate reads a resource that is written as Azure takes it, behind a type with the
+// version of its interface.
+func asTemplate(top func(string) field) (kind string, asked func(string) field) {
+	text, _ := top("type").value.(string)
+	kind, version, _ := strings.Cut(text, "@")
+	return kind, func(name string) field {
+		switch name {
+		case "apiVersion":
+			return valued(version, 0)
+		case "name":
+			return top(name)
+		}
+		return top("body").member(name)
+	}
 }
 
 // place is where something stands. A plan has no lines.

@@ -183,6 +183,9 @@ func TestCloudRulesOfAzureIdentity(t *testing.T) {
 		{"safe by its older name", "", "enable_rbac_authorization = true", "", 0},
 		{"safe", "", "rbac_authorization_enabled = true", "", 0},
 		{"unknown", "", "rbac_authorization_enabled = var.x", "", 1},
+		{"as Azure takes it", "a.tf", "resource \"azapi_resource\" \"v\" {\n  type = \"Microsoft.KeyVault/vaults@2023-02-01\"\n  body = {\n    properties = { enableRbacAuthorization = false }\n  }\n}\n", "medium 3", 0},
+		{"as Azure takes it, as JSON", "a.tf", "resource \"azapi_resource\" \"v\" {\n  type = \"Microsoft.KeyVault/vaults@2026-02-01\"\n  body = jsonencode({ properties = {} })\n}\n", "", 0},
+		{"as Azure takes it, unknown", "a.tf", "variable \"x\" {}\nresource \"azapi_resource\" \"v\" {\n  type = \"Microsoft.KeyVault/vaults@2023-02-01\"\n  body = var.x\n}\n", "", 1},
 		{"a template without it", "a.json", arm("Microsoft.KeyVault/vaults", `"tenantId": "t"`), "medium 11", 0},
 		{"a template of a version that has it by itself", "a.json", strings.Replace(arm("Microsoft.KeyVault/vaults", `"tenantId": "t"`), "2023-01-01", "2026-02-01", 1), "", 0},
 	})
@@ -201,6 +204,8 @@ func TestCloudRulesOfAzureIdentity(t *testing.T) {
 		{"by its id", "", "role_definition_id = \"/providers/Microsoft.Authorization/roleDefinitions/18d7d88d-d35e-4fb5-a5c3-7773c20a72d9\"\nscope = \"/providers/Microsoft.Management/managementGroups/root\"", "high 3", 0},
 		{"of a group of resources", "", "role_definition_name = \"Owner\"\nscope = \"/subscriptions/0/resourceGroups/g\"", "", 0},
 		{"with a condition", "", "role_definition_name = \"User Access Administrator\"\nscope = \"/subscriptions/0\"\ncondition = \"x\"", "", 0},
+		{"a template for a subscription", "a.json", strings.Replace(arm("Microsoft.Authorization/roleAssignments", `"roleDefinitionId": "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '8e3af657-a8ff-443c-a75c-2fe8c4bcb635')]"`), "deploymentTemplate", "subscriptionDeploymentTemplate", 1), "high 12", 1},
+		{"a template for a group", "a.json", arm("Microsoft.Authorization/roleAssignments", `"roleDefinitionId": "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '8e3af657-a8ff-443c-a75c-2fe8c4bcb635')]"`), "", 1},
 		{"a reader", "", "role_definition_name = \"Reader\"\nscope = \"/subscriptions/0\"", "", 0},
 		{"unknown", "", "role_definition_name = var.x\nscope = \"/subscriptions/0\"", "", 1},
 	})

@@ -10,6 +10,7 @@
 #     the role for hours, by Privileged Identity Management.
 #   settings:
 #     azurerm_role_assignment: {role: role_definition_name, id: role_definition_id, scope: scope, condition: condition}
+#     Microsoft.Authorization/roleAssignments: {id: properties.roleDefinitionId, level: level, condition: properties.condition}
 package verdict.cloud.azure.role_assignments
 
 import data.verdict.cloud.lib
@@ -21,9 +22,16 @@ found contains lib.at(role, sprintf("%s on a whole subscription or more may give
 	some role in [input.role, input.id]
 	names(role, name, id)
 	lib.is_absent(input.condition)
+	wide
+}
+
+# A template says by its schema what it is deployed to.
+wide if lib.text(input.level) != ""
+
+wide if {
 	regex.match(`(?i)^(/subscriptions/[^/]+/?|/providers/microsoft\.management/managementgroups/[^/]+/?|/|(module\.[^.]+\.)*(data\.)?azurerm_(subscription|management_group)\.[^/]+)$`, lib.text(input.scope))
 }
 
 names(role, name, _) if lib.is(role, name)
 
-names(role, _, id) if endswith(lower(lib.text(role)), id)
+names(role, _, id) if contains(lower(lib.text(role)), id)
