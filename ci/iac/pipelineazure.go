@@ -1,8 +1,6 @@
 package iac
 
 import (
-	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,58 +44,6 @@ func conditional(n *yaml.Node) bool {
 	return true
 }
 
-// templateRef is one reference to another file.
-type templateRef struct {
-	path  string // in this tree
-	text  string // as it is written
-	alias string // of another repository
-	line  int
-}
-
-func (t templateRef) missing() string {
-	if t.alias != "" {
-		return fmt.Sprintf("line %d takes the template %s from another repository: what it does was not judged", t.line, brief(t.text))
-	}
-	return fmt.Sprintf("line %d takes the template %s, which is not here: what it does was not judged", t.line, brief(t.text))
-}
-
-// templates are the files that a pipeline of Azure is put together from.
-func (d *definition) templates() (out []templateRef) {
-	if d.format != formatAzure || d.fault != nil {
-		return nil
-	}
-	eachMapping(d.source.root, func(m *yaml.Node) {
-		n := plain.Member(m, "template")
-		name := plain.Word(n)
-		if name == "" || strings.Contains(name, "${{") && !strings.Contains(name, ".y") {
-			return
-		}
-		t := templateRef{text: name, line: n.Line}
-		var file string
-		if file, t.alias, _ = strings.Cut(name, "@"); t.alias == "self" {
-			t.alias = ""
-		}
-		switch {
-		case t.alias != "":
-		case strings.HasPrefix(file, "/"):
-			t.path = path.Clean(file[1:])
-		default:
-			t.path = path.Join(path.Dir(d.path), file)
-		}
-		out = append(out, t)
-	})
-	return out
-}
-
-func eachMapping(n *yaml.Node, each func(m *yaml.Node)) {
-	if n.Kind == yaml.MappingNode {
-		each(n)
-	}
-	for _, c := range n.Content {
-		eachMapping(c, each)
-	}
-}
-
 // azureFile is a pipeline of Azure on its way into the document of the rules.
 type azureFile struct {
 	*definition
@@ -129,7 +75,7 @@ func (d *definition) azure() {
 	case pr != nil && pr.Tag != "!!null":
 		requests = "on"
 	}
-	eachMapping(root, func(m *yaml.Node) {
+	eachMapping(root, "", func(m *yaml.Node, _ string) {
 		if n := plain.Member(m, "template"); plain.Word(n) != "" {
 			a.templates = append(a.templates, object{"text": plain.Word(n), "at": at(n)})
 		}

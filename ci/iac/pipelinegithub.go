@@ -1,7 +1,6 @@
 package iac
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -228,7 +227,7 @@ func (w *workflow) job(name, job *yaml.Node, env []any) object {
 		with := plain.Member(job, "with")
 		out["uses"] = reference(uses)
 		out["inherits_secrets"] = plain.Word(plain.Member(job, "secrets")) == "inherit"
-		w.calling(uses, with, w.resolver(env))
+		w.calling(uses, with, nil, w.resolver(env))
 	}
 	return out
 }
@@ -284,29 +283,34 @@ var commit = regexp.MustCompile(`^[0-9a-f]{40}(?:[0-9a-f]{24})?$`)
 // reference is what uses: names.
 func reference(n *yaml.Node) object {
 	full := strings.TrimSpace(plain.Word(n))
-	name, ref, _ := strings.Cut(full, "@")
+	_, ref, _ := strings.Cut(full, "@")
 	kind := "action"
 	switch {
-	case strings.HasPrefix(full, "./") || strings.HasPrefix(full, "../"):
+	case ownTargets(full, nil) != nil || strings.HasPrefix(full, "../"):
 		kind = "local"
 	case strings.HasPrefix(full, "docker://"):
 		kind = "image"
 	}
-	return object{"text": full, "name": strings.ToLower(name), "ref": ref, "kind": kind, "pinned": commit.MatchString(ref), "at": at(n)}
+	return object{"text": full, "name": actionName(full), "ref": ref, "kind": kind, "pinned": commit.MatchString(ref), "at": at(n)}
+}
+
+// actionName is the action that uses: names. The runner takes it apart at / and \ alike, and
+// passes over empty parts.
+func actionName(uses string) string {
+	name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(uses)), "@")
+	if strings.HasPrefix(name, "docker://") || strings.HasPrefix(name, ".") {
+		return name
+	}
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' }), "/")
 }
 
 // calling remembers the use of a file of this tree.
-func (w *workflow) calling(uses, with *yaml.Node, resolve resolver) {
-	target, local := strings.CutPrefix(plain.Word(uses), "./")
-	if !local {
+func (w *workflow) calling(uses, with *yaml.Node, folders []string, resolve resolver) {
+	targets := ownTargets(plain.Word(uses), folders)
+	if targets == nil {
 		return
 	}
-	c := call{from: w.definition, inputs: map[string][]string{}}
-	if target = path.Clean(target); strings.HasSuffix(target, ".yml") || strings.HasSuffix(target, ".yaml") {
-		c.targets = []string{target}
-	} else {
-		c.targets = []string{path.Join(target, "action.yml"), path.Join(target, "action.yaml")}
-	}
+	c := call{from: w.definition, targets: targets, inputs: map[string][]string{}}
 	for name, value := range plain.Members(with) {
 		c.inputs[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
 	}
@@ -315,10 +319,8 @@ func (w *workflow) calling(uses, with *yaml.Node, resolve resolver) {
 
 func (w *workflow) steps(steps *yaml.Node, job object, outer []any) []any {
 	out := []any{}
-	if steps == nil || steps.Kind != yaml.SequenceNode {
-		return out
-	}
-	for i, step := range steps.Content {
+	folders, _ := checkouts(steps)
+	for i, step := range entries(steps) {
 		own := w.env(plain.Member(step, "env"), outer)
 		env := slices.Concat(outer, own)
 		resolve := w.resolver(env)
@@ -330,7 +332,7 @@ func (w *workflow) steps(steps *yaml.Node, job object, outer []any) []any {
 		if uses := plain.Member(step, "uses"); uses != nil {
 			s["uses"] = reference(uses)
 			s["with"], s["scripts"] = w.with(plain.Word(uses), plain.Member(step, "with"), resolve)
-			w.calling(uses, plain.Member(step, "with"), resolve)
+			w.calling(uses, plain.Member(step, "with"), folders, resolve)
 		}
 		if run := plain.Member(step, "run"); run != nil {
 			s["scripts"] = []any{w.source.script("run", run, resolve)}
@@ -353,7 +355,7 @@ func visible(env []any) []any {
 
 func (w *workflow) with(uses string, n *yaml.Node, resolve resolver) (with object, scripts []any) {
 	with, scripts = object{}, []any{}
-	name, _, _ := strings.Cut(strings.ToLower(uses), "@")
+	name := actionName(uses)
 	for key, value := range plain.Members(n) {
 		k := strings.ToLower(key.Value)
 		with[k] = object{"text": plain.Word(value), "at": at(value), "contexts": list(flows(plain.Word(value), resolve))}

@@ -58,7 +58,7 @@ func (d *definition) gitlab() {
 	}
 	d.input = object{
 		"format": d.format, "kind": d.kind, "path": d.path, "at": at(root), "jobs": jobs, "steps": steps,
-		"variables": gitlabVariables(plain.Member(root, "variables")), "includes": includes(plain.Member(root, "include")),
+		"variables": gitlabVariables(plain.Member(root, "variables")), "includes": includes(root),
 	}
 }
 
@@ -86,22 +86,17 @@ func gitlabVariables(n *yaml.Node) []any {
 	return out
 }
 
-func includes(n *yaml.Node) []any {
+func includes(root *yaml.Node) []any {
 	out := []any{}
-	if n == nil {
-		return out
-	}
-	entries := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		entries = n.Content
-	}
-	for _, e := range entries {
+	for _, e := range includeEntries(root) {
 		remote := plain.Word(plain.Member(e, "remote"))
 		if t := plain.Word(e); strings.Contains(t, "://") {
 			remote = t
 		}
+		component, version, _ := strings.Cut(plain.Word(plain.Member(e, "component")), "@")
 		out = append(out, object{
 			"remote": remote, "project": plain.Word(plain.Member(e, "project")), "ref": plain.Word(plain.Member(e, "ref")), "integrity": plain.Word(plain.Member(e, "integrity")) != "", "at": at(e),
+			"component": component, "version": version,
 		})
 	}
 	return out

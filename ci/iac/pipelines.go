@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -58,12 +59,13 @@ func (x *Pipelines) Names(p string) bool {
 }
 
 // templateWords are the keys of which every template of Azure has one
-// (https://learn.microsoft.com/azure/devops/pipelines/process/templates).
-var templateWords = []string{"steps", "jobs", "stages", "extends", "variables", "parameters"}
+// (https://learn.microsoft.com/azure/devops/pipelines/process/templates), and nearly every
+// file that a pipeline of GitLab includes.
+var templateWords = []string{"steps", "jobs", "stage", "extends", "variables", "parameters", "script", "trigger", "include", "rules", "tags"}
 
 // Keeps takes what may be a template besides.
 func (x *Pipelines) Keeps(f File) bool {
-	return x.Names(f.Path) || slices.ContainsFunc(templateWords, func(w string) bool { return bytes.Contains(f.Content, []byte(w)) })
+	return x.Names(f.Path) || strings.Contains(f.Path, "gitlab") || slices.ContainsFunc(templateWords, func(w string) bool { return bytes.Contains(f.Content, []byte(w)) })
 }
 
 // below reports whether a folder of that name is above the file.
@@ -177,12 +179,15 @@ func gatherPipelines(files []File, out *Result) []*definition {
 			add(f, format, kind)
 		}
 	}
-	for i := 0; i < len(all); i++ { // templates name templates
-		for _, t := range all[i].templates() {
-			if f, there := byPath[t.path]; there {
-				add(f, formatAzure, "template")
-			} else {
-				out.Open = append(out.Open, verdict.NotChecked{Path: all[i].path, Reason: t.missing()})
+	sorted := slices.Sorted(maps.Keys(byPath))
+	for i := 0; i < len(all); i++ { // what is named names more
+		for _, n := range all[i].names() {
+			found := n.find(byPath, sorted)
+			if len(found) == 0 {
+				n.missing(all[i], out)
+			}
+			for _, f := range found {
+				add(f, all[i].format, n.kind)
 			}
 		}
 	}

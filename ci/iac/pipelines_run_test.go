@@ -34,7 +34,7 @@ func TestWorkflowsOfRealProjects(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err := testPipelines.Check(context.Background(), []File{{".github/workflows/" + filepath.Base(p), content}})
-		if err != nil || len(r.Open) > 0 {
+		if err != nil || slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool { return n.Blocks }) {
 			t.Errorf("%s was not judged: %v %v", p, err, r.Open)
 		}
 		seen := map[string]bool{}
