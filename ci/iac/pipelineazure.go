@@ -48,6 +48,9 @@ func conditional(n *yaml.Node) bool {
 type azureFile struct {
 	*definition
 	parameters map[string]object
+	texts      map[string][]string // of variables, by name in lower letters
+	defaults   map[string][]string // of parameters
+	taken      map[*yaml.Node]bool // the jobs and steps that are in the document
 	jobs       []any
 	steps      []any
 	variables  []any
@@ -55,8 +58,12 @@ type azureFile struct {
 }
 
 // azure makes the document of a pipeline or template.
-func (d *definition) azure() {
-	a := &azureFile{definition: d, jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{}}
+func (d *definition) azure() []call {
+	a := &azureFile{
+		definition: d, texts: map[string][]string{}, defaults: defaultsOf(plain.Member(d.source.root, "parameters")), taken: map[*yaml.Node]bool{},
+		jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{},
+	}
+	d.values(a.texts, 8)
 	root := d.source.root
 	pr := plain.Member(root, "pr")
 	if d.kind == "pipeline" && onlyParts(root) {
@@ -76,16 +83,18 @@ func (d *definition) azure() {
 		requests = "on"
 	}
 	eachMapping(root, "", func(m *yaml.Node, _ string) {
-		if n := plain.Member(m, "template"); plain.Word(n) != "" {
+		for _, n := range every(m, "template") {
 			a.templates = append(a.templates, object{"text": plain.Word(n), "at": at(n)})
 		}
 	})
 	a.takeVariables(plain.Member(root, "variables"), "pipeline", "variables", false)
 	a.below(root, "", "pipeline", nil)
+	a.handed(root, "", nil)
 	d.input = object{
 		"format": d.format, "kind": d.kind, "path": d.path, "at": at(root), "requests": requests, "parameters": parameters,
 		"jobs": a.jobs, "steps": a.steps, "variables": a.variables, "repositories": repositories(plain.Member(root, "resources")), "templates": a.templates,
 	}
+	return a.calls()
 }
 
 // onlyParts reports whether a file in a folder of pipelines starts nothing by itself.
@@ -113,6 +122,20 @@ func parametersOf(n *yaml.Node) map[string]object {
 			}
 			out[strings.ToLower(plain.Word(plain.Member(p, "name")))] = object{"type": kind, "bounded": plain.Member(p, "values") != nil}
 		}
+	}
+	return out
+}
+
+// defaultsOf are the texts in what parameters are when nobody hands them over.
+func defaultsOf(n *yaml.Node) map[string][]string {
+	out := map[string][]string{}
+	for _, p := range entries(n) {
+		if value := plain.Member(p, "default"); value != nil {
+			out[strings.ToLower(plain.Word(plain.Member(p, "name")))] = leaves(value)
+		}
+	}
+	for name, value := range plain.Members(n) {
+		out[strings.ToLower(name.Value)] = leaves(value)
 	}
 	return out
 }
@@ -163,12 +186,16 @@ func aboutReason(expression string) bool {
 
 // below walks stages, jobs and steps, through expressions that stand between them.
 func (a *azureFile) below(n *yaml.Node, address, level string, job object) {
-	a.each(plain.Member(n, "stages"), address, "stages", "stage", func(s *yaml.Node, address string) {
-		a.takeVariables(plain.Member(s, "variables"), "stage", address+".variables", aboutReason(plain.Word(plain.Member(s, "condition"))))
-		a.below(s, address, "stage", nil)
-	})
-	a.each(plain.Member(n, "jobs"), address, "jobs", "job", func(j *yaml.Node, address string) { a.job(j, address) })
-	if steps := plain.Member(n, "steps"); steps != nil {
+	for _, stages := range every(n, "stages") {
+		a.each(stages, address, "stages", "stage", func(s *yaml.Node, address string) {
+			a.takeVariables(plain.Member(s, "variables"), "stage", address+".variables", aboutReason(plain.Word(plain.Member(s, "condition"))))
+			a.below(s, address, "stage", nil)
+		})
+	}
+	for _, jobs := range every(n, "jobs") {
+		a.each(jobs, address, "jobs", "job", func(j *yaml.Node, address string) { a.job(j, address) })
+	}
+	for _, steps := range every(n, "steps") {
 		if job == nil {
 			job = a.jobObject(n, strings.TrimSuffix(address, "."))
 			a.jobs = append(a.jobs, job)
@@ -227,15 +254,15 @@ func (a *azureFile) jobObject(j *yaml.Node, address string) object {
 	if id == "" {
 		id = "pipeline"
 	}
-	return object{"id": id, "address": address, "at": at(j), "continue_on_error": says(plain.Member(j, "continueOnError")), "condition": plain.Word(plain.Member(j, "condition"))}
+	return object{"id": id, "address": address, "at": at(j), "continue_on_error": saysAny(j, "continueOnError"), "condition": plain.Word(plain.Member(j, "condition"))}
 }
 
 func (a *azureFile) job(j *yaml.Node, address string) {
 	job := a.jobObject(j, address)
-	a.jobs = append(a.jobs, job)
+	a.jobs, a.taken[j] = append(a.jobs, job), true
 	a.takeVariables(plain.Member(j, "variables"), "job", address+".variables", aboutReason(plain.Word(plain.Member(j, "condition"))))
 	a.below(j, address, "job", job)
-	if strategy := plain.Member(j, "strategy"); strategy != nil { // the steps of a deployment stand below its hooks
+	for _, strategy := range every(j, "strategy") { // the steps of a deployment stand below its hooks
 		var hooks func(n *yaml.Node, address string)
 		hooks = func(n *yaml.Node, address string) {
 			for key, value := range plain.Members(n) {
@@ -253,37 +280,54 @@ func (a *azureFile) job(j *yaml.Node, address string) {
 // shortcuts are the keys of steps that run a text.
 var shortcuts = []string{"script", "bash", "pwsh", "powershell"}
 
-// executedByTask are the inputs of tasks that run as a program.
-var executedByTask = []string{"script", "inlinescript", "inline", "scriptinline", "runinline", "commands", "code"}
+// executedByTask are the inputs of tasks that run as a program. Arguments do in those that
+// hand them to a shell.
+var (
+	executedByTask = []string{"script", "inlinescript", "inline", "scriptinline", "runinline", "commands", "code"}
+	argumentsOf    = []string{"arguments", "scriptarguments", "args"}
+	shellTasks     = []string{"bash", "powershell", "azurecli", "azurepowershell", "shellscript", "batchscript"}
+)
 
 func (a *azureFile) step(n *yaml.Node, address string, job object) {
-	resolve := func(string) []string { return nil }
+	a.taken[n] = true
 	env := []any{}
-	for name, value := range plain.Members(plain.Member(n, "env")) {
-		env = append(env, object{"name": name.Value, "text": plain.Word(value), "at": at(name), "contexts": list(flows(plain.Word(value), resolve))})
+	for _, e := range every(n, "env") {
+		for name, value := range plain.Members(e) {
+			env = append(env, object{"name": name.Value, "text": plain.Word(value), "at": at(name), "contexts": list(flows(plain.Word(value), a.resolve))})
+		}
 	}
 	s := object{
 		"address": address, "job": job["id"], "index": len(a.steps), "at": at(n), "name": plain.Word(plain.Member(n, "displayName")), "condition": plain.Word(plain.Member(n, "condition")),
-		"continue_on_error": says(plain.Member(n, "continueOnError")), "env": env, "visible_env": visible(env), "with": object{}, "task": "", "checkout": plain.Word(plain.Member(n, "checkout")),
-		"persists_credentials": says(plain.Member(n, "persistCredentials")),
+		"continue_on_error": saysAny(n, "continueOnError"), "env": env, "visible_env": visible(env), "with": object{}, "task": "", "checkout": plain.Word(plain.Member(n, "checkout")),
+		"persists_credentials": saysAny(n, "persistCredentials"),
 	}
-	scripts, with := []any{}, object{}
-	for _, key := range shortcuts {
-		if body := plain.Member(n, key); plain.Word(body) != "" {
-			scripts = append(scripts, a.source.script(key, body, resolve))
+	scripts := []any{}
+	for key, body := range plain.Members(n) {
+		if slices.Contains(shortcuts, key.Value) && plain.Word(body) != "" {
+			scripts = append(scripts, a.source.script(key.Value, body, a.resolve))
 		}
 	}
-	if task := plain.Word(plain.Member(n, "task")); task != "" {
-		name, _, _ := strings.Cut(task, "@")
+	for _, task := range every(n, "task") {
+		name, _, _ := strings.Cut(plain.Word(task), "@")
 		s["task"] = strings.ToLower(name)
-		for key, value := range plain.Members(plain.Member(n, "inputs")) {
+		with, more := a.inputs(s["task"].(string), n)
+		s["with"], scripts = with, append(scripts, more...)
+	}
+	s["scripts"] = scripts
+	a.steps = append(a.steps, s)
+}
+
+// inputs are those of a task, and the ones of them that it runs.
+func (a *azureFile) inputs(task string, step *yaml.Node) (with object, scripts []any) {
+	with = object{}
+	for _, inputs := range every(step, "inputs") {
+		for key, value := range plain.Members(inputs) {
 			k := strings.ToLower(key.Value)
-			with[k] = object{"text": plain.Word(value), "at": at(value), "contexts": list(flows(plain.Word(value), resolve))}
-			if slices.Contains(executedByTask, k) {
-				scripts = append(scripts, a.source.script("inputs."+k, value, resolve))
+			with[k] = object{"text": plain.Word(value), "at": at(value), "contexts": list(flows(plain.Word(value), a.resolve))}
+			if slices.Contains(executedByTask, k) || slices.Contains(argumentsOf, k) && slices.Contains(shellTasks, task) {
+				scripts = append(scripts, a.source.script("inputs."+k, value, a.resolve))
 			}
 		}
 	}
-	s["scripts"], s["with"] = scripts, with
-	a.steps = append(a.steps, s)
+	return with, scripts
 }

@@ -87,11 +87,16 @@ func rooted(from, p string) (out []string) {
 
 // templates are the files that a pipeline of Azure is put together from.
 func (d *definition) templates() (out []mention) {
-	eachMapping(d.source.root, "", func(m *yaml.Node, under string) {
-		n := plain.Member(m, "template")
+	eachMapping(d.source.root, "", func(m *yaml.Node, under string) { out = append(out, d.template(m, under)...) })
+	return out
+}
+
+// template is the file that a mapping takes in, if it does.
+func (d *definition) template(m *yaml.Node, under string) (out []mention) {
+	for _, n := range every(m, "template") {
 		name := plain.Word(n)
 		if name == "" || under == "inputs" || under == "env" {
-			return
+			continue
 		}
 		t := mention{text: name, as: "the template", line: n.Line, kind: "template", guess: under == "parameters"}
 		file, alias, _ := strings.Cut(name, "@")
@@ -100,7 +105,7 @@ func (d *definition) templates() (out []mention) {
 			t.elsewhere = "from another repository"
 		case strings.Contains(file, "${{"):
 			t.elsewhere = "whose name only the run knows"
-			if rest := azureExpression.ReplaceAllString(file, ""); strings.HasSuffix(rest, ".yml") || strings.HasSuffix(rest, ".yaml") {
+			if rest := azureExpression.ReplaceAllString(file, ""); yamlEnding.MatchString(rest) {
 				t.like = pattern(azureExpression, `[^/]*`, d.beside(file))
 			}
 		case strings.HasPrefix(file, "/"):
@@ -109,7 +114,7 @@ func (d *definition) templates() (out []mention) {
 			t.paths = []string{d.beside(file)}
 		}
 		out = append(out, t)
-	})
+	}
 	return out
 }
 

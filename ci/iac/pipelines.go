@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -115,6 +116,8 @@ type definition struct {
 	fault  *fault
 	input  object // what the rules read
 
+	known map[string]*definition // all of the tree, by path
+
 	// What files of the same tree hand to its inputs: contexts by the name of the input,
 	// and the events that these files start by.
 	passed map[string][]string
@@ -167,7 +170,7 @@ func gatherPipelines(files []File, out *Result) []*definition {
 				Reason: fmt.Sprintf("a definition of a pipeline is read up to %d KiB, and %d of them", maxPipelineBytes>>10, maxPipelines)})
 			return
 		}
-		d := &definition{path: f.Path, format: format, kind: kind}
+		d := &definition{path: f.Path, format: format, kind: kind, known: known}
 		d.read(f.Content)
 		if d.kind != "" {
 			all, known[f.Path] = append(all, d), d
@@ -177,6 +180,8 @@ func gatherPipelines(files []File, out *Result) []*definition {
 		byPath[f.Path] = f
 		if format, kind := formatOf(f.Path); format != "" {
 			add(f, format, kind)
+		} else if looksAzure(f.Content) {
+			add(f, formatAzure, "pipeline")
 		}
 	}
 	sorted := slices.Sorted(maps.Keys(byPath))
@@ -214,7 +219,9 @@ func (d *definition) read(content []byte) {
 	case d.format == formatGitHub:
 		d.fault = githubShape(d.kind, root)
 	case d.format == formatAzure:
-		d.fault = azureShape(root)
+		if d.fault = azureShape(root); d.fault == nil {
+			settle(root)
+		}
 	case d.format == formatGitLab:
 		d.fault = gitlabShape(root)
 	}
@@ -224,7 +231,7 @@ func (d *definition) read(content []byte) {
 // build makes the documents of all files. What one file hands to another of the same tree
 // is known after the first round; a chain of files needs a round for each link.
 func build(all []*definition, known map[string]*definition) {
-	const rounds = 4
+	const rounds = 16 // more than GitHub takes, and Azure in practice
 	next := all
 	for range rounds {
 		var calls []call
@@ -236,7 +243,7 @@ func build(all []*definition, known map[string]*definition) {
 			case formatGitHub:
 				calls = append(calls, d.github()...)
 			case formatAzure:
-				d.azure()
+				calls = append(calls, d.azure()...)
 			case formatGitLab:
 				d.gitlab()
 			}
@@ -251,21 +258,29 @@ func build(all []*definition, known map[string]*definition) {
 // of.
 type call struct {
 	from    *definition
-	targets []string // one of these paths
+	targets []string       // one of these paths
+	like    *regexp.Regexp // or all of these
 	inputs  map[string][]string
 }
 
 // hand gives what calls pass to the files that they call, and says which of them know more
 // than before.
 func hand(calls []call, known map[string]*definition) (changed []*definition) {
+	give := func(c call, d *definition) {
+		if d != nil && d.fault == nil && d.receive(c) && !slices.Contains(changed, d) {
+			changed = append(changed, d)
+		}
+	}
 	for _, c := range calls {
 		for _, t := range c.targets {
-			d := known[t]
-			if d == nil || d.fault != nil {
-				continue
-			}
-			if d.receive(c) && !slices.Contains(changed, d) {
-				changed = append(changed, d)
+			give(c, known[t])
+		}
+		if c.like == nil {
+			continue
+		}
+		for p, d := range known {
+			if c.like.MatchString(p) {
+				give(c, d)
 			}
 		}
 	}

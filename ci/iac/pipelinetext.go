@@ -286,22 +286,32 @@ func flows(text string, resolve resolver) (out []string) {
 	return out
 }
 
-var macro = regexp.MustCompile(`\$\(([A-Za-z_][\w.-]*)\)`)
+// macro is what Azure puts into a text before it runs, and percent what cmd of Windows does:
+// both before the text is read as commands.
+var (
+	macro   = regexp.MustCompile(`\$\(([A-Za-z_][\w.-]*)\)`)
+	percent = regexp.MustCompile(`%([A-Za-z_]\w*)%`)
+)
 
 // script describes a text that is executed: its commands, and what the system of the
 // pipeline puts into it before.
 func (s *source) script(key string, n *yaml.Node, resolve resolver) object {
 	out := object{"key": key, "text": plain.Word(n), "at": at(n), "expressions": s.expressionsOf(n, resolve), "commands": s.commands(n)}
 	macros := []any{}
-	from := s.offset(n.Line, n.Column)
-	for _, m := range macro.FindAllStringSubmatch(plain.Word(n), -1) {
-		where := at(n)
-		if i := bytes.Index(s.content[from:], []byte(m[0])); i >= 0 {
-			where = spot(s.place(from + i))
-			from += i + len(m[0])
+	take := func(found [][]string, named func(string) string) {
+		from := s.offset(n.Line, n.Column)
+		for _, m := range found {
+			where, name := at(n), named(strings.ToLower(m[1]))
+			if i := bytes.Index(s.content[from:], []byte(m[0])); i >= 0 {
+				where = spot(s.place(from + i))
+				from += i + len(m[0])
+			}
+			made := append([]string{"variables." + name}, resolve("variables."+name)...)
+			macros = append(macros, object{"text": m[0], "name": name, "at": where, "contexts": list(made)})
 		}
-		macros = append(macros, object{"text": m[0], "name": strings.ToLower(m[1]), "at": where})
 	}
+	take(macro.FindAllStringSubmatch(plain.Word(n), -1), func(name string) string { return name })
+	take(percent.FindAllStringSubmatch(plain.Word(n), -1), func(name string) string { return strings.ReplaceAll(name, "_", ".") })
 	out["macros"] = macros
 	return out
 }

@@ -18,13 +18,17 @@ import data.verdict.pipelines.lib
 written := {
 	"build.sourceversionmessage": "high", "system.pullrequest.sourcebranch": "high", "build.sourceversionauthor": "high",
 	"build.sourcebranchname": "medium", "build.sourcebranch": "medium", "system.pullrequest.sourcecommitmessage": "high",
+	"system.pullrequest.sourcebranchname": "high",
 }
 
-found contains object.union(lib.of_step(step, m.at, sprintf("%s: $(%s)", [s.key, m.name]), message(m.text, s)), {"severity": severity, "fix": fix(m.name)}) if {
+# Through variables and parameters the name is the author's own.
+found contains object.union(lib.of_step(step, m.at, sprintf("%s: $(%s)", [s.key, name]), message(m.text, s)), {"severity": severity, "fix": fix(name)}) if {
 	some step in input.steps
 	some s in step.scripts
 	some m in s.macros
-	severity := written[m.name]
+	some c in m.contexts
+	name := trim_prefix(c, "variables.")
+	severity := written[name]
 }
 
 found contains object.union(lib.of_step(step, e.at, sprintf("%s: ${{ %s }}", [s.key, c]), message(e.text, s)), {"severity": severity, "fix": fix(name)}) if {
