@@ -117,6 +117,7 @@ type definition struct {
 	input  object // what the rules read
 
 	known map[string]*definition // all of the tree, by path
+	peers []*definition          // the others of GitLab
 
 	// What files of the same tree hand to its inputs: contexts by the name of the input,
 	// and the events that these files start by.
@@ -233,6 +234,12 @@ func (d *definition) read(content []byte) {
 func build(all []*definition, known map[string]*definition) {
 	const rounds = 16 // more than GitHub takes, and Azure in practice
 	next := all
+	var gitlab []*definition
+	for _, d := range all {
+		if d.format == formatGitLab && d.fault == nil {
+			gitlab = append(gitlab, d)
+		}
+	}
 	for range rounds {
 		var calls []call
 		for _, d := range next {
@@ -245,6 +252,7 @@ func build(all []*definition, known map[string]*definition) {
 			case formatAzure:
 				calls = append(calls, d.azure()...)
 			case formatGitLab:
+				d.peers = gitlab
 				d.gitlab()
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -93,12 +94,12 @@ func spot(line, column int) object { return object{"line": line, "column": colum
 
 func at(n *yaml.Node) object { return spot(n.Line, n.Column) }
 
-// tree is the file as one mapping, with aliases in place of what they stand for. With
-// several, the last document counts: GitLab has a head of its own in front.
-func (s *source) tree(several bool) (*yaml.Node, *fault) {
+// tree is the file as one mapping, with aliases in place of what they stand for. For GitLab
+// it is read as Ruby does, and may have a head of its own in front: spec.
+func (s *source) tree(ruby bool) (*yaml.Node, *fault) {
 	in := yaml.NewDecoder(bytes.NewReader(s.content))
 	var root *yaml.Node
-	for documents := 0; ; documents++ {
+	for {
 		var n yaml.Node
 		err := in.Decode(&n)
 		if errors.Is(err, io.EOF) {
@@ -110,7 +111,7 @@ func (s *source) tree(several bool) (*yaml.Node, *fault) {
 		if len(n.Content) != 1 || n.Content[0].Tag == "!!null" {
 			continue
 		}
-		if root != nil && !several || documents > 8 {
+		if root != nil && (!ruby || plain.Member(root, "spec") == nil) {
 			return nil, faultAt(n.Content[0], "keep one document in the file", "it holds more than one document")
 		}
 		root = n.Content[0]
@@ -119,7 +120,7 @@ func (s *source) tree(several bool) (*yaml.Node, *fault) {
 		return nil, &fault{1, 1, "it is empty", "write the pipeline, or remove the file"}
 	}
 	budget := maxPipelineNodes
-	if f := unfold(root, 0, &budget); f != nil {
+	if f := unfold(root, 0, &budget, ruby); f != nil {
 		return nil, f
 	}
 	if root.Kind != yaml.MappingNode {
@@ -154,28 +155,35 @@ func (s *source) syntax(err error) *fault {
 	return f
 }
 
-// unfold puts what an alias stands for in its place, and merges << as YAML does. The
+// unfold puts what an alias stands for in its place, and merges << as YAML or Ruby does. The
 // budget counts each node as often as it stands there in the end.
-func unfold(n *yaml.Node, depth int, budget *int) *fault {
+func unfold(n *yaml.Node, depth int, budget *int, ruby bool) *fault {
 	if depth > maxPipelineDepth {
 		return faultAt(n, "nest it less, and let no anchor hold itself", "it is nested deeper than %d", maxPipelineDepth)
 	}
 	if *budget--; *budget < 0 {
 		return faultAt(n, "write fewer values, or less by aliases", "it holds more than %d values, aliases written out", maxPipelineNodes)
 	}
+	if f := tagged(n); f != nil {
+		return f
+	}
 	for i, c := range n.Content {
 		if c.Kind == yaml.AliasNode {
 			c = c.Alias
 			n.Content[i] = c
 		}
-		if f := unfold(c, depth+1, budget); f != nil {
+		if f := unfold(c, depth+1, budget, ruby); f != nil {
 			return f
 		}
 	}
 	if n.Kind != yaml.MappingNode {
 		return nil
 	}
-	mergeKeys(n)
+	if ruby {
+		mergeAsRuby(n)
+	} else {
+		mergeKeys(n)
+	}
 	seen := make(map[string]int, len(n.Content)/2)
 	for key := range plain.Members(n) {
 		if key.Kind != yaml.ScalarNode {
@@ -185,6 +193,21 @@ func unfold(n *yaml.Node, depth int, budget *int) *fault {
 			return faultAt(key, "keep one of the two", "%s stands twice, first on line %d", brief(key.Value), first)
 		}
 		seen[key.Value] = key.Line
+	}
+	return nil
+}
+
+// tagged refuses tags that make something else of a value than what is written: one reader
+// decodes !!binary and another does not, and a text with !!null is a text to some.
+func tagged(n *yaml.Node) *fault {
+	if n.Style&yaml.TaggedStyle == 0 || n.Kind == yaml.AliasNode {
+		return nil
+	}
+	switch tag := n.ShortTag(); {
+	case tag == "!reference", n.Kind == yaml.SequenceNode && tag == "!!seq", n.Kind == yaml.MappingNode && tag == "!!map":
+	case n.Kind == yaml.ScalarNode && slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, tag):
+	default:
+		return faultAt(n, "write the value as it is, without the tag", "a value has the tag %s", brief(tag))
 	}
 	return nil
 }
@@ -214,6 +237,40 @@ func mergeKeys(n *yaml.Node) {
 		}
 	}
 	n.Content = own
+}
+
+// mergeAsRuby takes in what << names as GitLab's reader does, which differs from YAML: in
+// quotes it merges too, and what comes later counts, so that a << replaces the keys before it.
+func mergeAsRuby(n *yaml.Node) {
+	var out []*yaml.Node
+	own, where := map[string]bool{}, map[string]int{}
+	for key, value := range plain.Members(n) {
+		if key.Value != "<<" || key.Style&yaml.TaggedStyle != 0 || value.Kind == yaml.ScalarNode {
+			if i, there := where[key.Value]; there && !own[key.Value] {
+				out[i], out[i+1] = key, value
+			} else {
+				where[key.Value], out = len(out), append(out, key, value)
+			}
+			own[key.Value] = true
+			continue
+		}
+		merged := []*yaml.Node{value}
+		if value.Kind == yaml.SequenceNode {
+			merged = slices.Clone(value.Content)
+			slices.Reverse(merged) // the first of a list counts
+		}
+		for _, m := range merged {
+			for k, v := range plain.Members(m) {
+				if i, there := where[k.Value]; there {
+					out[i], out[i+1] = k, v
+				} else {
+					where[k.Value], out = len(out), append(out, k, v)
+				}
+				own[k.Value] = false
+			}
+		}
+	}
+	n.Content = out
 }
 
 // texts are the plain values of a list, or the one that stands there alone.

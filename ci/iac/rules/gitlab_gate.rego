@@ -19,6 +19,13 @@ found contains lib.of_job(j, j.at, "allow_failure: true", sprintf("the job %s lo
 	lib.guards(step)
 }
 
+found contains lib.of_job(j, j.at, "allow_failure: true", sprintf("the job %s looks for what is unsafe, by a job that it extends, and allow_failure lets the pipeline pass whatever it finds", [j.id])) if {
+	some j in input.jobs
+	j.continue_on_error
+	some text in j.inherited
+	regex.match(lib.guard_command, text)
+}
+
 found contains lib.of_step(t.step, t.command.at, "|| true", "the command looks for what is unsafe, and what stands behind || lets the pipeline pass whatever it finds") if {
 	some t in lib.thrown_away
 }

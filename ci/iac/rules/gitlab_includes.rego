@@ -5,8 +5,8 @@
 #   severity: medium
 #   formats: gitlab-ci
 #   fix: >-
-#     Write ref: with a commit or protected tag below project:, and integrity: sha256-… below
-#     remote:
+#     Write ref: with a commit or protected tag below project:, integrity: sha256-… below
+#     remote:, and a whole version behind the @ of component:
 package verdict.pipelines.gitlab.includes
 
 import data.verdict.pipelines.lib
@@ -21,6 +21,12 @@ found contains lib.of_workflow("include", i.at, "include: project without ref", 
 	some i in input.includes
 	i.project != ""
 	i.ref in {"", "main", "master", "HEAD"}
+}
+
+found contains lib.of_workflow("include", i.at, "include: component that moves", sprintf("the jobs of %s run in this pipeline as they are at that moment: %s moves", [i.component, i.version])) if {
+	some i in input.includes
+	i.component != ""
+	i.version in {"~latest", "main", "master", "HEAD"}
 }
 
 severity(i) := "high" if startswith(i.remote, "http://")

@@ -23,5 +23,5 @@ found contains lib.of_job(j, v.at, "CI_DEBUG_TRACE: true", sprintf("every variab
 
 traces(v) if {
 	v.name in {"CI_DEBUG_TRACE", "CI_DEBUG_SERVICES"}
-	lower(v.text) in {"true", "1"}
+	lower(v.text) in {"true", "t", "1"}
 }

@@ -131,3 +131,13 @@ of_step(step, at, cause, message) := {"type": "step", "resource": step.address, 
 of_job(j, at, cause, message) := {"type": "job", "resource": j.address, "at": at, "cause": cause, "message": message}
 
 of_workflow(part, at, cause, message) := {"type": "workflow", "resource": part, "at": at, "cause": cause, "message": message}
+
+# Programs that read a text as commands once more. In single quotes nothing is put in before.
+rereads := `(?i)(?:^|[\s;&|(])(?:eval|(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|(?:pwsh|powershell)(?:\.exe)?\s+(?:-\w+\s+)*-c\w*|iex|invoke-expression|ssh|python3?\s+-c|node\s+-e|perl\s+-e|ruby\s+-e)\s[^'\n]*`
+
+# evaluates: the command hands the variable of the environment to such a program.
+evaluates(command, name) if {
+	regex.match(`^[A-Za-z_]\w*$`, name)
+	contains(command, name)
+	regex.match(concat("", [rereads, `\$(?:\{|env:)?`, name, `(?:\W|$)`]), command)
+}
