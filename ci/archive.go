@@ -5,11 +5,13 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/bzip2"
 	"compress/gzip"
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -40,9 +42,9 @@ const inArchive = "!/"
 // cannot be here.
 var (
 	zips   = wordSet("zip jar war ear whl egg nupkg aar vsix xpi crx apk ipa docx xlsx pptx odt ods")
-	tars   = wordSet("tar tgz tbz2 tzst gem crate")
+	tars   = wordSet("tar tgz tbz tb2 tbz2 tzst gem crate")
 	packed = wordSet("gz bz2 zst")
-	others = wordSet("7z rar xz txz lz4 lzma cab iso dmg deb rpm")
+	others = wordSet("7z rar xz txz lz lz4 lzma lzo br z tlz zipx cab iso dmg deb rpm cpio arj lzh ace wim")
 )
 
 func ending(p string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(p), ".")) }
@@ -51,6 +53,34 @@ func ending(p string) string { return strings.ToLower(strings.TrimPrefix(path.Ex
 func holdsFiles(p string) bool {
 	e := ending(p)
 	return zips[e] || tars[e] || packed[e] || others[e]
+}
+
+// formOf is the form of an archive, as one of the endings above: by its name, or by how it
+// begins where the name says nothing. Whoever renames an archive has not emptied it.
+func formOf(p string, content []byte) string {
+	if holdsFiles(p) {
+		return ending(p)
+	}
+	begins := func(with string) bool { return bytes.HasPrefix(content, []byte(with)) }
+	switch {
+	case begins("PK\x03\x04"):
+		return "zip"
+	case begins("\x1f\x8b\x08"):
+		return "gz"
+	case begins("BZh") && len(content) > 10 && string(content[4:10]) == "1AY&SY":
+		return "bz2"
+	case begins("\x28\xb5\x2f\xfd"):
+		return "zst"
+	case len(content) > 512 && string(content[257:262]) == "ustar":
+		return "tar"
+	case begins("7z\xbc\xaf\x27\x1c"):
+		return "7z"
+	case begins("Rar!\x1a\x07"):
+		return "rar"
+	case begins("\xfd7zXZ\x00"):
+		return "xz"
+	}
+	return ""
 }
 
 // archives is a Reader that searches for secrets what lies inside of archives. Nothing is
@@ -72,11 +102,15 @@ func (s *Secrets) inArchives() *archives {
 	return s.archives
 }
 
-// Wants takes archives, although the rule set leaves most of them out by their names.
-func (a *archives) Wants(f File) bool { return holdsFiles(f.Path) && !a.to.o.leftOut.covers(f.Path) }
+// Wants takes every file, although the rule set leaves most archives out by their names:
+// whether one is an archive is seen in it.
+func (a *archives) Wants(f File) bool { return !a.to.o.leftOut.covers(f.Path) }
 
 // Read unpacks one archive.
 func (a *archives) Read(ctx context.Context, f File, content []byte) {
+	if formOf(f.Path, content) == "" {
+		return
+	}
 	a.mu.Lock()
 	a.opened++
 	spent := a.bytes
@@ -98,7 +132,7 @@ func (a *archives) told(m *Manifest) []verdict.NotChecked {
 	defer a.mu.Unlock()
 	out := slices.Clone(a.failed)
 	for _, s := range m.Skipped {
-		if a.Wants(s.File) && !s.Folder {
+		if holdsFiles(s.File.Path) && a.Wants(s.File) && !s.Folder {
 			out = append(out, verdict.NotChecked{Path: wording.Shown(s.File.Path), Reason: s.Reason, Blocks: s.Blocks})
 		}
 	}
@@ -116,6 +150,7 @@ type unpacking struct {
 	read   int64
 	taken  int64
 	failed []verdict.NotChecked
+	at     string // what was read last
 	full   bool
 }
 
@@ -131,7 +166,7 @@ func (u *unpacking) open(ctx context.Context, p string, content []byte, depth in
 		return
 	}
 	var err error
-	switch e := ending(p); {
+	switch e := formOf(p, content); {
 	case zips[e]:
 		err = u.zip(ctx, p, content, depth)
 	case tars[e]:
@@ -141,7 +176,12 @@ func (u *unpacking) open(ctx context.Context, p string, content []byte, depth in
 	default:
 		err = errFormat
 	}
-	if err != nil && !u.full {
+	switch {
+	case err == nil || u.full:
+	case errors.Is(err, errFull):
+		u.full = true
+		u.gap(cmp.Or(u.at, p), "from here on it was not unpacked: it holds more than %d files or %d bytes", maxArchiveFiles, maxUnpacked)
+	default:
 		u.gap(p, "it could not be unpacked to its end: %s", wording.Shown(wording.Cut(lastCause(err).Error(), 200)))
 	}
 }
@@ -149,7 +189,31 @@ func (u *unpacking) open(ctx context.Context, p string, content []byte, depth in
 var (
 	errFormat = errors.New("archives of this format are not unpacked: unpack it, and run verdict ci on the folder")
 	errFull   = errors.New("it holds more than is unpacked")
+	errBehind = errors.New("something stands behind its end, which some programs take for more files")
 )
+
+// readFunc is a Reader that is one function.
+type readFunc func(p []byte) (int, error)
+
+// Read calls the function.
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// metered is a stream of which no more is read than may be unpacked, also of what is only
+// passed over.
+func (u *unpacking) metered(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		switch {
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case u.bytes <= 0:
+			return 0, errFull
+		}
+		n, err := r.Read(p[:min(int64(len(p)), u.bytes)])
+		u.bytes -= int64(n)
+		u.taken += int64(n)
+		return n, err
+	})
+}
 
 func (u *unpacking) zip(ctx context.Context, p string, content []byte, depth int) error {
 	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
@@ -158,14 +222,17 @@ func (u *unpacking) zip(ctx context.Context, p string, content []byte, depth int
 	}
 	for _, f := range z.File {
 		switch {
-		case strings.HasSuffix(f.Name, "/") || !f.Mode().IsRegular():
+		case strings.HasSuffix(f.Name, "/") && f.CompressedSize64 <= 2, f.Mode()&fs.ModeSymlink != 0: // a folder, of which nothing takes two bytes when packed
 			continue
 		case f.Flags&1 != 0:
 			u.gap(inside(p, f.Name), "it is encrypted, and was not searched")
 			continue
 		}
-		if err := u.zipped(ctx, p, f, depth); err != nil {
+		// One that cannot be read says nothing about the others.
+		if err := u.zipped(ctx, p, f, depth); u.full || errors.Is(err, errFull) || ctx.Err() != nil {
 			return err
+		} else if err != nil {
+			u.gap(inside(p, f.Name), "it cannot be read: %s", wording.Shown(wording.Cut(err.Error(), 200)))
 		}
 	}
 	return nil
@@ -173,12 +240,11 @@ func (u *unpacking) zip(ctx context.Context, p string, content []byte, depth int
 
 func (u *unpacking) zipped(ctx context.Context, p string, f *zip.File, depth int) error {
 	r, err := f.Open()
-	if err != nil { // one that cannot be read says nothing about the others
-		u.gap(inside(p, f.Name), "it cannot be read: %s", wording.Shown(wording.Cut(err.Error(), 200)))
-		return nil
+	if err != nil {
+		return err
 	}
 	defer r.Close()
-	return u.offer(ctx, inside(p, f.Name), r, depth)
+	return u.offer(ctx, inside(p, f.Name), u.metered(ctx, r), depth)
 }
 
 // tar reads a tar, packed or not.
@@ -188,19 +254,40 @@ func (u *unpacking) tar(ctx context.Context, p string, r io.Reader, depth int) e
 		return err
 	}
 	defer done()
-	t := tar.NewReader(plain)
+	stream := u.metered(ctx, plain)
+	t := tar.NewReader(stream)
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return onlyZeros(stream)
 		}
 		if err != nil {
 			return err
 		}
-		if h.Typeflag != tar.TypeReg {
+		switch h.Typeflag {
+		case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 			continue
 		}
+		// Sparse files hold something, and so does what has a type that nobody knows: it is
+		// unpacked as a file.
 		if err := u.offer(ctx, inside(p, h.Name), t, depth); err != nil {
+			return err
+		}
+	}
+}
+
+// onlyZeros reads a tar behind its end, where it is filled up.
+func onlyZeros(r io.Reader) error {
+	var block [4096]byte
+	for {
+		n, err := r.Read(block[:])
+		if bytes.Count(block[:n], []byte{0}) < n {
+			return errBehind
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -208,7 +295,10 @@ func (u *unpacking) tar(ctx context.Context, p string, r io.Reader, depth int) e
 
 // unpack reads one packed file, which may be a tar.
 func (u *unpacking) unpack(ctx context.Context, p string, content []byte, depth int) error {
-	name := strings.TrimSuffix(p, path.Ext(p))
+	name := p
+	if holdsFiles(p) {
+		name = strings.TrimSuffix(p, path.Ext(p))
+	}
 	if ending(name) == "tar" {
 		return u.tar(ctx, p, bytes.NewReader(content), depth)
 	}
@@ -217,7 +307,7 @@ func (u *unpacking) unpack(ctx context.Context, p string, content []byte, depth 
 		return err
 	}
 	defer done()
-	return u.offer(ctx, inside(p, path.Base(name)), plain, depth)
+	return u.offer(ctx, inside(p, path.Base(name)), u.metered(ctx, plain), depth)
 }
 
 // plainOf reads what a stream holds, by how it begins.
@@ -245,27 +335,22 @@ func (u *unpacking) offer(ctx context.Context, p string, r io.Reader, depth int)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if u.files--; u.files < 0 || u.bytes <= 0 {
-		u.full = true
-		u.gap(p, "from here on it was not unpacked: it holds more than %d files or %d bytes", maxArchiveFiles, maxUnpacked)
+	if u.files--; u.files < 0 {
 		return errFull
 	}
-	content, err := io.ReadAll(io.LimitReader(r, min(u.bytes, maxArchived)+1))
-	u.bytes -= int64(len(content))
-	u.taken += int64(len(content))
+	u.at = p
+	content, err := io.ReadAll(io.LimitReader(r, maxArchived+1))
 	if err != nil {
 		return err
 	}
 	if len(content) > maxArchived {
 		u.gap(p, "it holds more than %d bytes, and was not searched", maxArchived)
-		n, err := io.Copy(io.Discard, io.LimitReader(r, max(0, u.bytes)))
-		u.bytes -= n
-		return err
+		return nil
 	}
 	f := File{Path: p, Size: int64(len(content))}
 	u.read++
 	switch {
-	case holdsFiles(p):
+	case formOf(p, content) != "":
 		u.open(ctx, p, content, depth+1)
 	case u.to.Wants(f):
 		u.to.Read(ctx, f, content)

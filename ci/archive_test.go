@@ -82,17 +82,25 @@ func unpackedIn(t *testing.T, files map[string]string) verdict.Report {
 func TestASecretInAnArchiveIsFoundWhereItLies(t *testing.T) {
 	leak := packedFile{"conf/app.env", "a=1\napi_key=" + generic1 + "\n"}
 	for name, c := range map[string]struct{ file, content, want string }{
-		"a zip":                        {"a.zip", zipOf(t, packedFile{"empty", ""}, leak), "a.zip!/conf/app.env"},
-		"a Java archive":               {"lib/a.jar", zipOf(t, leak), "lib/a.jar!/conf/app.env"},
-		"a tar":                        {"a.tar", tarOf(t, leak), "a.tar!/conf/app.env"},
-		"a packed tar":                 {"a.tar.gz", gzipOf(t, tarOf(t, leak)), "a.tar.gz!/conf/app.env"},
-		"a tgz":                        {"a.tgz", gzipOf(t, tarOf(t, leak)), "a.tgz!/conf/app.env"},
-		"a tar of zstd":                {"a.tar.zst", zstdOf(t, tarOf(t, leak)), "a.tar.zst!/conf/app.env"},
-		"one packed file":              {"app.env.gz", gzipOf(t, leak.content), "app.env.gz!/app.env"},
-		"a zip in a tar":               {"a.tar", tarOf(t, packedFile{"b.zip", zipOf(t, leak)}), "a.tar!/b.zip!/conf/app.env"},
-		"a name that would lead out":   {"a.zip", zipOf(t, packedFile{"../../etc/app.env", leak.content}), "a.zip!/etc/app.env"},
-		"a name as Windows writes it":  {"a.zip", zipOf(t, packedFile{`..\conf\app.env`, leak.content}), "a.zip!/conf/app.env"},
-		"what came before it was torn": {"a.tar", tarOf(t, leak, packedFile{"b", strings.Repeat("x", 4000)})[:2100], "a.tar!/conf/app.env"},
+		"a zip":                         {"a.zip", zipOf(t, packedFile{"empty", ""}, leak), "a.zip!/conf/app.env"},
+		"a Java archive":                {"lib/a.jar", zipOf(t, leak), "lib/a.jar!/conf/app.env"},
+		"a tar":                         {"a.tar", tarOf(t, leak), "a.tar!/conf/app.env"},
+		"a packed tar":                  {"a.tar.gz", gzipOf(t, tarOf(t, leak)), "a.tar.gz!/conf/app.env"},
+		"a tgz":                         {"a.tgz", gzipOf(t, tarOf(t, leak)), "a.tgz!/conf/app.env"},
+		"a tar of zstd":                 {"a.tar.zst", zstdOf(t, tarOf(t, leak)), "a.tar.zst!/conf/app.env"},
+		"one packed file":               {"app.env.gz", gzipOf(t, leak.content), "app.env.gz!/app.env"},
+		"a zip in a tar":                {"a.tar", tarOf(t, packedFile{"b.zip", zipOf(t, leak)}), "a.tar!/b.zip!/conf/app.env"},
+		"a name that would lead out":    {"a.zip", zipOf(t, packedFile{"../../etc/app.env", leak.content}), "a.zip!/etc/app.env"},
+		"a name as Windows writes it":   {"a.zip", zipOf(t, packedFile{`..\conf\app.env`, leak.content}), "a.zip!/conf/app.env"},
+		"an archive with another name":  {"data.bin", zipOf(t, leak), "data.bin!/conf/app.env"},
+		"a picture that is none":        {"a.png", zipOf(t, leak), "a.png!/conf/app.env"},
+		"a tar that is only packed":     {"a.gz", gzipOf(t, tarOf(t, leak)), "a.gz!/a!/conf/app.env"},
+		"a renamed one in another":      {"a.tar", tarOf(t, packedFile{"b.dat", zipOf(t, leak)}), "a.tar!/b.dat!/conf/app.env"},
+		"a file with holes":             {"a.tar", retyped(t, tarOf(t, leak), '7'), "a.tar!/conf/app.env"},
+		"a file of no known type":       {"a.tar", retyped(t, tarOf(t, leak), 'Z'), "a.tar!/conf/app.env"},
+		"a second file of that name":    {"a.zip", zipOf(t, packedFile{"conf/app.env", "x"}, leak), "a.zip!/conf/app.env"},
+		"a folder that holds something": {"a.zip", zipOf(t, packedFile{"x", "y"}, packedFile{"conf/app.env/", ""}, leak), "a.zip!/conf/app.env"},
+		"what came before it was torn":  {"a.tar", tarOf(t, leak, packedFile{"b", strings.Repeat("x", 4000)})[:2100], "a.tar!/conf/app.env"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := unpackedIn(t, map[string]string{c.file: c.content})
@@ -104,6 +112,20 @@ func TestASecretInAnArchiveIsFoundWhereItLies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// retyped is a tar whose first file is of another type.
+func retyped(t testing.TB, content string, kind byte) string {
+	t.Helper()
+	b := []byte(content)
+	b[156] = kind
+	copy(b[148:156], "        ")
+	sum := 0
+	for _, c := range b[:512] {
+		sum += int(c)
+	}
+	copy(b[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	return string(b)
 }
 
 // What could not be unpacked must not look searched.
@@ -130,6 +152,10 @@ func TestWhatCannotBeUnpackedLeavesTheCheckIncomplete(t *testing.T) {
 		"a file that is a bomb":        {"a.gz", gzipOf(t, strings.Repeat("a", maxArchived+1)), "more than 33554432 bytes"},
 		"more files than are read":     {"a.zip", zipOf(t, many...), "more than 50000 files"},
 		"a stream that is no stream":   {"a.gz", "\x1f\x8bnothing", "could not be unpacked"},
+		"a renamed archive, cut":       {"a.bin", zipOf(t, packedFile{"a", "b"})[:30], "could not be unpacked"},
+		"a renamed 7z":                 {"a.dat", "7z\xbc\xaf\x27\x1c", "unpack it, and run verdict ci on the folder"},
+		"bz2 that is xz":               {"a.bz2", "\xfd7zXZ\x00", "unpack it, and run verdict ci on the folder"},
+		"a tar behind a tar":           {"a.tar", tarOf(t, packedFile{"a", "b"}) + tarOf(t, packedFile{"c", "d"}), "behind its end"},
 		"a tar in which a header lies": {"a.tar", strings.Repeat("x", 1024), "could not be unpacked"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +180,43 @@ func TestABombIsNotUnpackedToItsEnd(t *testing.T) {
 	}
 	if r.Scope.Bytes > maxUnpacked+maxArchived {
 		t.Errorf("%d bytes were searched", r.Scope.Bytes)
+	}
+}
+
+// The last file of an archive must not look searched when the bound cut it.
+func TestAFileThatTheBoundCutIsTold(t *testing.T) {
+	content := zipOf(t, packedFile{"a", strings.Repeat("a", 100)}, packedFile{"b.env", strings.Repeat("b", 100) + "\napi_key=" + generic1})
+	for name, archive := range map[string]string{"a.zip": content, "a.tar": tarOf(t, packedFile{"b.env", strings.Repeat("b", 100) + "\napi_key=" + generic1})} {
+		s, err := NewSecrets(SecretsOptions{Now: time.Now})
+		must(t, err)
+		u := &unpacking{to: s, bytes: int64(150 + 512*strings.Count(name, "tar")), files: 10}
+		u.open(t.Context(), name, []byte(archive), 1)
+		if len(u.failed) != 1 || !u.failed[0].Blocks || !strings.Contains(u.failed[0].Reason, "from here on") {
+			t.Errorf("%s: %+v", name, u.failed)
+		}
+	}
+}
+
+// What is only passed over in an archive is unpacked all the same, and must not hold the
+// check for hours.
+func TestABombThatIsPassedOverEnds(t *testing.T) {
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	must(t, err)
+	w := tar.NewWriter(z)
+	must(t, w.WriteHeader(&tar.Header{Name: "a", Size: 20 << 30, Mode: 0o644, Typeflag: tar.TypeReg}))
+	zeros := make([]byte, 1<<20)
+	for range 600 { // it ends before its size does, which nobody knows
+		_, err := w.Write(zeros)
+		must(t, err)
+	}
+	must(t, z.Close())
+	s, err := NewSecrets(SecretsOptions{Now: time.Now})
+	must(t, err)
+	u := &unpacking{to: s, bytes: 64 << 20, files: 10}
+	u.open(t.Context(), "a.tar.zst", b.Bytes(), 1)
+	if u.taken > 64<<20 || !u.full {
+		t.Errorf("%d bytes were unpacked, full: %v", u.taken, u.full)
 	}
 }
 
