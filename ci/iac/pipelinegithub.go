@@ -73,38 +73,41 @@ func orElse(n, other *yaml.Node) *yaml.Node {
 // workflow is a file of GitHub on its way into the document of the rules.
 type workflow struct {
 	*definition
-	outputs map[string]map[string][]string // of jobs: contexts by name
-	calls   []call
+	defaults map[string][]string // of inputs: contexts by name
+	outputs  outputs             // of jobs
+	calls    []call
 }
 
 // github makes the document of a workflow or action, and tells what it hands to others.
 func (d *definition) github() []call {
-	w := &workflow{definition: d, outputs: map[string]map[string][]string{}}
+	w := &workflow{definition: d, outputs: outputs{}, defaults: map[string][]string{}}
 	root := d.source.root
 	d.input = object{
 		"format": d.format, "kind": d.kind, "path": d.path, "name": plain.Word(plain.Member(root, "name")), "at": at(root),
 		"events": object{}, "called_by": called(d.events), "inputs": w.inputs(), "jobs": []any{}, "steps": []any{},
 	}
 	if d.kind == "action" {
-		runs := plain.Member(root, "runs")
-		d.input["steps"] = w.steps(plain.Member(runs, "steps"), object{"address": "runs", "id": ""}, nil)
+		steps := plain.Member(plain.Member(root, "runs"), "steps")
+		of := &scope{outputs: w.stepOutputs(steps, nil, &scope{})}
+		d.input["steps"] = w.steps(steps, object{"address": "runs", "id": "", "if": ""}, nil, of)
+		w.gives(plain.Member(root, "outputs"), of)
 		return w.calls
 	}
 	d.input["events"] = events(plain.Member(root, "on"))
 	permissions(d.input, plain.Member(root, "permissions"))
-	env := w.env(plain.Member(root, "env"), nil)
+	env := w.env(plain.Member(root, "env"), nil, &scope{})
 	d.input["env"] = env
-	for name, job := range plain.Members(plain.Member(root, "jobs")) {
-		w.outputs[strings.ToLower(name.Value)] = w.outputsOf(job, w.resolver(append(env, w.env(plain.Member(job, "env"), nil)...)))
-	}
+	scopes := w.scopes(env)
 	jobs, steps := []any{}, []any{}
 	for name, job := range plain.Members(plain.Member(root, "jobs")) {
-		j := w.job(name, job, env)
+		of := scopes[name]
+		j := w.job(name, job, env, of)
 		jobs = append(jobs, j)
 		own, _ := j["env"].([]any)
-		steps = append(steps, w.steps(plain.Member(job, "steps"), j, slices.Concat(env, own))...)
+		steps = append(steps, w.steps(plain.Member(job, "steps"), j, slices.Concat(env, own), of)...)
 	}
 	d.input["jobs"], d.input["steps"] = jobs, steps
+	w.gives(plain.Member(plain.Member(plain.Member(root, "on"), "workflow_call"), "outputs"), &scope{})
 	return w.calls
 }
 
@@ -143,6 +146,7 @@ func (w *workflow) inputs() object {
 				t = kind
 			}
 			out[strings.ToLower(name.Value)] = t
+			w.defaults[strings.ToLower(name.Value)] = flows(plain.Word(plain.Member(in, "default")), func(string) []string { return nil })
 		}
 	}
 	take(plain.Member(root, "inputs"), "string")
@@ -165,44 +169,25 @@ func permissions(of object, n *yaml.Node) {
 	of["permissions"] = object{"at": at(n), "all": plain.Word(n), "scopes": scopes}
 }
 
-// env are the variables of one place, each with the contexts that it is made of.
-func (w *workflow) env(n *yaml.Node, outer []any) []any {
+// env are the variables of one place, each with the contexts that it is made of. What an
+// expression gives for all of them, or for some, stands under *.
+func (w *workflow) env(n *yaml.Node, outer []any, of *scope) []any {
 	out := []any{}
-	resolve := w.resolver(outer)
+	resolve := w.resolver(outer, of)
+	put := func(name string, value, where *yaml.Node) {
+		out = append(out, object{"name": name, "text": plain.Word(value), "at": at(where), "contexts": list(flows(plain.Word(value), resolve))})
+	}
+	if n != nil && n.Kind == yaml.ScalarNode {
+		put("*", n, n)
+	}
 	for name, value := range plain.Members(n) {
-		out = append(out, object{"name": name.Value, "text": plain.Word(value), "at": at(name), "contexts": list(flows(plain.Word(value), resolve))})
-	}
-	return out
-}
-
-func (w *workflow) outputsOf(job *yaml.Node, resolve resolver) map[string][]string {
-	out := map[string][]string{}
-	for name, value := range plain.Members(plain.Member(job, "outputs")) {
-		out[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
-	}
-	return out
-}
-
-// resolver follows env, the outputs of jobs, and inputs that a file of the same tree
-// hands over.
-func (w *workflow) resolver(env []any) resolver {
-	return func(context string) []string {
-		parts := strings.Split(context, ".")
-		switch {
-		case parts[0] == "env" && len(parts) == 2:
-			for _, v := range slices.Backward(env) { // the inner one counts
-				v := v.(object)
-				if strings.EqualFold(v["name"].(string), parts[1]) {
-					return textsOf(v["contexts"])
-				}
-			}
-		case parts[0] == "needs" && len(parts) == 4 && parts[2] == "outputs":
-			return w.outputs[parts[1]][parts[3]]
-		case parts[0] == "inputs" && len(parts) == 2:
-			return w.passed[parts[1]]
+		if strings.HasPrefix(name.Value, "${{") {
+			put("*", value, name)
+		} else {
+			put(name.Value, value, name)
 		}
-		return nil
 	}
+	return out
 }
 
 func textsOf(list any) (out []string) {
@@ -214,20 +199,20 @@ func textsOf(list any) (out []string) {
 	return out
 }
 
-func (w *workflow) job(name, job *yaml.Node, env []any) object {
-	own := w.env(plain.Member(job, "env"), env)
+func (w *workflow) job(name, job *yaml.Node, env []any, of *scope) object {
+	own := w.env(plain.Member(job, "env"), env, of)
 	out := object{
 		"id": name.Value, "address": "jobs." + name.Value, "at": at(name), "env": own,
 		"runs_on": runners(plain.Member(job, "runs-on"), plain.Member(plain.Member(job, "strategy"), "matrix")),
 		"if":      plain.Word(plain.Member(job, "if")), "environment": plain.Word(plain.Member(job, "environment")) + plain.Word(plain.Member(plain.Member(job, "environment"), "name")),
-		"continue_on_error": says(plain.Member(job, "continue-on-error")),
+		"continue_on_error": saysAlways(plain.Member(job, "continue-on-error")), "never": never(plain.Word(plain.Member(job, "if"))),
 	}
 	permissions(out, plain.Member(job, "permissions"))
 	if uses := plain.Member(job, "uses"); uses != nil {
 		with := plain.Member(job, "with")
 		out["uses"] = reference(uses)
 		out["inherits_secrets"] = plain.Word(plain.Member(job, "secrets")) == "inherit"
-		w.calling(uses, with, nil, w.resolver(env))
+		w.calling(uses, call{from: w.definition, never: out["never"].(object), inputs: w.handed(with, w.resolver(env, of))}, nil)
 	}
 	return out
 }
@@ -245,6 +230,11 @@ func runners(n, matrix *yaml.Node) object {
 		n = plain.Member(n, "labels")
 	}
 	labels := texts(n)
+	for _, m := range literal.FindAllStringSubmatch(plain.Word(n), -1) { // fromJSON('["self-hosted"]'), or one of two
+		if strings.Contains(plain.Word(n), "${{") && strings.EqualFold(m[1], "self-hosted") {
+			labels = append(labels, m[1])
+		}
+	}
 	for _, f := range flows(plain.Word(n), func(string) []string { return nil }) {
 		name, _ := strings.CutPrefix(f, "matrix.")
 		name, _, _ = strings.Cut(name, ".")
@@ -263,6 +253,8 @@ func runners(n, matrix *yaml.Node) object {
 	out["labels"] = list(labels)
 	return out
 }
+
+var literal = regexp.MustCompile(`['"]([\w.-]+)['"]`)
 
 // leaves are all plain values below a node.
 func leaves(n *yaml.Node) []string {
@@ -305,34 +297,44 @@ func actionName(uses string) string {
 }
 
 // calling remembers the use of a file of this tree.
-func (w *workflow) calling(uses, with *yaml.Node, folders []string, resolve resolver) {
-	targets := ownTargets(plain.Word(uses), folders)
-	if targets == nil {
-		return
+func (w *workflow) calling(uses *yaml.Node, c call, folders []string) {
+	if c.targets = ownTargets(plain.Word(uses), folders); c.targets != nil {
+		w.calls = append(w.calls, c)
 	}
-	c := call{from: w.definition, targets: targets, inputs: map[string][]string{}}
-	for name, value := range plain.Members(with) {
-		c.inputs[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
-	}
-	w.calls = append(w.calls, c)
 }
 
-func (w *workflow) steps(steps *yaml.Node, job object, outer []any) []any {
+// handed is what the inputs of a call are made of.
+func (w *workflow) handed(with *yaml.Node, resolve resolver) map[string][]string {
+	out := map[string][]string{}
+	for name, value := range plain.Members(with) {
+		out[strings.ToLower(name.Value)] = flows(plain.Word(value), resolve)
+	}
+	return out
+}
+
+func (w *workflow) steps(steps *yaml.Node, job object, outer []any, of *scope) []any {
 	out := []any{}
 	folders, _ := checkouts(steps)
+	condition, _ := job["if"].(string)
 	for i, step := range entries(steps) {
-		own := w.env(plain.Member(step, "env"), outer)
+		own := w.env(plain.Member(step, "env"), outer, of)
 		env := slices.Concat(outer, own)
-		resolve := w.resolver(env)
+		resolve := w.resolver(env, of)
 		s := object{
 			"address": job["address"].(string) + ".steps[" + strconv.Itoa(i) + "]", "job": job["id"], "index": i, "at": at(step),
 			"name": plain.Word(plain.Member(step, "name")), "if": plain.Word(plain.Member(step, "if")), "env": own, "visible_env": visible(env),
-			"continue_on_error": says(plain.Member(step, "continue-on-error")), "scripts": []any{}, "with": object{},
+			"continue_on_error": saysAlways(plain.Member(step, "continue-on-error")), "scripts": []any{}, "with": object{},
+			"never": never(condition, plain.Word(plain.Member(step, "if"))),
 		}
 		if uses := plain.Member(step, "uses"); uses != nil {
 			s["uses"] = reference(uses)
 			s["with"], s["scripts"] = w.with(plain.Word(uses), plain.Member(step, "with"), resolve)
-			w.calling(uses, plain.Member(step, "with"), folders, resolve)
+			c := call{from: w.definition, never: s["never"].(object), inputs: w.handed(plain.Member(step, "with"), resolve)}
+			for _, v := range visible(env) { // an action sees the variables of the job
+				v := v.(object)
+				c.inputs["env."+strings.ToLower(v["name"].(string))] = textsOf(v["contexts"])
+			}
+			w.calling(uses, c, folders)
 		}
 		if run := plain.Member(step, "run"); run != nil {
 			s["scripts"] = []any{w.source.script("run", run, resolve)}

@@ -118,6 +118,11 @@ type definition struct {
 
 	known map[string]*definition // all of the tree, by path
 	peers []*definition          // the others of GitLab
+	// What an action or workflow of GitHub gives on: contexts by the name of its output. more
+	// is true where that has become known, and those that use it have to be read again.
+	given   map[string][]string
+	more    bool
+	callers []*definition
 
 	// What files of the same tree hand to its inputs: contexts by the name of the input,
 	// and the events that these files start by.
@@ -256,7 +261,16 @@ func build(all []*definition, known map[string]*definition) {
 				d.gitlab()
 			}
 		}
-		if next = hand(calls, known); len(next) == 0 {
+		changed := hand(calls, known)
+		for _, d := range next {
+			for _, user := range d.callers {
+				if d.more && !slices.Contains(changed, user) {
+					changed = append(changed, user)
+				}
+			}
+			d.more = false
+		}
+		if next = changed; len(next) == 0 {
 			return
 		}
 	}
@@ -269,13 +283,20 @@ type call struct {
 	targets []string       // one of these paths
 	like    *regexp.Regexp // or all of these
 	inputs  map[string][]string
+	never   object // events for which it is not called
 }
 
 // hand gives what calls pass to the files that they call, and says which of them know more
 // than before.
 func hand(calls []call, known map[string]*definition) (changed []*definition) {
 	give := func(c call, d *definition) {
-		if d != nil && d.fault == nil && d.receive(c) && !slices.Contains(changed, d) {
+		if d == nil || d.fault != nil {
+			return
+		}
+		if !slices.Contains(d.callers, c.from) {
+			d.callers = append(d.callers, c.from)
+		}
+		if d.receive(c) && !slices.Contains(changed, d) {
 			changed = append(changed, d)
 		}
 	}
@@ -307,7 +328,7 @@ func (d *definition) receive(c call) (more bool) {
 		}
 	}
 	for event := range c.from.allEvents() {
-		if !d.events[event] {
+		if c.never[event] == nil && !d.events[event] {
 			d.events[event], more = true, true
 		}
 	}

@@ -296,7 +296,7 @@ var (
 // script describes a text that is executed: its commands, and what the system of the
 // pipeline puts into it before.
 func (s *source) script(key string, n *yaml.Node, resolve resolver) object {
-	out := object{"key": key, "text": plain.Word(n), "at": at(n), "expressions": s.expressionsOf(n, resolve), "commands": s.commands(n)}
+	out := object{"key": key, "text": plain.Word(n), "at": at(n), "expressions": s.expressionsOf(n, resolve), "commands": s.resolved(n, resolve)}
 	macros := []any{}
 	take := func(found [][]string, named func(string) string) {
 		from := s.offset(n.Line, n.Column)
@@ -313,6 +313,16 @@ func (s *source) script(key string, n *yaml.Node, resolve resolver) object {
 	take(macro.FindAllStringSubmatch(plain.Word(n), -1), func(name string) string { return name })
 	take(percent.FindAllStringSubmatch(plain.Word(n), -1), func(name string) string { return strings.ReplaceAll(name, "_", ".") })
 	out["macros"] = macros
+	return out
+}
+
+// resolved are the commands of a script with the contexts that are put into each.
+func (s *source) resolved(n *yaml.Node, resolve resolver) []any {
+	out := s.commands(n)
+	for _, c := range out {
+		c := c.(object)
+		c["contexts"] = list(flows(c["text"].(string), resolve))
+	}
 	return out
 }
 

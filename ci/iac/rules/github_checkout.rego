@@ -17,8 +17,7 @@ import data.verdict.pipelines.lib
 found contains object.union(problem, {"severity": severity}) if {
 	some t in taken
 	some event in input_events
-	not wrong_event(event, t.step)
-	not own(t.step)
+	not t.step.never[event] # the step or its job says that it is for something else
 	r := result(t.step)
 	severity := r.severity
 	problem := lib.of_step(t.step, t.at, sprintf("on: %s, %s", [event, t.cause]), sprintf(
@@ -32,37 +31,6 @@ input_events contains e if {
 	all := object.union(object.get(input, "called_by", {}), object.get(input, "events", {}))
 	all[e]
 }
-
-# The step or its job says that it is for another event than this one.
-wrong_event(event, step) if {
-	some condition in {step["if"], lib.job(step.job)["if"]}
-	not regex.match(`!\s*\(`, condition)
-	some m in regex.find_all_string_submatch_n(`github\.event_name\s*==\s*'([a-z_]+)'`, condition, -1)
-	m[1] != event
-	not contains(condition, sprintf("'%s'", [event]))
-}
-
-wrong_event(event, step) if {
-	some condition in {step["if"], lib.job(step.job)["if"]}
-	not contains(condition, "||")
-	some conjunct in conjuncts(condition)
-	regex.match(sprintf(`^github\.event_name\s*!=\s*'%s'$`, [event]), conjunct)
-}
-
-# The step or its job demands that the change comes from this repository, whose branches
-# only those write who have its secrets anyway. With an alternative it demands nothing.
-own(step) if {
-	some condition in {step["if"], lib.job(step.job)["if"]}
-	not contains(condition, "||")
-	some conjunct in conjuncts(condition)
-	regex.match(`^(?:github\.event\.pull_request\.head\.repo\.full_name\s*==\s*github\.repository|github\.event\.workflow_run\.head_repository\.full_name\s*==\s*github\.repository|github\.repository\s*==\s*github\.event\.(?:pull_request\.head\.repo|workflow_run\.head_repository)\.full_name|github\.event\.pull_request\.head\.repo\.fork\s*==\s*false|!\s*github\.event\.pull_request\.head\.repo\.fork|github\.event\.workflow_run\.event\s*==\s*'(?:push|schedule|release)')$`, conjunct)
-}
-
-# The parts of a condition that all have to hold. One within brackets is no part by itself.
-conjuncts(condition) := [trim_space(part) |
-	whole := regex.replace(condition, `^\s*\$\{\{|\}\}\s*$`, "")
-	some part in split(whole, "&&")
-]
 
 taken contains {"step": step, "how": "actions/checkout", "at": ref.at, "cause": sprintf("%s: %s", [key, c])} if {
 	count(input_events) > 0
@@ -94,12 +62,47 @@ taken contains {"step": step, "how": sprintf("%q", [how]), "at": c.at, "cause": 
 commands := {
 	"gh pr checkout": `\bgh\s+pr\s+checkout\b`,
 	"git fetch pull/": `\bgit\s+(?:-\S+\s+)*(?:fetch|pull)\b.*\bpull/`,
-	"git checkout of the head": `\bgit\s+(?:checkout|switch|merge|pull|reset)\b.*\$\{\{\s*github\.(?:head_ref|event\.pull_request\.head\.(?:sha|ref)|event\.workflow_run\.head_(?:sha|branch))`,
+}
+
+# By an expression in the command, or by a variable that the step has.
+taken contains {"step": step, "how": "git", "at": c.at, "cause": "git checkout of the head"} if {
+	count(input_events) > 0
+	some step in input.steps
+	some s in step.scripts
+	some c in s.commands
+	regex.match(`\bgit\s+(?:-\S+\s+)*(?:checkout|switch|merge|pull|reset|clone)\b`, c.text)
+	some context in contexts_of(step, c)
+	head(context)
+}
+
+contexts_of(step, c) := {context | some context in c.contexts} | {context |
+	some v in step.visible_env
+	regex.match(`^[A-Za-z_]\w*$`, v.name)
+	contains(c.text, v.name)
+	regex.match(sprintf(`\$(?:\{|env:)?%s(?:\W|$)`, [v.name]), c.text)
+	some context in v.contexts
+}
+
+# By its number: refs/pull/1/merge is the pull request.
+taken contains {"step": step, "how": "actions/checkout", "at": ref.at, "cause": "ref: refs/pull"} if {
+	count(input_events) > 0
+	some step in input.steps
+	step.uses.name == "actions/checkout"
+	ref := step["with"].ref
+	some c in ref.contexts
+	c in {"github.event.number", "github.event.pull_request.number", "github.event.issue.number"}
 }
 
 # Contexts that name what the pull request brings.
-head(c) if {
-	regex.match(`^github\.(head_ref|event\.pull_request\.(head\.(sha|ref|label|repo\.full_name)|merge_commit_sha)|event\.workflow_run\.(head_sha|head_branch|head_commit\.id|head_repository\.full_name|pull_requests\.\*\.head\.(sha|ref)))$`, c)
+head(c) if lib.among(c, heads)
+
+heads := {
+	"github.head_ref", "github.event.pull_request.merge_commit_sha", "github.event.pull_request.head.sha", "github.event.pull_request.head.ref",
+	"github.event.pull_request.head.label", "github.event.pull_request.head.repo.full_name", "github.event.pull_request.head.repo.clone_url",
+	"github.event.pull_request.head.repo.ssh_url", "github.event.pull_request.head.repo.git_url", "github.event.pull_request.head.repo.html_url",
+	"github.event.workflow_run.head_sha", "github.event.workflow_run.head_branch", "github.event.workflow_run.head_commit.id",
+	"github.event.workflow_run.head_repository.full_name", "github.event.workflow_run.head_repository.clone_url",
+	"github.event.workflow_run.pull_requests.*.head.sha", "github.event.workflow_run.pull_requests.*.head.ref",
 }
 
 # An output of an action or script that looks the head up, as comments have no other way.
@@ -109,7 +112,11 @@ head(c) if {
 
 # What runs after it, the checkout's own step included where a script did it.
 result(step) := {"later": "another part of the same script", "severity": "critical"} if {
-	count(step.scripts) > 0
+	some s in step.scripts
+	some c in s.commands
+	some part in split(replace(replace(c.text, "&&", ";"), "||", ";"), ";")
+	not passive(trim_space(part))
+	not regex.match(`^(?:git|gh)\s`, trim_space(part))
 } else := {"later": next.address, "severity": "critical"} if {
 	all := [o | some o in input.steps; lib.after(step, o); lib.runs_something(o); executes(o)]
 	next := all[0]
@@ -125,7 +132,13 @@ executes(o) if {
 	some s in o.scripts
 	s.key != "with.script"
 	some c in s.commands
-	not regex.match(`^(?:echo|printf|gh\s+(?:pr|issue|api)|git\s+(?:fetch|log|diff|status|rev-parse|config|show|branch|merge-base)|cat|exit|set|if|then|else|elif|fi|done|for|while|do|case|esac|true|mkdir|jq|\w+=|\[)\b`, c.text)
+	not passive(c.text)
+}
+
+passive(text) if text == ""
+
+passive(text) if {
+	regex.match(`^(?:echo|printf|gh\s+(?:pr|issue|api)|git\s+(?:fetch|log|diff|status|rev-parse|config|show|branch|merge-base)|cat|exit|set|if|then|else|elif|fi|done|for|while|do|case|esac|true|mkdir|cd|jq|\w+=|\[)\b`, text)
 }
 
 harmless(name) if {

@@ -23,6 +23,5 @@ found contains lib.of_job(j, j.runs_on.at, "runs-on: self-hosted", sprintf(
 	some j in input.jobs
 	some l in j.runs_on.labels
 	lower(l) == "self-hosted"
-	not regex.match(`github\.event_name\s*(!=\s*'pull_request'|==\s*'(push|schedule|workflow_dispatch|release)')`, j["if"])
-	not regex.match(`head\.repo\.(full_name\s*==\s*github\.repository|fork\s*==\s*false)|!\s*github\.event\.pull_request\.head\.repo\.fork`, j["if"])
+	not j.never[e]
 }

@@ -4,34 +4,47 @@ package verdict.pipelines.lib
 
 # Anybody who can open an issue or a pull request writes these.
 # https://docs.github.com/actions/concepts/security/script-injections
-untrusted(context) if {
-	startswith(context, "github.")
-	regex.match(written_by_strangers, context)
+strangers_write := {concat("", ["github.", rest]) | some rest in {
+	"head_ref",
+	"event.issue.title", "event.issue.body", "event.issue.milestone.title", "event.issue.labels.*.name", "event.issue.labels.*.description",
+	"event.discussion.title", "event.discussion.body", "event.answer.body",
+	"event.pull_request.title", "event.pull_request.body", "event.pull_request.milestone.title",
+	"event.pull_request.labels.*.name", "event.pull_request.labels.*.description",
+	"event.pull_request.head.ref", "event.pull_request.head.label", "event.pull_request.head.repo.default_branch",
+	"event.pull_request.head.repo.description", "event.pull_request.head.repo.homepage",
+	"event.comment.body", "event.comment.diff_hunk", "event.comment.path", "event.review.body", "event.review_comment.body",
+	"event.pages.*.page_name", "event.pages.*.title", "event.pages.*.summary",
+	"event.forkee.description", "event.forkee.homepage", "event.forkee.default_branch",
+	"event.label.name", "event.label.description",
+	"event.changes.title.from", "event.changes.body.from", "event.changes.name.from", "event.changes.ref.from", "event.changes.base.ref.from",
+	"event.workflow_run.head_branch", "event.workflow_run.display_title", "event.workflow_run.pull_requests.*.head.ref",
+	"event.workflow_run.head_repository.description", "event.workflow_run.head_repository.homepage",
+	"event.check_suite.head_branch", "event.check_suite.pull_requests.*.head.ref", "event.check_run.check_suite.head_branch",
+}} | {concat("", ["github.event.", commit, ".", part]) |
+	some commit in {"commits.*", "head_commit", "workflow_run.head_commit", "merge_group.head_commit", "check_suite.head_commit"}
+	some part in {"message", "author.name", "author.email", "committer.name", "committer.email"}
 }
 
-# The whole event, or a part of it that holds such a text.
-untrusted(context) if {
-	startswith(context, "github")
-	regex.match(`^github(\.event(\.(issue|pull_request(\.head(\.repo)?)?|comment|review|discussion|pages(\.\*)?|commits(\.\*(\.(author|committer))?)?|head_commit(\.(author|committer))?|workflow_run(\.head_commit)?|label|changes|\*))?)?$`, context)
+# With what such a text is a part of: github.event.issue holds the title as well.
+holders := parts_of(strangers_write)
+
+parts_of(paths) := {concat(".", array.slice(words, 0, i + 1)) |
+	some p in paths
+	words := split(p, ".")
+	some i, _ in words
 }
 
-written_by_strangers := concat("", [
-	`^github\.(head_ref$|event\.(`,
-	concat("|", [
-		`(issue|pull_request|discussion)\.(title|body)$`,
-		`pull_request\.head\.(ref|label|repo\.(default_branch|description|homepage))$`,
-		`(comment|review|review_comment)\.body$`,
-		`pages\.\*\.(page_name|title|summary)$`,
-		`(commits\.\*|head_commit|workflow_run\.head_commit)\.(message|(author|committer)\.(email|name))$`,
-		`workflow_run\.(head_branch|display_title|head_repository\.(description|homepage))$`,
-		`workflow_run\.pull_requests\.\*\.head\.ref$`,
-		`merge_group\.head_commit\.message$`,
-		`(label|pull_request\.labels\.\*|issue\.labels\.\*)\.(name|description)$`,
-		`(issue|pull_request)\.milestone\.title$`,
-		`changes\.[\w*]+\.from$|changes\.ref\.from$`,
-	]),
-	`))`,
-])
+untrusted(context) if among(context, holders)
+
+# among: a context is one of some, as far as is known. What is computed in it may be anything.
+among(context, some_paths) if context in some_paths
+
+among(context, some_paths) if {
+	contains(context, "*")
+	pattern := concat("", ["^", replace(replace(context, ".", `\.`), "*", `[^.]+`), "$"])
+	some p in some_paths
+	regex.match(pattern, p)
+}
 
 # Events by which strangers start a workflow that has the secrets of the repository.
 privileged_events := {"pull_request_target", "workflow_run", "issue_comment", "issues", "discussion", "discussion_comment", "pull_request_review_target", "fork", "watch", "gollum"}
