@@ -35,14 +35,14 @@ func truth(b bool) known {
 	return known{is: no, form: 'b'}
 }
 
-// asked are the events of which conditions are asked whether they can hold.
-var asked = []string{"pull_request", "pull_request_target", "workflow_run", "issue_comment"}
+// strangers are the events of which conditions are asked whether they can hold.
+var strangers = []string{"pull_request", "pull_request_target", "workflow_run", "issue_comment"}
 
 // never gives the events for which none of the conditions of a job and its step can hold,
 // where a stranger brought the event about.
 func never(conditions ...string) object {
 	out := object{}
-	for _, event := range asked {
+	for _, event := range strangers {
 		for _, text := range conditions {
 			if !canHold(text, event) {
 				out[event] = true
