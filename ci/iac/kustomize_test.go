@@ -32,7 +32,7 @@ spec:
             capabilities: {drop: [ALL]}
 `
 
-const rooted = "AVD-KSV-0017"
+const privilege = "AVD-KSV-0017"
 
 // TestOverlays shows that what is judged is what an overlay sets up: a user who reads only
 // the base would run a privileged container in production.
@@ -67,7 +67,7 @@ func TestOverlays(t *testing.T) {
 			r := checked(t, c.files)
 			var places []string
 			for _, p := range r.Problems {
-				if p.Check == rooted {
+				if p.Check == privilege {
 					places = append(places, p.Path)
 				}
 			}
@@ -100,7 +100,7 @@ func TestPatchIsNoManifest(t *testing.T) {
 	whole := strings.Replace(sound, "privileged: false", "privileged: true", 1)
 	files["prod/scale.yaml"] = whole
 	r := checked(t, files)
-	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == rooted && p.Path == "prod/scale.yaml" }) {
+	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == privilege && p.Path == "prod/scale.yaml" }) {
 		t.Errorf("a whole manifest is judged where it stands, whatever names it a patch: %v", r.Problems)
 	}
 	rootedPatch := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {template: {spec: {containers: [{name: web, securityContext: {privileged: true}}]}}}\n"
@@ -191,7 +191,7 @@ var bombed = func() string {
 func TestNoKustomization(t *testing.T) {
 	flux := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {path: ./x}\n"
 	r := checked(t, map[string]string{"kustomization.yaml": flux + "---\n" + strings.Replace(sound, "privileged: false", "privileged: true", 1)})
-	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == rooted }) || slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == Invalid }) {
+	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == privilege }) || slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == Invalid }) {
 		t.Errorf("problems %v", r.Problems)
 	}
 }
