@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"regexp"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -242,8 +244,10 @@ func arithmetic(e hcl.Expression) bool {
 	return false
 }
 
-// copies refuses modules that ask for more of a block than anybody means, as far as that
-// can be told before the evaluation. What a caller hands in is bounded by within.
+// copies refuses modules that ask for more of a block, or in one expression for more
+// memory, than anybody means, as far as that can be told before the evaluation: what one
+// step asks of the machine at once ends the program. What a caller hands in is bounded by
+// within.
 func (r *run) copies(modules map[string]*configured) {
 	for _, m := range modules {
 		for _, c := range m.counts {
@@ -252,5 +256,103 @@ func (r *run) copies(modules map[string]*configured) {
 				m.wrong = true
 			}
 		}
+		for _, c := range m.swelling {
+			if what := m.numbers.swells(c.expr.(*hclsyntax.FunctionCallExpr)); what != "" {
+				r.open(c.file, true, "it was not judged: line %d %s", c.line, what)
+				m.wrong = true
+			}
+		}
 	}
+}
+
+// swelling are the functions that make much of little at once.
+var swelling = []string{"setproduct", "format", "formatlist", "indent"}
+
+// swellingIn finds where a file calls them.
+func swellingIn(p string, f *hcl.File, lines []int64) (found []counted) {
+	body, ok := f.Body.(*hclsyntax.Body)
+	if !ok {
+		return nil
+	}
+	hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics { // it has none
+		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && slices.Contains(swelling, call.Name) && len(call.Args) > 0 {
+			found = append(found, counted{p, lineIn(lines, int64(call.NameRange.Start.Line)), call})
+		}
+		return nil
+	})
+	return found
+}
+
+// Elements of a list and signs of a text that one call may make, as far as it is certain.
+const (
+	maxElements = 100_000
+	maxPadding  = 100_000
+)
+
+var wide = regexp.MustCompile(`%[-+ #0]*(?:[0-9]{6,}|[0-9]*\.[0-9]{6,})`)
+
+// swells says what a call certainly makes too much of; "" for one that may be in order.
+func (n *numbers) swells(call *hclsyntax.FunctionCallExpr) string {
+	switch first := call.Args[0]; call.Name {
+	case "setproduct":
+		if n.length(call, 0) > maxElements {
+			return fmt.Sprintf("makes a product of more than %d elements", maxElements)
+		}
+	case "indent":
+		if v, ok := n.of(first, 0); ok && v.GreaterThan(cty.NumberIntVal(maxPadding)).True() {
+			return fmt.Sprintf("indents by more than %d spaces", maxPadding)
+		}
+	default:
+		if t, ok := first.(*hclsyntax.TemplateExpr); ok && t.IsStringLiteral() {
+			if v, _ := t.Value(nil); wide.MatchString(v.AsString()) {
+				return fmt.Sprintf("writes a text of %d signs or more by a width", maxPadding)
+			}
+		}
+	}
+	return ""
+}
+
+// length is how many elements a list has at least; 0 where nothing is certain.
+func (n *numbers) length(e hcl.Expression, depth int) int64 {
+	if depth > 20 {
+		return 0
+	}
+	switch e := e.(type) {
+	case *hclsyntax.TupleConsExpr:
+		return int64(len(e.Exprs))
+	case *hclsyntax.ParenthesesExpr:
+		return n.length(e.Expression, depth+1)
+	case *hclsyntax.ScopeTraversalExpr:
+		if _, from := n.behind(e.Traversal); from != nil {
+			return n.length(from, depth+1)
+		}
+	case *hclsyntax.ForExpr:
+		if e.KeyExpr == nil && e.CondExpr == nil {
+			return n.length(e.CollExpr, depth+1)
+		}
+	case *hclsyntax.FunctionCallExpr:
+		return n.lengthOfCall(e, depth+1)
+	}
+	return 0
+}
+
+func (n *numbers) lengthOfCall(call *hclsyntax.FunctionCallExpr, depth int) int64 {
+	switch call.Name {
+	case "range":
+		if v, ok := n.of(call.Args[0], 0); len(call.Args) == 1 && ok {
+			f, _ := v.AsBigFloat().Float64()
+			return int64(max(0, min(f, 1024))) // of more it makes an error
+		}
+	case "tolist", "reverse":
+		if len(call.Args) == 1 {
+			return n.length(call.Args[0], depth)
+		}
+	case "setproduct":
+		product := int64(1)
+		for _, a := range call.Args {
+			product = min(product*n.length(a, depth), maxElements+1)
+		}
+		return product
+	}
+	return 0
 }

@@ -121,3 +121,28 @@ func TestCopiesAreCountedByVariablesAndLocals(t *testing.T) {
 func counting(n string) string {
 	return "resource \"aws_s3_bucket\" \"b\" {\n  count = " + n + "\n}\n"
 }
+
+// What one expression asks of the machine at once would end the program.
+func TestWhatOneExpressionAsksForIsToldBeforehand(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		told string
+	}{
+		"a product":              {"locals {\n  a = setproduct(range(1000), range(1000))\n}\n", "line 2 makes a product"},
+		"a product of a product": {"locals {\n  a = range(100)\n  b = setproduct(local.a, local.a)\n  c = setproduct((local.b), [for x in local.b : x])\n}\n", "line 4 makes a product"},
+		"by a variable":          {"variable \"n\" {\n  default = 1000\n}\nlocals {\n  a = setproduct(range(var.n), range(var.n))\n}\n", "line 5 makes a product"},
+		"a width":                {"locals {\n  a = format(\"%9000000000s\", \"x\")\n}\n", "line 2 writes a text"},
+		"a precision":            {"locals {\n  a = formatlist(\"%.9000000000f\", [1])\n}\n", "line 2 writes a text"},
+		"spaces":                 {"locals {\n  n = 1000000\n  a = indent(local.n * local.n, \"\\n\")\n}\n", "line 3 indents"},
+		"in a block of a block":  {strings.Replace(bucket, "acl ", "tags = { a = setproduct(range(1000), range(1000)) }\n  acl ", 1), "makes a product"},
+		"an ordinary product":    {"locals {\n  a = setproduct([\"a\", \"b\"], range(100))\n  b = format(\"%05d-%s\", 1, \"100%\")\n  c = indent(4, \"x\")\n}\n", ""},
+		"what nobody knows":      {"variable \"v\" {}\nlocals {\n  a = setproduct(var.v, range(1000), range(1000))\n}\n", ""},
+		"what needs itself":      {"locals {\n  a = setproduct(local.a, range(10))\n}\n", ""},
+	} {
+		r := checked(t, map[string]string{"main.tf": c.text + bucket})
+		told := slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool { return n.Blocks && strings.Contains(n.Reason, c.told) })
+		if told != (c.told != "") {
+			t.Errorf("%s: %+v", name, r.Open)
+		}
+	}
+}

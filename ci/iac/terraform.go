@@ -57,8 +57,8 @@ type configured struct {
 	by    []caller // which of them are called where
 	wrong bool     // it cannot be evaluated
 
-	counts  []counted
-	numbers numbers
+	counts, swelling []counted
+	numbers          numbers
 }
 
 // caller is a block that calls a module of the tree.
@@ -256,6 +256,7 @@ var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 // calls finds what a file calls, and how many copies of a block it asks for.
 func (r *run) calls(p, dir string, f *hcl.File, lines []int64, m *configured) {
 	m.numbers.read(f)
+	m.swelling = append(m.swelling, swellingIn(p, f, lines)...)
 	content, _, _ := f.Body.PartialContent(blocks)
 	for _, b := range content.Blocks {
 		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}, {Name: "count"}}})
