@@ -80,6 +80,8 @@ func TestCloudRulesOfAWS(t *testing.T) {
 		{"who is known", "", "authorization_type = \"AWS_IAM\"", "", 0},
 		{"unknown", "", "authorization_type = var.x", "", 1},
 		{"a stack", "s.yaml", cfnOf("AWS::Lambda::Url", "      AuthType: NONE\n"), "high 9", 0},
+		{"a function without an address", "s.yaml", cfnOf("AWS::Serverless::Function", "      Runtime: go\n"), "", 0},
+		{"a function with one", "s.yaml", cfnOf("AWS::Serverless::Function", "      FunctionUrlConfig:\n        AuthType: NONE\n"), "high 10", 0},
 		{"a stack by a default", "s.yaml", cfnOf("AWS::Lambda::Url", "      AuthType: !Ref None\n"), "high 9", 0},
 		{"a stack by a parameter", "s.yaml", cfnOf("AWS::Lambda::Url", "      AuthType: !Ref Any\n"), "", 1},
 	})

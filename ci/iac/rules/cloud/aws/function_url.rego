@@ -11,6 +11,7 @@
 #   settings:
 #     aws_lambda_function_url: {who: authorization_type}
 #     "AWS::Lambda::Url": {who: AuthType}
+#     "AWS::Serverless::Function": {who: FunctionUrlConfig.AuthType}
 package verdict.cloud.aws.function_url
 
 import data.verdict.cloud.lib
