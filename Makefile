@@ -48,6 +48,7 @@ FUZZ = \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \
 	./code:FuzzCatalog \
+	./code:FuzzOpenPGP \
 	./code:FuzzOwners \
 	./code:FuzzSignature \
 	./decisionmap:FuzzLoad \

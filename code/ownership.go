@@ -32,8 +32,10 @@ type Question struct {
 	// Reviewed is the last commit of that request. Where Head and what lies before it are
 	// its commits made anew, the forge made each of them.
 	Reviewed string
-	Keys     Keys // whose signatures of commits can be verified
-	Now      time.Time
+	// Keys and Keyring are whose signatures of commits can be verified, by SSH and OpenPGP.
+	Keys    Keys
+	Keyring Keyring
+	Now     time.Time
 }
 
 // OwnersOf is Owners for the paths of a change; where those are not known, nobody knows

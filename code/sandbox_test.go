@@ -1,11 +1,14 @@
 package code
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"verdict/decisionmap"
 	"verdict/git"
@@ -81,3 +84,35 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// madeAt is when the sealed commits of the tests say that they were made.
+var madeAt = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+
+var committedAt = regexp.MustCompile(`(?m)^(committer .*>) .*$`)
+
+// sealed makes an empty commit on HEAD by alma that carries a signature over itself, in a
+// header of that name.
+func (s sandbox) sealed(header string, sign func(signed []byte) (armored string)) string {
+	s.t.Helper()
+	s.git("config", "user.email", "alma@acme.example")
+	raw := s.git("cat-file", "commit", s.commit(nil)) + "\n"
+	raw = committedAt.ReplaceAllString(raw, fmt.Sprintf("$1 %d +0000", madeAt.Unix()))
+	return s.stored(sealedBy(raw, header, sign([]byte(raw))))
+}
+
+// sealedBy is a commit with one more header that holds a signature.
+func sealedBy(raw, header, armored string) string {
+	lines := strings.ReplaceAll(strings.TrimSuffix(armored, "\n"), "\n", "\n ")
+	return strings.Replace(raw, "\n\n", "\n"+header+" "+lines+"\n\n", 1)
+}
+
+// stored writes a commit as it stands.
+func (s sandbox) stored(raw string) string {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "commit")
+	must(s.t, os.WriteFile(file, []byte(raw), 0o644))
+	return s.git("hash-object", "-w", "-t", "commit", file)
+}
+
+// raw is a commit as it is stored.
+func (s sandbox) raw(id string) string { return s.git("cat-file", "commit", id) + "\n" }

@@ -34,7 +34,12 @@ type signer struct {
 	before     time.Time
 }
 
-const maxSigners = 100_000
+// Limits of what is read: entries of allowed signers, and bytes of one signature. Those
+// in use have a few thousand.
+const (
+	maxSigners   = 100_000
+	maxSignature = 64 << 10
+)
 
 // ParseKeys reads an allowed-signers file (ssh-keygen(1), ALLOWED SIGNERS). A line that
 // cannot be read is an *verdict.Error: a key that was meant to count must not be lost.
@@ -171,12 +176,14 @@ func (q Question) signature(c git.Commit, data []byte) verdict.CommitSignature {
 	case several:
 		out.Knowledge = verdict.Knowledge{State: verdict.StateFailed, Why: "the commit carries several signatures", Remedy: "commit again with one"}
 	case armored == "":
+	case len(armored) > maxSignature:
+		out.Knowledge = broken(fmt.Sprintf("the signature is larger than %d KiB", maxSignature>>10))
 	case strings.HasPrefix(armored, "-----BEGIN SSH SIGNATURE-----"):
 		out.Format = "ssh"
 		out.Knowledge, out.By = q.sshSignature(c, signed, armored)
 	case strings.HasPrefix(armored, "-----BEGIN PGP SIGNATURE-----"):
 		out.Format = "openpgp"
-		out.Knowledge = unverifiable("OpenPGP signatures are not verified here")
+		out.Knowledge, out.By = q.pgpSignature(c, signed, armored)
 	case strings.HasPrefix(armored, "-----BEGIN SIGNED MESSAGE-----"):
 		out.Format = "x509"
 		out.Knowledge = unverifiable("signatures with a certificate (S/MIME, gitsign) are not verified here")
@@ -186,8 +193,13 @@ func (q Question) signature(c git.Commit, data []byte) verdict.CommitSignature {
 	return out
 }
 
+// broken is what is said of a signature that does not count whoever's it is.
+func broken(why string) verdict.Knowledge {
+	return verdict.Knowledge{State: verdict.StateFailed, Why: why, Remedy: "sign the commit again: git commit -S --amend"}
+}
+
 func unverifiable(why string) verdict.Knowledge {
-	return verdict.Knowledge{State: verdict.StateUnknown, Why: why, Remedy: "sign with an SSH key (git config gpg.format ssh), and give the allowed signers with --allowed-signers FILE"}
+	return verdict.Knowledge{State: verdict.StateUnknown, Why: why, Remedy: "sign with an SSH or OpenPGP key (git config gpg.format ssh or openpgp), and give it with --allowed-signers FILE or --openpgp-keys FILE"}
 }
 
 // detach takes the signatures out of a commit object: what was signed is the rest.
@@ -223,9 +235,7 @@ const (
 
 // sshSignature verifies a signature of OpenSSH's form over the signed part of a commit.
 func (q Question) sshSignature(c git.Commit, signed []byte, armored string) (verdict.Knowledge, verdict.Party) {
-	broken := func(why string) (verdict.Knowledge, verdict.Party) {
-		return verdict.Knowledge{State: verdict.StateFailed, Why: why, Remedy: "sign the commit again: git commit -S --amend"}, verdict.Party{}
-	}
+	broken := func(why string) (verdict.Knowledge, verdict.Party) { return broken(why), verdict.Party{} }
 	s, err := parseSSH(armored)
 	if err != nil {
 		return broken("the SSH signature cannot be read: " + shown(err.Error()))

@@ -29,6 +29,7 @@ type ciCheck struct {
 	service string
 	request string
 	signers string
+	keyring string
 	history string
 	// archives: what lies inside of archives is searched too.
 	archives bool
@@ -60,6 +61,7 @@ func ciCommand() command {
 			f.text(&c.service, "service", "NAME", "service of the map that is judged; where it has paths of its own, only those are read, and nothing else is said of the commit")
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
+			f.text(&c.keyring, "openpgp-keys", "FILE", "OpenPGP public keys whose signatures of commits count, as gpg --export writes them, each for every address in its user ids; a file of the repository counts as the base of the change has it")
 			return c.run
 		},
 	}

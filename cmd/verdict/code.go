@@ -18,8 +18,8 @@ import (
 	"verdict/report"
 )
 
-// maxSignersFile bounds the file of allowed signers.
-const maxSignersFile = 16 << 20
+// maxKeysFile bounds a file of keys that signatures of commits are verified with.
+const maxKeysFile = 16 << 20
 
 // codeLayer states what is known of the change and decides the code points, before those
 // of ci. They are about the commit and read nothing but its objects, so a tree that differs
@@ -138,43 +138,58 @@ func (c *ciCheck) question(ctx context.Context, w *workspace, repo *git.Repo, ju
 	if q.People, err = code.NewPeople(judged.Map, place.Forge); err != nil {
 		return q, err
 	}
-	if c.signers == "" {
-		return q, nil
-	}
-	content, err := c.signersFile(ctx, repo, judged.Base)
-	if err != nil {
-		return q, err
-	}
-	q.Keys, err = code.ParseKeys(c.signers, content)
-	return q, err
+	return q, c.keys(ctx, repo, &q)
 }
 
-// signersFile reads the allowed signers. A file of the repository counts as the base of the
-// change has it: the working tree is the change's, which must not bring the keys that its
-// own signatures are verified with.
-func (c *ciCheck) signersFile(ctx context.Context, repo *git.Repo, base string) ([]byte, error) {
+// keys reads whose signatures of commits count.
+func (c *ciCheck) keys(ctx context.Context, repo *git.Repo, q *code.Question) error {
+	if c.signers != "" {
+		content, err := keysFile(ctx, repo, q.Base, c.signers, "the allowed signers", "give a file as ssh-keygen(1) describes under ALLOWED SIGNERS")
+		if err != nil {
+			return err
+		}
+		if q.Keys, err = code.ParseKeys(c.signers, content); err != nil {
+			return err
+		}
+	}
+	if c.keyring != "" {
+		content, err := keysFile(ctx, repo, q.Base, c.keyring, "the OpenPGP keys", "write the public keys with `gpg --export --armor ADDRESS… > keys.asc`, and give that file")
+		if err != nil {
+			return err
+		}
+		if q.Keyring, err = code.ParseKeyring(c.keyring, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysFile reads a file of keys. One of the repository counts as the base of the change has
+// it: the working tree is the change's, which must not bring the keys that its own
+// signatures are verified with.
+func keysFile(ctx context.Context, repo *git.Repo, base, path, what, remedy string) ([]byte, error) {
 	unreadable := func(what, remedy string, err error) error {
 		return &verdict.Error{Code: verdict.CodeUsage, What: what, Remedy: remedy, Err: err}
 	}
-	where, err := filepath.EvalSymlinks(c.signers)
-	for _, file := range []string{c.signers, where} {
+	where, err := filepath.EvalSymlinks(path)
+	for _, file := range []string{path, where} {
 		name, below := pathBelow(repo.Root, file)
 		if !below || file == "" {
 			continue
 		}
 		content, err := fileAt(ctx, repo.Top(), base, name)
 		if err == nil && content == nil {
-			err = unreadable(c.signers+" lies in the tree that is judged, and the base of the change does not have it",
+			err = unreadable(path+" lies in the tree that is judged, and the base of the change does not have it",
 				"bring it to the branch that the change goes to first, in a change of its own, or give a file from outside the tree", nil)
 		}
 		return content, err
 	}
 	var content []byte
 	if err == nil {
-		content, err = readLimited(c.signers, maxSignersFile)
+		content, err = readLimited(path, maxKeysFile)
 	}
 	if err != nil {
-		return nil, unreadable("the allowed signers cannot be read from "+c.signers, "give a file as ssh-keygen(1) describes under ALLOWED SIGNERS, from outside the tree that is judged", err)
+		return nil, unreadable(what+" cannot be read from "+path, remedy+", from outside the tree that is judged", err)
 	}
 	return content, nil
 }
