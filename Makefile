@@ -47,6 +47,7 @@ FUZZ = \
 	./ci:FuzzTables \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzPredicateOf \
+	./code:FuzzCMS \
 	./code:FuzzCatalog \
 	./code:FuzzOpenPGP \
 	./code:FuzzOwners \

@@ -35,7 +35,11 @@ type Question struct {
 	// Keys and Keyring are whose signatures of commits can be verified, by SSH and OpenPGP.
 	Keys    Keys
 	Keyring Keyring
-	Now     time.Time
+	// Certificates judge the signatures with a certificate; nil when nothing was given that
+	// they could be judged by. Issuers may vouch for the identities in them.
+	Certificates Certificates
+	Issuers      []string
+	Now          time.Time
 }
 
 // OwnersOf is Owners for the paths of a change; where those are not known, nobody knows

@@ -186,7 +186,7 @@ func (q Question) signature(c git.Commit, data []byte) verdict.CommitSignature {
 		out.Knowledge, out.By = q.pgpSignature(c, signed, armored)
 	case strings.HasPrefix(armored, "-----BEGIN SIGNED MESSAGE-----"):
 		out.Format = "x509"
-		out.Knowledge = unverifiable("signatures with a certificate (S/MIME, gitsign) are not verified here")
+		out.Knowledge, out.By = q.x509Signature(c, signed, armored)
 	default:
 		out.Knowledge = unverifiable("the signature has a form that is not known")
 	}
@@ -199,7 +199,7 @@ func broken(why string) verdict.Knowledge {
 }
 
 func unverifiable(why string) verdict.Knowledge {
-	return verdict.Knowledge{State: verdict.StateUnknown, Why: why, Remedy: "sign with an SSH or OpenPGP key (git config gpg.format ssh or openpgp), and give it with --allowed-signers FILE or --openpgp-keys FILE"}
+	return verdict.Knowledge{State: verdict.StateUnknown, Why: why, Remedy: "sign with an SSH key, an OpenPGP key or gitsign, and give what it is judged by: --allowed-signers, --openpgp-keys or --trusted-root"}
 }
 
 // detach takes the signatures out of a commit object: what was signed is the rest.

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -93,6 +94,10 @@ func ParseProducer(s string) Producer {
 	}
 	return Producer{Key: s}
 }
+
+// ErrStranger says that a certificate is not of any authority that was given: nothing is
+// known of it, which is not the same as that it does not hold.
+var ErrStranger = errors.New("an authority that was not given")
 
 // Verifier decides whether the signature of a bundle holds and who made it. Its errors
 // are *verdict.Error: CodeRefused when it was checked and does not hold.

@@ -17,8 +17,8 @@ import (
 // System is a system in which people have accounts.
 type System string
 
-// The systems. In git an account is an address, in Key the id of a signing key, in
-// Entra an object id.
+// The systems. In git an account is an address, or the identity in a certificate that
+// signs commits; in Key the id of a signing key, in Entra an object id.
 const (
 	Git        System = "git"
 	GitHub     System = "github"

@@ -30,6 +30,8 @@ type ciCheck struct {
 	request string
 	signers string
 	keyring string
+	root    string
+	issuers []string
 	history string
 	// archives: what lies inside of archives is searched too.
 	archives bool
@@ -62,6 +64,8 @@ func ciCommand() command {
 			f.text(&c.request, "request", "ID", "number of the pull or merge request that brings the commit, where the pipeline does not tell it")
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
 			f.text(&c.keyring, "openpgp-keys", "FILE", "OpenPGP public keys whose signatures of commits count, as gpg --export writes them, each for every address in its user ids; a file of the repository counts as the base of the change has it")
+			f.text(&c.root, "trusted-root", "FILE", "trusted_root.json of the authorities and logs by which the certificates are judged that gitsign signs commits with; a file of the repository counts as the base of the change has it")
+			f.list(&c.issuers, "certificate-oidc-issuer", "URL", "issuer that may vouch for the identity in such a certificate, exactly; repeatable")
 			return c.run
 		},
 	}

@@ -14,6 +14,7 @@ import (
 	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/evidence"
+	"verdict/evidence/sigstore"
 	"verdict/git"
 	"verdict/report"
 )
@@ -161,7 +162,25 @@ func (c *ciCheck) keys(ctx context.Context, repo *git.Repo, q *code.Question) er
 			return err
 		}
 	}
-	return nil
+	return c.certificates(ctx, repo, q)
+}
+
+// certificates reads what certificates in signatures of commits are judged by.
+func (c *ciCheck) certificates(ctx context.Context, repo *git.Repo, q *code.Question) error {
+	if c.root == "" && len(c.issuers) == 0 {
+		return nil
+	}
+	if c.root == "" || len(c.issuers) == 0 {
+		return usage("verdict ci --help", "a certificate is judged by its authority and by who vouches for the identity in it, and one of the two is not given",
+			"give both --trusted-root FILE and --certificate-oidc-issuer URL")
+	}
+	content, err := keysFile(ctx, repo, q.Base, c.root, "the trusted root", "give a trusted_root.json, as `cosign trusted-root create` writes it")
+	if err != nil {
+		return err
+	}
+	q.Certificates, err = sigstore.NewMessageVerifier(content)
+	q.Issuers = c.issuers
+	return err
 }
 
 // keysFile reads a file of keys. One of the repository counts as the base of the change has

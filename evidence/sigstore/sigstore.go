@@ -1,7 +1,8 @@
 // Package sigstore verifies bundles of others, offline: signed with a certificate that
 // a certificate authority issued to an identity, or with any key that Sigstore knows,
 // and the entry in a transparency log that goes with it. What is trusted comes from a
-// given trusted_root.json and from nowhere else; no network is touched.
+// given trusted_root.json and from nowhere else; no network is touched. Signatures of bare
+// messages, as gitsign makes them, are judged by the same (MessageVerifier).
 //
 // What the trusted root names is demanded. When it names transparency logs, a bundle
 // without a valid entry in one of them is refused; when it names certificate

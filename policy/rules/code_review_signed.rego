@@ -7,8 +7,8 @@
 #   severity: medium
 #   evidence: [change]
 #   remediation: >-
-#     Sign each commit with a key that the check is given (SSH or OpenPGP), then git rebase
-#     --exec 'git commit --amend -S --no-edit' BASE.
+#     Sign each commit with what the check is given keys for (SSH, OpenPGP, gitsign): git
+#     rebase --exec 'git commit --amend -S --no-edit' BASE.
 #   owner: platform
 package verdict.rules.code.review.signed
 
