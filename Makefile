@@ -23,9 +23,11 @@ export VERDICT_CORPORA
 
 # Every fuzz target of the project, one line each; a law compares the list with the code.
 FUZZ = \
+	./:FuzzModuleSource \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./ci/iac:FuzzInstalled \
 	./ci/iac:FuzzLibrary \
 	./ci/iac:FuzzNative \
 	./ci/iac:FuzzPipelines \

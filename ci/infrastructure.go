@@ -33,7 +33,8 @@ type Infrastructure struct {
 	checkers []iac.Checker
 	version  string
 	leftOut  outside
-	prefix   string // as in outside: keys name paths from the repository's root
+	prefix   string   // as in outside: keys name paths from the repository's root
+	modules  *modules // what is asked about modules; nil: nothing
 	// partial is true where by intent only a part of the tree is read.
 	partial bool
 	charts  *treeCharts // nil where nobody renders charts
@@ -64,6 +65,17 @@ func (x *Infrastructure) renders(c *Charts, dir string, o WalkOptions) {
 // theirs.
 func checkers(charts iac.Charts) []iac.Checker {
 	return []iac.Checker{&iac.Library{Charts: charts}, iac.NewPipelines()}
+}
+
+// asks adds the question whether modules are approved; base: of what came before the change.
+func (x *Infrastructure) asks(m *modules, base bool) {
+	if m == nil {
+		return
+	}
+	x.checkers = append(x.checkers, m.checker(base))
+	if !base {
+		x.modules = m
+	}
 }
 
 // Wants takes what a checker may want, by its name.
@@ -128,6 +140,9 @@ func (x *Infrastructure) Report(ctx context.Context, m *Manifest, scope string) 
 	defer x.mu.Unlock()
 	if x.charts != nil {
 		x.charts.seen = m
+	}
+	if x.modules != nil {
+		x.modules.seen = m
 	}
 	if err := x.judge(ctx); err != nil {
 		return verdict.Report{}, err
@@ -199,7 +214,11 @@ func (x *Infrastructure) hits() []verdict.Hit {
 
 // key names a problem whatever its line is.
 func (x *Infrastructure) key(p iac.Problem, at string) string {
-	return iacKey + p.Check + ":" + wording.Shown(wording.Cut(p.Resource, 200)) + ":" + wording.Shown(x.prefix+at)
+	about := wording.Shown(wording.Cut(p.Resource, 200))
+	if p.About != "" {
+		about += "@" + p.About
+	}
+	return iacKey + p.Check + ":" + about + ":" + wording.Shown(x.prefix+at)
 }
 
 // sentence is a problem in one sentence, with the thing that it is about.
@@ -225,6 +244,7 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		probe.checkers = checkers(baseCharts{x.charts.Charts, b})
 	}
 	ofCharts := b.inCharts(m, x.charts != nil)
+	probe.asks(x.modules, true)
 	var paths []string
 	same := true
 	now := map[string]Entry{}
@@ -248,7 +268,7 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 	}
 	if same {
 		for i := range hits {
-			hits[i].Old = true
+			hits[i].Old = hits[i].Detector != iac.ModuleOther
 		}
 		return nil
 	}
@@ -270,6 +290,9 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 	for i, h := range hits {
 		if hits[i].Old = keys[h.Key]; hits[i].Old || b.files[now[h.Path].Path] == now[h.Path].Blob {
 			continue // what lies where it lay did not move
+		}
+		if hits[i].Old = keys[h.Key] && h.Detector != iac.ModuleOther; hits[i].Old || h.Detector == iac.ModuleOther {
+			continue // what lies where an approved module should is no matter of the code
 		}
 		for _, p := range b.movedFrom(m, now, now[h.Path]) {
 			hits[i].Old = hits[i].Old || keys[strings.Replace(h.Key, ":"+wording.Shown(x.prefix)+h.Path, ":"+wording.Shown(x.prefix+p), 1)]

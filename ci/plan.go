@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type PlanOptions struct {
 	// here, and then findings name addresses alone.
 	Tree fs.FS
 	Root string
+	// Modules are those that may be called; nil where any may.
+	Modules *ApprovedModules
 	// Ignore is the file of false positives as the base has it, and IgnoreName where it was.
 	Ignore     []byte
 	IgnoreName string
@@ -66,6 +69,10 @@ func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
 		if file, line := read.Place(o.Tree, o.Root, r.Problems[i].Resource); file != "" {
 			r.Problems[i].Path, r.Problems[i].Line = file, line
 		}
+	}
+	if o.Modules != nil {
+		called := o.modules(read, p.Subject.Name)
+		r.Problems, r.Open = append(r.Problems, called.Problems...), slices.Concat(r.Open, called.Open, called.Absent)
 	}
 	x := &Infrastructure{version: o.Version, judged: true, result: r, bytes: int64(len(content))}
 	if p.Report, err = x.Report(ctx, &Manifest{}, "."); err != nil {

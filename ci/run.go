@@ -26,6 +26,8 @@ type Options struct {
 	Matcher Matcher
 	// Taking is what the map says is taken from others.
 	Taking Taking
+	// Modules are those that infrastructure code may call; nil where it may call any.
+	Modules *ApprovedModules
 	// Base is the revision that the change came from, to tell what was there before it from
 	// what it brings; empty: everything counts as new.
 	Base string
@@ -120,6 +122,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	infrastructure := NewInfrastructure(o.Version)
 	infrastructure.leftOut, infrastructure.prefix, infrastructure.partial = left.of(IaCCheck), prefix, o.Diff || len(o.Within) > 0
+	asked, err := o.modules(dir, prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer asked.close()
 	readers = append(readers, infrastructure)
 	o.Walk.Repo = repo
 	if len(o.Within) > 0 {
@@ -133,6 +140,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		}
 	}
 	infrastructure.renders(o.Charts, dir, o.Walk)
+	infrastructure.asks(asked, false)
 	m, err := Walk(ctx, dir, o.Walk, append(readers, o.Readers...)...)
 	if err != nil {
 		return nil, err

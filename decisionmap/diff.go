@@ -65,6 +65,7 @@ func Diff(old, new *Map) []Change {
 		}
 	}
 	d.dependencies(old.Dependencies, new.Dependencies)
+	d.modules(old.Modules, new.Modules)
 	return d.out
 }
 

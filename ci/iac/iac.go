@@ -68,6 +68,9 @@ type Problem struct {
 	// Cause is the setting that is wrong, without the names that the author chose:
 	// acl = "public-read", permissions: write-all. Empty where a setting is missing.
 	Cause string
+	// About tells this problem from another one of the same check and resource, where what
+	// is wrong can become another wrong without becoming right: a digest of what it is.
+	About string
 }
 
 // Invalid is the check of files that cannot be what they claim to be.

@@ -29,7 +29,8 @@ type Plan struct {
 	Partial bool
 	Types   []string // of the resources that would change, sorted
 
-	calls moduleCalls
+	calls   moduleCalls
+	planned json.RawMessage
 }
 
 // Limits of a plan.
@@ -66,8 +67,9 @@ type planChange struct {
 
 // moduleCalls are the modules that a module calls, by name.
 type moduleCalls map[string]struct {
-	Source string `json:"source"`
-	Module struct {
+	Source  string `json:"source"`
+	Version string `json:"version_constraint"`
+	Module  struct {
 		Calls moduleCalls `json:"module_calls"`
 	} `json:"module"`
 }
@@ -94,7 +96,7 @@ func ReadPlan(content []byte) (*Plan, error) {
 	case major != "0" && major != "1":
 		return nil, notAPlan("its format is "+quoted(f.Format)+", and 1 is what is understood", "take a version of verdict that knows it, or of terraform that writes format 1", nil)
 	}
-	p := &Plan{Format: f.Format, Version: f.Version, Counts: map[string]int64{}, Drift: int64(len(f.Drift)), Partial: f.Complete != nil && !*f.Complete, calls: f.Configuration.Root.Calls}
+	p := &Plan{Format: f.Format, Version: f.Version, Counts: map[string]int64{}, Drift: int64(len(f.Drift)), Partial: f.Complete != nil && !*f.Complete, calls: f.Configuration.Root.Calls, planned: f.Planned}
 	if len(f.Changes) > maxResources {
 		return nil, notAPlan(fmt.Sprintf("it holds more than %d resources", maxResources), "split the configuration into parts that are planned by themselves", nil)
 	}

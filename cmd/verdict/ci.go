@@ -231,6 +231,7 @@ func (w *workspace) check(ctx context.Context, path string, repo *git.Repo, judg
 	o.Charts = w.charts(judged.Map, tree)
 	takes := judged.Map.Dependencies
 	o.Taking = ci.Taking{Internal: takes.Internal, AllowLicences: takes.Licences.Allow, DenyLicences: takes.Licences.Deny}
+	o.Modules = approvedModules(judged.Map)
 	known, err := tables(w.dir)
 	if err != nil {
 		return nil, err

@@ -71,6 +71,24 @@ verdict attest vex openvex.json --subject HEAD --service payments-api --as produ
 It counts for the subject that it is about, and with --service for every commit and artifact of the service, until it is older than max_age or a newer statement says affected. Nobody is trusted with it until the map names him for vex, and whoever reports the vulnerability does not excuse it. A file in the tree counts for nothing.
 
 The find stays in the report, and the decision tells who said why. A malicious package is never excused; one that is known to be exploited only by fixed, component_not_present or vulnerable_code_not_present. verdict vex validate FILE says what cannot be used, verdict vex show FILE what is stated.`},
+	{"modules", "Which infrastructure modules may be called, by source and content", `A map with the section modules: lets Terraform and OpenTofu code call approved modules alone; without it any. The map is the one that judges, so a change cannot approve its own.
+
+    modules:
+      from: 2027-02-01   # until then another module is told and does not block
+      approved:
+        - {source: "github.com/acme/terraform-net//vpc", ref: 7c1f791efd61f326ed6102d564d1a65d1eceedf0, note: NET-12}
+        - {source: "terraform-aws-modules/vpc/aws", version: "5.1.2", digest: "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}
+        - {path: modules/vendored/net, digest: "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}
+
+verdict map module .terraform/modules/vpc prints the entry of a module. Sources are compared as Terraform reads them: short forms are written out, the folder behind // counts, passwords do not.
+
+git        the call gives the whole commit as ref; a tag, a branch and depth never match
+registry   the call asks for exactly this version, and the content is compared
+OCI        the call gives ?digest=sha256:… and the entry has the same digest; or the content is compared
+archive    the call gives ?checksum=sha256:… and the entry has the same digest; or the content is compared
+path       a copy in the repository; another folder of the tree is its own code and needs no entry
+
+Content is compared where it lies: run terraform init -backend=false before verdict ci, and verdict plan check where the plan was made. h1: is a digest over all files of what was downloaded, as Go makes it of modules. What is not there was not checked, and then the point cannot decide. What a module itself calls has to be approved too; it is seen where the module lies, and in every plan.`},
 	{"tools", "Other tools in the place of Verdict's own checks, or beside them", `What another tool found is evidence of a check once the map says which question the tool answers. The map is the one that judges: the released one, or verdict.yaml as the base of the change has it.
 
     sources:

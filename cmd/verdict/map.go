@@ -18,7 +18,7 @@ import (
 func mapCommand() command {
 	return command{
 		use: "map", short: "Check, compare, draw and release the decision map",
-		sub: []command{mapLintCommand(), mapDiffCommand(), mapDrawCommand(), mapShowCommand(), mapReleaseCommand()},
+		sub: []command{mapLintCommand(), mapDiffCommand(), mapDrawCommand(), mapShowCommand(), mapModuleCommand(), mapReleaseCommand()},
 	}
 }
 

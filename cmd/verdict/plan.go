@@ -123,7 +123,7 @@ func (p *planCheck) folder(file string) string {
 // checkPlan judges the plan; findings are placed in the repository, or below the folder
 // where there is none.
 func (w *workspace) checkPlan(ctx context.Context, name string, content []byte, dir string, repo *git.Repo, judged judgedBy) (*ci.Plan, error) {
-	o := ci.PlanOptions{Name: name, Content: content, Root: ".", Version: version(), Now: w.now}
+	o := ci.PlanOptions{Name: name, Content: content, Root: ".", Modules: approvedModules(judged.Map), Version: version(), Now: w.now}
 	top := dir
 	if repo != nil {
 		top = repo.Root
