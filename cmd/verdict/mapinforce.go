@@ -178,7 +178,7 @@ func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[s
 	if err != nil {
 		return "", err
 	}
-	who := reviewers(h, r.Entry.Index, people)
+	who := w.hands(h, people).Reviewers(r.Entry.Index)
 	signer, _ := h.ValidAt(r.Entry.Signer, r.Entry.Index)
 	switch {
 	case len(who) == 0 && signer.Person == decisionmap.LocalKey:
@@ -205,7 +205,7 @@ func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[s
 	case proposer.Person == signer.Person:
 		return signer.Person + " proposed it and released it, and it needs two persons", nil
 	}
-	one, err := w.oneHand(ctx, h, proposer, signer, people)
+	one, err := w.hands(h, people).One(ctx, proposer, signer)
 	if one != "" {
 		one += ", so the two do not count as two persons"
 	}
@@ -227,7 +227,7 @@ func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRele
 		return none, err
 	}
 	k, _ := h.ValidAt(e.Signer, e.Index)
-	if !slices.Contains(reviewers(h, e.Index, people), k.Person) {
+	if !slices.Contains(w.hands(h, people).Reviewers(e.Index), k.Person) {
 		return none, nil
 	}
 	if same, err := w.sameMap(ctx, e, p, said); !same || err != nil {

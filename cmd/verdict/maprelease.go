@@ -226,7 +226,7 @@ func (w *workspace) reviewersNow(ctx context.Context, people map[string]decision
 		return nil, key, err
 	}
 	key, _ = h.ValidAt(w.signer.KeyID(), at)
-	who = reviewers(h, at, people)
+	who = w.hands(h, people).Reviewers(at)
 	if slices.Contains(who, key.Person) || len(who) == 0 && key.Person == decisionmap.LocalKey {
 		return who, key, nil
 	}
@@ -244,7 +244,7 @@ func (w *workspace) agreeing(ctx context.Context, who []string, key identity.Enr
 	if err != nil {
 		return nil, nil, err
 	}
-	return w.otherHands(ctx, h, who, key, at, people)
+	return w.hands(h, people).Others(ctx, who, key, at)
 }
 
 func notReviewer(h *identity.History, id, me string, who []string, people map[string]decisionmap.Person) error {
@@ -283,7 +283,7 @@ func (w *workspace) proposed(ctx context.Context, said mapRelease, people map[st
 		if by.Person == "" || by.Person == key.Person {
 			continue
 		}
-		one, err := w.oneHand(ctx, h, by, key, people)
+		one, err := w.hands(h, people).One(ctx, by, key)
 		if err != nil {
 			return "", -1, err
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -57,9 +56,9 @@ func releaseBy(t *testing.T, w *workspace, first int64, proposer, releaser strin
 	return r.index() == e
 }
 
-// An organisation of two can release its map, and whoever holds this machine's key gets
-// no second hand by it once a person has one.
-func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
+// Which keys are in one hand is told from this ledger, and decides what is in force. The
+// cases are those of package identity.
+func TestAMapIsReleasedByTwoPersonsInTwoHands(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		enroll func(t *testing.T, w *workspace) (proposer, releaser string)
@@ -70,84 +69,11 @@ func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
 			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
 			return "alma", "noor"
 		}, ""},
-		{"also after one of them replaced their key", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			event := stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			h, err := w.ledger.Keys(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			old, _ := h.Key(event.Key)
-			w.as(t, "noor")
-			key, _, err := w.ring.Named("noor2")
-			if err != nil {
-				t.Fatal(err)
-			}
-			rotation, err := identity.NewRotation(old, key.PublicPEM(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.state(t.Context(), verdict.KindKey, keySubject(rotation.Key, "noor"), rotation, verdict.Context{}); err != nil {
-				t.Fatal(err)
-			}
-			return "noor2", "alma"
-		}, ""},
 		{"a second whom the first's enrolment does not name is none", func(t *testing.T, w *workspace) (string, string) {
 			stateKey(t, w, "alma", "alma", "")
 			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
 			return "alma", "noor"
 		}, "this machine's own key enrolled the key of noor"},
-		{"a second who does not name the first is none", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			stateKey(t, w, "noor", "noor", "")
-			return "alma", "noor"
-		}, "this machine's own key enrolled the key of noor"},
-		{"a third beside the first is none", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			stateKey(t, w, "mei", "mei", idOf(t, w, "alma"))
-			return "mei", "noor"
-		}, "this machine's own key enrolled the key of mei"},
-		{"a second who comes when there are others already is none", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			w.as(t, "alma")
-			stateKey(t, w, "mei", "mei", "")
-			w.as(t, "local")
-			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			return "mei", "noor"
-		}, "this machine's own key enrolled the key of noor"},
-		{"a second beside a first whom a machine enrolled is none", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "builder", "builder", "")
-			w.as(t, "builder")
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			w.as(t, "local")
-			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			return "alma", "noor"
-		}, "this machine's own key enrolled the key of noor"},
-		{"a second beside one who was not the first is none, though the first left", func(t *testing.T, w *workspace) (string, string) {
-			mei := stateKey(t, w, "mei", "mei", "")
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			gone := identity.KeyEvent{Action: identity.Revoke, Key: mei.Key, Person: "mei", Algorithm: mei.Algorithm}
-			if _, err := w.state(t.Context(), verdict.KindKey, keySubject(mei.Key, "mei"), gone, verdict.Context{}); err != nil {
-				t.Fatal(err)
-			}
-			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			return "noor", "alma"
-		}, "this machine's own key enrolled the key of noor"},
-		{"a person's key enrolls nobody beside themselves", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", idOf(t, w, "noor"))
-			w.as(t, "alma")
-			stateKey(t, w, "noor", "noor", idOf(t, w, "alma"))
-			return "alma", "noor"
-		}, "alma enrolled the key of noor"},
-		{"keys by whom this machine enrolled behind a person's back do not count", func(t *testing.T, w *workspace) (string, string) {
-			stateKey(t, w, "alma", "alma", "")
-			stateKey(t, w, "mei", "mei", "")
-			w.as(t, "mei")
-			stateKey(t, w, "sham-noor", "noor", "")
-			stateKey(t, w, "sham-alma", "alma", "")
-			return "sham-noor", "sham-alma"
-		}, "this machine's own key enrolled the key of mei"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w, talk := installation(t)
@@ -163,39 +89,11 @@ func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
 	}
 }
 
-// Who may release a map and whether somebody is enrolled yet are two questions. They
-// differ in one case, and each other answer in it would let the wrong key act alone.
-func TestWhoCountsIsAnsweredAlikeButForAMapWhosePeopleHaveNoKey(t *testing.T) {
-	w, _ := installation(t)
-	stateKey(t, w, "builder", "builder", "")
-	before, err := w.size(t.Context(), ledger.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stateKey(t, w, "alma", "alma", "")
-	h, err := w.ledger.Keys(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	type names = map[string]decisionmap.Person
-	for _, c := range []struct {
-		name              string
-		index             int64
-		people            names
-		release, enrolled []string
-	}{
-		{"no map, or one that names nobody: all", before + 1, nil, []string{"alma", "builder"}, []string{"alma", "builder"}},
-		{"a map that has one of them: that one", before + 1, names{"alma": {}, "noor": {}}, []string{"alma"}, []string{"alma"}},
-		{"a key does not count for the entry that enrolls it", before, nil, []string{"builder"}, []string{"builder"}},
-		{"a map that has none of them: all release, and nobody is enrolled yet", before + 1, names{"noor": {}}, []string{"alma", "builder"}, nil},
-		{"nobody has a key yet", 1, names{"noor": {}}, nil, nil},
-	} {
-		if got := reviewers(h, c.index, c.people); !slices.Equal(got, c.release) {
-			t.Errorf("%s: %v may release a map, not %v", c.name, got, c.release)
-		}
-		if got := enrolledPersons(h, c.index, c.people); !slices.Equal(got, c.enrolled) {
-			t.Errorf("%s: %v are enrolled, not %v", c.name, got, c.enrolled)
-		}
+// The key that a machine made for itself has one name, by which the map trusts it and which
+// stands for nobody among persons.
+func TestTheMachinesOwnKeyHasOneName(t *testing.T) {
+	if decisionmap.LocalKey != identity.LocalKey {
+		t.Errorf("%q in the map, and %q in the ring", decisionmap.LocalKey, identity.LocalKey)
 	}
 }
 

@@ -1,0 +1,189 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Signers tells whose key signed an entry of the ledger.
+type Signers interface {
+	// Signer is the id of the key that signed the entry with this index.
+	Signer(ctx context.Context, index int64) (keyID string, err error)
+}
+
+// Hands tells persons apart by who enrolled whose key: whoever enrolls a key may have made
+// it, so two keys can be in one hand. This machine's own key (LocalKey) is nobody's.
+type Hands struct {
+	History *History
+	Signers Signers
+	// People are the persons of the map that was in force, by id; empty where it names nobody.
+	People map[string]bool
+}
+
+// keyholders are the persons with a key that counts for an entry and was enrolled before
+// it: all, and those of them whom the map has under people. Two questions are asked about
+// them, with one difference: what holds where a map names people and none of them is among
+// those with a key.
+func (h Hands) keyholders(index int64) (all, known []string) {
+	for _, k := range h.History.Keys() {
+		if k.From >= index || !k.ValidAt(index) || k.Person == LocalKey {
+			continue
+		}
+		all = append(all, k.Person)
+		if h.People[k.Person] {
+			known = append(known, k.Person)
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(known)
+	return slices.Compact(all), slices.Compact(known)
+}
+
+// Reviewers are those who may release a map in the entry with this index: keyholders of the
+// map in force, or all when it has none of them. With nobody instead, this machine's own key
+// would release alone while others have keys. The map that is to be released has no say.
+func (h Hands) Reviewers(index int64) []string {
+	all, known := h.keyholders(index)
+	if len(known) > 0 {
+		return known
+	}
+	return all
+}
+
+// Enrolled are those who end the time in which this machine enrolls persons, at the entry
+// with this index: keyholders of the map, or all where it names nobody. With all instead
+// where none of its people has a key, one enrolled machine would keep the first two of them
+// from being enrolled together, which nobody else may do.
+func (h Hands) Enrolled(index int64) []string {
+	all, known := h.keyholders(index)
+	if len(h.People) > 0 {
+		return known
+	}
+	return all
+}
+
+// voucher is who signed that a key, or one that it replaced, is somebody's.
+type voucher struct {
+	by  EnrolledKey // the key that signed
+	key EnrolledKey
+}
+
+// vouchers are those of a key but its own person, who signs his rotations.
+func (h Hands) vouchers(ctx context.Context, k EnrolledKey) ([]voucher, error) {
+	var out []voucher
+	for {
+		by, err := h.enroller(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		if by.Person != k.Person {
+			out = append(out, voucher{by, k})
+		}
+		before, ok := h.History.Key(k.Replaces)
+		if k.Replaces == "" || !ok {
+			return out, nil
+		}
+		k = before
+	}
+}
+
+// enroller is the key that signed the entry which enrolled a key; nobody's where it did not
+// count there.
+func (h Hands) enroller(ctx context.Context, k EnrolledKey) (EnrolledKey, error) {
+	id, err := h.Signers.Signer(ctx, k.From)
+	if err != nil {
+		return EnrolledKey{}, fmt.Errorf("who enrolled key %s: %w", k.ID, err)
+	}
+	by, _ := h.History.ValidAt(id, k.From)
+	return by, nil
+}
+
+// One says why the keys of two persons may be in one hand, so that they do not count as two;
+// empty when nothing says so.
+func (h Hands) One(ctx context.Context, a, b EnrolledKey) (string, error) {
+	for _, pair := range [][2]EnrolledKey{{a, b}, {b, a}} {
+		key, other := pair[0], pair[1]
+		list, err := h.vouchers(ctx, key)
+		if err != nil {
+			return "", err
+		}
+		for _, v := range list {
+			if v.by.Person == other.Person {
+				return fmt.Sprintf("%s enrolled the key of %s", other.Person, key.Person), nil
+			}
+		}
+		if behind, err := h.behindTheirBack(ctx, key); behind != "" || err != nil {
+			return behind, err
+		}
+	}
+	return "", nil
+}
+
+// behindTheirBack says whom this machine's own key enrolled when there were persons to do
+// so: the person of this key, or somebody who vouches for it, however far back.
+func (h Hands) behindTheirBack(ctx context.Context, key EnrolledKey) (string, error) {
+	seen := map[string]bool{}
+	for ask := []EnrolledKey{key}; len(ask) > 0; ask = ask[1:] {
+		if seen[ask[0].ID] {
+			continue
+		}
+		seen[ask[0].ID] = true
+		list, err := h.vouchers(ctx, ask[0])
+		if err != nil {
+			return "", err
+		}
+		for _, v := range list {
+			if v.by.Person != LocalKey {
+				ask = append(ask, v.by)
+				continue
+			}
+			together, err := h.foundedTogether(ctx, v.key)
+			if err != nil {
+				return "", err
+			}
+			if !together && len(h.Enrolled(v.key.From)) > 0 {
+				return fmt.Sprintf("this machine's own key enrolled the key of %s when persons were enrolled already", v.key.Person), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// foundedTogether reports whether this machine's own key enrolled a key together with the
+// first person's, whose enrolment names it: that was said while nobody was enrolled, when
+// this machine's key could put any map in force alone.
+func (h Hands) foundedTogether(ctx context.Context, k EnrolledKey) (bool, error) {
+	first, ok := h.History.Key(k.Beside)
+	if !ok || first.Beside != k.ID || first.From >= k.From || len(h.Enrolled(first.From)) > 0 ||
+		!slices.Equal(h.Enrolled(k.From), []string{first.Person}) {
+		return false, nil
+	}
+	by, err := h.enroller(ctx, first)
+	return by.Person == LocalKey, err
+}
+
+// Others leaves of some persons those who have a key that counts at the entry with this
+// index and is not in one hand with this key, and says of the others why not.
+func (h Hands) Others(ctx context.Context, who []string, key EnrolledKey, index int64) (others, not []string, err error) {
+	others, not = []string{}, []string{}
+	for _, p := range who {
+		if p == key.Person {
+			continue
+		}
+		why := ""
+		for _, k := range h.History.KeysOf(p, index) {
+			if why, err = h.One(ctx, k, key); err != nil {
+				return nil, nil, err
+			}
+			if why == "" {
+				others = append(others, p)
+				break
+			}
+		}
+		if why != "" {
+			not = append(not, why)
+		}
+	}
+	return others, not, nil
+}

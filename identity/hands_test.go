@@ -1,0 +1,236 @@
+package identity_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict/identity"
+)
+
+// enrolments is a ledger of key events: the index of each is its place.
+type enrolments struct {
+	t       *testing.T
+	h       identity.History
+	signers []string
+	keys    map[string]string // public keys in PEM, by the name that a test gives them
+	by      string            // id of the key that signs
+}
+
+// installed is a ledger in which this machine enrolled its own key.
+func installed(t *testing.T) *enrolments {
+	l := &enrolments{t: t, keys: map[string]string{}}
+	l.by = l.id("local")
+	l.enroll("local", identity.LocalKey, "")
+	return l
+}
+
+// Signer is who signed an entry; no entry is an error.
+func (l *enrolments) Signer(_ context.Context, index int64) (string, error) {
+	if index < 0 || index >= int64(len(l.signers)) {
+		return "", errors.New("no such entry")
+	}
+	return l.signers[index], nil
+}
+
+func (l *enrolments) pem(key string) string {
+	if l.keys[key] == "" {
+		l.keys[key] = newPEM(l.t)
+	}
+	return l.keys[key]
+}
+
+func (l *enrolments) id(key string) string { return enrolment(l.t, "somebody", l.pem(key)).Key }
+
+func (l *enrolments) as(key string) { l.by = l.id(key) }
+
+func (l *enrolments) state(e identity.KeyEvent) {
+	l.t.Helper()
+	index := int64(len(l.signers))
+	if err := l.h.Apply(index, day.Add(time.Duration(index)*time.Minute), e); err != nil {
+		l.t.Fatal(err)
+	}
+	l.signers = append(l.signers, l.by)
+}
+
+// enroll records an enrolment as a client that keeps no rules would.
+func (l *enrolments) enroll(key, person, beside string) {
+	l.t.Helper()
+	e := enrolment(l.t, person, l.pem(key))
+	if beside != "" {
+		e.Beside = l.id(beside)
+	}
+	l.state(e)
+}
+
+func (l *enrolments) key(name string) identity.EnrolledKey {
+	l.t.Helper()
+	k, known := l.h.Key(l.id(name))
+	if !known {
+		l.t.Fatalf("no key %s was enrolled", name)
+	}
+	return k
+}
+
+func (l *enrolments) hands(people ...string) identity.Hands {
+	h := identity.Hands{History: &l.h, Signers: l, People: map[string]bool{}}
+	for _, p := range people {
+		h.People[p] = true
+	}
+	return h
+}
+
+// An organisation of two can release its map, and whoever holds this machine's key gets no
+// second hand by it once a person has one.
+func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		enroll func(l *enrolments) (one, other string)
+		says   string // empty: they are two
+	}{
+		{"two who were enrolled together are two", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.enroll("noor", "noor", "alma")
+			return "alma", "noor"
+		}, ""},
+		{"also after one of them replaced their key", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.enroll("noor", "noor", "alma")
+			rotation, err := identity.NewRotation(l.key("noor"), l.pem("noor2"), "")
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			l.as("noor")
+			l.state(rotation)
+			return "noor2", "alma"
+		}, ""},
+		{"a second whom the first's enrolment does not name is none", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "")
+			l.enroll("noor", "noor", "alma")
+			return "alma", "noor"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a second who does not name the first is none", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.enroll("noor", "noor", "")
+			return "alma", "noor"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a third beside the first is none", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.enroll("noor", "noor", "alma")
+			l.enroll("mei", "mei", "alma")
+			return "mei", "noor"
+		}, "this machine's own key enrolled the key of mei"},
+		{"a second who comes when there are others already is none", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.as("alma")
+			l.enroll("mei", "mei", "")
+			l.as("local")
+			l.enroll("noor", "noor", "alma")
+			return "mei", "noor"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a second beside a first whom a machine enrolled is none", func(l *enrolments) (string, string) {
+			l.enroll("builder", "builder", "")
+			l.as("builder")
+			l.enroll("alma", "alma", "noor")
+			l.as("local")
+			l.enroll("noor", "noor", "alma")
+			return "alma", "noor"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a second beside one who was not the first is none, though the first left", func(l *enrolments) (string, string) {
+			l.enroll("mei", "mei", "")
+			l.enroll("alma", "alma", "noor")
+			l.state(identity.NewRevocation(l.key("mei"), "gone"))
+			l.enroll("noor", "noor", "alma")
+			return "noor", "alma"
+		}, "this machine's own key enrolled the key of noor"},
+		{"a person's key enrolls nobody beside themselves", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.as("alma")
+			l.enroll("noor", "noor", "alma")
+			return "alma", "noor"
+		}, "alma enrolled the key of noor"},
+		{"keys by whom this machine enrolled behind a person's back do not count", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "")
+			l.enroll("mei", "mei", "")
+			l.as("mei")
+			l.enroll("sham-noor", "noor", "")
+			l.enroll("sham-alma", "alma", "")
+			return "sham-noor", "sham-alma"
+		}, "this machine's own key enrolled the key of mei"},
+		{"two who each enrolled the other's next key are in one hand", func(l *enrolments) (string, string) {
+			l.enroll("alma", "alma", "noor")
+			l.enroll("noor", "noor", "alma")
+			l.as("noor")
+			l.enroll("alma2", "alma", "")
+			return "alma2", "noor"
+		}, "noor enrolled the key of alma"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := installed(t)
+			one, other := c.enroll(l)
+			got, err := l.hands("alma", "mei", "noor").One(t.Context(), l.key(one), l.key(other))
+			if err != nil || !strings.HasPrefix(got, c.says) || c.says == "" && got != "" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
+// One key of a person that is in nobody else's hand makes them somebody else.
+func TestOtherHandsAreToldWithWhyTheRestAreNone(t *testing.T) {
+	l := installed(t)
+	l.enroll("alma", "alma", "noor")
+	l.enroll("noor", "noor", "alma")
+	l.as("noor")
+	l.enroll("alma2", "alma", "")
+	l.enroll("mei", "mei", "")
+	others, not, err := l.hands().Others(t.Context(), []string{"alma", "mei", "noor"}, l.key("noor"), int64(len(l.signers)))
+	if err != nil || !slices.Equal(others, []string{"alma"}) || !slices.Equal(not, []string{"noor enrolled the key of mei"}) {
+		t.Errorf("others %v, not %q: %v", others, not, err)
+	}
+}
+
+// Who enrolled a key that nobody can tell is not told to be somebody else.
+func TestAnUnknownSignerLeavesItOpen(t *testing.T) {
+	l := installed(t)
+	l.enroll("alma", "alma", "noor")
+	l.enroll("noor", "noor", "alma")
+	l.signers = l.signers[:1]
+	if why, err := l.hands().One(t.Context(), l.key("alma"), l.key("noor")); err == nil || why != "" || !strings.Contains(err.Error(), "who enrolled key") {
+		t.Errorf("%q, %v", why, err)
+	}
+	if others, _, err := l.hands().Others(t.Context(), []string{"alma"}, l.key("noor"), 3); err == nil || len(others) > 0 {
+		t.Errorf("%v, %v", others, err)
+	}
+}
+
+// Who may release a map and whether somebody is enrolled yet are two questions. They differ
+// in one case, and each other answer in it would let the wrong key act alone.
+func TestWhoCountsIsAnsweredAlikeButForAMapWhosePeopleHaveNoKey(t *testing.T) {
+	l := installed(t)
+	l.enroll("builder", "builder", "")
+	before := int64(len(l.signers))
+	l.enroll("alma", "alma", "")
+	for _, c := range []struct {
+		name              string
+		index             int64
+		people            []string
+		release, enrolled []string
+	}{
+		{"no map, or one that names nobody: all", before + 1, nil, []string{"alma", "builder"}, []string{"alma", "builder"}},
+		{"a map that has one of them: that one", before + 1, []string{"alma", "noor"}, []string{"alma"}, []string{"alma"}},
+		{"a key does not count for the entry that enrolls it", before, nil, []string{"builder"}, []string{"builder"}},
+		{"a map that has none of them: all release, and nobody is enrolled yet", before + 1, []string{"noor"}, []string{"alma", "builder"}, nil},
+		{"nobody has a key yet", 1, []string{"noor"}, nil, nil},
+	} {
+		if got := l.hands(c.people...).Reviewers(c.index); !slices.Equal(got, c.release) {
+			t.Errorf("%s: %v may release a map, not %v", c.name, got, c.release)
+		}
+		if got := l.hands(c.people...).Enrolled(c.index); !slices.Equal(got, c.enrolled) {
+			t.Errorf("%s: %v are enrolled, not %v", c.name, got, c.enrolled)
+		}
+	}
+}
