@@ -273,6 +273,10 @@ func (x *Modules) judgeCopy(r *run, c calledModule, format string) {
 		return // part of what the digest of the module covers
 	}
 	folder := path.Join(x.Prefix, c.dir, strings.ReplaceAll(c.source, `\`, "/"))
+	if below(folder+"/", ".terraform") && !below(x.Prefix+c.dir+"/", ".terraform") {
+		x.refuse(r, c, format, "it calls a folder of .terraform, where downloads lie and no code of the tree", "call the module by its own source, or move the folder to where the code is")
+		return
+	}
 	var digests []string
 	at := ""
 	for _, m := range x.copies {
@@ -317,9 +321,6 @@ func (x *Modules) differs(r *run, c calledModule, format, dir, digest, approved 
 func (c calledModule) problem(check, format string, severity verdict.Severity, message, fix string) Problem {
 	titles := map[string]string{ModuleUnapproved: "Modules are approved before they are called", ModuleOther: "An approved module holds what was approved"}
 	about := cmp.Or(strings.TrimSpace(withoutSecrets(c.source)+" "+c.version), "unclear")
-	if s, err := verdict.ParseModuleSource(c.source); err == nil {
-		about = strings.TrimSpace(s.At(s.Ref) + " " + c.version)
-	}
 	return Problem{
 		Check: check, Title: titles[check], Message: oneLine(message), Fix: oneLine(fix), Severity: severity, Path: c.file, Line: c.line, Format: format,
 		Type: "module", Resource: "module." + strings.ReplaceAll(c.name, ".", ".module."), Cause: "source = " + about, About: mark(about),
@@ -328,11 +329,14 @@ func (c calledModule) problem(check, format string, severity verdict.Severity, m
 
 var credentials = regexp.MustCompile(`//[^@]*@`)
 
-// withoutSecrets is an address that nobody could take apart, without the parts in which
-// addresses have passwords.
-func withoutSecrets(s string) string {
-	s, _, _ = strings.Cut(credentials.ReplaceAllString(s, "//"), "?")
-	return s
+// withoutSecrets is a source without the parts in which addresses have passwords: in one
+// spelling, and where nobody can take it apart, without whatever it asks for.
+func withoutSecrets(source string) string {
+	if s, err := verdict.ParseModuleSource(source); err == nil {
+		return s.At(s.Ref)
+	}
+	source, _, _ = strings.Cut(credentials.ReplaceAllString(source, "//"), "?")
+	return source
 }
 
 var versionText = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)

@@ -97,6 +97,7 @@ func TestACallIsOfAnApprovedModuleOrIsTold(t *testing.T) {
 		{"an address that is none", calling("m", `"https://me:secret@a.example/x#y?token=secret"`), ModuleUnapproved, `("https://a.example/x#y") cannot be told`, ""},
 		{"a path of the machine", calling("m", `"/opt/net"`), ModuleUnapproved, "cannot be told", ""},
 		{"a folder of the tree", calling("m", `"./own"`), "", "", ""},
+		{"a folder of the tree that looks like a download", calling("m", `"./.terraform/modules/own"`), ModuleUnapproved, "no code of the tree", ""},
 		{"a copy that holds another content", calling("m", `"./vendor/net"`), ModuleOther, "critical; what lies in vendor/net is h1:changed, and approved is h1:copy", ""},
 		{"a module within the copy", calling("m", `"./vendor/net/vpc"`), ModuleOther, "critical", ""},
 		{"a folder that only begins like it", calling("m", `"./vendor/network"`), "", "", ""},
@@ -117,6 +118,15 @@ func TestACallIsOfAnApprovedModuleOrIsTold(t *testing.T) {
 		if n := min(len(c.open), 1); len(r.Open) != n || n > 0 && (!strings.Contains(r.Open[0].Reason, c.open) || !r.Open[0].Blocks) {
 			t.Errorf("%s: open %+v", c.name, r.Open)
 		}
+	}
+}
+
+// Where a module comes from is told in signed reports, and a password in it would be too.
+func TestTheSourceOfAModuleIsToldWithoutItsPassword(t *testing.T) {
+	code := calling("m", `"git::https://me:hunter2@git.acme.example/net.git?ref=v1"`) + calling("n", `"https://me:hunter2@a.example/x#y?aws_access_key_secret=hunter2"`) + calling("o", `"s3::https://s3.amazonaws.com/b/n.zip?aws_access_key_secret=hunter2"`)
+	r, err := NewLibrary().Check(t.Context(), []File{{Path: "main.tf", Content: []byte(code)}})
+	if err != nil || len(r.Open) != 3 || strings.Contains(fmt.Sprint(r.Open), "hunter2") || !strings.Contains(fmt.Sprint(r.Open), "git::https://git.acme.example/net?ref=v1") {
+		t.Errorf("%+v, %v", r.Open, err)
 	}
 }
 
@@ -186,6 +196,19 @@ func TestWhatIsInstalledIsComparedAndSoIsWhatItCalls(t *testing.T) {
 	link[".terraform/modules/vpc/l.tf"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("/etc/passwd")}
 	if got := judge(link, all); len(got) != 2 || !strings.Contains(got[0], "is a link or no file") {
 		t.Errorf("a link in it: %q", got)
+	}
+}
+
+// Code in the other forms of Terraform and OpenTofu calls modules as well.
+func TestCallsInJSONAndOpenTofuAreJudged(t *testing.T) {
+	for name, code := range map[string]string{
+		"a.tf.json": `{"module": {"m": {"source": "mallory/evil/aws"}}}`, "b.tf.json": `{"module": [{"m": {"source": "mallory/evil/aws"}}]}`,
+		"c.tofu": calling("m", `"mallory/evil/aws"`), "d.tofu.json": `{"module": {"m": [{"source": "mallory/evil/aws"}]}}`,
+	} {
+		r, err := NewModules(ApprovedModules{}, judgedAt).Check(t.Context(), []File{{Path: name, Content: []byte(code)}})
+		if err != nil || len(r.Problems) != 1 || r.Problems[0].Resource != "module.m" || r.Problems[0].Line == 0 {
+			t.Errorf("%s: %+v, %v", name, r.Problems, err)
+		}
 	}
 }
 

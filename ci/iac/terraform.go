@@ -274,7 +274,7 @@ func (r *run) calls(p, dir string, f *hcl.File, lines []int64, m *configured) {
 		}
 		source := v.AsString()
 		if !strings.HasPrefix(source, "./") && !strings.HasPrefix(source, "../") && source != "." && source != ".." {
-			r.open(p, false, "module %s was not judged: it comes from elsewhere (%s)", b.Labels[0], oneLine(source))
+			r.open(p, false, "module %s was not judged: it comes from elsewhere (%s)", b.Labels[0], oneLine(withoutSecrets(source)))
 			continue
 		}
 		m.calls = append(m.calls, path.Join(dir, source))
