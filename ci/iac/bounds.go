@@ -142,7 +142,10 @@ type counted struct {
 }
 
 // numbers are those of a module's variables and locals that can be told beforehand.
-type numbers struct{ given, defaults, locals map[string]hcl.Expression }
+type numbers struct {
+	given, defaults, locals map[string]hcl.Expression
+	known                   map[hcl.Expression]cty.Value // what was worked out
+}
 
 // read takes what one file of a module declares.
 func (n *numbers) read(f *hcl.File) {
@@ -182,27 +185,39 @@ func put(m *map[string]hcl.Expression, name string, e hcl.Expression) {
 // of is the number that an expression comes to, by the variables and locals of its module;
 // false where that cannot be told before the evaluation.
 func (n *numbers) of(e hcl.Expression, depth int) (cty.Value, bool) {
-	if depth > 20 || !arithmetic(e) {
-		return cty.NilVal, false
+	v, asked := n.known[e]
+	if !asked && depth <= 20 && arithmetic(e) {
+		v = n.value(e, depth)
+		if n.known == nil {
+			n.known = map[hcl.Expression]cty.Value{}
+		}
+		n.known[e] = v
 	}
+	return v, v != cty.NilVal
+}
+
+// value works an expression out; NilVal where that cannot be done.
+func (n *numbers) value(e hcl.Expression, depth int) cty.Value {
 	roots := map[string]map[string]cty.Value{"var": {}, "local": {}}
 	for _, t := range e.Variables() {
 		name, from := n.behind(t)
 		if from == nil {
-			return cty.NilVal, false
+			return cty.NilVal
 		}
 		v, ok := n.of(from, depth+1)
 		if !ok {
-			return cty.NilVal, false
+			return cty.NilVal
 		}
 		roots[t.RootName()][name] = v
 	}
 	v, diags := e.Value(&hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.ObjectVal(roots["var"]), "local": cty.ObjectVal(roots["local"])}})
 	if diags.HasErrors() {
-		return cty.NilVal, false
+		return cty.NilVal
 	}
-	v, err := convert.Convert(v, cty.Number)
-	return v, err == nil && v.IsKnown() && !v.IsNull()
+	if v, err := convert.Convert(v, cty.Number); err == nil && v.IsKnown() && !v.IsNull() {
+		return v
+	}
+	return cty.NilVal
 }
 
 // behind is the expression that a reference leads to; nil for one that is of no number.

@@ -146,3 +146,17 @@ func TestWhatOneExpressionAsksForIsToldBeforehand(t *testing.T) {
 		}
 	}
 }
+
+// Numbers that lean on each other twice must not take twice as long for each step.
+func TestNumbersAreWorkedOutOnce(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("locals {\n  a0 = 1\n  b0 = 1\n")
+	for i := 1; i <= 19; i++ {
+		fmt.Fprintf(&b, "  a%[1]d = local.a%[2]d + local.b%[2]d\n  b%[1]d = local.a%[2]d + local.b%[2]d\n", i, i-1)
+	}
+	b.WriteString("}\nresource \"aws_s3_bucket\" \"a\" {\n  count = local.a19\n}\n")
+	r := checked(t, map[string]string{"main.tf": b.String()})
+	if !slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool { return n.Blocks && strings.Contains(n.Reason, "copies") }) {
+		t.Errorf("a count of 2^19 is not told beforehand: %v", r.Open)
+	}
+}
