@@ -66,6 +66,7 @@ func (r *run) single(ctx context.Context, f File) error {
 	if isDockerfile(base) {
 		return r.dockerfile(ctx, f)
 	}
+	chart := r.chartOf(f.Path)
 	if base == "Chart.yaml" { // it is rendered when all files were seen
 		r.result.Judged = append(r.result.Judged, f.Path)
 	}
@@ -77,7 +78,7 @@ func (r *run) single(ctx context.Context, f File) error {
 	}
 	if line, column, err := r.wellFormed(f); err != nil {
 		format := kindOfText(f.Content)
-		if format != "" && !r.isTemplate(f) {
+		if format != "" && (chart == "" || !bytes.Contains(f.Content, []byte("{{"))) { // a template of a chart is no manifest yet
 			r.invalid(f.Path, format, line, column, err.Error())
 		}
 		return nil
@@ -109,11 +110,6 @@ func (r *run) chartOf(p string) string {
 			return ""
 		}
 	}
-}
-
-// isTemplate reports whether a file is one of a chart, which is no manifest yet.
-func (r *run) isTemplate(f File) bool {
-	return bytes.Contains(f.Content, []byte("{{")) && r.chartOf(f.Path) != ""
 }
 
 // inJSON reports whether a file may be JSON.
@@ -278,9 +274,6 @@ func (r *run) manifests(ctx context.Context, f File) error {
 		return nil
 	}
 	for _, m := range all {
-		if m.json == nil && r.isTemplate(f) {
-			continue // what it becomes is judged with its chart
-		}
 		parsed, err := kubernetes.Parse(ctx, bytes.NewReader(m.json), f.Path)
 		if err != nil || len(parsed) != 1 {
 			r.open(f.Path, true, "the manifest in line %d could not be judged: %s", m.line, oneLine(fmt.Sprint(err)))
