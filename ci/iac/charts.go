@@ -201,7 +201,7 @@ func (r *run) rendered(ctx context.Context, dir string, p printed, files map[str
 	standing, known := r.texts[at]
 	r.texts[at] = p.text
 	before := len(r.result.Problems)
-	err := r.manifests(ctx, File{Path: at, Content: p.text})
+	err := r.manifests(ctx, File{Path: at, Content: p.text}, false)
 	for i := before; i < len(r.result.Problems); i++ {
 		x := &r.result.Problems[i]
 		x.Line, x.Resource = sourceOf(p.text, x.Line, template), x.Resource+about

@@ -162,3 +162,18 @@ func FuzzRendered(f *testing.F) {
 		}
 	})
 }
+
+// A template whose braces happen to be YAML is no manifest that could not be judged: what it
+// gives is told by rendering, and a chart that nobody renders is told as such.
+func TestATemplateThatHappensToBeYAMLIsNoGap(t *testing.T) {
+	files := map[string]string{"c/Chart.yaml": "name: c\n", "c/templates/pod.yaml": strings.Replace(pod, "privileged: true", "privileged: {{ .Values.open }}", 1)}
+	for name, r := range map[string]Result{"told": checked(t, files), "rendered": withCharts(t, prints{"c": {}}, files)} {
+		if len(r.Open) != 1 || r.Open[0].Blocks || len(r.Problems) != 0 {
+			t.Errorf("%s: %+v, %+v", name, r.Open, r.Problems)
+		}
+	}
+	delete(files, "c/Chart.yaml")
+	if r := checked(t, files); len(r.Open) != 1 || !r.Open[0].Blocks || !strings.Contains(r.Open[0].Reason, "keys are texts") {
+		t.Errorf("outside of a chart: %+v", r.Open)
+	}
+}

@@ -76,15 +76,15 @@ func (r *run) single(ctx context.Context, f File) error {
 	if inJSON(f) { // as it is read by those who apply it
 		f.Content = bytes.ToValidUTF8(f.Content, []byte("\uFFFD"))
 	}
+	template := chart != "" && bytes.Contains(f.Content, []byte("{{")) // of a chart: it may be no manifest yet
 	if line, column, err := r.wellFormed(f); err != nil {
-		format := kindOfText(f.Content)
-		if format != "" && (chart == "" || !bytes.Contains(f.Content, []byte("{{"))) { // a template of a chart is no manifest yet
+		if format := kindOfText(f.Content); format != "" && !template {
 			r.invalid(f.Path, format, line, column, err.Error())
 		}
 		return nil
 	}
 	formats, again := formatsOf(f.Content)
-	if again != nil {
+	if again != nil && !template {
 		r.invalid(f.Path, formats[0], int64(again.Line), int64(again.Column), again.Value+" stands twice: which of the two counts depends on the program")
 	}
 	for _, format := range formats {
@@ -93,7 +93,7 @@ func (r *run) single(ctx context.Context, f File) error {
 		if format != formatKubernetes {
 			evaluated := map[string]func(*run, context.Context, File) error{formatCFN: (*run).stack, formatARM: (*run).template, formatPlan: (*run).plan}
 			r.apart(ctx, f, evaluated[format])
-		} else if err := r.manifests(ctx, f); err != nil {
+		} else if err := r.manifests(ctx, f, template); err != nil {
 			return err
 		}
 	}
@@ -253,10 +253,14 @@ func (r *run) dockerLine(ctx context.Context, f File, fault error) int64 {
 	return 0
 }
 
+// errKeys is why what is YAML can be no manifest.
+var errKeys = errors.New("not all of its keys are texts")
+
 // manifests judges each manifest of a file. The library's reader knows the lines of
 // settings; it passes over documents that are not set apart as it expects, merged keys and
 // lists of manifests, and then each is handed to it by itself.
-func (r *run) manifests(ctx context.Context, f File) error {
+// What cannot be brought to that is a gap, but in a template of a chart.
+func (r *run) manifests(ctx context.Context, f File, template bool) error {
 	all := manifestsOf(f.Content)
 	plainly, err := kubernetes.Parse(ctx, bytes.NewReader(f.Content), f.Path)
 	var seen []map[string]any
@@ -274,9 +278,12 @@ func (r *run) manifests(ctx context.Context, f File) error {
 		return nil
 	}
 	for _, m := range all {
+		if m.json == nil && template {
+			continue
+		}
 		parsed, err := kubernetes.Parse(ctx, bytes.NewReader(m.json), f.Path)
 		if err != nil || len(parsed) != 1 {
-			r.open(f.Path, true, "the manifest in line %d could not be judged: %s", m.line, oneLine(fmt.Sprint(err)))
+			r.open(f.Path, true, "the manifest in line %d could not be judged: %s", m.line, oneLine(cmp.Or(err, errKeys).Error()))
 			continue
 		}
 		if o, ok := parsed[0].(map[string]any); ok {
