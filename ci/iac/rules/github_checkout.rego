@@ -96,14 +96,25 @@ taken contains {"step": step, "how": "actions/checkout", "at": ref.at, "cause": 
 # Contexts that name what the pull request brings.
 head(c) if lib.among(c, heads)
 
-heads := {
-	"github.head_ref", "github.event.pull_request.merge_commit_sha", "github.event.pull_request.head.sha", "github.event.pull_request.head.ref",
-	"github.event.pull_request.head.label", "github.event.pull_request.head.repo.full_name", "github.event.pull_request.head.repo.clone_url",
-	"github.event.pull_request.head.repo.ssh_url", "github.event.pull_request.head.repo.git_url", "github.event.pull_request.head.repo.html_url",
-	"github.event.workflow_run.head_sha", "github.event.workflow_run.head_branch", "github.event.workflow_run.head_commit.id",
-	"github.event.workflow_run.head_repository.full_name", "github.event.workflow_run.head_repository.clone_url",
-	"github.event.workflow_run.pull_requests.*.head.sha", "github.event.workflow_run.pull_requests.*.head.ref",
-}
+heads := `
+github.head_ref
+github.event.pull_request.merge_commit_sha
+github.event.pull_request.head.sha
+github.event.pull_request.head.ref
+github.event.pull_request.head.label
+github.event.pull_request.head.repo.full_name
+github.event.pull_request.head.repo.clone_url
+github.event.pull_request.head.repo.ssh_url
+github.event.pull_request.head.repo.git_url
+github.event.pull_request.head.repo.html_url
+github.event.workflow_run.head_sha
+github.event.workflow_run.head_branch
+github.event.workflow_run.head_commit.id
+github.event.workflow_run.head_repository.full_name
+github.event.workflow_run.head_repository.clone_url
+github.event.workflow_run.pull_requests.*.head.sha
+github.event.workflow_run.pull_requests.*.head.ref
+`
 
 # An output of an action or script that looks the head up, as comments have no other way.
 head(c) if {
