@@ -44,6 +44,24 @@ func TestAManifestIsFoundHoweverItIsWritten(t *testing.T) {
 	}
 }
 
+// Templates that happen to be YAML say things twice, and have values that are none, before
+// they are rendered. Outside of a chart that is a fault.
+func TestATemplateThatIsYAMLIsNotCalledBroken(t *testing.T) {
+	for name, text := range map[string]string{
+		"a value of braces": "apiVersion: v1\nkind: Pod\nspec: {{ .Values.spec }}\n",
+		"a choice of two":   "apiVersion: v1\nkind: Pod\nspec:\n  # {{ if .Values.x }}\n  hostNetwork: true\n  # {{ else }}\n  hostNetwork: false\n  # {{ end }}\n",
+	} {
+		r := judgedTerraform(t, map[string]string{"c/Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n", "c/templates/a.yaml": text})
+		if slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == Invalid }) || slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool { return n.Path == "c/templates/a.yaml" }) {
+			t.Errorf("%s: %+v", name, r)
+		}
+		r = judgedTerraform(t, map[string]string{"a.yaml": text})
+		if len(r.Problems)+len(r.Open) == 0 {
+			t.Errorf("%s, outside of a chart: it was passed over", name)
+		}
+	}
+}
+
 // A template of a chart is no manifest before it is rendered, and is not called broken.
 func TestATemplateOfAChartIsToldAndNotCalledBroken(t *testing.T) {
 	r := judgedTerraform(t, map[string]string{
