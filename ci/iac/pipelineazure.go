@@ -50,6 +50,7 @@ type azureFile struct {
 	parameters map[string]object
 	texts      map[string][]string // of variables, by name in lower letters
 	defaults   map[string][]string // of parameters
+	patience   int                 // how many contexts may still be followed
 	taken      map[*yaml.Node]bool // the jobs and steps that are in the document
 	jobs       []any
 	steps      []any
@@ -61,7 +62,7 @@ type azureFile struct {
 func (d *definition) azure() []call {
 	a := &azureFile{
 		definition: d, texts: map[string][]string{}, defaults: defaultsOf(plain.Member(d.source.root, "parameters")), taken: map[*yaml.Node]bool{},
-		jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{},
+		patience: maxFollowed, jobs: []any{}, steps: []any{}, variables: []any{}, templates: []any{},
 	}
 	d.values(a.texts, 8)
 	root := d.source.root

@@ -1,6 +1,11 @@
 package iac
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
 
 // Azure puts a pipeline together in more ways than by lists of steps. What is written in
 // another of them runs as well, and a reader of the report believes that it was judged.
@@ -75,4 +80,40 @@ func TestAPipelineOfAzureHasAnyName(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
+}
+
+// A few lines must not hold the check for hours, and what was not followed is not clean.
+func TestWhatIsNotFollowedToItsEndIsAGap(t *testing.T) {
+	var chain strings.Builder
+	chain.WriteString("variables:\n")
+	for i := range 2000 {
+		fmt.Fprintf(&chain, "  a%d: $(a%d)\n", i, i+1)
+	}
+	actions := steps("issues", "    - uses: ./a0\n      with: {t: '${{ github.event.issue.title }}'}\n")
+	for i := range 30 {
+		actions += fmt.Sprintf("\n-- a%d/action.yml --\nname: x\ninputs: {t: {}}\nruns: {using: composite, steps: [{uses: ./a%d, with: {t: '${{ inputs.t }}'}}]}\n", i, i+1)
+	}
+	actions += "\n-- a30/action.yml --\nname: x\ninputs: {t: {}}\nruns: {using: composite, steps: [{run: 'echo ${{ inputs.t }}', shell: bash}]}\n"
+	for name, c := range map[string]struct{ path, text string }{
+		"variables": {"azure-pipelines.yml", chain.String() + "steps:\n" + strings.Repeat("- script: echo $(a0)\n", 300)},
+		"actions":   {workflowPath, actions},
+		"commands":  {".gitlab-ci.yml", jobsThatRefer(300) + ".x: {y: [" + strings.Repeat("a, ", 1000) + "b]}\n"},
+	} {
+		start := time.Now()
+		r := judged(t, c.path, c.text)
+		if len(r.Open) == 0 || !r.Open[0].Blocks {
+			t.Errorf("%s: what was not followed counts as clean: %+v", name, r.Open)
+		}
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%s took %s", name, d)
+		}
+	}
+}
+
+func jobsThatRefer(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "j%d: {script: [!reference [.x, y]]}\n", i)
+	}
+	return b.String()
 }

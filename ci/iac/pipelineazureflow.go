@@ -180,20 +180,42 @@ func (d *definition) values(into map[string][]string, depth int) {
 	eachMapping(d.source.root, "", func(m *yaml.Node, _ string) { list(plain.Member(m, "variables")) })
 }
 
+// maxChain is how many variables may stand for each other in a row.
+const maxChain = 32
+
 // madeOf is what a text is made of, through variables and parameters.
-func (a *azureFile) madeOf(text string, seen map[string]bool) (out []string) {
-	for _, c := range namedIn(text) {
-		out = append(append(out, c), a.follow(c, seen)...)
+func (a *azureFile) madeOf(text string) []string {
+	return a.follow(namedIn(text))
+}
+
+// follow gives contexts with all that they are made of, each once.
+func (a *azureFile) follow(contexts []string) (out []string) {
+	seen := map[string]bool{}
+	next := contexts
+	for range maxChain {
+		var more []string
+		for _, c := range next {
+			if seen[c] {
+				continue
+			}
+			if a.patience--; a.patience < 0 {
+				a.gap = "its variables stand for each other too often to follow them all"
+				return out
+			}
+			seen[c] = true
+			out = append(out, c)
+			more = append(more, a.standsFor(c)...)
+		}
+		if next = more; len(next) == 0 {
+			return out
+		}
 	}
+	a.gap = "its variables stand for each other more than 32 times in a row"
 	return out
 }
 
-// follow is what a context is made of, beside itself.
-func (a *azureFile) follow(context string, seen map[string]bool) (out []string) {
-	if seen[context] {
-		return nil
-	}
-	seen[context] = true
+// standsFor are the contexts that one is put together from.
+func (a *azureFile) standsFor(context string) (out []string) {
 	kind, name, _ := strings.Cut(context, ".")
 	texts := a.texts
 	switch kind {
@@ -205,12 +227,19 @@ func (a *azureFile) follow(context string, seen map[string]bool) (out []string) 
 		return nil
 	}
 	for _, text := range texts[name] {
-		out = append(out, a.madeOf(text, seen)...)
+		out = append(out, namedIn(text)...)
 	}
 	return append(out, a.passed[kind+"."+name]...)
 }
 
-func (a *azureFile) resolve(context string) []string { return a.follow(context, map[string]bool{}) }
+// resolve is what a context is made of, beside itself.
+func (a *azureFile) resolve(context string) []string {
+	first := a.standsFor(context)
+	if len(first) == 0 {
+		return nil
+	}
+	return a.follow(first)
+}
 
 // calls are what the file hands to templates of this tree: parameters, and its variables.
 func (a *azureFile) calls() (out []call) {
@@ -234,7 +263,7 @@ func (a *azureFile) calls() (out []call) {
 			for name, value := range plain.Members(plain.Member(m, "parameters")) {
 				for _, text := range leaves(value) {
 					key := "parameters." + strings.ToLower(name.Value)
-					c.inputs[key] = append(c.inputs[key], a.madeOf(text, map[string]bool{})...)
+					c.inputs[key] = append(c.inputs[key], a.madeOf(text)...)
 				}
 			}
 			out = append(out, c)

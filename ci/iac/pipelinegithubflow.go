@@ -28,6 +28,16 @@ func (o outputs) put(of, name string, contexts []string) {
 	}
 }
 
+// size is how much is known; it only grows.
+func (o outputs) size() (n int) {
+	for _, all := range o {
+		for _, contexts := range all {
+			n += len(contexts)
+		}
+	}
+	return n
+}
+
 // get gives what a context takes out: of.outputs.name, or a part of that.
 func (o outputs) get(parts []string) (out []string) {
 	for of, all := range o {
@@ -56,7 +66,8 @@ type scope struct {
 func (w *workflow) scopes(env []any) map[*yaml.Node]*scope {
 	out := map[*yaml.Node]*scope{}
 	const rounds = 8
-	for range rounds {
+	for before, round := -1, 0; round < rounds && w.outputs.size() > before; round++ {
+		before = w.outputs.size()
 		for name, job := range plain.Members(plain.Member(w.source.root, "jobs")) {
 			of := &scope{matrix: plain.Member(plain.Member(job, "strategy"), "matrix")}
 			all := slices.Concat(env, w.env(plain.Member(job, "env"), env, of))

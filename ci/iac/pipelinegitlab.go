@@ -1,6 +1,7 @@
 package iac
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func (d *definition) bodies(key string, n *yaml.Node, seen map[*yaml.Node]bool) 
 	if n.Tag == "!reference" {
 		words := texts(n)
 		of, found := d.lookup(words)
-		if found == nil || seen[found] || len(words) == 2 && slices.Contains(listKeys, words[1]) {
+		if found == nil || seen[found] || d.tooManyReferences(len(found.Content)) || len(words) == 2 && slices.Contains(listKeys, words[1]) {
 			return []any{}
 		}
 		seen[found] = true
@@ -106,6 +107,15 @@ func (d *definition) bodies(key string, n *yaml.Node, seen map[*yaml.Node]bool) 
 		out = append(out, d.bodies(key, c, seen)...)
 	}
 	return out
+}
+
+// tooManyReferences counts the commands that references brought. Beyond a bound they are no
+// longer judged.
+func (d *definition) tooManyReferences(more int) bool {
+	if d.referred += max(more, 1); d.referred > maxSteps {
+		d.gap = fmt.Sprintf("its references bring more than %d commands", maxSteps)
+	}
+	return d.gap != ""
 }
 
 // lookup is what stands under keys below each other: in this file, or in another of GitLab

@@ -22,6 +22,7 @@ import (
 const (
 	maxPipelineBytes = 1 << 20
 	maxPipelineNodes = 100_000 // of a file, aliases written out
+	maxFollowed      = 500_000 // contexts of a file that are followed to what they are made of
 	maxPipelineDepth = 64
 	maxPipelines     = 20_000 // files
 	maxFoundInFile   = 500    // problems
@@ -85,6 +86,9 @@ func (x *Pipelines) Check(ctx context.Context, files []File) (Result, error) {
 		if err := ctx.Err(); err != nil {
 			return Result{}, fmt.Errorf("judge pipelines: %w", err)
 		}
+		if d.gap != "" {
+			out.Open = append(out.Open, verdict.NotChecked{Path: d.path, Reason: d.gap, Blocks: true})
+		}
 		rules, err := x.rules()
 		if err != nil {
 			return Result{}, err
@@ -115,9 +119,12 @@ type definition struct {
 	source *source
 	fault  *fault
 	input  object // what the rules read
+	gap    string // what of it was not followed to its end
 
 	known map[string]*definition // all of the tree, by path
 	peers []*definition          // the others of GitLab
+	// How many commands its references to other jobs brought.
+	referred int
 	// What an action or workflow of GitHub gives on: contexts by the name of its output. more
 	// is true where that has become known, and those that use it have to be read again.
 	given   map[string][]string
@@ -273,6 +280,9 @@ func build(all []*definition, known map[string]*definition) {
 		if next = changed; len(next) == 0 {
 			return
 		}
+	}
+	for _, d := range next {
+		d.gap = "files call each other through more than 16 of them, or give on more than was followed"
 	}
 }
 

@@ -38,12 +38,14 @@ func (f *fault) problem(d *definition) Problem {
 type source struct {
 	content []byte
 	lines   []int // where each begins
+	ascii   bool  // a column is a byte
 	root    *yaml.Node
 }
 
 func newSource(content []byte) *source {
-	s := &source{content: content, lines: []int{0}}
+	s := &source{content: content, lines: []int{0}, ascii: true}
 	for i, c := range content {
+		s.ascii = s.ascii && c < utf8.RuneSelf
 		if c == '\n' || c == '\r' && !bytes.HasPrefix(content[i+1:], []byte("\n")) { // as YAML counts them
 			s.lines = append(s.lines, i+1)
 		}
@@ -68,6 +70,9 @@ func (s *source) offset(line, column int) int {
 	if line < 1 || line > len(s.lines) {
 		return 0
 	}
+	if s.ascii {
+		return min(s.lines[line-1]+max(column-1, 0), len(s.content))
+	}
 	text := s.line(line)
 	at := 0
 	for range column - 1 {
@@ -86,6 +91,9 @@ func (s *source) place(offset int) (line, column int) {
 		} else {
 			high = mid
 		}
+	}
+	if s.ascii {
+		return low + 1, offset - s.lines[low] + 1
 	}
 	return low + 1, utf8.RuneCount(s.content[s.lines[low]:offset]) + 1
 }
