@@ -236,6 +236,7 @@ func TestOtherSettingsOfWorkflows(t *testing.T) {
 		{"a title", steps("issues", env+"$GITHUB_ENV\n"), "critical jobs.a.steps[0]"},
 		{"into the path", steps("issues", env+"\"${GITHUB_PATH}\"\n"), "critical jobs.a.steps[0]"},
 		{"as an output", steps("issues", env+"$GITHUB_OUTPUT\n"), ""},
+		{"between braces", steps("issues", "    - env: {T: '${{ github.event.issue.title }}'}\n      run: |\n        {\n          echo \"T=$T\"\n        } >> \"$GITHUB_ENV\"\n"), "critical jobs.a.steps[0]"},
 		{"a number", steps("issues", strings.Replace(env, "issue.title", "issue.number", 1)+"$GITHUB_ENV\n"), ""},
 	})
 	release := "    - uses: actions/setup-node@v4\n      with: {cache: npm}\n    - run: npm publish\n"

@@ -20,7 +20,7 @@ found contains object.union(problem, {"severity": severity}) if {
 	some s in step.scripts
 	regex.match(`\bGITHUB_(?:ENV|PATH)\b`, s.text)
 	some c in s.commands
-	regex.match(`\bGITHUB_(?:ENV|PATH)\b`, c.text)
+	writes(s, c)
 	some v in step.visible_env
 	some context in v.contexts
 	lib.untrusted(context)
@@ -32,3 +32,11 @@ found contains object.union(problem, {"severity": severity}) if {
 severity := "critical" if lib.privileged
 
 severity := "high" if not lib.privileged
+
+writes(_, c) if regex.match(`\bGITHUB_(?:ENV|PATH)\b`, c.text)
+
+# Between braces, of which the last one says where it goes.
+writes(s, c) if {
+	regex.match(`(?m)^\s*\}\s*(?:>|\|).*\bGITHUB_(?:ENV|PATH)\b`, s.text)
+	regex.match(`^(?:echo|printf)\b`, c.text)
+}
