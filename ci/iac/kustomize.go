@@ -106,16 +106,19 @@ func (r *run) layer(f File, l *layers) {
 func (y *layer) settle(dir string, l *layers) {
 	k := &y.spec
 	k.FixKustomization()
-	k.SortOptions, k.Vars = nil, nil
+	//lint:ignore SA1019 what is said in the older form counts too
+	older, oldest := k.PatchesStrategicMerge, k.PatchesJson6902
+	//lint:ignore SA1019 and is not said twice
+	k.PatchesStrategicMerge, k.PatchesJson6902, k.Vars, k.SortOptions = nil, nil, nil, nil
 	var first []kustomize.Patch
-	for _, p := range k.PatchesStrategicMerge {
+	for _, p := range older {
 		if text := string(p); l.texts[path.Join(dir, text)] != nil && !strings.Contains(text, "\n") {
 			first = append(first, kustomize.Patch{Path: text})
 		} else {
 			first = append(first, kustomize.Patch{Patch: text})
 		}
 	}
-	k.Patches, k.PatchesStrategicMerge, k.PatchesJson6902 = slices.Concat(first, k.Patches, k.PatchesJson6902), nil, nil
+	k.Patches = slices.Concat(first, k.Patches, oldest)
 	switch {
 	case len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0:
 		y.why = fmt.Errorf("%w: it has generators, transformers or validators of its own, which are programs or may call some", errElsewhere)
