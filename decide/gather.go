@@ -178,6 +178,9 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
 	}
 	for _, entry := range entries {
+		if e.ofAnother(entry.Index, check) {
+			continue
+		}
 		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, need, r, at)}
 		if kind == verdict.KindDecision && entry.Foreign {
 			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here

@@ -9,16 +9,23 @@ import (
 )
 
 // recall keeps what an engine has read of entries: the points of one run ask about the same
-// statements, and an entry never says anything else. What an entry no longer gives is not
-// kept.
+// statements, and an entry never says anything else. Of a large one only its check is kept,
+// which suffices to pass it over. What an entry no longer gives is not kept.
 type recall struct {
-	mu    sync.Mutex // guards what follows
-	known map[int64]said
-	bytes int
+	mu     sync.Mutex // guards what follows
+	known  map[int64]said
+	checks map[int64]string // of entries that hold a report
+	bytes  int
 
 	once sync.Once // guards the making of here
 	here verdict.Digest
 }
+
+// Bounds of what is kept, in bytes of statements.
+const (
+	maxRecalled = 4 << 20
+	largest     = 32 << 10
+)
 
 // here is the digest of the engine's map.
 func (e *Engine) here() verdict.Digest {
@@ -26,14 +33,20 @@ func (e *Engine) here() verdict.Digest {
 	return e.recall.here
 }
 
-// maxRecalled bounds the bytes of the statements that are kept.
-const maxRecalled = 16 << 20
-
 // said is what one entry says. It is read, and never changed.
 type said struct {
 	statement *evidence.Statement
 	report    *verdict.Report // nil where the statement holds none
 	failure   error           // why there is no statement
+}
+
+// ofAnother reports whether an entry is known to hold the report of another check than the
+// one that a need is about; the check is empty for a need that no report answers.
+func (e *Engine) ofAnother(index int64, check string) bool {
+	e.recall.mu.Lock()
+	defer e.recall.mu.Unlock()
+	known, read := e.recall.checks[index]
+	return read && check != "" && known != check
 }
 
 // said reads an entry, or gives what was read of it before.
@@ -51,13 +64,20 @@ func (e *Engine) said(ctx context.Context, index int64) (said, error) {
 	if s.statement, s.failure = bundle.Statement(); s.failure == nil {
 		s.report, _ = evidence.ReportOf(s.statement)
 	}
-	e.recall.mu.Lock()
-	defer e.recall.mu.Unlock()
-	if e.recall.bytes += len(bundle.Payload()); e.recall.bytes <= maxRecalled {
-		if e.recall.known == nil {
-			e.recall.known = map[int64]said{}
-		}
-		e.recall.known[index] = s
-	}
+	e.recall.keep(index, s, len(bundle.Payload()))
 	return s, nil
+}
+
+func (r *recall) keep(index int64, s said, size int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known, r.checks = map[int64]said{}, map[int64]string{}
+	}
+	if s.report != nil {
+		r.checks[index] = s.report.Check
+	}
+	if size <= largest && r.bytes+size <= maxRecalled {
+		r.known[index], r.bytes = s, r.bytes+size
+	}
 }

@@ -51,7 +51,14 @@ func escaped(content []byte) bool {
 // ofOverlay reports whether a file may be what an overlay of Kustomize takes in and what is
 // no manifest: a patch as JSON Patch writes it (RFC 6902), a list of replacements, settings
 // of its own transformers.
-func ofOverlay(content []byte) bool { return overlayWord.Match(content) }
+func ofOverlay(content []byte) bool {
+	has := func(word string) bool { return bytes.Contains(content, []byte(word)) }
+	return slices.ContainsFunc(overlayHints, has) && overlayWord.Match(content)
+}
+
+// overlayHints are parts of what overlayWord matches: most files have none, and are
+// searched for them much faster.
+var overlayHints = []string{`op"`, `op'`, "op:", "op\t", "op ", "fieldSpecs", "fieldPaths", "nameReference", "varReference", "namePrefix", "commonLabels", "commonAnnotations"}
 
 var overlayWord = regexp.MustCompile(`(?m)(^|[\s{,-])["']?(op["']?\s*:\s*["']?(add|remove|replace|move|copy|test)\b|(fieldSpecs|fieldPaths|nameReference|varReference|namePrefix|commonLabels|commonAnnotations)["']?\s*:)`)
 

@@ -29,7 +29,7 @@ func process() int {
 	}
 	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
 		// A large tree has a large heap: from here on it is collected sooner. It is no bound.
-		debug.SetMemoryLimit(96 << 20)
+		debug.SetMemoryLimit(128 << 20)
 	}
 	// The library for infrastructure code keeps what it logs until there is a default logger.
 	slog.SetDefault(slog.New(slog.DiscardHandler))

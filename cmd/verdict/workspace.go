@@ -32,6 +32,7 @@ type workspace struct {
 	signer *evidence.KeyFile // signs what this command records
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
+	judge  *decide.Engine // of the last map that was asked for; nil until engine makes it
 }
 
 // The names inside the data directory.
@@ -328,8 +329,11 @@ func (w *workspace) policyReleased(ctx context.Context, m *decisionmap.Map, bund
 
 // engine decides by a map and the rules that it names beside itself: see ownRules. A
 // point that reads what its layer may not see is refused whether or not anybody linted
-// the map.
+// the map. The points of a command share an engine, and with it what was read.
 func (w *workspace) engine(ctx context.Context, m *decisionmap.Map, own map[string]string) (*decide.Engine, error) {
+	if w.judge != nil && w.judge.Map == m {
+		return w.judge, nil
+	}
 	rules, err := w.rules(ctx, m, own)
 	if err != nil {
 		return nil, err
@@ -341,9 +345,10 @@ func (w *workspace) engine(ctx context.Context, m *decisionmap.Map, own map[stri
 	if err != nil {
 		return nil, err
 	}
-	return &decide.Engine{
+	w.judge = &decide.Engine{
 		Ledger: w.ledger, Map: m, Policy: rules, Signer: w.signer, KeyName: namesOf(keys), Now: w.app.now, Rand: w.app.rand,
-	}, nil
+	}
+	return w.judge, nil
 }
 
 // findAll pages through what a query chooses, newest first: a list with its end cut off
