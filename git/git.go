@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"verdict"
 )
@@ -63,8 +64,12 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 		return nil, err
 	}
 	r := &Repo{Dir: dir, git: git, answers: &answers{known: map[string][]byte{}}}
-	// One call answers everything. The prefix is the only answer that may hold a newline,
-	// so it comes last.
+	var beside sync.WaitGroup // a process costs more than what it answers
+	defer beside.Wait()
+	apart := make(chan error, 1)
+	beside.Go(func() { apart <- r.outside(ctx) })
+	// One call answers everything else. The prefix is the only answer that may hold a
+	// newline, so it comes last; a git directory may hold one too.
 	out, err := git.run(ctx, dir, call{args: []string{
 		"rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--is-shallow-repository",
 		"--show-object-format", "--show-superproject-working-tree", "--show-prefix",
@@ -72,7 +77,7 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.outside(ctx); err != nil {
+	if err := <-apart; err != nil {
 		return nil, err
 	}
 	return r, r.read(string(out))
