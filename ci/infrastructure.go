@@ -243,6 +243,9 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 	if probe.checkers = checkers(nil); x.charts != nil {
 		probe.checkers = checkers(baseCharts{x.charts.Charts, b})
 	}
+	if len(hits) == 0 {
+		return nil
+	}
 	ofCharts := b.inCharts(m, x.charts != nil)
 	probe.asks(x.modules, true)
 	var paths []string
@@ -273,8 +276,11 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		return nil
 	}
 	slices.Sort(paths)
-	seen := &Manifest{}
+	near, seen := b.near(m, now, hits), &Manifest{}
 	for _, p := range paths {
+		if !near(p) {
+			continue
+		}
 		if err := b.read(ctx, p, seen, probe); err != nil {
 			return err
 		}
@@ -299,6 +305,23 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		}
 	}
 	return nil
+}
+
+// near tells which paths of the base are judged: all, or where a part of the tree was read
+// the folders of that part, now and before they were moved.
+func (b *before) near(m *Manifest, now map[string]Entry, hits []verdict.Hit) func(p string) bool {
+	folders := map[string]bool{}
+	for _, e := range m.Entries {
+		folders[path.Dir(e.Path)] = true
+	}
+	for _, h := range hits {
+		for _, p := range b.movedFrom(m, now, now[h.Path]) {
+			for dir := path.Dir(p); !folders[dir]; dir = path.Dir(dir) { // one above may be that of a chart
+				folders[dir] = true
+			}
+		}
+	}
+	return func(p string) bool { return !b.partial || folders[path.Dir(p)] }
 }
 
 // beside lists what is needed to understand a file of Terraform: the files of its folder.

@@ -60,7 +60,9 @@ func (r Run) findings() []finding {
 			if len(reason.Items) == 0 {
 				out = append(out, base)
 			}
-			for _, item := range reason.Items {
+			items := slices.Clone(reason.Items)
+			slices.SortStableFunc(items, func(a, b verdict.Item) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line)) })
+			for _, item := range items {
 				f := base
 				f.item = item
 				f.complete(hits)
@@ -69,9 +71,17 @@ func (r Run) findings() []finding {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.severity.Rank(), b.severity.Rank()))
+		return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.severity.Rank(), b.severity.Rank()), older(a.item)-older(b.item))
 	})
 	return out
+}
+
+// older puts what the change brings before what was there: its author can mend that now.
+func older(i verdict.Item) int {
+	if i.Old {
+		return 1
+	}
+	return 0
 }
 
 // complete takes from the check's own report what the item does not say.

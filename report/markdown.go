@@ -221,7 +221,11 @@ func (r Run) markdownChecked(s *sheet) {
 	}
 	for _, c := range r.Reports {
 		for _, n := range blocking(c) {
-			s.put(fmt.Sprintf("\n❓ %s did not read %s: %s\n", markdownCode(c.Check), markdownCode(n.Path), markdownText(n.Reason)))
+			what := "could not judge all"
+			if n.Path != "" {
+				what = "did not read " + markdownCode(n.Path)
+			}
+			s.put(fmt.Sprintf("\n❓ %s %s: %s\n", markdownCode(c.Check), what, markdownText(n.Reason)))
 		}
 	}
 }

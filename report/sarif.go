@@ -187,7 +187,11 @@ func (r Run) sarifChecks(run *sarifRun) {
 			if i == 100 {
 				break
 			}
-			run.note("warning", "check.not-read", fmt.Sprintf("%s did not read %s: %s", c.Check, n.Path, n.Reason))
+			what := "could not judge all"
+			if n.Path != "" {
+				what = "did not read " + n.Path
+			}
+			run.note("warning", "check.not-read", fmt.Sprintf("%s %s: %s", c.Check, what, n.Reason))
 		}
 	}
 	for _, id := range r.NotBuilt {
