@@ -294,11 +294,11 @@ func (b *before) oldInfrastructure(ctx context.Context, m *Manifest, x *Infrastr
 		keys[h.Key] = true
 	}
 	for i, h := range hits {
+		if h.Detector == iac.ModuleOther {
+			continue // what lies where an approved module should is no matter of the code
+		}
 		if hits[i].Old = keys[h.Key]; hits[i].Old || b.files[now[h.Path].Path] == now[h.Path].Blob {
 			continue // what lies where it lay did not move
-		}
-		if hits[i].Old = keys[h.Key] && h.Detector != iac.ModuleOther; hits[i].Old || h.Detector == iac.ModuleOther {
-			continue // what lies where an approved module should is no matter of the code
 		}
 		for _, p := range b.movedFrom(m, now, now[h.Path]) {
 			hits[i].Old = hits[i].Old || keys[strings.Replace(h.Key, ":"+wording.Shown(x.prefix)+h.Path, ":"+wording.Shown(x.prefix+p), 1)]

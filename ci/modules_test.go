@@ -110,6 +110,13 @@ func TestWhatIsNotThereIsNotTakenForApproved(t *testing.T) {
 	if r := infrastructureOf(t, ran(t, dir, o)); len(modulesOf(r)) != 1 || modulesOf(r)["VI-MOD-002 infra/a.tf"] {
 		t.Errorf("other content: %+v", r.Hits)
 	}
+	o.Base = gitIn(t, dir, "rev-parse", "HEAD")
+	write(t, dir, "infra/b.tf", "# another change\n")
+	commitAll(t, dir)
+	if r := infrastructureOf(t, ran(t, dir, o)); len(modulesOf(r)) != 1 || modulesOf(r)["VI-MOD-002 infra/a.tf"] {
+		t.Errorf("other content beside another change is old: %+v", r.Hits)
+	}
+	o.Base = ""
 	must(t, os.RemoveAll(filepath.Join(dir, "infra/.terraform")))
 	r := infrastructureOf(t, ran(t, dir, o))
 	if i := slices.IndexFunc(r.NotChecked, func(n verdict.NotChecked) bool { return strings.Contains(n.Reason, "its content was not checked") }); r.Complete || i < 0 || r.NotChecked[i].Path != "infra/a.tf" {
