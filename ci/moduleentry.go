@@ -32,7 +32,9 @@ func DescribeModule(ctx context.Context, dir string) (m ApprovedModule, files in
 		return m, 0, fmt.Errorf("open %s: %w", before, err)
 	}
 	defer root.Close() // it was only read
-	key = strings.TrimSuffix(key, "/")
+	if key = strings.TrimSuffix(key, "/"); key == "" {
+		return m, 0, undescribed(dir, errors.New("it holds modules and is none"), "name one of the folders in it, such as "+iac.InstalledModules+"/vpc for the call of that name")
+	}
 	source, version, err := iac.Installed(root.FS(), key)
 	if err != nil {
 		return m, 0, undescribed(dir, err, "name a folder that terraform init -backend=false made, such as "+iac.InstalledModules+"/vpc for the call of that name")
@@ -81,7 +83,7 @@ func describeCopy(ctx context.Context, dir string) (m ApprovedModule, files int,
 		m.Path, top = repo.Prefix, repo.Dir
 	}
 	if m.Path == "" || m.Path == "." || !filepath.IsLocal(filepath.FromSlash(m.Path)) {
-		return m, 0, undescribed(dir, errors.New("it is no folder within a repository, or within this one"), remedy)
+		return m, 0, undescribed(dir, errors.New("it is no folder below the top of a repository or of this folder"), remedy)
 	}
 	seen, err := Walk(ctx, top, WalkOptions{Repo: repo})
 	if err != nil {
@@ -94,5 +96,5 @@ func describeCopy(ctx context.Context, dir string) (m ApprovedModule, files int,
 }
 
 func undescribed(dir string, err error, remedy string) error {
-	return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("what the module in %s is cannot be told: %v", wording.Shown(dir), err), Remedy: remedy, Err: err}
+	return &verdict.Error{Code: verdict.CodeInvalid, What: "what the module in " + wording.Shown(dir) + " is cannot be told", Remedy: remedy, Err: err}
 }

@@ -128,7 +128,7 @@ func table(path string) ([]byte, error) {
 
 func unreadableTable(path string, err error) error {
 	return &verdict.Error{
-		Code: verdict.CodeInvalid, What: report.Neutral(path) + " is no such table: " + report.Neutral(err.Error()),
+		Code: verdict.CodeInvalid, What: report.Neutral(path) + " is no such table",
 		Remedy: "write it as verdict advisories tables --help shows", Err: err,
 	}
 }
@@ -151,7 +151,7 @@ func tables(dir string) (known operatorTables, err error) {
 		}
 		if err != nil {
 			return &verdict.Error{
-				Code: verdict.CodeInvalid, What: name + " in the data directory cannot be used: " + report.Neutral(err.Error()),
+				Code: verdict.CodeInvalid, What: name + " in the data directory cannot be used",
 				Remedy: "take the table again: verdict advisories tables --help shows how", Err: err,
 			}
 		}

@@ -26,6 +26,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -212,7 +213,8 @@ func parseRoot(trustedRoot []byte) (*root.TrustedRoot, error) {
 	}
 	trusted, err := root.NewTrustedRootFromJSON(trustedRoot)
 	if err != nil {
-		return nil, failed(verdict.CodeInvalid, "the trusted root cannot be read", rootRemedy, err)
+		// protojson varies its spaces on purpose, so that nobody compares its texts.
+		return nil, failed(verdict.CodeInvalid, "the trusted root cannot be read", rootRemedy, errors.New(strings.ReplaceAll(err.Error(), "\u00a0", " ")))
 	}
 	return trusted, nil
 }
