@@ -114,7 +114,7 @@ func (p *past) tell() {
 		p.fail("", fmt.Sprintf("binary files of the history, whose content was not searched: %d", p.binary), false)
 	}
 	if p.left > 0 {
-		p.fail("", fmt.Sprintf("%s left out by %s", counted(p.left, "file of the history is", "files of the history are"), p.leftOut.file), false)
+		p.fail("", fmt.Sprintf("%s left out by %s", wording.Count(p.left, "file of the history is", "files of the history are"), p.leftOut.file), false)
 	}
 	if p.outs > 0 {
 		p.fail("", fmt.Sprintf("files of the history that the rule set leaves out by their path: %d", p.outs), false)

@@ -130,18 +130,10 @@ func (l outside) told(m *Manifest, wants func(File) bool) []verdict.NotChecked {
 		}
 		switch {
 		case n > 0:
-			out = append(out, wording.Aside(x.Path, "%s left out: %s (%s, owner %s, until %s)", counted(n, "file is", "files are"), wording.Shown(x.Reason), l.file, wording.Shown(x.Owner), x.Expires.Format(time.DateOnly)))
+			out = append(out, wording.Aside(x.Path, "%s left out: %s (%s, owner %s, until %s)", wording.Count(n, "file is", "files are"), wording.Shown(x.Reason), l.file, wording.Shown(x.Owner), x.Expires.Format(time.DateOnly)))
 		case !matches && !l.part && l.check == x.Checks[0]:
 			out = append(out, wording.Aside("", "%s leaves out %s, and there is nothing of that name (owner %s)", l.file, wording.Shown(x.Path), wording.Shown(x.Owner)))
 		}
 	}
 	return out
-}
-
-// counted is a number with its noun, and the verb where one follows.
-func counted(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
 }

@@ -176,7 +176,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	if o.Diff {
 		for i := range reports {
-			reports[i].NotChecked = append(reports[i].NotChecked, wording.Aside("", "only what differs from %s was read: %d files", short(o.Base), m.Read))
+			reports[i].NotChecked = append(reports[i].NotChecked, wording.Aside("", "only what differs from %s was read: %s", short(o.Base), wording.Count(m.Read, "file", "files")))
 		}
 	}
 	return &Result{

@@ -22,6 +22,7 @@ import (
 
 	"verdict"
 	"verdict/ci/plain"
+	"verdict/ci/wording"
 )
 
 // maxLayers bounds the folders that one overlay is made of, counted as often as they are
@@ -238,7 +239,7 @@ func (r *run) overlay(ctx context.Context, dir string, l *layers) error {
 		r.invalid(top.file, formatKustomize, 0, 0, "it cannot be rendered: "+err.Error())
 		return nil
 	case made > 0:
-		r.open(top.file, false, "what its ConfigMaps and Secrets get from %d files was not judged", made)
+		r.open(top.file, false, "what its ConfigMaps and Secrets get from %s was not judged", wording.Count(made, "file", "files"))
 	}
 	for _, y := range all {
 		r.patches = append(r.patches, y.patches...)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"verdict/ci/wording"
 )
 
 //go:embed rules/cloud
@@ -174,7 +176,7 @@ func (r *run) ownRules(ctx context.Context, where string, all []asset) error {
 		}
 	}
 	if notKnown > 0 {
-		r.open(where, false, "%d settings of cloud resources that rules ask about are not known from the files, and were taken neither for safe nor for unsafe", notKnown)
+		r.open(where, false, "%s not known from the files, and taken neither for safe nor for unsafe", wording.Count(notKnown, "setting of cloud resources that rules ask about is", "settings of cloud resources that rules ask about are"))
 	}
 	return errors.Join(faults...)
 }

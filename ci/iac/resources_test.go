@@ -22,7 +22,7 @@ type cloudCase struct {
 // otherThings are checks of the library that say something else of the same line.
 var otherThings = []string{"AVD-AWS-0124", "AVD-AWS-0345"}
 
-var notKnown = regexp.MustCompile(`^(\d+) settings of cloud resources`)
+var notKnown = regexp.MustCompile(`^(\d+) settings? of cloud resources`)
 
 // ofRule is what one rule says of files, and how many settings are told as unknown.
 func ofRule(t *testing.T, r Result, id string) (found []Problem, unknown int) {

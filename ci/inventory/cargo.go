@@ -248,7 +248,7 @@ func (c *cargo) finish() ([]Dependency, []verdict.NotChecked) {
 		})
 		switch {
 		case asked.count > 0 && !hasLock:
-			gaps = append(gaps, wording.Open(p, "it asks for %d crates and there is no Cargo.lock that says which versions: cargo generate-lockfile", asked.count))
+			gaps = append(gaps, wording.Open(p, "it asks for %s and there is no Cargo.lock that says which versions: cargo generate-lockfile", wording.Count(asked.count, "crate", "crates")))
 			c.flaws = append(c.flaws, unlocked(gaps[len(gaps)-1], "cargo generate-lockfile, and commit Cargo.lock"))
 		case names != nil:
 			for _, name := range asked.names {

@@ -229,7 +229,7 @@ func (g *goModules) compare() {
 		case !there:
 			missing[d.Source] = true
 			g.flaws = append(g.flaws, Flaw{
-				Rule: LockMissing, Path: d.Source, Message: fmt.Sprintf("it requires %d modules and there is no go.sum that says what they hold", g.requires[d.Source]),
+				Rule: LockMissing, Path: d.Source, Message: "it requires " + wording.Count(g.requires[d.Source], "module", "modules") + " and there is no go.sum that says what is in them",
 				Fix: "go mod tidy, and commit go.sum",
 			})
 		default:

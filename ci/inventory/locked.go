@@ -147,10 +147,10 @@ func (l *locked) links() (needs, dev [][]int) {
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		missing = slices.Compact(missing)
-		unseen, gap := false, wording.Open(l.source, "it does not hold %d packages that are asked for, the first is %s: %s", len(missing), wording.Shown(wording.Cut(missing[0], 120)), l.relock)
+		unseen, gap := false, wording.Open(l.source, "it does not hold %s asked for, the first is %s: %s", wording.Count(len(missing), "package that is", "packages that are"), wording.Shown(wording.Cut(missing[0], 120)), l.relock)
 		if l.unseen {
 			unseen = true
-			gap = wording.Aside(l.source, "it does not hold %d packages that are asked for, the first is %s: others of its workspace, or it is out of step", len(missing), wording.Shown(wording.Cut(missing[0], 120)))
+			gap = wording.Aside(l.source, "it does not hold %s asked for, the first is %s: others of its workspace, or it is out of step", wording.Count(len(missing), "package that is", "packages that are"), wording.Shown(wording.Cut(missing[0], 120)))
 		}
 		l.tell(gap)
 		if !unseen {

@@ -65,7 +65,7 @@ func TestComposerLock(t *testing.T) {
 		t.Errorf("%d gaps block: %+v", n, gaps)
 	}
 	_, _, gaps = inventoryOf(t, map[string]string{"composer.lock": `{"packages":[{"name":"a/b","version":"1.0","require":{"a/gone":"1"}}]}`})
-	gap(t, gaps, "does not hold 1 packages that are asked for, the first is a/gone: composer update --lock", true)
+	gap(t, gaps, "does not hold 1 package that is asked for, the first is a/gone: composer update --lock", true)
 }
 
 const mixLockText = `%{

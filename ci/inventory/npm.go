@@ -313,7 +313,7 @@ func (n *npm) finish() ([]Dependency, []verdict.NotChecked) {
 		dir := path.Dir(p)
 		hidden := slices.ContainsFunc(n.broken, func(above string) bool { return under(dir, above) })
 		if asked := len(m.asks); asked > 0 && !answered[dir] && !hidden {
-			gaps = append(gaps, wording.Open(p, "it asks for %d packages and there is no lockfile that says which versions: %s", asked, m.lock()))
+			gaps = append(gaps, wording.Open(p, "it asks for %s and there is no lockfile that says which versions: %s", wording.Count(asked, "package", "packages"), m.lock()))
 			n.flaws = append(n.flaws, unlocked(gaps[len(gaps)-1], m.lock()+", and commit the lockfile"))
 		}
 	}

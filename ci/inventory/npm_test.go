@@ -89,7 +89,7 @@ func TestAPackageLockThatDownloadsAnotherRelease(t *testing.T) {
 // judged.
 func TestAPackageLockThatIsOutOfStep(t *testing.T) {
 	for name, c := range map[string]struct{ lock, manifest, told string }{
-		"empty":                       {`{}`, `{"dependencies":{"lodash":"4.17.4"}}`, "it does not hold 1 packages that are asked for, the first is lodash (of this project): npm install --package-lock-only"},
+		"empty":                       {`{}`, `{"dependencies":{"lodash":"4.17.4"}}`, "it does not hold 1 package that is asked for, the first is lodash (of this project): npm install --package-lock-only"},
 		"for development":             {`{"":{}}`, `{"devDependencies":{"lodash":"4.17.4"}}`, "the first is lodash (of this project)"},
 		"called optional in the file": {`{"":{"optionalDependencies":{"lodash":"1"}}}`, `{"dependencies":{"lodash":"4.17.4"}}`, "the first is lodash (of this project)"},
 		"of a package":                {`{"":{"dependencies":{"@a/b":"1"}},"node_modules/@a/b":{"version":"1.0.0","dependencies":{"gone":"1"}}}`, `{}`, "the first is gone (of @a/b)"},
@@ -155,10 +155,10 @@ func TestPackageJSONWithoutALockfile(t *testing.T) {
 		"one of another package manager":  {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x@1:\n  version \"1.0.0\"\n"}, ""},
 		"one of it that cannot be read":   {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "a/yarn.lock": "x"}, "a/yarn.lock: it cannot be read"},
 		"one of a workspace above":        {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{"a/b":{},"a/b/node_modules/x":{"version":"1.0.0"}}}`}, ""},
-		"one above that does not know it": {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
+		"one above that does not know it": {map[string]string{"a/b/package.json": `{"dependencies":{"x":"1"}}`, "package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 package"},
 		"none of pnpm":                    {map[string]string{"a/package.json": `{"packageManager":"pnpm@9.1.0+sha512.abc","dependencies":{"x":"1"}}`}, "pnpm install --lockfile-only"},
 		"none of a manager that is none":  {map[string]string{"a/package.json": `{"packageManager":"rm -rf","dependencies":{"x":"1"}}`}, "npm install --package-lock-only"},
-		"one in a folder beside":          {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 packages"},
+		"one in a folder beside":          {map[string]string{"a/package.json": `{"dependencies":{"x":"1"}}`, "b/package-lock.json": `{"lockfileVersion":3,"packages":{}}`}, "asks for 1 package"},
 		"none needed":                     {map[string]string{"a/package.json": `{"name":"x","scripts":{"test":"y"}}`}, ""},
 		"workspaces without end":          {map[string]string{"a/package.json": `{"workspaces":["` + strings.Repeat("**/", 1000) + `"]}`}, "too many or too long"},
 		"too many workspaces":             {map[string]string{"a/package.json": `{"workspaces":["a"` + strings.Repeat(`,"a"`, 1000) + `]}`}, "too many or too long"},

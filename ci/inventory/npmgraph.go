@@ -81,7 +81,7 @@ func (l *npmLock) missing(names []string) []verdict.NotChecked {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return []verdict.NotChecked{wording.Open(l.source, "it does not hold %d packages that are asked for, the first is %s: %s", len(names), wording.Shown(wording.Cut(names[0], 240)), locks["npm"])}
+	return []verdict.NotChecked{wording.Open(l.source, "it does not hold %s asked for, the first is %s: %s", wording.Count(len(names), "package that is", "packages that are"), wording.Shown(wording.Cut(names[0], 240)), locks["npm"])}
 }
 
 // npmPlaces finds packages by the folder whose node_modules they lie in, and by the name

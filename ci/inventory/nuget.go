@@ -317,7 +317,7 @@ func (x *nuget) declared(p string) ([]Dependency, []verdict.NotChecked) {
 	}
 	l.resolve = byNumber
 	l.add(root)
-	gap := wording.Open(p, "it asks for %d packages, %d of them without an exact version, and there is no packages.lock.json that says what is resolved: %s", len(x.projects[p]), ranges, nugetRelock)
+	gap := wording.Open(p, "it asks for %s, %d of them without an exact version, and there is no packages.lock.json that says what is resolved: %s", wording.Count(len(x.projects[p]), "package", "packages"), ranges, nugetRelock)
 	gap.Blocks = !x.partial || !sharedProject(p)
 	if gap.Blocks {
 		x.flaws = append(x.flaws, unlocked(gap, nugetRelock+", and commit packages.lock.json"))

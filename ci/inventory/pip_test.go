@@ -98,14 +98,14 @@ func TestPyprojectNeedsAFileWithVersions(t *testing.T) {
 	}{
 		"none":                           {map[string]string{"p/pyproject.toml": project}, "pip-compile"},
 		"requirements beside it":         {map[string]string{"p/pyproject.toml": project, "p/requirements.txt": "a==1\n"}, ""},
-		"requirements of another thing":  {map[string]string{"p/pyproject.toml": project, "p/requirements-docs.txt": "sphinx==1\n"}, "p/pyproject.toml: it asks for 1 packages of which no file beside it says the version, the first is a: pip-compile pyproject.toml"},
+		"requirements of another thing":  {map[string]string{"p/pyproject.toml": project, "p/requirements-docs.txt": "sphinx==1\n"}, "p/pyproject.toml: it asks for 1 package of which no file beside it says the version, the first is a: pip-compile pyproject.toml"},
 		"requirements that include it":   {map[string]string{"p/pyproject.toml": project, "p/requirements.txt": "-r ../requirements-base.txt\n", "requirements-base.txt": "a==1\n"}, ""},
 		"requirements with an address":   {map[string]string{"p/pyproject.toml": project, "p/requirements.txt": "a @ https://example.com/a.whl\n"}, ""},
 		"constraints alone":              {map[string]string{"p/pyproject.toml": project, "p/constraints.txt": "a==1\n"}, "no file says which versions"},
 		"a lockfile of another manifest": {map[string]string{"p/pyproject.toml": project, "p/Pipfile.lock": `{"_meta":{},"default":{"b":{"version":"==1"}}}`}, "the first is a: pip-compile"},
-		"a setup.py of another thing":    {map[string]string{"p/setup.py": "setup(install_requires=[\n 'b[x]>1', # c\n \"a\",\n])\n", "p/requirements.txt": "b==1\n"}, "p/setup.py: it asks for 1 packages of which no file beside it says the version, the first is a: pip-compile setup.py"},
+		"a setup.py of another thing":    {map[string]string{"p/setup.py": "setup(install_requires=[\n 'b[x]>1', # c\n \"a\",\n])\n", "p/requirements.txt": "b==1\n"}, "p/setup.py: it asks for 1 package of which no file beside it says the version, the first is a: pip-compile setup.py"},
 		"a setup.cfg of another thing":   {map[string]string{"p/setup.cfg": "[options]\ninstall_requires =\n  b\n\n  a>1\nzip_safe = no\n", "p/requirements.txt": "b==1\n"}, "the first is a: pip-compile setup.cfg"},
-		"a requirements.in that went on": {map[string]string{"p/requirements.in": "b\na\nold; python_version < '3'\n", "p/requirements.txt": "b==1\n"}, "it asks for 1 packages of which no file beside it says the version, the first is a: pip-compile requirements.in"},
+		"a requirements.in that went on": {map[string]string{"p/requirements.in": "b\na\nold; python_version < '3'\n", "p/requirements.txt": "b==1\n"}, "it asks for 1 package of which no file beside it says the version, the first is a: pip-compile requirements.in"},
 		"a lockfile that cannot be read": {map[string]string{"p/pyproject.toml": project, "p/uv.lock": ""}, "p/uv.lock: it cannot be read"},
 		"a lockfile":                     {map[string]string{"p/pyproject.toml": project, "p/poetry.lock": "[[package]]\nname = \"a\"\nversion = \"1.0\"\n[metadata]\n"}, ""},
 		"a lockfile that lacks it":       {map[string]string{"p/pyproject.toml": project, "p/poetry.lock": "[metadata]\n"}, "the first is a: poetry lock"},
@@ -146,7 +146,7 @@ func TestAProgramThatAsksIsTold(t *testing.T) {
 	_, _, gaps := inventoryOf(t, map[string]string{"setup.py": "setup(install_requires=read('requirements.txt'))\n", "requirements.txt": "a==1\n"})
 	gap(t, gaps, "setup.py: some of what it asks for cannot be told by reading it", false)
 	_, _, gaps = inventoryOf(t, map[string]string{"pyproject.toml": "[project]\ndependencies=[\"a\"]\n[dependency-groups]\ntest=[\"pytest\"]\n", "requirements.txt": "a==1\n"})
-	gap(t, gaps, "it asks for 1 packages for development or on a condition", false)
+	gap(t, gaps, "it asks for 1 package for development or on a condition", false)
 }
 
 func TestNamesOfRequirementsFiles(t *testing.T) {

@@ -156,7 +156,7 @@ func (a *pipAnswers) missing(p string, m *pyproject) []verdict.NotChecked {
 	told := func(names []string, gap func(string, string, ...any) verdict.NotChecked, what string) {
 		if slices.Sort(names); len(names) > 0 {
 			names = slices.Compact(names)
-			gaps = append(gaps, gap(p, "it asks for %d packages%s of which no file beside it says the version, the first is %s: %s", len(names), what, wording.Shown(wording.Cut(names[0], 120)), m.relock))
+			gaps = append(gaps, gap(p, "it asks for %s%s of which no file beside it says the version, the first is %s: %s", wording.Count(len(names), "package", "packages"), what, wording.Shown(wording.Cut(names[0], 120)), m.relock))
 		}
 	}
 	told(must, wording.Open, "")

@@ -84,8 +84,8 @@ func TestYarnClassic(t *testing.T) {
 	)
 	gap(t, gaps, "folder is a folder or file of this tree", false)
 	gap(t, gaps, "from-git comes from an address", false)
-	gap(t, gaps, "packages/old/package.json: it asks for 1 packages", true)
-	gap(t, gaps, "examples/a/package.json: it asks for 1 packages", true)
+	gap(t, gaps, "packages/old/package.json: it asks for 1 package", true)
+	gap(t, gaps, "examples/a/package.json: it asks for 1 package", true)
 	if n := blocking(gaps); n != 2 {
 		t.Errorf("%d gaps block: %+v", n, gaps)
 	}
@@ -97,7 +97,7 @@ func TestYarnLockOutOfStep(t *testing.T) {
 		manifest string
 		told     string
 	}{
-		"another range":              {`{"dependencies":{"left":"^2.0.0"}}`, "it does not hold 1 packages that are asked for, the first is left ^2.0.0: yarn install"},
+		"another range":              {`{"dependencies":{"left":"^2.0.0"}}`, "it does not hold 1 package that is asked for, the first is left ^2.0.0: yarn install"},
 		"another package":            {`{"dependencies":{"right":"1"}}`, "the first is right 1"},
 		"any range at all":           {`{"dependencies":{"only-tests":"*"}}`, ""},
 		"an optional one":            {`{"optionalDependencies":{"right":"1"}}`, ""},

@@ -43,6 +43,14 @@ func Shown(p string) string {
 	return b.String()
 }
 
+// Count is a number with its noun, and the verb where one follows.
+func Count[N int | int64](n N, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
 // Cut shortens a foreign text to so many bytes.
 func Cut(s string, n int) string {
 	if len(s) > n {

@@ -202,7 +202,11 @@ func (l advisoryList) notes() []string {
 // recordsText counts what a source brought, and what of it could not be used.
 func recordsText(s advisory.Source) string {
 	c := s.Counts
-	out := counted(c.Records) + " " + map[advisory.Family]string{advisory.FamilyOSV: "advisories", advisory.FamilyKEV: "known to be exploited", advisory.FamilyEPSS: "with a score"}[s.Family]
+	words := map[advisory.Family]string{advisory.FamilyOSV: "advisories", advisory.FamilyKEV: "known to be exploited", advisory.FamilyEPSS: "with a score"}
+	if c.Records == 1 {
+		words[advisory.FamilyOSV] = "advisory"
+	}
+	out := counted(c.Records) + " " + words[s.Family]
 	if len(s.Covers) > 0 {
 		out += " for " + strings.Join(s.Covers, ", ")
 	}

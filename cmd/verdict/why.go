@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/ci/wording"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/report"
@@ -160,7 +161,7 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 		return e, nil, nil
 	}
 	e.State = verdict.StateVerified
-	e.Summary = fmt.Sprintf("%s %s checked %s: %d files, %d found", r.Tool.Name, r.Tool.Version, r.Check, r.Scope.Files, len(r.Hits))
+	e.Summary = fmt.Sprintf("%s %s checked %s: %s, %d found", r.Tool.Name, r.Tool.Version, r.Check, wording.Count(r.Scope.Files, "file", "files"), len(r.Hits))
 	return e, r, nil
 }
 
