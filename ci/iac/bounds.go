@@ -72,10 +72,11 @@ func (p *pulse) WithGroup(string) slog.Handler             { return p }
 
 // within judges a part of size bytes by itself, and gives up on it where it takes too much
 // time or memory. What takes much more than that, and does not come to its next step, ends
-// the run: a machine without memory would end the program, and say nothing of why.
-func (r *run) within(ctx context.Context, name string, size int, do func(*run) error) {
+// the run: a machine without memory would end the program, and say nothing of why. late
+// says that it takes too long, and may go on after it was given up.
+func (r *run) within(ctx context.Context, name string, size int, do func(*run) error) (late bool) {
 	if r.ended != nil {
-		return
+		return false
 	}
 	bounds := &pulse{before: heap(), most: perHeap + perByte*int64(size)}
 	part, done := &run{charts: r.charts, texts: r.texts, pulse: bounds}, make(chan struct{})
@@ -90,21 +91,21 @@ func (r *run) within(ctx context.Context, name string, size int, do func(*run) e
 		select {
 		case <-done:
 			r.take(part)
-			return
+			return false
 		case <-ctx.Done():
 			bounds.late.Store(true)
-			return
+			return true
 		case <-limit.C:
 			bounds.late.Store(true)
 			r.open(name, true, "it was not judged: evaluating it takes longer than %s", perModule)
-			return
+			return true
 		case <-look.C:
 			if bounds.over(untilEnd) {
 				r.ended = &verdict.Error{
 					Code: verdict.CodeLimit, What: fmt.Sprintf("evaluating %s takes more than %d MB of memory, so the run was ended before the machine does it", oneLine(name), untilEnd*bounds.most>>20),
 					Remedy: "look in it for text, lists or copies that multiply (setproduct, for in for, count, format with a width), and write what is meant",
 				}
-				return
+				return true
 			}
 		}
 	}
@@ -125,6 +126,7 @@ func (r *run) take(part *run) {
 	r.result.Open = append(r.result.Open, part.result.Open...)
 	r.result.Absent = append(r.result.Absent, part.result.Absent...)
 	r.patches, r.added = append(r.patches, part.patches...), append(r.added, part.added...)
+	r.overlaysDone = append(r.overlaysDone, part.overlaysDone...)
 }
 
 // heap is how many bytes the objects of the heap hold.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 
-	kubernetes "github.com/aquasecurity/trivy/pkg/iac/scanners/kubernetes/parser"
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -46,9 +45,11 @@ type layer struct {
 	// or patches. patches are the latter of them.
 	takes, files, patches []string
 	// data are files of which a ConfigMap or a Secret is generated.
-	data  []string
-	why   error // why it cannot be rendered here
-	wrong bool  // it was told as a file that cannot be read
+	data   []string
+	unseen bool  // it changes manifests in a way that is judged nowhere but in what is rendered
+	vars   bool  // it has variables, which are not put in
+	why    error // why it cannot be rendered here
+	wrong  bool  // it was told as a file that cannot be read
 }
 
 // layers are those of a tree, by their folders, over the files that may belong to them.
@@ -57,7 +58,7 @@ type layers struct {
 	texts map[string][]byte
 }
 
-// overlays reads the kustomizations among the files and renders each that no other takes.
+// overlays reads the kustomizations among the files and renders those that set something up.
 func (r *run) overlays(ctx context.Context, files []File) {
 	l := &layers{all: map[string]*layer{}, texts: map[string][]byte{}}
 	for _, f := range files {
@@ -70,9 +71,21 @@ func (r *run) overlays(ctx context.Context, files []File) {
 			r.layer(f, l)
 		}
 	}
+	var loose []string // patches of overlays that were not rendered are judged as they stand
+	late := false
 	for _, dir := range l.roots() {
-		r.within(ctx, l.all[dir].file, 0, func(part *run) error { return part.overlay(ctx, dir, l) })
+		if file := l.all[dir].file; late { // what was given up still holds the library
+			r.open(file, true, "the overlay was not rendered: one before it takes longer than %s", perModule)
+		} else {
+			late = r.within(ctx, file, 0, func(part *run) error { return part.overlay(ctx, dir, l) })
+		}
+		if !slices.Contains(r.overlaysDone, dir) {
+			for _, y := range l.reach(dir) {
+				loose = append(loose, y.patches...)
+			}
+		}
 	}
+	r.patches = slices.DeleteFunc(r.patches, func(p string) bool { return slices.Contains(loose, p) })
 }
 
 // layer reads one kustomization.
@@ -82,7 +95,13 @@ func (r *run) layer(f File, l *layers) {
 		r.invalid(f.Path, formatKustomize, line, column, err.Error())
 		return
 	}
-	if of := firstKey(f.Content, "apiVersion"); of != "" && !strings.HasPrefix(of, "kustomize.config.k8s.io/") {
+	y := &layer{file: f.Path}
+	unread := y.spec.Unmarshal(f.Content)
+	of := y.spec.APIVersion // as Kustomize reads it, to which letters are the same in either case
+	if unread != nil {
+		of = firstKey(f.Content, "apiVersion")
+	}
+	if of != "" && !strings.HasPrefix(of, "kustomize.config.k8s.io/") {
 		return // a manifest that only has the name, such as one of Flux
 	}
 	if other := l.all[dir]; other != nil {
@@ -90,10 +109,9 @@ func (r *run) layer(f File, l *layers) {
 		other.wrong = true
 		return
 	}
-	y := &layer{file: f.Path}
 	l.all[dir] = y
-	if err := y.spec.Unmarshal(f.Content); err != nil {
-		r.invalid(f.Path, formatKustomize, yamlLine(err), 0, err.Error())
+	if unread != nil {
+		r.invalid(f.Path, formatKustomize, yamlLine(unread), 0, unread.Error())
 		y.wrong = true
 		return
 	}
@@ -108,9 +126,14 @@ func (y *layer) settle(dir string, l *layers) {
 	k := &y.spec
 	k.FixKustomization()
 	//lint:ignore SA1019 what is said in the older form counts too
-	older, oldest := k.PatchesStrategicMerge, k.PatchesJson6902
+	older, oldest, common := k.PatchesStrategicMerge, k.PatchesJson6902, k.CommonLabels
+	//lint:ignore SA1019 they are told
+	y.vars = len(k.Vars) > 0
 	//lint:ignore SA1019 and is not said twice
-	k.PatchesStrategicMerge, k.PatchesJson6902, k.Vars, k.SortOptions = nil, nil, nil, nil
+	k.PatchesStrategicMerge, k.PatchesJson6902, k.CommonLabels, k.Vars, k.SortOptions = nil, nil, nil, nil, nil
+	if len(common) > 0 {
+		k.Labels = append(k.Labels, kustomize.Label{Pairs: common, IncludeSelectors: true})
+	}
 	var first []kustomize.Patch
 	for _, p := range older {
 		if text := string(p); l.texts[path.Join(dir, text)] != nil && !strings.Contains(text, "\n") {
@@ -148,16 +171,14 @@ func (y *layer) settle(dir string, l *layers) {
 		y.files = append(y.files, p)
 	}
 	for _, g := range k.ConfigMapGenerator {
-		y.data = append(y.data, slices.Concat(g.FileSources, g.EnvSources)...)
+		y.made(g.KvPairSources)
 	}
 	for _, g := range k.SecretGenerator {
-		y.data = append(y.data, slices.Concat(g.FileSources, g.EnvSources)...)
+		y.made(g.KvPairSources)
 	}
-	for i, p := range y.data {
-		if _, file, named := strings.Cut(p, "="); named {
-			y.data[i] = file
-		}
-	}
+	y.unseen = len(k.Generators)+len(k.Transformers)+len(k.Replacements) > 0 || slices.ContainsFunc(k.Patches, func(p kustomize.Patch) bool {
+		return p.Path == "" || !remote(p.Path) && !standsAlone(l.texts[path.Join(dir, p.Path)], p.Target)
+	})
 	for _, p := range slices.Concat(y.takes, y.files, y.data) {
 		if remote(p) {
 			y.why = cmp.Or(y.why, fmt.Errorf("%w: %s comes from elsewhere and is not fetched", errElsewhere, oneLine(p)))
@@ -166,6 +187,24 @@ func (y *layer) settle(dir string, l *layers) {
 	for i := range y.takes {
 		y.takes[i] = path.Join(dir, y.takes[i])
 	}
+}
+
+// made takes the files that data come from. A name may stand before that of a file whose
+// content is one value, and before no other.
+func (y *layer) made(of kustomize.KvPairSources) {
+	for _, p := range of.FileSources {
+		if _, file, named := strings.Cut(p, "="); named {
+			p = file
+		}
+		y.data = append(y.data, p)
+	}
+	y.data = append(y.data, of.EnvSources...)
+}
+
+// standsAlone reports whether a patch is judged in its file as what it is put into.
+func standsAlone(patch []byte, target *kustomize.Selector) bool {
+	kind := firstKey(patch, "kind")
+	return kind != "" && firstKey(patch, "apiVersion") != "" && (target == nil || target.Kind == kind)
 }
 
 // remote reports whether Kustomize could take a path as an address. It is wider than what
@@ -185,7 +224,9 @@ func firstKey(content []byte, key string) string {
 	return plain.Word(aliased(keys[key]))
 }
 
-// roots are the folders that no overlay takes, sorted. Components alone are none.
+// roots are the folders that set something up by themselves, sorted: those that no overlay
+// takes, and those that change what they take. One that another takes may be applied as it
+// is all the same, and what the other mends says nothing of it.
 func (l *layers) roots() (dirs []string) {
 	taken := map[string]bool{}
 	for _, y := range l.all {
@@ -194,7 +235,8 @@ func (l *layers) roots() (dirs []string) {
 		}
 	}
 	for dir, y := range l.all {
-		if !taken[dir] && !y.wrong && y.spec.Kind != kustomize.ComponentKind {
+		part := taken[dir] && (y.gathers() || y.spec.Kind == kustomize.ComponentKind)
+		if !part && !y.wrong {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -202,13 +244,45 @@ func (l *layers) roots() (dirs []string) {
 	return dirs
 }
 
+// gathers reports whether a layer does nothing but take others and manifests in.
+func (y *layer) gathers() bool {
+	rest := y.spec
+	rest.TypeMeta, rest.MetaData, rest.Resources = kustomize.TypeMeta{}, nil, nil
+	empty := kustomize.Kustomization{}
+	text, err := json.Marshal(rest)
+	none, err2 := json.Marshal(empty)
+	return errors.Join(err, err2) == nil && bytes.Equal(text, none) && y.why == nil && !y.vars
+}
+
+// reach lists the layers that a folder leads to, as far as they are in the tree.
+func (l *layers) reach(dir string) (list []*layer) {
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if y := l.all[dir]; y != nil && !seen[dir] {
+			seen[dir] = true
+			list = append(list, y)
+			for _, next := range y.takes {
+				visit(next)
+			}
+		}
+	}
+	visit(dir)
+	return list
+}
+
 // overlay renders the overlay of a folder and judges what it sets up.
 func (r *run) overlay(ctx context.Context, dir string, l *layers) error {
 	top := l.all[dir]
+	if top.spec.Kind == kustomize.ComponentKind {
+		unseen := slices.ContainsFunc(l.reach(dir), func(y *layer) bool { return y.unseen })
+		r.open(top.file, unseen, "the component was not rendered: no overlay of the tree takes it")
+		return nil
+	}
 	all, err := l.below(dir)
 	switch {
 	case errors.Is(err, errElsewhere):
-		r.open(top.file, false, "%s; its manifests were judged as they stand in their files", err)
+		r.notRendered(top.file, err, l.reach(dir))
 		return nil
 	case errors.As(err, new(absent)):
 		r.result.Absent = append(r.result.Absent, verdict.NotChecked{Path: top.file, Reason: err.Error(), Blocks: true})
@@ -238,18 +312,44 @@ func (r *run) overlay(ctx context.Context, dir string, l *layers) error {
 	case err != nil:
 		r.invalid(top.file, formatKustomize, 0, 0, "it cannot be rendered: "+err.Error())
 		return nil
-	case made > 0:
-		r.open(top.file, false, "what its ConfigMaps and Secrets get from %s was not judged", wording.Count(made, "file", "files"))
 	}
+	r.leftOut(top.file, made, all)
+	r.overlaysDone = append(r.overlaysDone, dir)
+	var parts []string
 	for _, y := range all {
 		r.patches = append(r.patches, y.patches...)
+		if y != top {
+			parts = append(parts, y.file)
+		}
 	}
 	for _, res := range set {
-		if err := r.judgeRendered(ctx, top.file, dir, res); err != nil {
+		if err := r.judgeRendered(ctx, top.file, parts, res); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notRendered says that an overlay was not rendered. Manifests and patches that look like
+// some are judged in their files all the same; what else it changes is a gap.
+func (r *run) notRendered(file string, why error, all []*layer) {
+	if slices.ContainsFunc(all, func(y *layer) bool { return y.unseen }) {
+		r.open(file, true, "%s; it changes manifests by what was judged nowhere, such as patches within it or as JSON: write those as manifests in files", why)
+		return
+	}
+	r.open(file, false, "%s; its manifests were judged as they stand in their files", why)
+}
+
+// leftOut says what an overlay was rendered without. It is a gap where that may have come
+// to stand anywhere in a manifest.
+func (r *run) leftOut(file string, made int, all []*layer) {
+	has := func(what func(y *layer) bool) bool { return slices.ContainsFunc(all, what) }
+	if made > 0 {
+		r.open(file, has(func(y *layer) bool { return len(y.spec.Replacements) > 0 }), "what its ConfigMaps and Secrets get from %s was not judged", wording.Count(made, "file", "files"))
+	}
+	if has(func(y *layer) bool { return y.vars }) {
+		r.open(file, has(func(y *layer) bool { return len(y.spec.Configurations) > 0 }), "its vars were not put in, and what they would set was not judged: Kustomize has replacements instead")
+	}
 }
 
 // absent is what an overlay names and nobody handed in.
@@ -297,30 +397,34 @@ func (l *layers) below(dir string) (list []*layer, err error) {
 }
 
 // laid writes the layers into a file system in memory, and counts the files that stand in
-// for what was not kept.
+// for what was not kept. A kustomization lies there as it was settled, and never as it was
+// written, whatever else takes it in.
 func (l *layers) laid(top string, all []*layer) (fsys filesys.FileSystem, made int, err error) {
 	fsys = filesys.MakeFsInMemory()
 	for _, y := range all {
-		dir := path.Dir(y.file)
-		if dir == top {
-			y.spec.BuildMetadata = []string{kustomize.OriginAnnotations}
-		}
-		spec, err := json.Marshal(y.spec)
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := fsys.WriteFile(path.Join("/", dir, konfig.DefaultKustomizationFileName()), spec); err != nil {
-			return nil, 0, err
-		}
 		for _, p := range slices.Concat(y.files, y.data) {
-			at := path.Join(dir, p)
+			at := path.Join(path.Dir(y.file), p)
 			text, kept := l.texts[at]
-			if !kept {
-				made++
+			if !kept || isKustomization(at) {
+				made, text = made+1, nil
 			}
 			if err := fsys.WriteFile(path.Join("/", at), text); err != nil {
 				return nil, 0, err
 			}
+		}
+	}
+	for _, y := range all {
+		spec := y.spec
+		spec.BuildMetadata = nil
+		if path.Dir(y.file) == top {
+			spec.BuildMetadata = []string{kustomize.OriginAnnotations}
+		}
+		text, err := json.Marshal(spec)
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := fsys.WriteFile(path.Join("/", y.file), text); err != nil {
+			return nil, 0, err
 		}
 	}
 	return fsys, made, nil
@@ -341,96 +445,3 @@ func rendered(fsys filesys.FileSystem, dir string) ([]*resource.Resource, error)
 	}
 	return set.Resources(), nil
 }
-
-// added is what is wrong with a manifest as an overlay renders it, and the file that it
-// was rendered from.
-type added struct {
-	Problem
-	from, name string
-}
-
-func (r *run) judgeRendered(ctx context.Context, file, dir string, res *resource.Resource) error {
-	from := file
-	if origin, err := res.GetOrigin(); err == nil && origin != nil && origin.Path != "" {
-		from = path.Join(dir, origin.Path)
-	}
-	if err := res.SetOrigin(nil); err != nil {
-		return err
-	}
-	text, err := res.AsYAML()
-	if err != nil {
-		return err
-	}
-	parsed, err := kubernetes.Parse(ctx, bytes.NewReader(text), file)
-	if err != nil || len(parsed) != 1 {
-		return fmt.Errorf("%s %s as it is rendered: %w", res.GetKind(), res.GetName(), cmp.Or(err, errors.New("it is no manifest")))
-	}
-	found, err := groups["kubernetes"].judge(ctx, parsed[0], res.GetKind())
-	for _, x := range found {
-		x.resource = res.GetKind() + "/" + res.GetName()
-		p := problemOf(x, formatKubernetes, res.GetKind())
-		if x.line > 0 && x.end <= x.line {
-			p.Cause = setting(text, x.line, formatKubernetes)
-		}
-		p.Path, p.Line = file, 0
-		r.added = append(r.added, added{p, from, res.GetName()})
-	}
-	return err
-}
-
-// overlaid takes in what overlays add to what the files show by themselves.
-func (r *run) overlaid() {
-	type place struct{ path, check, kind string }
-	stands := map[place][]Problem{}
-	for _, p := range r.result.Problems {
-		at := place{p.Path, p.Check, p.Type}
-		stands[at] = append(stands[at], p)
-	}
-	for _, a := range r.added {
-		known := slices.ContainsFunc(stands[place{a.from, a.Check, a.Type}], func(p Problem) bool {
-			_, name, _ := strings.Cut(p.Resource, "/")
-			return strings.Contains(a.name, name) && strings.ReplaceAll(a.Message, a.name, name) == p.Message
-		})
-		if known {
-			continue
-		}
-		if a.from != a.Path {
-			a.Message += " (as this overlay makes it of " + a.from + ")"
-		}
-		r.result.Problems = append(r.result.Problems, a.Problem)
-	}
-}
-
-// partOfOverlay reports whether a document of a file is a patch of an overlay that was
-// rendered, and nothing that could run by itself: what it does is judged where it is put in.
-func (r *run) partOfOverlay(p string, o map[string]any) bool {
-	if !slices.Contains(r.patches, p) {
-		return false
-	}
-	if _, directive := o["$patch"]; directive {
-		return true
-	}
-	at, ok := podIn[fmt.Sprint(o["kind"])]
-	if !ok {
-		return false
-	}
-	for _, key := range at {
-		if o, _ = o[key].(map[string]any); o == nil {
-			return true
-		}
-	}
-	containers, _ := o["containers"].([]any)
-	return len(containers) == 0 || slices.ContainsFunc(containers, func(c any) bool {
-		m, _ := c.(map[string]any)
-		return m["image"] == nil
-	})
-}
-
-// podIn is where the kinds that run containers describe their pods.
-var podIn = func() map[string][]string {
-	kinds := map[string][]string{"Pod": {"spec"}, "CronJob": {"spec", "jobTemplate", "spec", "template", "spec"}}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"} {
-		kinds[kind] = []string{"spec", "template", "spec"}
-	}
-	return kinds
-}()

@@ -134,7 +134,7 @@ func TestOverlaysNotRendered(t *testing.T) {
 		"a base that takes from elsewhere": {map[string]string{"prod/kustomization.yaml": "resources: [../base]\n", "base/kustomization.yaml": "resources: ['https://example.com/x.yaml']\n"}, "told", "comes from elsewhere"},
 		"a patch from elsewhere":           {map[string]string{"prod/kustomization.yaml": "resources: [../base]\npatches: [{path: 'https://example.com/x.yaml'}]\n"}, "told", "comes from elsewhere"},
 		"data from elsewhere":              {map[string]string{"prod/kustomization.yaml": "configMapGenerator: [{name: a, files: ['k=https://example.com/x']}]\n"}, "told", "comes from elsewhere"},
-		"transformers":                     {map[string]string{"prod/kustomization.yaml": "resources: [../base]\ntransformers: [x.yaml]\n"}, "told", "transformers"},
+		"transformers":                     {map[string]string{"prod/kustomization.yaml": "resources: [../base]\ntransformers: [x.yaml]\n"}, "open", "transformers"},
 		"a chart":                          {map[string]string{"prod/kustomization.yaml": "helmCharts: [{name: a, repo: 'https://example.com'}]\n"}, "told", "chart of Helm"},
 		"a file that is not there":         {map[string]string{"prod/kustomization.yaml": "resources: [../base]\npatches: [{path: gone.yaml}]\n"}, "absent", "gone.yaml"},
 		"a folder that is not there":       {map[string]string{"prod/kustomization.yaml": "resources: [../gone]\n"}, "absent", "takes gone"},

@@ -102,8 +102,10 @@ type run struct {
 	charts map[string]bool   // folders of Helm charts: whether they set up something by themselves
 	texts  map[string][]byte // of the files that were judged, for the settings in them
 	// patches are files that overlays put into manifests, and added is what is wrong then.
-	patches []string
-	added   []added
+	// overlaysDone are the folders of those that were rendered.
+	patches      []string
+	added        []added
+	overlaysDone []string
 
 	renderer Charts // nil where charts are not rendered
 	pulse    *pulse // of a part that is evaluated within bounds
