@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"verdict"
-	"verdict/ci/wording"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/report"
@@ -161,7 +160,7 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 		return e, nil, nil
 	}
 	e.State = verdict.StateVerified
-	e.Summary = fmt.Sprintf("%s %s checked %s: %s, %d found", r.Tool.Name, r.Tool.Version, r.Check, wording.Count(r.Scope.Files, "file", "files"), len(r.Hits))
+	e.Summary = fmt.Sprintf("%s %s checked %s: %s, %d found", r.Tool.Name, r.Tool.Version, r.Check, plural(int(r.Scope.Files), "file", "files"), len(r.Hits))
 	return e, r, nil
 }
 
