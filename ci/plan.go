@@ -62,14 +62,7 @@ func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("judge the plan: %w", err)
 	}
-	for i := range r.Problems {
-		if o.Tree == nil {
-			break
-		}
-		if file, line := read.Place(o.Tree, o.Root, r.Problems[i].Resource); file != "" {
-			r.Problems[i].Path, r.Problems[i].Line = file, line
-		}
-	}
+	unplaced := o.place(read, r.Problems)
 	if o.Modules != nil {
 		called := o.modules(read, p.Subject.Name)
 		r.Problems, r.Open = append(r.Problems, called.Problems...), slices.Concat(r.Open, called.Open, called.Absent)
@@ -77,6 +70,10 @@ func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
 	x := &Infrastructure{version: o.Version, judged: true, result: r, bytes: int64(len(content))}
 	if p.Report, err = x.Report(ctx, &Manifest{}, "."); err != nil {
 		return nil, err
+	}
+	if unplaced > 0 {
+		p.Report.NotChecked = append(p.Report.NotChecked, wording.Aside(p.Subject.Name, "no declaration was found in %s for %s the plan instead: --source DIR names the folder that was planned",
+			wording.Shown(o.Root), wording.Count(unplaced, "finding, which names", "findings, which name")))
 	}
 	if read.Partial {
 		p.Report.NotChecked = append(p.Report.NotChecked, wording.Aside(p.Subject.Name, "the plan says of itself that more is to be planned after it was applied"))
@@ -87,6 +84,23 @@ func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
 	p.Report.NotChecked = append(p.Report.NotChecked, append(told, stated...)...)
 	p.Report.Scope.Components = total(read.Counts)
 	return p, nil
+}
+
+// place gives problems the place of the declaration that they are about, and counts those of
+// the root module that have none there. Modules from elsewhere do not lie in the tree.
+func (o *PlanOptions) place(read *iac.Plan, problems []iac.Problem) (without int) {
+	if o.Tree == nil {
+		return 0
+	}
+	for i := range problems {
+		p := &problems[i]
+		if file, line := read.Place(o.Tree, o.Root, p.Resource); file != "" {
+			p.Path, p.Line = file, line
+		} else if p.Resource != "" && !strings.HasPrefix(p.Resource, "module.") {
+			without++
+		}
+	}
+	return without
 }
 
 func total(counts map[string]int64) (n int64) {
