@@ -255,6 +255,10 @@ func (x *fixer) pin(h verdict.Hit) error {
 		if wording.Shown(d.Source) != h.Path || d.Line != h.Line || !strings.Contains(h.Key, d.Name+"@"+d.Version) {
 			continue
 		}
+		if d.Ecosystem == inventory.EcosystemHelm || d.Ecosystem == inventory.EcosystemTerraform {
+			x.leave(d, "%s: %s", d.Name, h.Fix) // pins are of actions and images
+			continue
+		}
 		to, known := x.pins.of(d.Name, d.Version)
 		if !known {
 			x.leave(d, "%s %s is in no table of pins: verdict advisories tables --pins FILE", d.Name, d.Version)

@@ -89,9 +89,21 @@ func movable(all []Dependency) (flaws []Flaw) {
 		if digest || !repository && !slices.Contains(referenced, d.Ecosystem) || d.Ecosystem == EcosystemCargo {
 			continue // Cargo.lock holds the commit, which crates of a repository are never without
 		}
-		flaws = append(flaws, d.Flaw(MutableRef, "write the digest or commit instead of "+cmp.Or(d.Version, "the latest"), "%s %s is a name that its owner can move to other content", d.Name, d.Version))
+		flaws = append(flaws, d.Flaw(MutableRef, unmovable(d), "%s is a name that its owner can move to other content", strings.TrimSpace(d.Name+" "+d.Version)))
 	}
 	return flaws
+}
+
+// unmovable is what to write where a name can move. Repositories of charts and registries of
+// modules know no digest to ask for.
+func unmovable(d Dependency) string {
+	switch {
+	case d.Ecosystem == EcosystemHelm && !strings.HasPrefix(d.From, "oci:"):
+		return "helm dependency update, and commit Chart.lock and the chart in charts/"
+	case d.Ecosystem == EcosystemTerraform && d.From == "":
+		return "call it by its repository and commit (git::https://…?ref=COMMIT), or have its content approved (verdict help modules)"
+	}
+	return "write the digest or commit instead of " + cmp.Or(d.Version, "the latest")
 }
 
 // mixed tells scopes of npm whose packages come from more than one registry in a lockfile:
