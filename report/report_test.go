@@ -231,3 +231,19 @@ func TestLogLinesAreMadeNeutral(t *testing.T) {
 		t.Errorf("%q holds %s", b.String(), why)
 	}
 }
+
+// A note never counts, so it is not told as what does not count yet: nobody waits for it.
+func TestNotesAreCountedByTheirName(t *testing.T) {
+	items := func(n int) []verdict.Item { return make([]verdict.Item, n) }
+	d := verdict.Decision{Reasons: []verdict.Reason{
+		{Effect: verdict.EffectDeny, Standing: verdict.Counts, Items: items(1)},
+		{Effect: verdict.EffectNote, Standing: verdict.Counts, Items: items(15)},
+	}}
+	if got, want := tally(d), ": 1 finding, 15 notes"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	d.Reasons[0].Items[0].From = time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
+	if got, want := tally(d), ": 1 that does not count yet or any more, 15 notes"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}

@@ -118,7 +118,7 @@ func tally(d verdict.Decision) string {
 		}
 		return ": " + strings.Join(lacking, ", ")
 	}
-	counts, rest := 0, 0
+	counts, rest, notes := 0, 0, 0
 	for i := range d.Reasons {
 		r := &d.Reasons[i]
 		n := max(1, len(r.Items))
@@ -130,6 +130,8 @@ func tally(d verdict.Decision) string {
 				}
 			}
 			counts, rest = counts+n-waiting, rest+waiting
+		} else if r.Standing == verdict.Counts {
+			notes += n
 		} else {
 			rest += n
 		}
@@ -139,7 +141,10 @@ func tally(d verdict.Decision) string {
 		parts = append(parts, count(counts, "finding", "findings"))
 	}
 	if rest > 0 {
-		parts = append(parts, number(rest)+" that do not count yet or any more")
+		parts = append(parts, count(rest, "that does", "that do")+" not count yet or any more")
+	}
+	if notes > 0 {
+		parts = append(parts, count(notes, "note", "notes"))
 	}
 	if len(d.Errors) > 0 {
 		parts = append(parts, count(len(d.Errors), "thing unknown", "things unknown"))

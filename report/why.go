@@ -322,7 +322,7 @@ func whyCheck(p *page, d *verdict.Decision, c *Case) {
 	}
 	for _, e := range c.Evidence {
 		if e.Index >= 0 {
-			rows = append(rows, []string{fmt.Sprintf("verdict log proof %d", e.Index), "that this " + name(string(e.Kind)) + " is in the log"})
+			rows = append(rows, []string{fmt.Sprintf("verdict log proof %d", e.Index), "that it is in the log: " + name(string(e.Kind))})
 		}
 		if len(rows) > 6 {
 			break
