@@ -360,13 +360,19 @@ func (a absent) Error() string { return string(a) }
 // below lists a layer and those that it is made of, each once.
 func (l *layers) below(dir string) (list []*layer, err error) {
 	count, under := 0, map[string]bool{}
+	taker := func(file string) string {
+		if file == l.all[dir].file {
+			return "it" // where it is told
+		}
+		return file
+	}
 	var visit func(dir, by string) error
 	visit = func(dir, by string) error {
 		y := l.all[dir]
 		count++
 		switch {
 		case y == nil:
-			return absent(fmt.Sprintf("the overlay was not rendered: %s takes %s, of which no kustomization and no manifest was read", by, dir))
+			return absent(fmt.Sprintf("the overlay was not rendered: %s takes %s, which is not there, or of which no kustomization and no manifest was read", taker(by), dir))
 		case y.wrong:
 			return absent(fmt.Sprintf("the overlay was not rendered: %s cannot be read", y.file))
 		case y.why != nil:
@@ -378,7 +384,7 @@ func (l *layers) below(dir string) (list []*layer, err error) {
 		}
 		for _, p := range y.files {
 			if l.texts[path.Join(path.Dir(y.file), p)] == nil {
-				return absent(fmt.Sprintf("the overlay was not rendered: %s takes %s, which was not read as infrastructure code", y.file, p))
+				return absent(fmt.Sprintf("the overlay was not rendered: %s takes %s, which is not there, or was not read as infrastructure code", taker(y.file), p))
 			}
 		}
 		if !slices.Contains(list, y) {
