@@ -176,7 +176,7 @@ func (r *Repo) absent(what string, err error) error {
 }
 
 func (r *Repo) noRevision(rev string) error {
-	remedy := "list the branches: git branch --all"
+	remedy := "list the branches with git branch --all, and the commits with git log --oneline"
 	if r.Shallow {
 		remedy = "this clone is shallow: git fetch --unshallow"
 	}
