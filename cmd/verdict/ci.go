@@ -65,7 +65,7 @@ func ciCommand() command {
 			f.text(&c.signers, "allowed-signers", "FILE", "keys whose signatures of commits count, as ssh-keygen(1) describes under ALLOWED SIGNERS; a file of the repository counts as the base of the change has it")
 			f.text(&c.keyring, "openpgp-keys", "FILE", "OpenPGP public keys whose signatures of commits count, as gpg --export writes them, each for every address in its user ids; a file of the repository counts as the base of the change has it")
 			f.text(&c.root, "trusted-root", "FILE", "trusted_root.json of the authorities and logs by which the certificates are judged that gitsign signs commits with; a file of the repository counts as the base of the change has it")
-			f.list(&c.issuers, "certificate-oidc-issuer", "URL", "issuer that may vouch for the identity in such a certificate, exactly; repeatable")
+			f.list(&c.issuers, "certificate-oidc-issuer", "URL", "issuer that may vouch for the identity in a certificate by which gitsign signed, exactly; repeatable, and given with --trusted-root")
 			return c.run
 		},
 	}
