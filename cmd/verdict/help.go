@@ -38,7 +38,7 @@ The file is $XDG_CONFIG_HOME/verdict/config.yaml, or what --config or VERDICT_CO
     database: file:/run/secrets/verdict-database
 
 An empty value is an error wherever it stands, and so are an unknown key and a variable whose name is that of a setting but for a letter or two. Other VERDICT_ variables are yours; verdict config explain lists them. A secret is a reference, file:PATH or env:NAME, never the secret itself. A toggle is written --offline, --offline=true or --offline=false.`},
-	{"false-positives", "How a find that is no secret is stated to be one", `A find of the check for secrets that is no secret is stated in the file .verdictignore at the repository's root. It counts as it stands on the branch that the change goes to: a change cannot excuse itself. Let its owners protect it.
+	{"false-positives", "How it is stated that a find is none", `A find of the check for secrets that is no secret, and one of the check iac that is wrong about a file, is stated in the file .verdictignore at the repository's root. It counts as it stands on the branch that the change goes to: a change cannot excuse itself. Let its owners protect it.
 
     schema: verdict-ignore/v1
     false_positives:
@@ -46,8 +46,12 @@ An empty value is an error wherever it stands, and so are an unknown key and a v
         reason: the public key of the sandbox
         owner: appsec
         expires: 2027-03-31
+      - key: iac:AVD-AWS-0107:aws_security_group.web:infra/net.tf
+        reason: its network has no way to the internet
+        owner: platform
+        expires: 2027-03-31
 
-The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. A find that verdict ci --history names is stated in the same way once it is revoked: then it is no secret any more, and it has the same key in a commit as in the tree. It never accepts a risk, and known vulnerabilities cannot be stated in it.
+The key is that of the find in the output of verdict ci -o json, under items. All four are needed, and from the day that expires names the find counts again. A find that verdict ci --history names is stated in the same way once it is revoked: then it is no secret any more, and it has the same key in a commit as in the tree. It never accepts a risk: what is unsafe and wanted is not false. Known vulnerabilities (verdict help vex) and dependencies cannot be stated in it.
 
 What lies in the repository and is never built, such as samples for a test, is left out of a check by its path: a file or a folder with all below it, where * stands for a part of a name and **/ in front for any depth.
 
