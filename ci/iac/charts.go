@@ -101,7 +101,10 @@ func (r *run) chart(ctx context.Context, dir string, c Rendering) {
 		return
 	}
 	for _, p := range all {
-		r.guarded(path.Join(dir, p.template), func() error { return r.rendered(ctx, dir, p, c.Files) })
+		at := path.Join(dir, p.template)
+		r.guarded(at, func() error {
+			return r.timely(ctx, at, func(ctx context.Context) error { return r.rendered(ctx, dir, p, c.Files) })
+		})
 	}
 	what := "what other values would set up was not judged"
 	if len(all) == 0 {

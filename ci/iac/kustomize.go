@@ -77,7 +77,9 @@ func (r *run) overlays(ctx context.Context, files []File) {
 		if file := l.all[dir].file; late { // what was given up still holds the library
 			r.open(file, true, "the overlay was not rendered: one before it takes longer than %s", perModule)
 		} else {
-			late = r.within(ctx, file, 0, func(part *run) error { return part.overlay(ctx, dir, l) })
+			late = r.within(ctx, file, 0, func(part *run) error {
+				return part.timely(ctx, file, func(ctx context.Context) error { return part.overlay(ctx, dir, l) })
+			})
 		}
 		if !slices.Contains(r.overlaysDone, dir) {
 			for _, y := range l.reach(dir) {

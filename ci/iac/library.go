@@ -70,7 +70,9 @@ func (l *Library) Check(ctx context.Context, files []File) (Result, error) {
 		case isTerraform(f.Path):
 			modules = append(modules, f)
 		default:
-			run.guarded(f.Path, func() error { return run.single(ctx, f) })
+			run.guarded(f.Path, func() error {
+				return run.timely(ctx, f.Path, func(ctx context.Context) error { return run.single(ctx, f) })
+			})
 		}
 	}
 	run.overlaid()
