@@ -346,6 +346,7 @@ func (r *run) stack(ctx context.Context, f File) error {
 }
 
 func (r *run) template(ctx context.Context, f File) error {
+	f.Content = inLetters(f.Content)
 	fsys := newTree(map[string][]byte{f.Path: f.Content})
 	deployments, err := parser.New(fsys).ParseFS(ctx, ".")
 	if err == nil && len(deployments) != 1 {

@@ -60,13 +60,23 @@ func number(f float64, line int64) field {
 	return valued(json.Number(strconv.FormatFloat(f, 'g', -1, 64)), line)
 }
 
-// member is a part by its name. A block that may be there several times is asked for its
-// first.
+// member is a part by its name, in whatever letters: Azure takes them all. Of two names that
+// differ in letters alone nobody knows which counts. A block that may be there several times
+// is asked for its first.
 func (s field) member(name string) field {
 	switch v := s.value.(type) {
 	case map[string]field:
-		if m, ok := v[name]; ok {
-			return m
+		var found []field
+		for key, m := range v {
+			if strings.EqualFold(key, name) {
+				found = append(found, m)
+			}
+		}
+		switch {
+		case len(found) == 1:
+			return found[0]
+		case len(found) > 1:
+			return field{state: isUnknown, value: "", path: s.path, line: s.line}
 		}
 	case []field:
 		if len(v) > 0 {

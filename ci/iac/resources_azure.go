@@ -1,9 +1,11 @@
 package iac
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aquasecurity/trivy/pkg/iac/scanners/azure"
@@ -22,6 +24,24 @@ type armScope struct {
 const deployments = "microsoft.resources/deployments"
 
 var armLevel = regexp.MustCompile(`(?i)"\$schema"\s*:\s*"[^"]*/(subscription|managementGroup|tenant)DeploymentTemplate\.json`)
+
+// armNames are the names of which templates are made, as the library knows them.
+var armNames = []string{
+	"$schema", "parameters", "variables", "resources", "type", "apiVersion", "name", "kind", "properties", "template", "defaultValue", "value",
+	"expressionEvaluationOptions", "scope", "existing",
+}
+
+var armName = regexp.MustCompile(`"(?i:` + strings.ReplaceAll(strings.Join(armNames, "|"), "$", `\$`) + `)"\s*:`)
+
+// inLetters writes those names in the letters that the library knows: Azure takes any. No
+// place in the text moves.
+func inLetters(template []byte) []byte {
+	return armName.ReplaceAllFunc(template, func(found []byte) []byte {
+		name := string(found[1 : 1+bytes.IndexByte(found[1:], '"')])
+		i := slices.IndexFunc(armNames, func(known string) bool { return strings.EqualFold(known, name) })
+		return slices.Concat([]byte(`"`+armNames[i]), found[1+len(name):])
+	})
+}
 
 // deployed are the resources of a template, with those in others and of templates in it: a
 // module of Bicep becomes one.

@@ -24,7 +24,9 @@ func TestManifestOfManyContainersIsGivenUp(t *testing.T) {
 	began := time.Now()
 	r := checked(t, map[string]string{"pod.yaml": b.String(), "prod/kustomization.yaml": "resources: [../pod.yaml]\nnamePrefix: a\n"})
 	for _, p := range []string{"pod.yaml", "prod/kustomization.yaml"} {
-		if !slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool { return n.Path == p && n.Blocks && strings.Contains(n.Reason, "longer than") }) {
+		if !slices.ContainsFunc(r.Open, func(n verdict.NotChecked) bool {
+			return n.Path == p && n.Blocks && strings.Contains(n.Reason, "longer than")
+		}) {
 			t.Errorf("%s is not told as given up: %v", p, r.Open)
 		}
 	}
