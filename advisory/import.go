@@ -170,6 +170,24 @@ func (l *loader) refuse(s Source) error {
 	if l.about != "" && !slices.ContainsFunc(slices.Collect(maps.Keys(s.PerEcosystem)), s.covers) {
 		return unusable(s.Origin, "it holds no advisories about "+l.about, nil)
 	}
+	return s.refuseEmpty()
+}
+
+// refuseEmpty refuses data that somebody says is complete for an ecosystem of which it
+// holds nothing: each package of it would look clean.
+func (s Source) refuseEmpty() error {
+	if s.Family != FamilyOSV {
+		return nil
+	}
+	for _, e := range s.Covers {
+		alone := Source{Covers: []string{e}}
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(s.PerEcosystem)), alone.covers) {
+			return &verdict.Error{
+				Code: verdict.CodeInvalid, What: fmt.Sprintf("%s was refused: it is said to be complete for %.64q and holds no advisories about that", s.Origin, e),
+				Remedy: "import the archive of that ecosystem, or leave --covers out to take those that the archive is about; names are written as OSV writes them, as in npm, PyPI, crates.io",
+			}
+		}
+	}
 	return nil
 }
 

@@ -463,6 +463,22 @@ func zipBomb(t *testing.T, n int) []byte {
 	return b.Bytes()
 }
 
+// An archive of one ecosystem that is taken for another's would make each package of that
+// look clean.
+func TestAnArchiveOfTheWrongEcosystemIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	src, dst := filepath.Join(dir, "a.zip"), filepath.Join(dir, "index")
+	if err := os.WriteFile(src, zipped(t, many(3)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for covers, refused := range map[string]bool{"Maven": true, "NPM": true, "npm": false} {
+		_, err := Import(t.Context(), src, dst, ImportOptions{Covers: []string{covers}})
+		if e := verdict.AsError(err); refused != (err != nil) || refused && (e.Code != verdict.CodeInvalid || !strings.Contains(e.What, covers)) {
+			t.Errorf("records of npm as %s: %v", covers, err)
+		}
+	}
+}
+
 func TestWhatLiesInAFolderBesideRecords(t *testing.T) {
 	dir := folder(t, map[string]string{"1.json": simple("GHSA-1", "a")})
 	secret := file(t, "secret.json", []byte(simple("GHSA-secret", "a")))
