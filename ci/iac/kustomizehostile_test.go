@@ -117,3 +117,24 @@ func TestOverlayOfOverlays(t *testing.T) {
 		t.Errorf("told in %q, open %v, absent %v", places, r.Open, r.Absent)
 	}
 }
+
+// TestLikeNamesAreOthers shows that what is wrong with one manifest does not stand for what
+// an overlay makes of another in the same file: a user who put up with the first would
+// never be told of the second.
+func TestLikeNamesAreOthers(t *testing.T) {
+	bad := strings.Replace(sound, "privileged: false", "privileged: true", 1)
+	other := strings.Replace(sound, "metadata: {name: web,", "metadata: {name: web-admin,", 1)
+	r := checked(t, map[string]string{
+		"base/kustomization.yaml": "resources: [web.yaml]\n", "base/web.yaml": bad + "---\n" + other,
+		"prod/kustomization.yaml": "resources: [../base]\npatches: [{path: root.yaml}]\n", "prod/root.yaml": strings.Replace(rootPatch, "name: web,", "name: web-admin,", 1),
+	})
+	var places []string
+	for _, p := range r.Problems {
+		if p.Check == privilege {
+			places = append(places, p.Path)
+		}
+	}
+	if !slices.Equal(places, []string{"base/web.yaml", "prod/kustomization.yaml"}) {
+		t.Errorf("privileged containers are told in %q, open %v", places, r.Open)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -19,6 +20,7 @@ import (
 type added struct {
 	Problem
 	from, name string
+	origin     string   // its name in that file
 	parts      []string // the kustomizations that the overlay is made of, but its own
 }
 
@@ -46,7 +48,7 @@ func (r *run) judgeRendered(ctx context.Context, file string, parts []string, re
 			p.Cause = setting(text, x.line, formatKubernetes)
 		}
 		p.Path, p.Line = file, 0
-		r.added = append(r.added, added{p, from, res.GetName(), parts})
+		r.added = append(r.added, added{Problem: p, from: from, name: res.GetName(), parts: parts})
 	}
 	return err
 }
@@ -55,6 +57,36 @@ func (r *run) judgeRendered(ctx context.Context, file string, parts []string, re
 // may have made longer.
 func (a added) as(name, message string) bool {
 	return strings.Contains(a.name, name) && strings.ReplaceAll(a.Message, a.name, name) == message
+}
+
+// origins finds the names that rendered manifests have in their files.
+type origins struct {
+	run   *run
+	known map[string]map[string][]string // file → kind → names
+}
+
+// of is the longest name of the kind in the file that an overlay may have made longer; the
+// name as it is where there is none.
+func (o *origins) of(a added) (name string) {
+	if o.known[a.from] == nil {
+		kinds := map[string][]string{}
+		for _, m := range manifestsOf(o.run.texts[a.from]) {
+			var about struct {
+				Kind     string
+				Metadata struct{ Name string }
+			}
+			if json.Unmarshal(m.json, &about) == nil {
+				kinds[about.Kind] = append(kinds[about.Kind], about.Metadata.Name)
+			}
+		}
+		o.known[a.from] = kinds
+	}
+	for _, n := range o.known[a.from][a.Type] {
+		if len(n) > len(name) && strings.Contains(a.name, n) {
+			name = n
+		}
+	}
+	return cmp.Or(name, a.name)
 }
 
 // overlaid takes in what overlays add to what the files show by themselves, and each once:
@@ -66,7 +98,10 @@ func (r *run) overlaid() {
 		at := place{p.Path, p.Check, p.Type}
 		stands[at] = append(stands[at], p)
 	}
-	for _, a := range r.added {
+	names := &origins{run: r, known: map[string]map[string][]string{}}
+	for i := range r.added {
+		r.added[i].origin = names.of(r.added[i])
+		a := r.added[i]
 		at := place{a.from, a.Check, a.Type}
 		makes[at] = append(makes[at], a)
 	}
@@ -74,9 +109,9 @@ func (r *run) overlaid() {
 		at := place{a.from, a.Check, a.Type}
 		known := slices.ContainsFunc(stands[at], func(p Problem) bool {
 			_, name, _ := strings.Cut(p.Resource, "/")
-			return a.as(name, p.Message)
+			return name == a.origin && a.as(name, p.Message)
 		}) || slices.ContainsFunc(makes[at], func(b added) bool {
-			return slices.Contains(a.parts, b.Path) && a.as(b.name, b.Message)
+			return slices.Contains(a.parts, b.Path) && a.origin == b.origin && a.as(b.name, b.Message)
 		})
 		if known {
 			continue
