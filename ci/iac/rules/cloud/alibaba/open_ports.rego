@@ -13,7 +13,7 @@ package verdict.cloud.alibaba.open_ports
 
 import data.verdict.cloud.lib
 
-found contains lib.at(network, "anybody in the internet reaches ports by which machines are managed or databases are asked") if {
+found contains lib.at(network, "anybody on the internet reaches ports by which machines are managed or databases are asked") if {
 	lib.is(input.direction, "ingress")
 	lib.is_not(input.policy, "drop")
 	some network in [input.v4, input.v6]

@@ -15,8 +15,8 @@ package verdict.cloud.alibaba.public_bucket
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.acl, "anybody in the internet reads what is in it") if lib.is(input.acl, "public-read")
+found contains lib.at(input.acl, "anybody on the internet reads what is in it") if lib.is(input.acl, "public-read")
 
-found contains object.union(lib.at(input.acl, "anybody in the internet reads, replaces and deletes what is in it"), {"severity": "critical"}) if {
+found contains object.union(lib.at(input.acl, "anybody on the internet reads, replaces and deletes what is in it"), {"severity": "critical"}) if {
 	lib.is(input.acl, "public-read-write")
 }

@@ -21,7 +21,7 @@ import data.verdict.cloud.lib
 # SSH and RDP, and all ports at once, are asked for by the library.
 others := lib.sensitive_ports - {22, 3389}
 
-found contains lib.at(network, sprintf("anybody in the internet reaches port %v", [ports])) if {
+found contains lib.at(network, sprintf("anybody on the internet reaches port %v", [ports])) if {
 	some r in entries
 	lib.is_one_of(r.protocol, {"tcp", "udp", "6", "17"})
 	from := lib.number(r.from)

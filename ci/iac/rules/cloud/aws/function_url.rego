@@ -16,4 +16,4 @@ package verdict.cloud.aws.function_url
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.who, "anybody in the internet may call the function") if lib.is(input.who, "NONE")
+found contains lib.at(input.who, "anybody on the internet may call the function") if lib.is(input.who, "NONE")

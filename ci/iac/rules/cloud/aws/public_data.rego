@@ -1,5 +1,5 @@
 # METADATA
-# title: Warehouses and replication have no address in the internet
+# title: Warehouses and replication have no address on the internet
 # custom:
 #   id: VI-AWS-009
 #   severity: high
@@ -18,10 +18,10 @@ package verdict.cloud.aws.public_data
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.public, "it has an address in the internet") if lib.is(input.public, true)
+found contains lib.at(input.public, "it has an address on the internet") if lib.is(input.public, true)
 
 # Alone this type of CloudFormation is public unless it is told not to be.
-found contains lib.at(input.public, "it has an address in the internet, since it is not told otherwise") if {
+found contains lib.at(input.public, "it has an address on the internet, since it is not told otherwise") if {
 	lower(input.type) == "aws::dms::replicationinstance"
 	lib.is_absent(input.public)
 }

@@ -15,12 +15,12 @@ package verdict.cloud.azure.aks_endpoint
 import data.verdict.cloud.lib
 
 # Of Terraform the library asks the same.
-found contains lib.at(input.ranges, "the API server answers anybody in the internet") if {
+found contains lib.at(input.ranges, "the API server answers anybody on the internet") if {
 	lib.is_not(input.private, true)
 	lib.is_absent(input.ranges)
 }
 
-found contains lib.at(range, "the API server answers anybody in the internet") if {
+found contains lib.at(range, "the API server answers anybody on the internet") if {
 	lib.is_not(input.private, true)
 	some range in lib.items(input.ranges)
 	lib.is(range, "0.0.0.0/0")

@@ -18,7 +18,7 @@ package verdict.cloud.azure.database_endpoint
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.public, "the server has an address in the internet, with only its firewall in front of it") if {
+found contains lib.at(input.public, "the server has an address on the internet, with only its firewall in front of it") if {
 	lib.is_not(input.public, false)
 	lib.is_not(input.public, "Disabled")
 	lib.is_absent(input.subnet)

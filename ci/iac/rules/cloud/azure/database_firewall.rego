@@ -18,7 +18,7 @@ package verdict.cloud.azure.database_firewall
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.to, "the database answers any address in the internet") if {
+found contains lib.at(input.to, "the database answers any address on the internet") if {
 	lib.is(input.from, "0.0.0.0")
 	lib.is(input.to, "255.255.255.255")
 }

@@ -14,6 +14,6 @@ package verdict.cloud.azure.registry_anonymous
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.anonymous, "anybody in the internet can pull all images of the registry") if {
+found contains lib.at(input.anonymous, "anybody on the internet can pull all images of the registry") if {
 	lib.is(input.anonymous, true)
 }

@@ -58,7 +58,7 @@ import data.verdict.cloud.lib
 found contains finding if {
 	some who in lib.items(input.who)
 	lib.is_one_of(who, {"allUsers", "allAuthenticatedUsers"})
-	finding := graded(lib.at(who, "anybody in the internet has this role, or anybody who has an account at Google"))
+	finding := graded(lib.at(who, "anybody on the internet has this role, or anybody who has an account at Google"))
 }
 
 # A web service may be meant for everybody.

@@ -13,4 +13,4 @@ package verdict.cloud.oracle.cluster_endpoint
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.public, "the API server has an address in the internet") if lib.is(input.public, true)
+found contains lib.at(input.public, "the API server has an address on the internet") if lib.is(input.public, true)

@@ -15,7 +15,7 @@ package verdict.cloud.oracle.open_ports
 
 import data.verdict.cloud.lib
 
-message := "anybody in the internet reaches ports by which machines are managed or databases are asked"
+message := "anybody on the internet reaches ports by which machines are managed or databases are asked"
 
 found contains lib.at(lib.member(r, "source"), message) if {
 	some r in lib.items(input.rules)

@@ -14,6 +14,6 @@ package verdict.cloud.oracle.public_bucket
 
 import data.verdict.cloud.lib
 
-found contains lib.at(input.access, "anybody in the internet reads what is in it") if {
+found contains lib.at(input.access, "anybody on the internet reads what is in it") if {
 	lib.is_one_of(input.access, {"ObjectRead", "ObjectReadWithoutList"})
 }
