@@ -273,6 +273,11 @@ func TestCloudRulesOfAzureNetworks(t *testing.T) {
 		{"of MySQL", "a.tf", "resource \"azurerm_mysql_flexible_server\" \"r\" {\n  public_network_access = \"Disabled\"\n}\n", "", 0},
 		{"a template", "a.json", arm("Microsoft.DBforPostgreSQL/flexibleServers", `"network": {"publicNetworkAccess": "Enabled"}`), "medium 12", 0},
 	})
+	inCloud(t, "VI-AZ-015", "azurerm_storage_account", []cloudCase{
+		{"unsafe", "", "https_traffic_only_enabled = false", "high 3", 0},
+		{"safe by default", "", "name = \"k\"", "", 0},
+		{"unknown", "", "https_traffic_only_enabled = var.x", "", 1},
+	})
 	inCloud(t, "VI-AZ-015", "azurerm_redis_cache", []cloudCase{
 		{"absent", "", "name = \"p\"", "", 0},
 		{"unsafe", "", "enable_non_ssl_port = true", "high 3", 0},
