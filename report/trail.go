@@ -126,6 +126,9 @@ func trailLine(p *page, n TrailNode) {
 	if what == "" && n.Outcome == "" {
 		layer, what = "", subjectText(n.Subject)
 	}
+	if a.words != "" && what != "" {
+		a.words += ":" // behind it stands the question
+	}
 	p.line(hang(indent+p.paint(a.code, a.mark)+" ", layer+join(name(n.Point), a.words, what), p.width()))
 	where := []string{}
 	if n.Recorded.Index >= 0 && n.Recorded.Digest != "" {
