@@ -46,7 +46,7 @@ func unhashed(all []Dependency) (flaws []Flaw) {
 			if at.ecosystem == EcosystemPyPI {
 				flaws = append(flaws, Flaw{
 					Rule: HashesNone, Path: at.source, Fix: "pip-compile --generate-hashes",
-					Message: fmt.Sprintf("it has no hash for any of its %d packages: pip installs whatever is served under these versions", len(list)),
+					Message: fmt.Sprintf("it has no hash for any of its packages (%d): pip installs whatever is served under these versions", len(list)),
 				})
 			}
 			continue
