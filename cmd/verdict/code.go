@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -191,13 +193,17 @@ func keysFile(ctx context.Context, repo *git.Repo, base, path, what, remedy stri
 		return &verdict.Error{Code: verdict.CodeUsage, What: what, Remedy: remedy, Err: err}
 	}
 	where, err := filepath.EvalSymlinks(path)
+	gone := errors.Is(err, fs.ErrNotExist)
 	for _, file := range []string{path, where} {
 		name, below := pathBelow(repo.Root, file)
 		if !below || file == "" {
 			continue
 		}
 		content, err := fileAt(ctx, repo.Top(), base, name)
-		if err == nil && content == nil {
+		switch {
+		case err == nil && content == nil && gone:
+			err = unreadable("there is no file "+path+", neither here nor in the base of the change", remedy, nil)
+		case err == nil && content == nil:
 			err = unreadable(path+" lies in the tree that is judged, and the base of the change does not have it",
 				"bring it to the branch that the change goes to first, in a change of its own, or give a file from outside the tree", nil)
 		}
