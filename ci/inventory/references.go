@@ -23,6 +23,9 @@ type references struct {
 	gaps   []verdict.NotChecked
 	charts map[string]*chart // Chart.yaml and requirements.yaml
 	locked map[string]bool   // folders with a Chart.lock
+
+	roots   map[string]*terraformRoot // by folder
+	partial bool                      // lockfiles may be there that were not read
 }
 
 // reference is what one file says.
@@ -64,6 +67,7 @@ func (x *references) add(p string, content []byte) error {
 	if chartFile(p) {
 		return x.addChart(p, content)
 	}
+	x.ofRoot(p, content)
 	r := &reference{source: p}
 	if err := referenceReader(p)(r, content); err != nil {
 		return err

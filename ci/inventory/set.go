@@ -133,6 +133,8 @@ func (s *Set) Finish(partial bool) (found []Dependency, open []verdict.NotChecke
 			i.partial = partial
 		case *nuget:
 			i.partial = partial
+		case *references:
+			i.partial = partial
 		}
 		named, gaps := i.finish()
 		s.gaps = append(s.gaps, gaps...)

@@ -66,3 +66,35 @@ func TestAManifestThatAsksForMoreThanItsLockfileHoldsIsUnsafe(t *testing.T) {
 		})
 	}
 }
+
+// A folder that is applied without a lockfile takes the providers of the day, which are
+// programs; a module that others call has none of its own.
+func TestAFolderThatIsAppliedLocksItsProviders(t *testing.T) {
+	backend, resource := "terraform {\n  backend \"azurerm\" {}\n}\n", "resource \"azurerm_resource_group\" \"a\" {}\n"
+	lock := "provider \"registry.terraform.io/hashicorp/azurerm\" {\n  version = \"4.1.0\"\n}\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"a backend and no lockfile":        {map[string]string{"infra/main.tf": backend + resource}, []string{LockMissing + " infra/main.tf"}},
+		"in files of one folder":           {map[string]string{"infra/state.tf": backend, "infra/main.tf": resource}, []string{LockMissing + " infra/state.tf"}},
+		"a workspace in the cloud":         {map[string]string{"main.tofu": "terraform {\n  cloud {\n  }\n  required_providers {\n  }\n}\n"}, []string{LockMissing + " main.tofu"}},
+		"another folder's lockfile":        {map[string]string{"infra/main.tf": backend + resource, ".terraform.lock.hcl": lock}, []string{LockMissing + " infra/main.tf"}},
+		"its lockfile":                     {map[string]string{"infra/main.tf": backend + resource, "infra/.terraform.lock.hcl": lock}, nil},
+		"a module":                         {map[string]string{"modules/a/main.tf": resource}, nil},
+		"nothing that is downloaded":       {map[string]string{"infra/main.tf": backend + "resource \"terraform_data\" \"a\" {}\n"}, nil},
+		"a provider that begins like that": {map[string]string{"infra/main.tf": backend + "resource \"tencentcloud_vpc\" \"a\" {}\n"}, []string{LockMissing + " infra/main.tf"}},
+		"a comment":                        {map[string]string{"infra/main.tf": "terraform {\n  # backend \"azurerm\" {}\n}\n" + resource}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := flawsOf(t, c.files); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	s := NewSet()
+	s.Add("infra/main.tf", []byte(backend+resource))
+	if s.Finish(true); len(s.Audit()) > 0 {
+		t.Error("where a part of the tree was read, the lockfile may be in the rest")
+	}
+}
