@@ -16,7 +16,7 @@ func chain(n int, first, next string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "locals {\n  l0 = %s\n}\n", first)
 	for i := 1; i <= n; i++ {
-		fmt.Fprintf(&b, "locals {\n  l%d = %s\n}\n", i, strings.ReplaceAll(next, "BEFORE", fmt.Sprintf("local.l%d", i-1)))
+		fmt.Fprintf(&b, "locals {\n  l%d = %s\n}\n", i, strings.ReplaceAll(next, "PREVIOUS", fmt.Sprintf("local.l%d", i-1)))
 	}
 	return b.String() + bucket
 }
@@ -33,10 +33,10 @@ func heapOf(t *testing.T, grow, end int64) {
 func TestWhatMultipliesIsGivenUpAndTheRestIsJudged(t *testing.T) {
 	heapOf(t, 16<<20, 64)
 	for name, text := range map[string]string{
-		"text that doubles itself":  chain(40, `"xxxxxxxxxxxxxxxx"`, `"${BEFORE}${BEFORE}"`),
-		"by format":                 chain(40, `"xxxxxxxxxxxxxxxx"`, `format("%s%s", BEFORE, BEFORE)`),
-		"a value that needs itself": "locals {\n  a = \"${try(local.a, \"xxxxxxxxxxxxxxxx\")}${try(local.a, \"xxxxxxxxxxxxxxxx\")}\"\n}\n" + bucket,
-		"through resources":         bucket + "resource \"aws_s3_bucket\" \"a\" {\n  bucket = \"${try(aws_s3_bucket.a.bucket, \"xxxxxxxxxxxxxxxx\")}${try(aws_s3_bucket.a.bucket, \"xxxxxxxxxxxxxxxx\")}\"\n}\n",
+		"text that doubles itself":  chain(40, `"0123456789abcdef"`, `"${PREVIOUS}${PREVIOUS}"`),
+		"by format":                 chain(40, `"0123456789abcdef"`, `format("%s%s", PREVIOUS, PREVIOUS)`),
+		"a value that needs itself": "locals {\n  a = \"${try(local.a, \"0123456789abcdef\")}${try(local.a, \"0123456789abcdef\")}\"\n}\n" + bucket,
+		"through resources":         bucket + "resource \"aws_s3_bucket\" \"a\" {\n  bucket = \"${try(aws_s3_bucket.a.bucket, \"0123456789abcdef\")}${try(aws_s3_bucket.a.bucket, \"0123456789abcdef\")}\"\n}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := checked(t, map[string]string{

@@ -23,6 +23,9 @@ import (
 // taken: two that each take one twice are six.
 const maxLayers = 500
 
+// maxEntries bounds what one kustomization lists: each entry is tried on each manifest.
+const maxEntries = 5_000
+
 // errElsewhere says that an overlay needs what is not in the tree, or what only another
 // program could make of it.
 var errElsewhere = errors.New("the overlay was not rendered")

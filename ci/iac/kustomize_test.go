@@ -187,6 +187,20 @@ var bombed = func() string {
 	return b.String()
 }()
 
+// TestAnOverlayOfManyEntriesEnds shows that an overlay of a hundred thousand names is told,
+// and keeps nobody waiting for it.
+func TestAnOverlayOfManyEntriesEnds(t *testing.T) {
+	names := strings.Repeat("- gone.yaml\n", 100_000)
+	r := checked(t, map[string]string{"prod/kustomization.yaml": "resources:\n" + names, "many/kustomization.yaml": "resources: [web.yaml]\nimages:\n" + strings.Repeat("- {name: a, newTag: b}\n", 100_000), "many/web.yaml": sound})
+	for _, p := range []string{"prod/kustomization.yaml", "many/kustomization.yaml"} {
+		if !slices.ContainsFunc(r.Problems, func(x Problem) bool {
+			return x.Check == Invalid && x.Path == p && strings.Contains(x.Message, "more than 5000 entries")
+		}) {
+			t.Errorf("%s: problems %v, open %v, absent %v", p, r.Problems, r.Open, r.Absent)
+		}
+	}
+}
+
 // TestNoKustomization shows that a manifest is one whatever its file is called.
 func TestNoKustomization(t *testing.T) {
 	flux := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {path: ./x}\n"

@@ -220,6 +220,13 @@ func (l *layers) reach(dir string) (list []*layer) {
 	return list
 }
 
+// entries counts what a layer does to manifests.
+func (y *layer) entries() int {
+	k := y.spec
+	return len(k.Resources) + len(k.Components) + len(k.Patches) + len(k.Images) + len(k.Replacements) + len(k.Replicas) + len(k.Labels) +
+		len(k.ConfigMapGenerator) + len(k.SecretGenerator) + len(k.Crds) + len(k.Configurations)
+}
+
 // absent is what an overlay names and nobody handed in.
 type absent string
 
@@ -247,6 +254,8 @@ func (l *layers) below(dir string) (list []*layer, err error) {
 			return y.why
 		case under[dir]:
 			return fmt.Errorf("%s comes to take itself in", y.file)
+		case y.entries() > maxEntries:
+			return fmt.Errorf("%s has more than %d entries", y.file, maxEntries)
 		case count > maxLayers:
 			return fmt.Errorf("it takes more than %d folders in", maxLayers)
 		}

@@ -201,6 +201,7 @@ func BenchmarkTerraform300(b *testing.B) {
 func FuzzLibrary(f *testing.F) {
 	f.Add("s.yaml", trusted("{Federated: !Join ['', [a, !Ref Any]]}", "          Condition: {StringEquals: {'a:sub': !If [x, !GetAtt R.Arn, !Sub '${Any}']}}\n"))
 	f.Add("a.json", arm("Microsoft.Resources/deployments", `"template": {"resources": [{"type": "Microsoft.KeyVault/vaults", "name": "[parameters('on')]", "properties": {"enableRbacAuthorization": "[variables('off')]"}}]}`))
+	f.Add("kustomization.yaml", "resources: [web.yaml, ../base]\npatches: [{patch: '[{\"op\":\"add\",\"path\":\"/a\",\"value\":1}]', target: {kind: Pod}}]\nconfigMapGenerator: [{name: a, literals: [b=c], envs: ['https://example.com=x']}]\n")
 	f.Add("a.tf", trusting("sts:AssumeRoleWithWebIdentity", github, audience))
 	for name, text := range map[string]string{"main.tf": bucket, "main.tf.json": `{"resource":{"aws_s3_bucket":{"logs":{"acl":"${var.a}"}}}}`, "pod.yaml": pod, "Dockerfile": "FROM scratch\n", "azure.json": template, "stack.yaml": stack, "plan.json": plan} {
 		f.Add(name, text)

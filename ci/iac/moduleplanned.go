@@ -1,7 +1,6 @@
 package iac
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"maps"
@@ -71,30 +70,10 @@ var moduleBlock = regexp.MustCompile(`^\s*module\s+"?([^"\s{]+)"?\s*\{`)
 // callPlace finds where a module is called in a folder of the tree; "" where it cannot be
 // told.
 func callPlace(tree fs.FS, dir, name string) (file string, line int64) {
-	if tree == nil || !fs.ValidPath(dir) {
-		return "", 0
-	}
-	files, err := fs.ReadDir(tree, dir)
-	if err != nil {
-		return "", 0
-	}
-	for _, f := range files {
-		if ext := path.Ext(f.Name()); !f.Type().IsRegular() || ext != ".tf" && ext != ".tofu" {
-			continue
-		}
-		content, err := fs.ReadFile(tree, path.Join(dir, f.Name()))
-		if err != nil {
-			continue
-		}
-		n := int64(0)
-		for text := range bytes.Lines(content) {
-			n++
-			if m := moduleBlock.FindSubmatch(text); m != nil && string(m[1]) == name {
-				return path.Join(dir, f.Name()), n
-			}
-		}
-	}
-	return "", 0
+	return placeOfLine(tree, dir, func(text []byte) bool {
+		m := moduleBlock.FindSubmatch(text)
+		return m != nil && string(m[1]) == name
+	})
 }
 
 // plannedChildren are the modules of which a plan has resources.

@@ -283,6 +283,20 @@ func TestAListThatLeadsElsewhereIsNotFollowed(t *testing.T) {
 	}
 }
 
+// A list of downloads that nobody would make is not looked at, and an error says so.
+func TestAListOfManyDownloadsIsRefused(t *testing.T) {
+	one := `{"Key":"a","Source":"b","Dir":"c"}`
+	for name, c := range map[string]struct{ text, want string }{
+		"many":      {`{"Modules":[` + strings.TrimSuffix(strings.Repeat(one+",", 100_000), ",") + `]}`, "more than 20000 modules"},
+		"cut short": {`{"Modules":[` + one + ",", "unexpected end"},
+		"too large": {`{"Modules":[]}` + strings.Repeat(" ", maxInstalled), "larger than"},
+	} {
+		if _, err := parseInstalled("r", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func FuzzInstalled(f *testing.F) {
 	f.Add([]byte(`{"Modules":[{"Key":"","Dir":"."},{"Key":"a","Source":"./a","Dir":"a"},{"Key":"a.b","Source":"x/y/z","Version":"1.0.0","Dir":".terraform/modules/a.b"}]}`))
 	f.Add([]byte(`{"Modules":[{"Key":"a.a.a","Source":"","Dir":""}]}`))

@@ -162,7 +162,19 @@ func (p *Plan) Place(tree fs.FS, root, address string) (file string, line int64)
 	if len(parts) == 3 && parts[0] == "data" {
 		kind, parts = "data", parts[1:]
 	}
-	if len(parts) != 2 || !fs.ValidPath(dir) {
+	if len(parts) != 2 {
+		return "", 0
+	}
+	return placeOfLine(tree, dir, func(text []byte) bool {
+		m := declared.FindSubmatch(text)
+		return m != nil && string(m[1]) == kind && string(m[2]) == parts[0] && string(m[3]) == parts[1]
+	})
+}
+
+// placeOfLine finds the first line of the configuration in a folder that is the one looked for;
+// "" and 0 where there is none, or it cannot be told.
+func placeOfLine(tree fs.FS, dir string, is func(text []byte) bool) (file string, line int64) {
+	if tree == nil || !fs.ValidPath(dir) {
 		return "", 0
 	}
 	files, err := fs.ReadDir(tree, dir)
@@ -182,8 +194,7 @@ func (p *Plan) Place(tree fs.FS, root, address string) (file string, line int64)
 		}
 		n := int64(0)
 		for text := range bytes.Lines(content) {
-			n++
-			if m := declared.FindSubmatch(text); m != nil && string(m[1]) == kind && string(m[2]) == parts[0] && string(m[3]) == parts[1] {
+			if n++; is(text) {
 				return path.Join(dir, f.Name()), n
 			}
 		}
