@@ -110,7 +110,7 @@ type calledAt struct{ dir, name string }
 func (x *Modules) join(r *run, root string, calls []calledModule, at map[calledAt][]int) (more []calledModule) {
 	list, err := readInstalled(x.Tree, root)
 	if err != nil {
-		r.open(path.Join(root, InstalledModules, "modules.json"), false, "what is installed there was not looked at: %s", oneLine(err.Error()))
+		r.open(path.Join(root, InstalledModules, "modules.json"), x.from.IsZero(), "what is installed there cannot be read, and what it calls was not judged: %s; run terraform init -backend=false again", oneLine(err.Error()))
 		return nil
 	}
 	records := map[string]installed{"": {at: path.Clean(root)}}

@@ -283,6 +283,19 @@ func TestAListThatLeadsElsewhereIsNotFollowed(t *testing.T) {
 	}
 }
 
+// What an unreadable list of downloads calls is not known, and must not look approved.
+func TestAListOfDownloadsThatCannotBeReadIsAGap(t *testing.T) {
+	x := NewModules(approvedThere(t), judgedAt)
+	x.Tree = fstest.MapFS{".terraform/modules/modules.json": {Data: []byte(`{"Modules":[`)}}
+	r, err := x.Check(t.Context(), []File{{Path: "main.tf", Content: []byte("locals {}\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Open) != 1 || !r.Open[0].Blocks || !strings.Contains(r.Open[0].Reason, "cannot be read") {
+		t.Errorf("got %+v", r.Open)
+	}
+}
+
 // A list of downloads that nobody would make is not looked at, and an error says so.
 func TestAListOfManyDownloadsIsRefused(t *testing.T) {
 	one := `{"Key":"a","Source":"b","Dir":"c"}`

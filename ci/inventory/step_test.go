@@ -84,6 +84,7 @@ func TestAFolderThatIsAppliedLocksItsProviders(t *testing.T) {
 		"a module":                         {map[string]string{"modules/a/main.tf": resource}, nil},
 		"nothing that is downloaded":       {map[string]string{"infra/main.tf": backend + "resource \"terraform_data\" \"a\" {}\n"}, nil},
 		"a provider that begins like that": {map[string]string{"infra/main.tf": backend + "resource \"tencentcloud_vpc\" \"a\" {}\n"}, []string{LockMissing + " infra/main.tf"}},
+		"a name that begins like it":       {map[string]string{"infra/main.tf": backend + "data \"terracurl_request\" \"a\" {}\n"}, []string{LockMissing + " infra/main.tf"}},
 		"a comment":                        {map[string]string{"infra/main.tf": "terraform {\n  # backend \"azurerm\" {}\n}\n" + resource}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

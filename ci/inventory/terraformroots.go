@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"regexp"
+	"slices"
 )
 
 // terraformRoot is a folder of Terraform or OpenTofu that is applied from where it lies,
@@ -21,8 +22,7 @@ const terraformLockfile = ".terraform.lock.hcl"
 var (
 	terraformBlock = regexp.MustCompile(`(?m)^[ \t]*terraform[ \t]*\{`)
 	terraformState = regexp.MustCompile(`(?m)^[ \t]*(backend[ \t]+"[^"\n]*"|cloud)[ \t]*\{`)
-	// terraformAsks leaves out what is built into the program: terraform_data and the like.
-	terraformAsks = regexp.MustCompile(`(?m)^[ \t]*(required_providers[ \t]*\{|(resource|data)[ \t]+"[a-su-z0-9][a-z0-9]*_|(resource|data)[ \t]+"t([a-df-z0-9]|e[a-qs-z0-9])[a-z0-9]*_)`)
+	terraformAsks  = regexp.MustCompile(`(?m)^[ \t]*(?:required_providers[ \t]*\{|(?:resource|data)[ \t]+"([a-z0-9]+)_)`)
 )
 
 // ofRoot takes what a file says of the folder that it lies in.
@@ -42,11 +42,17 @@ func (x *references) ofRoot(p string, content []byte) {
 	if path.Base(p) == terraformLockfile {
 		r.known = true
 	} else {
-		r.asks = r.asks || terraformAsks.Match(content)
+		r.asks = r.asks || asksForProviders(content)
 		if at := terraformState.FindIndex(content); at != nil && terraformBlock.Match(content) && (r.file == "" || p < r.file) {
 			r.file, r.line = p, int64(bytes.Count(content[:at[0]], []byte("\n")))+1
 		}
 	}
+}
+
+// asksForProviders reports whether a file needs a provider that is not built into the
+// program, as that of terraform_data is.
+func asksForProviders(content []byte) bool {
+	return slices.ContainsFunc(terraformAsks.FindAllSubmatch(content, -1), func(m [][]byte) bool { return string(m[1]) != "terraform" })
 }
 
 // audit tells the folders that are applied with whatever providers there are on the day.
