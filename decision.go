@@ -103,6 +103,11 @@ type Decision struct {
 	At          time.Time `json:"at"`
 	Trigger     string    `json:"trigger"` // "verdict ci", "gate", "admission" …
 	Actor       string    `json:"actor"`
+	// Requester asks for a deployment; nil at points of other layers.
+	Requester *Requester `json:"requester,omitempty"`
+	// From holds digests of what the subject was made from, as evidence that counts tells:
+	// the commit of an artifact. The trail leads over them.
+	From []Digest `json:"from,omitempty"`
 
 	Outcome  Outcome  `json:"outcome"`  // what the facts say
 	Enforced Outcome  `json:"enforced"` // what the mode let through

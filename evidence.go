@@ -34,7 +34,9 @@ type Kind string
 // The kinds. The predicate type of each is in package evidence.
 const (
 	KindSBOM            Kind = "sbom"
+	KindImage           Kind = "image" // what a registry says of a digest
 	KindProvenance      Kind = "provenance"
+	KindSignature       Kind = "signature"   // somebody signed a digest, and says nothing else of it
 	KindTestResult      Kind = "test-result" // a check ran; its name is Report.Check
 	KindVulnerabilities Kind = "vulnerabilities"
 	KindVEX             Kind = "vex"

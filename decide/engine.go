@@ -68,6 +68,7 @@ type Request struct {
 	Environment string // empty in code, ci and artifact
 	Trigger     string // the command or event that asks
 	Actor       string
+	Requester   *verdict.Requester // who asks for a deployment; nil elsewhere
 	Run         string
 }
 
@@ -158,7 +159,7 @@ func active(p decisionmap.Point, b *policy.Bundle) []verdict.Rule {
 func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, refs []verdict.Ref) verdict.Decision {
 	return verdict.Decision{
 		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
-		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor,
+		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor, Requester: r.Requester,
 		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
 		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires,
 		Digests: verdict.Digests{

@@ -51,7 +51,7 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	}
 	e := &Engine{Ledger: r.Ledger, Map: m.Map, Policy: b, KeyName: r.KeyName}
 	q := Request{
-		Point: d.Point, Subject: d.Subject, Service: d.Service, Team: d.Team, Environment: d.Environment, Trigger: d.Trigger, Actor: d.Actor,
+		Point: d.Point, Subject: d.Subject, Service: d.Service, Team: d.Team, Environment: d.Environment, Trigger: d.Trigger, Actor: d.Actor, Requester: d.Requester,
 	}
 	if s, known := m.Services[q.Service]; known {
 		q.Team = s.Team

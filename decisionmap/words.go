@@ -67,7 +67,7 @@ var digestBound = []string{"vsa", "sbom", "provenance", "signature"}
 var infrastructureKinds = []string{"iac", "iac-plan", "iac-check"}
 
 var evidenceKinds = []verdict.Kind{
-	verdict.KindSBOM, verdict.KindProvenance, verdict.KindTestResult, verdict.KindVulnerabilities, verdict.KindVEX,
+	verdict.KindSBOM, verdict.KindProvenance, verdict.KindSignature, verdict.KindImage, verdict.KindTestResult, verdict.KindVulnerabilities, verdict.KindVEX,
 	verdict.KindVSA, verdict.KindOwnership, verdict.KindChangeReview, verdict.KindApproval, verdict.KindException,
 	verdict.KindBreakGlass, verdict.KindDeployment, verdict.KindOutcome, verdict.KindObservation, verdict.KindIntent,
 	verdict.KindFinding, verdict.KindAdmission, verdict.KindAccessReview, verdict.KindControlResult,

@@ -41,6 +41,8 @@ var standard = []struct {
 	{verdict.KindProvenance, []string{
 		"https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v0.1",
 	}},
+	// What cosign signs an image with where it signs bundles.
+	{verdict.KindSignature, []string{"https://sigstore.dev/cosign/sign/v1"}},
 	{verdict.KindTestResult, []string{"https://in-toto.io/attestation/test-result/v0.1"}},
 	{verdict.KindVulnerabilities, []string{
 		"https://in-toto.io/attestation/vulns/v0.2", "https://in-toto.io/attestation/vulns/v0.1",
@@ -55,7 +57,7 @@ var standard = []struct {
 
 // own lists the kinds whose predicate is ours, because no standard has one.
 var own = []verdict.Kind{
-	verdict.KindOwnership, verdict.KindChangeReview, verdict.KindIgnore, verdict.KindDecision, verdict.KindApproval,
+	verdict.KindImage, verdict.KindOwnership, verdict.KindChangeReview, verdict.KindIgnore, verdict.KindDecision, verdict.KindApproval,
 	verdict.KindException, verdict.KindBreakGlass, verdict.KindDeployment, verdict.KindOutcome, verdict.KindObservation,
 	verdict.KindIntent, verdict.KindFinding, verdict.KindProposal, verdict.KindPolicyRelease, verdict.KindMapRelease,
 	verdict.KindModeChange, verdict.KindRoleChange, verdict.KindKey, verdict.KindIngestion, verdict.KindReceipt,
