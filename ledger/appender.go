@@ -309,6 +309,9 @@ func (p *plan) put(x *prepared) {
 		b.Decisions = append(b.Decisions, *x.decision)
 	}
 	b.Registers = append(b.Registers, x.registers...)
+	if x.run != nil {
+		b.Runs = append(b.Runs, *x.run)
+	}
 	b.Uses = append(b.Uses, x.uses...)
 	p.tail.edge.add(x.leaf, func(t store.Tile) { b.Tiles = append(b.Tiles, t) })
 	p.tail.head.Size++

@@ -24,6 +24,7 @@ type projection struct {
 	subjects  []store.Subject
 	decision  *store.Decision
 	registers []store.Register
+	run       *store.Run
 	uses      []store.BlobUse
 }
 
@@ -74,6 +75,8 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 	switch k := s.Kind(); {
 	case k == verdict.KindDecision:
 		p.decision, err = projectDecision(s)
+	case k == verdict.KindDeployment || k == verdict.KindOutcome:
+		p.run = projectRun(s)
 	case registerKinds[k] != nil:
 		var r store.Register
 		if r, err = registerKinds[k](s); err == nil {
@@ -163,6 +166,9 @@ func (p *projection) at(seq, at int64) {
 	}
 	for i := range p.registers {
 		p.registers[i].From = seq
+	}
+	if p.run != nil {
+		p.run.From = seq
 	}
 	for i := range p.uses {
 		p.uses[i].From = seq

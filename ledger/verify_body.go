@@ -28,7 +28,7 @@ type piece struct {
 	receipts   map[int64]*Receipt
 	epoch      *Epoch // said by the first of them
 	rows       rowSum
-	replacing  []replacing     // decisions and registers, in order
+	replacing  []replacing     // decisions, registers and what runs, in order
 	uses       []store.BlobUse // of each blob that is named, the first in order
 	problems   []Problem
 	unchecked  []Problem
@@ -284,8 +284,8 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 	return nil
 }
 
-// skippedRows takes from the index what decisions and registers replaced whose bodies no
-// longer say it.
+// skippedRows takes from the index what decisions, registers and deployments replaced
+// whose bodies no longer say it.
 func (p *piece) skippedRows(ctx context.Context, v *store.View) error {
 	if len(p.skip) == 0 {
 		return nil
@@ -296,9 +296,18 @@ func (p *piece) skippedRows(ctx context.Context, v *store.View) error {
 		}
 		return nil
 	}
-	err := v.EachProjectionBetween(ctx, p.skip[0], p.skip[len(p.skip)-1]+1, store.Projections{
+	from, to := p.skip[0], p.skip[len(p.skip)-1]+1
+	err := v.EachEnded(ctx, from, to, func(r store.Running) error { // by a statement that leaves no row of its own, or by one that does
+		r.From, r.Decision = r.To, ""
+		return take(r.From, &projection{run: &store.Run{Running: r, Ends: true}})
+	})
+	if err != nil {
+		return err
+	}
+	err = v.EachProjectionBetween(ctx, from, to, store.Projections{
 		Decision: func(d store.Decision) error { return take(d.From, &projection{decision: &d}) },
 		Register: func(r store.Register) error { return take(r.From, &projection{registers: []store.Register{r}}) },
+		Running:  func(r store.Running) error { return take(r.From, &projection{run: &store.Run{Running: r}}) },
 	})
 	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })
 	return err

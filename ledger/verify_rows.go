@@ -30,7 +30,8 @@ const (
 	rowRegister
 	rowForeign
 	rowUse
-	rowEnd // where a decision or register ends
+	rowRunning
+	rowEnd // where a decision, a register or what runs ends
 )
 
 // rowHasher hashes rows. It is not safe for use by several goroutines.
@@ -82,12 +83,18 @@ func (h *rowHasher) use(u store.BlobUse) rowSum {
 	return h.words(u.Digest, u.Role)
 }
 
+func (h *rowHasher) running(r store.Running) rowSum {
+	h.begin(rowRunning, r.From, r.At)
+	return h.words(r.Environment, r.Service, r.Name, r.Digest, r.Decision)
+}
+
 func (h *rowHasher) end(table byte, from, to int64) rowSum {
 	h.begin(rowEnd, int64(table), from, to)
 	return h.sum()
 }
 
-// projection adds the rows of one statement, all but where they end.
+// projection adds the rows of one statement, all but where they end and what runs, which
+// depend on the statements before and behind it.
 func (h *rowHasher) projection(s *rowSum, p *projection) {
 	for _, x := range p.subjects {
 		s.add(h.subject(x))
@@ -111,17 +118,21 @@ type replacing struct {
 	from  int64
 	table byte
 	key   rowSum
+	run   *store.Run // what it says of what runs, and nothing else
 }
 
 func (h *rowHasher) replacing(p *projection) []replacing {
 	var out []replacing
 	if d := p.decision; d != nil {
 		h.begin(rowDecision)
-		out = append(out, replacing{d.From, rowDecision, h.words(d.Subject, d.Point, d.Environment)})
+		out = append(out, replacing{from: d.From, table: rowDecision, key: h.words(d.Subject, d.Point, d.Environment)})
 	}
 	for _, r := range p.registers {
 		h.begin(rowRegister)
-		out = append(out, replacing{r.From, rowRegister, h.words(r.Kind, r.ID)})
+		out = append(out, replacing{from: r.From, table: rowRegister, key: h.words(r.Kind, r.ID)})
+	}
+	if p.run != nil {
+		out = append(out, replacing{from: p.run.From, table: rowRunning, run: p.run})
 	}
 	return out
 }
@@ -134,10 +145,11 @@ type rowSums struct {
 	first  []int // of each epoch, its first run
 	sums   []rowSum
 	open   map[rowSum]int64 // position of the row that stands, by key
+	runs   *runs
 }
 
 func newRowSums(epochs []store.Head) *rowSums {
-	s := &rowSums{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, epochs: epochs, open: map[rowSum]int64{}}
+	s := &rowSums{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, epochs: epochs, open: map[rowSum]int64{}, runs: newRuns()}
 	runs := 0
 	for _, h := range epochs {
 		s.first = append(s.first, runs)
@@ -163,6 +175,10 @@ func (s *rowSums) at(seq int64) *rowSum {
 func (s *rowSums) replace(rows []replacing) {
 	h := s.hasher()
 	for _, r := range rows {
+		if r.run != nil {
+			s.run(&h, *r.run)
+			continue
+		}
 		s.at(r.from).add(h.end(r.table, r.from, store.Open))
 		if before, ok := s.open[r.key]; ok {
 			sum := s.at(before)
@@ -170,6 +186,21 @@ func (s *rowSums) replace(rows []replacing) {
 			sum.add(h.end(r.table, before, r.from))
 		}
 		s.open[r.key] = r.from
+	}
+}
+
+// run follows what runs.
+func (s *rowSums) run(h *rowHasher, r store.Run) {
+	ended, began := s.runs.change(r)
+	if ended != nil {
+		sum := s.at(ended.From)
+		sum.sub(h.end(rowRunning, ended.From, store.Open))
+		sum.add(h.end(rowRunning, ended.From, ended.To))
+	}
+	if began != nil {
+		sum := s.at(began.From)
+		sum.add(h.running(*began))
+		sum.add(h.end(rowRunning, began.From, store.Open))
 	}
 }
 
@@ -220,25 +251,32 @@ func (x *verification) stored(later int64) store.Projections {
 		x.report.Rows++
 		return nil
 	}
-	end := func(to int64) int64 {
-		if to >= x.end {
-			return store.Open
-		}
-		return to
-	}
 	return store.Projections{
 		Subject: func(r store.Subject) error { return take(r.From, "subject", h.subject(r)) },
 		Decision: func(r store.Decision) error {
-			return take(r.From, "decision", h.decision(r), h.end(rowDecision, r.From, end(r.To)))
+			return take(r.From, "decision", h.decision(r), h.end(rowDecision, r.From, x.endOf(r.To)))
 		},
 		Register: func(r store.Register) error {
-			return take(r.From, "register", h.register(r), h.end(rowRegister, r.From, end(r.To)))
+			return take(r.From, "register", h.register(r), h.end(rowRegister, r.From, x.endOf(r.To)))
 		},
 		Foreign: func(r store.ForeignBundle) error {
 			return take(r.From, "foreign_bundle", h.foreign(r.From, r.To, r.Size))
 		},
 		Use: func(r store.BlobUse) error { return take(r.From, "blob_use", h.use(r)) },
+		Running: func(r store.Running) error {
+			row := h.running(r) // of one whose body is gone, it was taken from here whole
+			row.add(h.end(rowRunning, r.From, x.endOf(r.To)))
+			return take(r.From, "running", rowSum{}, row)
+		},
 	}
+}
+
+// endOf is where a row ends as far as the entries say that are verified.
+func (x *verification) endOf(to int64) int64 {
+	if to >= x.end {
+		return store.Open
+	}
+	return to
 }
 
 // strays looks for entries at positions that no epoch has.
@@ -289,6 +327,11 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 	}
 	var ends []replaced
 	skip := func(seq int64) bool { _, gone := slices.BinarySearch(x.skip, seq); return gone }
+	for seq, r := range x.rows.runs.rows {
+		if seq >= from && seq < to && !skip(seq) {
+			at(seq).add(h.running(*r))
+		}
+	}
 	take := func(seq int64, s rowSum) error {
 		if !skip(seq) {
 			at(seq).sub(s)
@@ -307,6 +350,12 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 		},
 		Foreign: func(r store.ForeignBundle) error { return take(r.From, h.foreign(r.From, r.To, r.Size)) },
 		Use:     func(r store.BlobUse) error { return take(r.From, h.use(r)) },
+		Running: func(r store.Running) error {
+			if want := x.rows.runs.rows[r.From]; want != nil {
+				ends = append(ends, replaced{"running", r.From, x.endOf(r.To), func() (int64, bool, error) { return want.To, true, nil }})
+			}
+			return take(r.From, h.running(r))
+		},
 	})
 	if err != nil {
 		return err

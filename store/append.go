@@ -69,6 +69,7 @@ type Batch struct {
 	Subjects  []Subject
 	Decisions []Decision
 	Registers []Register
+	Runs      []Run // in the order of their statements
 	Uses      []BlobUse
 	Tiles     []Tile
 }
@@ -176,6 +177,9 @@ func (b *Batch) statements() []Statement {
 		r := b.Registers[i : i+1]
 		out = append(out, Statement{SQL: endRegisterStatement, Args: []any{r[0].From, r[0].Kind, r[0].ID}})
 		out = insertAll(out, insertRegisterStatement, 5, r, func(r Register, a []any) []any { return append(a, r.Kind, r.ID, r.From, r.To, r.About) })
+	}
+	for _, r := range b.Runs {
+		out = append(out, r.statements()...)
 	}
 	out = insertAll(out, insertUseStatement, 4, b.Uses, func(u BlobUse, a []any) []any { return append(a, u.Digest, u.From, u.To, u.Role) })
 	for _, t := range b.Tiles {

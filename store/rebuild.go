@@ -12,6 +12,7 @@ const (
 	allRegistersStatement = `SELECT kind, id, from_seq, to_seq, about FROM register`
 	allForeignStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle`
 	allUsesStatement      = `SELECT digest, from_seq, to_seq, role FROM blob_use`
+	allRunningStatement   = `SELECT ` + runningColumns + ` FROM running`
 
 	// Index: primary key of entry.
 	indexBetweenStatement = `SELECT seq FROM entry WHERE seq >= $1 AND seq < $2 ORDER BY seq`
@@ -28,6 +29,7 @@ const (
 	registersBetweenStatement = `SELECT kind, id, from_seq, to_seq, about FROM register WHERE from_seq >= $1 AND from_seq < $2`
 	foreignBetweenStatement   = `SELECT from_seq, to_seq, size FROM foreign_bundle WHERE from_seq >= $1 AND from_seq < $2`
 	usesBetweenStatement      = `SELECT digest, from_seq, to_seq, role FROM blob_use WHERE from_seq >= $1 AND from_seq < $2`
+	runningBetweenStatement   = `SELECT ` + runningColumns + ` FROM running WHERE from_seq >= $1 AND from_seq < $2`
 )
 
 // Projections receives rows of projections. A nil func skips its table.
@@ -37,26 +39,28 @@ type Projections struct {
 	Register func(Register) error
 	Foreign  func(ForeignBundle) error // without its data
 	Use      func(BlobUse) error
+	Running  func(Running) error
 }
 
 // EachProjection reads the projections whole, one table after the other.
 func (v *View) EachProjection(ctx context.Context, p Projections) error {
-	return v.r.Run(ctx, p.statements(nil, allSubjectsStatement, allDecisionsStatement, allRegistersStatement, allForeignStatement, allUsesStatement)...)
+	return v.r.Run(ctx, p.statements(nil, allSubjectsStatement, allDecisionsStatement, allRegistersStatement, allForeignStatement, allUsesStatement, allRunningStatement)...)
 }
 
 // EachProjectionBetween reads the rows of the projections that come from entries
 // [from, to).
 func (v *View) EachProjectionBetween(ctx context.Context, from, to int64, p Projections) error {
-	return v.r.Run(ctx, p.statements([]any{from, to}, subjectsBetweenStatement, decisionsBetweenStatement, registersBetweenStatement, foreignBetweenStatement, usesBetweenStatement)...)
+	return v.r.Run(ctx, p.statements([]any{from, to}, subjectsBetweenStatement, decisionsBetweenStatement, registersBetweenStatement, foreignBetweenStatement, usesBetweenStatement, runningBetweenStatement)...)
 }
 
-func (p Projections) statements(args []any, subject, decision, register, foreign, use string) []Statement {
+func (p Projections) statements(args []any, subject, decision, register, foreign, use, running string) []Statement {
 	var out []Statement
 	out = eachRow(out, subject, args, readSubject, p.Subject)
 	out = eachRow(out, decision, args, readDecision, p.Decision)
 	out = eachRow(out, register, args, readRegister, p.Register)
 	out = eachRow(out, foreign, args, readForeign, p.Foreign)
-	return eachRow(out, use, args, readUse, p.Use)
+	out = eachRow(out, use, args, readUse, p.Use)
+	return eachRow(out, running, args, readRunning, p.Running)
 }
 
 // eachRow adds a statement whose rows go to each, if there is somebody to take them.

@@ -32,11 +32,13 @@ func questions(t *testing.T, s *store.Store) {
 		Entries: entries, Subjects: subjects, Foreign: []store.ForeignBundle{{From: 3, To: store.Open, Size: 1, Data: []byte{1}}},
 		Decisions: []store.Decision{decide(1, "abcd1", "p", "s"), decide(3, "abcd2", "p", "s"), decide(5, "abce1", "q", "s"), decide(7, "abcd1", "p", "r")},
 		Registers: []store.Register{hold("exception", "x", 1, "shop"), hold("exception", "x", 4, "shop"), hold("exception", "y", 5, "bank"), hold("map-release", "", 6, "")},
+		Runs:      runs(),
 	})
 	must(t, s.View(t.Context(), func(v *store.View) error {
 		askEntries(t, v)
 		askDecisions(t, v)
 		askRegisters(t, v)
+		askRunning(t, v)
 		askRanges(t, v)
 		return nil
 	}))
@@ -154,15 +156,16 @@ func askRanges(t testing.TB, v *store.View) {
 	expect(t, "places", nil, places, []int64{6, 7})
 	seq, at, found, err := v.LastBefore(ctx, 5)
 	expect(t, "last before", err, fmt.Sprint(seq, at, found), "4 1004 true")
-	counts := [4]int{}
+	counts := [5]int{}
 	count := store.Projections{
 		Subject:  func(store.Subject) error { counts[0]++; return nil },
 		Decision: func(store.Decision) error { counts[1]++; return nil },
 		Register: func(store.Register) error { counts[2]++; return nil },
 		Foreign:  func(store.ForeignBundle) error { counts[3]++; return nil },
+		Running:  func(store.Running) error { counts[4]++; return nil },
 	}
 	must(t, v.EachProjection(ctx, count))
-	expect(t, "projections", nil, counts, [4]int{8, 4, 4, 1})
+	expect(t, "projections", nil, counts, [5]int{8, 4, 4, 1, 4})
 	must(t, v.EachProjectionBetween(ctx, 3, 6, count))
-	expect(t, "and between", nil, counts, [4]int{11, 6, 6, 2})
+	expect(t, "and between", nil, counts, [5]int{11, 6, 6, 2, 6})
 }
