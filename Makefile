@@ -58,6 +58,7 @@ FUZZ = \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
 	./evidence:FuzzParseStatement \
+	./evidence:FuzzProvenance \
 	./forge/azure:FuzzAnswers \
 	./forge/github:FuzzAnswers \
 	./forge/github:FuzzEvent \
