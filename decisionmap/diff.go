@@ -235,35 +235,6 @@ func (d *differ) words(path string, old, new []string, e Effect) {
 	}
 }
 
-func (d *differ) environment(path string, a, b Environment) {
-	tier := Changes
-	if a.Production() != b.Production() {
-		tier = Tightens
-		if a.Production() {
-			tier = Loosens
-		}
-	}
-	d.text(path+".tier", a.Tier, b.Tier, tier)
-	d.text(path+".cloud", a.Cloud, b.Cloud, Safe)
-	d.text(path+".cluster", a.Cluster, b.Cluster, Safe)
-	d.ranked(path+".exposure", a.Exposure, b.Exposure, exposures...)
-	d.ranked(path+".data", a.Data, b.Data, dataClasses...)
-	d.ranked(path+".blast_radius", a.BlastRadius, b.BlastRadius, blastRadii...)
-	d.ranked(path+".rollback", a.Rollback, b.Rollback, rollbacks...)
-	d.number(path+".min_slsa", a.MinSLSA, b.MinSLSA)
-	from := Changes
-	switch {
-	case a.PromoteFrom == "":
-		from = Tightens
-	case b.PromoteFrom == "":
-		from = Loosens
-	}
-	d.text(path+".promote_from", a.PromoteFrom, b.PromoteFrom, from)
-	d.longer(path+".soak", a.Soak, b.Soak, Tightens)
-	d.hours(path+".hours", a.Hours, b.Hours)
-	d.freezes(path+".freezes", a.Freezes, b.Freezes)
-}
-
 func (d *differ) hours(path string, a, b *Hours) {
 	old, new := hoursText(a), hoursText(b)
 	if old == new {

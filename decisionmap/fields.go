@@ -12,15 +12,6 @@ import (
 	"verdict"
 )
 
-// The closed vocabularies of environments.
-var (
-	tiers       = []string{"dev", "test", "staging", "prod"}
-	exposures   = []string{"private", "internal", "partner", "internet"}
-	dataClasses = []string{"synthetic", "public", "internal", "confidential", "restricted"}
-	blastRadii  = []string{"service", "zone", "regional", "global"}
-	rollbacks   = []string{"none", "required", "tested"}
-)
-
 // AccountSystems are the systems in which a person has accounts.
 var AccountSystems = []string{"git", "github", "gitlab", "azure", "entra", "kubernetes", "key"}
 
@@ -102,36 +93,6 @@ func (r *reader) policies(p *Policies) field {
 				})
 			},
 		})
-	}
-}
-
-func (r *reader) environment(n *yaml.Node, at, _ string, e *Environment) {
-	var freezes, frozenAt = (*yaml.Node)(nil), ""
-	r.object(n, at, "{tier: dev}", map[string]field{
-		"tier":         r.oneOf(&e.Tier, tiers...),
-		"cloud":        r.text(&e.Cloud, "azure"),
-		"cluster":      r.text(&e.Cluster, "aks-prod"),
-		"exposure":     r.oneOf(&e.Exposure, exposures...),
-		"data":         r.oneOf(&e.Data, dataClasses...),
-		"blast_radius": r.oneOf(&e.BlastRadius, blastRadii...),
-		"rollback":     r.oneOf(&e.Rollback, rollbacks...),
-		"min_slsa":     r.number(&e.MinSLSA, 0, 4, "3"),
-		"promote_from": r.text(&e.PromoteFrom, "staging"),
-		"soak":         r.duration(&e.Soak, "4h"),
-		"hours":        r.hours(&e.Hours),
-		"freezes":      func(n *yaml.Node, at string) { freezes, frozenAt = n, at },
-	})
-	if freezes != nil {
-		zone := time.UTC
-		if e.Hours != nil {
-			if z, err := time.LoadLocation(e.Hours.Timezone); err == nil {
-				zone = z
-			}
-		}
-		r.freezes(&e.Freezes, zone)(freezes, frozenAt)
-	}
-	if e.Tier == "" && n.Kind == yaml.MappingNode {
-		r.fail(n, at+" does not say its tier", "add `tier:` with one of "+strings.Join(tiers, ", "))
 	}
 }
 

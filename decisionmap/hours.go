@@ -131,9 +131,10 @@ func (w *Window) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-func (r *reader) hours(into **Hours) field {
+// hours reads the times at which an environment may change, in zone where they name none.
+func (r *reader) hours(into **Hours, zone string) field {
 	return func(n *yaml.Node, path string) {
-		h := Hours{Timezone: "UTC", Allow: []Window{}}
+		h := Hours{Timezone: zone, Allow: []Window{}}
 		if *into != nil {
 			h = **into
 		}
@@ -195,8 +196,8 @@ func (r *reader) freezes(into *[]Freeze, zone *time.Location) field {
 			at := fmt.Sprintf("%s[%d]", path, i)
 			var f Freeze
 			r.object(item, at, example, map[string]field{
-				"from":   r.day(&f.From, zone, "2026-12-18"),
-				"to":     r.endOfDay(&f.To, zone),
+				"from":   r.dayIn(&f.From, zone, "2026-12-18", 0),
+				"to":     r.dayIn(&f.To, zone, "2027-01-04", 1),
 				"reason": r.text(&f.Reason, "year end"),
 			})
 			if !f.From.Before(f.To) || f.Reason == "" {
@@ -209,11 +210,30 @@ func (r *reader) freezes(into *[]Freeze, zone *time.Location) field {
 	}
 }
 
-func (r *reader) endOfDay(into *time.Time, zone *time.Location) field {
+// dayIn reads a date as the first moment of that day in zone, or of the one that follows
+// by so many days; a time with its zone is itself.
+func (r *reader) dayIn(into *time.Time, zone *time.Location, example string, days int) field {
 	return func(n *yaml.Node, path string) {
-		r.day(into, zone, "2027-01-04")(n, path)
-		if _, date, err := parseTime(n.Value, zone); err == nil && date {
-			*into = into.In(zone).AddDate(0, 0, 1).UTC()
+		r.day(into, zone, example)(n, path)
+		if d, err := time.Parse(time.DateOnly, n.Value); err == nil && !into.IsZero() {
+			*into = firstMoment(d.AddDate(0, 0, days), zone)
 		}
 	}
+}
+
+// firstMoment is when a day begins in zone. Where the clock is put forward at midnight the
+// day begins later than 00:00, where it is put back there are two midnights, and a day that
+// a zone left out begins with the next one.
+func firstMoment(day time.Time, zone *time.Location) time.Time {
+	const step = 15 * time.Minute // every zone since 1972 is a multiple of it from UTC
+	begun := func(t time.Time) bool { return t.In(zone).Format(time.DateOnly) >= day.Format(time.DateOnly) }
+	year, month, date := day.Date()
+	t := time.Date(year, month, date, 0, 0, 0, 0, zone)
+	for !begun(t) {
+		t = t.Add(step)
+	}
+	for begun(t.Add(-step)) {
+		t = t.Add(-step)
+	}
+	return t.UTC()
 }

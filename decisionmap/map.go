@@ -79,26 +79,6 @@ type Verify struct {
 	Key     string `json:"key,omitempty"`
 }
 
-// Environment is a place where artifacts run, with what is at stake there. An empty
-// field was not declared, which is never the same as harmless.
-type Environment struct {
-	Tier        string   `json:"tier"` // dev, test, staging, prod
-	Cloud       string   `json:"cloud,omitempty"`
-	Cluster     string   `json:"cluster,omitempty"`
-	Exposure    string   `json:"exposure,omitempty"`     // private, internal, partner, internet
-	Data        string   `json:"data,omitempty"`         // synthetic, public, internal, confidential, restricted
-	BlastRadius string   `json:"blast_radius,omitempty"` // service, zone, regional, global
-	Rollback    string   `json:"rollback,omitempty"`     // none, required, tested
-	MinSLSA     int64    `json:"min_slsa"`               // SLSA build level, 0 to 4
-	PromoteFrom string   `json:"promote_from,omitempty"` // the environment that comes before this one
-	Soak        Duration `json:"soak,omitzero"`          // how long an artifact must have run there
-	Hours       *Hours   `json:"hours,omitempty"`        // nil: at any time
-	Freezes     []Freeze `json:"freezes"`
-}
-
-// Production reports whether the environment is of tier prod.
-func (e Environment) Production() bool { return e.Tier == "prod" }
-
 // Service is something that is built and run, with the team that answers for it.
 type Service struct {
 	Team         string   `json:"team,omitempty"`

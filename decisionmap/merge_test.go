@@ -25,6 +25,12 @@ environments:
     min_slsa: 3
     promote_from: dev
     soak: 4h
+    timezone: UTC
+    promotion_validity: 30d
+    max_base_age: 90d
+    vulnerability_sla: {critical: 7d, high: 30d, medium: 90d, low: 180d}
+    reach: {providers: [azurerm], accounts: [sub-1], regions: [westeurope], kinds: ["azurerm_*"]}
+    protected: [azurerm_key_vault]
     hours: {timezone: UTC, allow: "Mon-Thu 08:00-16:00"}
     freezes: [{from: 2026-12-18, to: 2027-01-04, reason: year end}]
 services: {api: {team: payments, owner: leads, repo: "https://github.com/acme/api", iac: infra, environments: [dev]}}
@@ -81,6 +87,13 @@ func TestARepositoryFileCannotLoosenTheOrganisationMap(t *testing.T) {
 		"a lower SLSA level":                                       {"environments: {prod: {tier: prod, min_slsa: 1}}", `min_slsa: 1 instead of 3`},
 		"another way of promotion":                                 {"environments: {prod: {tier: prod, promote_from: prod}}", `promote_from: "prod" instead of "dev"`},
 		"a shorter soak":                                           {"environments: {prod: {tier: prod, soak: 1h}}", `soak: 1h instead of 4h`},
+		"more time for vulnerabilities":                            {"environments: {prod: {tier: prod, vulnerability_sla: {critical: 8d}}}", `critical: 8d instead of 7d`},
+		"an older base image":                                      {"environments: {prod: {tier: prod, max_base_age: 91d}}", `max_base_age: 91d instead of 90d`},
+		"promotions that count for longer":                         {"environments: {prod: {tier: prod, promotion_validity: 31d}}", `promotion_validity: 31d instead of 30d`},
+		"a further region":                                         {"environments: {prod: {tier: prod, reach: {regions: [westeurope, eastus]}}}", `"eastus" was added`},
+		"any account":                                              {"environments: {prod: {tier: prod, reach: {accounts: []}}}", `accounts: any, instead of these alone`},
+		"a kind that is no longer protected":                       {"environments: {prod: {tier: prod, protected: []}}", `"azurerm_key_vault" was taken out`},
+		"a freeze in another zone":                                 {"environments: {prod: {tier: prod, timezone: Asia/Tokyo}}", `environments.prod.timezone changes`},
 		"longer hours":                                             {"environments: {prod: {tier: prod, hours: {allow: Mon-Fri 08:00-16:00}}}", `environments.prod.hours weakens`},
 		"hours of another zone":                                    {"environments: {prod: {tier: prod, hours: {timezone: Asia/Tokyo, allow: Mon-Thu 08:00-16:00}}}", `environments.prod.hours changes`},
 		"a freeze is dropped":                                      {"environments: {prod: {tier: prod, freezes: []}}", `is no longer covered`},

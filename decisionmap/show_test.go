@@ -47,11 +47,11 @@ func TestShowSaysWhereEachValueCameFrom(t *testing.T) {
 		"organization: acme # organisation acme.yaml:2",
 		"tier: critical # verdict.yaml:3",
 		"mode: block # verdict.yaml:6",
-		"team: payments # organisation acme.yaml:18",
+		"team: payments # organisation acme.yaml:24",
 		"needs: [change, ownership, change-review] # default",
-		"- kind: secrets # organisation acme.yaml:22",
-		"reason: year end # organisation acme.yaml:17",
-		"max_age: 7d # organisation acme.yaml:22",
+		"- kind: secrets # organisation acme.yaml:28",
+		"reason: year end # organisation acme.yaml:23",
+		"max_age: 7d # organisation acme.yaml:28",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
