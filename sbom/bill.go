@@ -66,14 +66,53 @@ func ReadBill(raw []byte) (*Bill, error) {
 	if len(raw) > MaxBill {
 		return nil, billLimit(fmt.Sprintf("it has %d bytes, and %d are read", len(raw), MaxBill))
 	}
-	return readCycloneDXJSON(raw)
+	r := billReader{}
+	return r.read(raw)
+}
+
+// ReadValidBill is ReadBill for what is taken in: the document has to hold the published
+// schema of its form and version, or the rules of its form where none is published.
+func ReadValidBill(raw []byte) (*Bill, error) {
+	if len(raw) > MaxBill {
+		return nil, billLimit(fmt.Sprintf("it has %d bytes, and %d are read", len(raw), MaxBill))
+	}
+	r := billReader{validate: true}
+	return r.read(raw)
+}
+
+func (r *billReader) read(raw []byte) (*Bill, error) {
+	d, err := openJSON(raw)
+	if err == nil {
+		err = r.cycloneDX(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.done(), nil
 }
 
 // billReader gathers a bill.
 type billReader struct {
-	bill    Bill
-	left    int // remarks that were not kept
-	strange int // package URLs that are none
+	bill     Bill
+	validate bool            // hold the document to its schema
+	root     string          // the reference to the subject
+	refs     map[string]bool // the references to components
+	twice    int             // components with a reference that another has
+	left     int             // remarks that were not kept
+}
+
+// refer notes the reference to a component.
+func (r *billReader) refer(ref string) {
+	if ref == "" {
+		return
+	}
+	if r.refs == nil {
+		r.refs = map[string]bool{}
+	}
+	if r.refs[ref] {
+		r.twice++
+	}
+	r.refs[ref] = true
 }
 
 func (r *billReader) remark(format string, args ...any) {
@@ -91,7 +130,6 @@ func (r *billReader) add(c BillComponent) error {
 	}
 	if c.Original != "" {
 		if p, err := ParsePURL(c.Original); err != nil {
-			r.strange++
 			r.remark("the package URL %q of component %d is none: it is kept as it is written, and matched with nothing", cut(c.Original, 200), len(r.bill.Components)+1)
 		} else {
 			c.Component = p.named()
@@ -114,6 +152,9 @@ func (p PackageURL) named() verdict.Component {
 // done gives the bill once all of it was read.
 func (r *billReader) done() *Bill {
 	b := &r.bill
+	if r.twice > 0 {
+		b.Remarks = append(b.Remarks, fmt.Sprintf("%d of its components have the reference of another one: what it says of such a reference is not read", r.twice))
+	}
 	if r.left > 0 {
 		b.Remarks = append(b.Remarks, fmt.Sprintf("and %d more remarks", r.left))
 	}

@@ -30,7 +30,7 @@ type officialCase struct {
 	Failure     bool            `json:"expected_failure"`
 }
 
-func corpora(t *testing.T, sub string) string {
+func corpora(t testing.TB, sub string) string {
 	t.Helper()
 	root := os.Getenv("VERDICT_CORPORA")
 	if root == "" {
