@@ -72,6 +72,9 @@ FUZZ = \
 	./policy:FuzzParseInput \
 	./policy:FuzzResult \
 	./report:FuzzNeutral \
+	./sbom:FuzzBill \
+	./sbom:FuzzBillTags \
+	./sbom:FuzzBillXML \
 	./sbom:FuzzLicence \
 	./sbom:FuzzParsePURL \
 	./sbom:FuzzVEX

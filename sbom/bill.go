@@ -80,17 +80,6 @@ func ReadValidBill(raw []byte) (*Bill, error) {
 	return r.read(raw)
 }
 
-func (r *billReader) read(raw []byte) (*Bill, error) {
-	d, err := openJSON(raw)
-	if err == nil {
-		err = r.cycloneDX(d)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return r.done(), nil
-}
-
 // billReader gathers a bill.
 type billReader struct {
 	bill     Bill
@@ -99,6 +88,8 @@ type billReader struct {
 	refs     map[string]bool // the references to components
 	twice    int             // components with a reference that another has
 	left     int             // remarks that were not kept
+	jsonForm bool            // the document is JSON
+	spdx     spdxGathered
 }
 
 // refer notes the reference to a component.

@@ -33,15 +33,9 @@ func (r *billReader) cycloneDX(d *jsonDocument) error {
 		return cycloneDXVersion(d.text("bomFormat"), version)
 	}
 	r.bill.Form, r.bill.Version, r.bill.Serial, r.bill.Inventory = "CycloneDX", version, cut(d.text("serialNumber"), maxBillText), Unknown
-	top := &rule{}
-	if r.validate {
-		var err error
-		if top, err = cycloneDXSchemas[version](); err != nil {
-			return fmt.Errorf("the schema of CycloneDX %s: %w", version, err)
-		}
-		if err := d.hasMembers(top); err != nil {
-			return err
-		}
+	top, err := r.ruled(cycloneDXSchemas[version], d)
+	if err != nil {
+		return err
 	}
 	for name, kind := range map[string]byte{"components": '[', "compositions": '[', "metadata": '{'} {
 		if k := d.kind(name); k != 0 && k != kind {
@@ -49,7 +43,7 @@ func (r *billReader) cycloneDX(d *jsonDocument) error {
 		}
 	}
 	var plans []cdxPlan
-	err := d.walk(top, func(name string, t *jsonTree, n node) error {
+	err = d.walk(top, func(name string, t *jsonTree, n node) error {
 		switch name {
 		case "metadata":
 			if c := t.get(n, "component"); c != 0 {

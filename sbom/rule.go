@@ -21,7 +21,7 @@ type rule struct {
 
 	ref            *rule
 	never          bool
-	kinds          string // the kinds of nodes that are allowed, with "i" for whole numbers; empty: all
+	kinds          string          // the kinds of nodes that are allowed, with "i" for whole numbers; empty: all
 	words          map[string]bool // the texts that are allowed; nil: all, and marks say nothing
 	marks          string          // the other values that are allowed, by the kind of their node
 	format         *jsonschema.Format

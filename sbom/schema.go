@@ -20,40 +20,57 @@ const (
 	schemaBase   = "http://cyclonedx.org/schema/" // their ids begin so; nothing is fetched
 )
 
+// forms are what is asked of the forms for which no schema is published that could be taken
+// along. They are ours.
+//
+//go:embed forms
+var forms embed.FS
+
 // cycloneDXSchemas are the schemas by version. 1.2 and 1.3 have two: the strict one refuses
 // members that it does not know, as all later ones do. Each is compiled when it is first
 // asked for, which takes some 15 ms.
 var cycloneDXSchemas = map[string]func() (*rule, error){
-	"1.2": compiled("bom-1.2-strict.schema.json"), "1.3": compiled("bom-1.3-strict.schema.json"),
-	"1.4": compiled("bom-1.4.schema.json"), "1.5": compiled("bom-1.5.schema.json"),
-	"1.6": compiled("bom-1.6.schema.json"), "1.7": compiled("bom-1.7.schema.json"),
+	"1.2": published("bom-1.2-strict.schema.json"), "1.3": published("bom-1.3-strict.schema.json"),
+	"1.4": published("bom-1.4.schema.json"), "1.5": published("bom-1.5.schema.json"),
+	"1.6": published("bom-1.6.schema.json"), "1.7": published("bom-1.7.schema.json"),
 }
 
-func compiled(name string) func() (*rule, error) {
+var spdx2Schema, spdx3Schema = ours("spdx-2.json"), ours("spdx-3.json")
+
+func published(name string) func() (*rule, error) {
 	return sync.OnceValues(func() (*rule, error) {
-		c := jsonschema.NewCompiler()
-		c.AssertFormat()
-		for _, file := range []string{name, "spdx.schema.json", "jsf-0.82.schema.json", "cryptography-defs.schema.json"} {
-			b, err := schemas.ReadFile(schemaFolder + file)
-			if err != nil {
-				return nil, err
-			}
-			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-			if err != nil {
-				return nil, err
-			}
-			if err := c.AddResource(schemaBase+file, doc); err != nil {
-				return nil, err
-			}
-		}
-		s, err := c.Compile(schemaBase + name)
-		if err != nil {
-			return nil, fmt.Errorf("compile %s: %w", name, err)
-		}
-		m := ruleMaker{made: map[*jsonschema.Schema]*rule{}}
-		r := m.rule(s)
-		return r, m.err
+		return compile(schemas, schemaFolder, name, "spdx.schema.json", "jsf-0.82.schema.json", "cryptography-defs.schema.json")
 	})
+}
+
+func ours(name string) func() (*rule, error) {
+	return sync.OnceValues(func() (*rule, error) { return compile(forms, "forms/", name) })
+}
+
+// compile makes the rules of the first of the files; the others are what it refers to.
+func compile(from embed.FS, folder string, files ...string) (*rule, error) {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for _, file := range files {
+		b, err := from.ReadFile(folder + file)
+		if err != nil {
+			return nil, err
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			return nil, err
+		}
+		if err := c.AddResource(schemaBase+file, doc); err != nil {
+			return nil, err
+		}
+	}
+	s, err := c.Compile(schemaBase + files[0])
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", files[0], err)
+	}
+	m := ruleMaker{made: map[*jsonschema.Schema]*rule{}}
+	r := m.rule(s)
+	return r, m.err
 }
 
 // ValidateCycloneDX holds a JSON document to the published schema of the version of
