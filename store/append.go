@@ -28,6 +28,7 @@ type Entry struct {
 	Payload             []byte // zstd; nil when it lies in a blob or was pruned
 	Leaf                []byte // nil unless the payload was pruned
 	Blobs               int64  // how many of its BlobUses there are; -1: not known yet
+	Bills               int64  // how many Bills it has; -1 for an SBOM: not known yet
 }
 
 // ForeignBundle is the bundle that an entry vouches for, as it came.
@@ -71,6 +72,7 @@ type Batch struct {
 	Registers []Register
 	Runs      []Run // in the order of their statements
 	Uses      []BlobUse
+	Bills     []Bill
 	Tiles     []Tile
 }
 
@@ -83,7 +85,7 @@ const (
 	travelledStatement = `SELECT seq FROM entry WHERE foreign_origin = $1 AND foreign_origin <> '' AND foreign_seq = $2`
 
 	// Index: none, inserts. The values follow.
-	insertEntryStatement    = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs) VALUES `
+	insertEntryStatement    = `INSERT INTO entry (seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs, bills) VALUES `
 	insertForeignStatement  = `INSERT INTO foreign_bundle (from_seq, to_seq, size, data) VALUES `
 	insertSubjectStatement  = `INSERT INTO subject (digest, from_seq, to_seq, kind) VALUES `
 	insertDecisionStatement = `INSERT INTO decision (from_seq, to_seq, id, point, subject, name, service, environment, mode, outcome, enforced, at, expires) VALUES `
@@ -100,25 +102,32 @@ const (
 // that plan returns together with the commit. With a nil batch nothing is written. The
 // errors are those of Engine.Write.
 func (s *Store) Append(ctx context.Context, plan func(*View) (*Batch, error)) error {
-	return s.engine.Write(ctx, func(r Reader) ([]Statement, error) {
-		b, err := plan(&View{r})
+	return s.commit(ctx, plan, func(b *Batch) []Statement { return nil })
+}
+
+// commit writes what comes before a batch, and the batch.
+func (s *Store) commit(ctx context.Context, plan func(*View) (*Batch, error), before func(*Batch) []Statement) error {
+	var learned map[Component]int64
+	err := s.engine.Write(ctx, func(r Reader) ([]Statement, error) {
+		v := &View{r}
+		b, err := plan(v)
 		if err != nil || b == nil {
 			return nil, err
 		}
-		return b.statements(), nil
+		bills, ids, err := v.indexBills(ctx, b.Bills, &s.words)
+		learned = ids
+		return append(append(before(b), bills...), b.statements()...), err
 	})
+	if err == nil && learned != nil {
+		s.words.learn(learned)
+	}
+	return err
 }
 
 // BeginEpoch opens the epoch that the batch of plan builds on, and writes the batch, in
 // one transaction.
 func (s *Store) BeginEpoch(ctx context.Context, plan func(*View) (*Batch, error)) error {
-	return s.engine.Write(ctx, func(r Reader) ([]Statement, error) {
-		b, err := plan(&View{r})
-		if err != nil {
-			return nil, err
-		}
-		return append([]Statement{openEpoch(b.From)}, b.statements()...), nil
-	})
+	return s.commit(ctx, plan, func(b *Batch) []Statement { return []Statement{openEpoch(b.From)} })
 }
 
 // Known is what an append needs to know first: the open epoch, and for each identity
@@ -160,9 +169,9 @@ func (v *View) Travelled(ctx context.Context, origin string, seq int64) (int64, 
 // replaces its own rows.
 func (b *Batch) statements() []Statement {
 	var out []Statement
-	out = insertAll(out, insertEntryStatement, 26, b.Entries, func(e Entry, a []any) []any {
+	out = insertAll(out, insertEntryStatement, 27, b.Entries, func(e Entry, a []any) []any {
 		return append(a, e.Seq, e.ToSeq, e.At, e.Kind, e.PredicateType, e.Producer, e.Service, e.Team, e.Environment, e.Point, e.Run, e.Actor, e.Said,
-			e.Retention, e.Subjects, e.Digest, e.Identity, e.ForeignDigest, e.ForeignOrigin, e.ForeignSeq, e.Signer, e.Signature, e.Size, e.Payload, e.Leaf, e.Blobs)
+			e.Retention, e.Subjects, e.Digest, e.Identity, e.ForeignDigest, e.ForeignOrigin, e.ForeignSeq, e.Signer, e.Signature, e.Size, e.Payload, e.Leaf, e.Blobs, e.Bills)
 	})
 	out = insertAll(out, insertForeignStatement, 4, b.Foreign, func(f ForeignBundle, a []any) []any { return append(a, f.From, f.To, f.Size, f.Data) })
 	out = insertAll(out, insertSubjectStatement, 4, b.Subjects, func(s Subject, a []any) []any { return append(a, s.Digest, s.From, s.To, s.Kind) })
@@ -207,7 +216,7 @@ func insertAll[T any](out []Statement, sql string, columns int, rows []T, values
 // many parameters, because SQLite looks each of them up by walking a list.
 func chunk(n, columns int) int {
 	for _, size := range []int{32, 8, 2} {
-		if n >= size && size*columns <= 208 {
+		if n >= size && size*columns <= 216 {
 			return size
 		}
 	}

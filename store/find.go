@@ -5,7 +5,7 @@ import "context"
 // Every question takes a position at: only the entries before it are seen, so the
 // answer is the one that was given then. Limits are the caller's duty.
 
-const entryColumns = `seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, size, blobs`
+const entryColumns = `seq, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, identity, foreign_digest, foreign_origin, foreign_seq, signer, size, blobs, bills`
 
 const (
 	// Index: primary key of entry.
@@ -48,7 +48,7 @@ const (
 
 func (e *Entry) columns() []any {
 	return []any{&e.Seq, &e.ToSeq, &e.At, &e.Kind, &e.PredicateType, &e.Producer, &e.Service, &e.Team, &e.Environment, &e.Point, &e.Run, &e.Actor, &e.Said,
-		&e.Retention, &e.Subjects, &e.Digest, &e.Identity, &e.ForeignDigest, &e.ForeignOrigin, &e.ForeignSeq, &e.Signer, &e.Size, &e.Blobs}
+		&e.Retention, &e.Subjects, &e.Digest, &e.Identity, &e.ForeignDigest, &e.ForeignOrigin, &e.ForeignSeq, &e.Signer, &e.Size, &e.Blobs, &e.Bills}
 }
 
 func readEntry(r Row) (e Entry, err error) {

@@ -1,12 +1,64 @@
 -- What the migrations make. Written by go test ./store -update; PostgreSQL has the same,
 -- with CREATE DOMAIN blob AS bytea before it.
 
+CREATE TABLE bill (
+  number     BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
+  from_seq   BIGINT NOT NULL,
+  to_seq     BIGINT NOT NULL,
+  about      blob   NOT NULL, -- hash of its producer and artifacts
+  source     BIGINT NOT NULL,
+  inventory  TEXT   NOT NULL, -- what it says of itself: complete, incomplete, unknown
+  listed     BIGINT NOT NULL, -- components that it lists
+  nameless   BIGINT NOT NULL, -- those of them whose package or ecosystem is not known
+  components blob   NOT NULL  -- ids in rising order, each as its distance from the one before, in varints
+);
+
+CREATE INDEX bill_about ON bill (about, from_seq);
+
+CREATE INDEX bill_ended ON bill (to_seq) WHERE to_seq < 9223372036854775807;
+
+CREATE UNIQUE INDEX bill_from ON bill (from_seq);
+
+CREATE INDEX bill_source_of ON bill (source);
+
+CREATE TABLE bill_source (
+  id          BIGINT NOT NULL PRIMARY KEY,
+  producer    TEXT   NOT NULL,
+  service     TEXT   NOT NULL,
+  environment TEXT   NOT NULL
+);
+
+CREATE UNIQUE INDEX bill_source_producer ON bill_source (producer, service, environment);
+
 CREATE TABLE blob_use (
   digest   TEXT   NOT NULL,
   from_seq BIGINT NOT NULL,
   to_seq   BIGINT NOT NULL,
   role     TEXT   NOT NULL, -- what the blob is to the entry
   PRIMARY KEY (digest, from_seq)
+);
+
+CREATE TABLE component (
+  id      BIGINT NOT NULL PRIMARY KEY,
+  package BIGINT NOT NULL,
+  version TEXT   NOT NULL,
+  licence TEXT   NOT NULL
+);
+
+CREATE INDEX component_licence ON component (licence);
+
+CREATE UNIQUE INDEX component_version ON component (package, version, licence);
+
+CREATE TABLE component_index (
+  id     BIGINT NOT NULL PRIMARY KEY, -- 0: there is one row
+  folded BIGINT NOT NULL
+);
+
+CREATE TABLE component_segment (
+  component BIGINT NOT NULL,
+  segment   BIGINT NOT NULL,
+  bills     blob   NOT NULL,
+  PRIMARY KEY (component, segment)
 );
 
 CREATE TABLE cosignature (
@@ -68,7 +120,9 @@ CREATE TABLE entry (
   size           BIGINT NOT NULL, -- bytes of the signed payload
   payload        blob,            -- the signed payload, zstd
   leaf           blob             -- only when the payload was pruned
-, blobs BIGINT NOT NULL DEFAULT -1);
+, blobs BIGINT NOT NULL DEFAULT -1, bills BIGINT NOT NULL DEFAULT -1);
+
+CREATE INDEX entry_bills ON entry (seq) WHERE bills < 0 AND kind = 'sbom';
 
 CREATE INDEX entry_blobs ON entry (seq) WHERE blobs < 0;
 
@@ -115,6 +169,14 @@ CREATE TABLE log (
   latest   BIGINT NOT NULL, -- recorded time of the last entry
   previous TEXT   NOT NULL  -- last known checkpoint of the epoch before, empty for the first
 );
+
+CREATE TABLE package (
+  id        BIGINT NOT NULL PRIMARY KEY,
+  ecosystem TEXT   NOT NULL, -- as OSV names it; pkg:TYPE for a type that it has no word for
+  name      TEXT   NOT NULL
+);
+
+CREATE UNIQUE INDEX package_name ON package (name, ecosystem);
 
 CREATE TABLE register (
   kind     TEXT   NOT NULL,

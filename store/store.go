@@ -76,6 +76,7 @@ var (
 // Store is a database with the schema of this version.
 type Store struct {
 	engine Engine
+	words  wordIDs
 }
 
 // New migrates the database to the schema of this version.

@@ -342,7 +342,7 @@ func describe(t testing.TB, e store.Engine) string {
 		return r.Run(t.Context(), store.Statement{SQL: query, Each: func(row store.Row) error {
 			var line string
 			err := row.Scan(&line)
-			for old, new := range map[string]string{" USING btree": "", " ON public.": " ON ", "::text": "", "'9223372036854775807'::bigint": "9223372036854775807"} {
+			for old, new := range map[string]string{" USING btree": "", " ON public.": " ON ", "::text": "", "'9223372036854775807'::bigint": "9223372036854775807", ") AND (": " AND "} {
 				line = strings.ReplaceAll(line, old, new)
 			}
 			if before, where, ok := strings.Cut(line, " WHERE "); ok {

@@ -1,0 +1,330 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Component is one package in one version, under the licence that a bill states for it.
+type Component struct {
+	Ecosystem, Name, Version, Licence string
+}
+
+// compare orders components; the order is that of their words.
+func (c Component) compare(o Component) int {
+	for _, w := range [][2]string{{c.Ecosystem, o.Ecosystem}, {c.Name, o.Name}, {c.Version, o.Version}} {
+		if n := strings.Compare(w[0], w[1]); n != 0 {
+			return n
+		}
+	}
+	return strings.Compare(c.Licence, o.Licence)
+}
+
+// Bill is what one statement lists of an artifact's components.
+type Bill struct {
+	Number           int64 // given by the store
+	From, To         int64
+	About            []byte // hash of its producer and artifacts
+	Source           BillSource
+	Inventory        string
+	Listed, Nameless int64
+	// Components are what to write; IDs are what was read.
+	Components []Component
+	IDs        []int64
+}
+
+// BillSource is who states a bill, about what.
+type BillSource struct {
+	Producer, Service, Environment string
+}
+
+const (
+	// Index: primary keys of package, component, bill_source and bill, their last rows.
+	lastIDsStatement = `SELECT COALESCE((SELECT MAX(id) FROM package), 0), COALESCE((SELECT MAX(id) FROM component), 0), COALESCE((SELECT MAX(id) FROM bill_source), 0), COALESCE((SELECT MAX(number) FROM bill), -1)`
+
+	// Index: package_name, then component_version.
+	componentIDStatement = `SELECT component.id FROM package JOIN component ON component.package = package.id WHERE package.name = $1 AND package.ecosystem = $2 AND component.version = $3 AND component.licence = $4`
+
+	// Index: package_name.
+	packageIDStatement = `SELECT id FROM package WHERE name = $1 AND ecosystem = $2`
+
+	// Index: bill_source_producer.
+	sourceIDStatement = `SELECT id FROM bill_source WHERE producer = $1 AND service = $2 AND environment = $3`
+
+	// Index: none, inserts. The values follow.
+	insertPackageStatement    = `INSERT INTO package (id, ecosystem, name) VALUES `
+	insertComponentStatement  = `INSERT INTO component (id, package, version, licence) VALUES `
+	insertBillSourceStatement = `INSERT INTO bill_source (id, producer, service, environment) VALUES `
+	insertBillStatement       = `INSERT INTO bill (number, from_seq, to_seq, about, source, inventory, listed, nameless, components) VALUES `
+
+	// Index: bill_about. Ends each bill where the next one about the same begins, also
+	// where one comes late that an older version recorded.
+	endBillStatement = `UPDATE bill SET to_seq = COALESCE((SELECT MIN(after.from_seq) FROM bill AS after WHERE after.about = bill.about AND after.from_seq > bill.from_seq), 9223372036854775807) WHERE about = $1`
+
+	// Index: entry_bills, whose own condition is repeated.
+	unlistedStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE bills < 0 AND kind = 'sbom' ORDER BY seq LIMIT $1`
+
+	// Index: primary key of entry.
+	listedStatement = `UPDATE entry SET bills = $1 WHERE seq = $2 AND bills < 0`
+)
+
+// wordIDs remembers the ids of what was committed, so that a bill that lists what others
+// list asks the database for little. Ids never change.
+type wordIDs struct {
+	mu         sync.Mutex
+	components map[Component]int64 // guarded by mu
+}
+
+// maxWordIDs bounds what is remembered, about 200 bytes each.
+const maxWordIDs = 1 << 18
+
+func (w *wordIDs) find(c Component) (int64, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id, ok := w.components[c]
+	return id, ok
+}
+
+func (w *wordIDs) learn(found map[Component]int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.components == nil || len(w.components)+len(found) > maxWordIDs {
+		w.components = map[Component]int64{}
+	}
+	maps.Copy(w.components, found)
+}
+
+// indexing gives what a batch of bills names its ids, under the write lock.
+type indexing struct {
+	v                                         *View
+	known                                     *wordIDs
+	lastPackage, lastComponent, lastSource, n int64
+	found                                     map[Component]int64
+	packages                                  map[[2]string]int64
+	sources                                   map[BillSource]int64
+	newPackages                               []packageRow
+	newComponents                             []componentRow
+	newSources                                []sourceRow
+}
+
+type packageRow struct {
+	id              int64
+	ecosystem, name string
+}
+
+type componentRow struct {
+	id, pkg          int64
+	version, licence string
+}
+
+type sourceRow struct {
+	id int64
+	BillSource
+}
+
+// indexBills makes the statements that write bills, and says which ids it gave or found:
+// they hold once the statements are committed.
+func (v *View) indexBills(ctx context.Context, bills []Bill, known *wordIDs) ([]Statement, map[Component]int64, error) {
+	if len(bills) == 0 {
+		return nil, nil, nil
+	}
+	x := &indexing{v: v, known: known, found: map[Component]int64{}, packages: map[[2]string]int64{}, sources: map[BillSource]int64{}}
+	if _, err := v.one(ctx, lastIDsStatement, nil, &x.lastPackage, &x.lastComponent, &x.lastSource, &x.n); err != nil {
+		return nil, nil, err
+	}
+	rows := make([]billRow, len(bills))
+	for i, b := range bills {
+		var err error
+		if rows[i], err = x.bill(ctx, b); err != nil {
+			return nil, nil, err
+		}
+	}
+	var out []Statement
+	out = insertAll(out, insertPackageStatement, 3, x.newPackages, func(p packageRow, a []any) []any { return append(a, p.id, p.ecosystem, p.name) })
+	out = insertAll(out, insertComponentStatement, 4, x.newComponents, func(c componentRow, a []any) []any { return append(a, c.id, c.pkg, c.version, c.licence) })
+	out = insertAll(out, insertBillSourceStatement, 4, x.newSources, func(s sourceRow, a []any) []any {
+		return append(a, s.id, s.Producer, s.Service, s.Environment)
+	})
+	out = insertAll(out, insertBillStatement, 9, rows, billRow.values)
+	for _, b := range bills {
+		out = append(out, Statement{SQL: endBillStatement, Args: []any{b.About}})
+	}
+	return out, x.found, nil
+}
+
+// billRow is a bill with the ids of what it names.
+type billRow struct {
+	Bill
+	source int64
+}
+
+func (b billRow) values(a []any) []any {
+	return append(a, b.Number, b.From, b.To, b.About, b.source, b.Inventory, b.Listed, b.Nameless, packIDs(b.IDs))
+}
+
+// bill gives a bill its number and ids.
+func (x *indexing) bill(ctx context.Context, b Bill) (billRow, error) {
+	x.n++
+	b.Number = x.n
+	row := billRow{Bill: b}
+	var err error
+	if row.source, err = x.source(ctx, b.Source); err != nil {
+		return row, err
+	}
+	if err := x.lookUp(ctx, b.Components); err != nil {
+		return row, err
+	}
+	row.IDs = make([]int64, 0, len(b.Components))
+	for _, c := range b.Components {
+		id, err := x.component(ctx, c)
+		if err != nil {
+			return row, err
+		}
+		row.IDs = append(row.IDs, id)
+	}
+	slices.Sort(row.IDs)
+	row.IDs = slices.Compact(row.IDs)
+	return row, nil
+}
+
+// lookUp finds those components that have an id, in one round trip.
+func (x *indexing) lookUp(ctx context.Context, all []Component) error {
+	var ask []Statement
+	for _, c := range all {
+		if _, ok := x.found[c]; ok {
+			continue
+		}
+		if id, ok := x.known.find(c); ok {
+			x.found[c] = id
+			continue
+		}
+		ask = append(ask, Statement{SQL: componentIDStatement, Args: []any{c.Name, c.Ecosystem, c.Version, c.Licence}, Each: func(r Row) error {
+			var id int64
+			err := r.Scan(&id)
+			x.found[c] = id
+			return err
+		}})
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	return x.v.r.Run(ctx, ask...)
+}
+
+// component gives an id to a component that lookUp did not find.
+func (x *indexing) component(ctx context.Context, c Component) (int64, error) {
+	if id, ok := x.found[c]; ok {
+		return id, nil
+	}
+	key := [2]string{c.Ecosystem, c.Name}
+	pkg, ok := x.packages[key]
+	if !ok {
+		found, err := x.v.one(ctx, packageIDStatement, []any{c.Name, c.Ecosystem}, &pkg)
+		if err != nil {
+			return 0, err
+		}
+		if !found {
+			x.lastPackage++
+			pkg = x.lastPackage
+			x.newPackages = append(x.newPackages, packageRow{pkg, c.Ecosystem, c.Name})
+		}
+		x.packages[key] = pkg
+	}
+	x.lastComponent++
+	x.found[c] = x.lastComponent
+	x.newComponents = append(x.newComponents, componentRow{x.lastComponent, pkg, c.Version, c.Licence})
+	return x.lastComponent, nil
+}
+
+func (x *indexing) source(ctx context.Context, s BillSource) (int64, error) {
+	id, ok := x.sources[s]
+	if ok {
+		return id, nil
+	}
+	found, err := x.v.one(ctx, sourceIDStatement, []any{s.Producer, s.Service, s.Environment}, &id)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		x.lastSource++
+		id = x.lastSource
+		x.newSources = append(x.newSources, sourceRow{id, s})
+	}
+	x.sources[s] = id
+	return id, nil
+}
+
+// packIDs writes ids in rising order.
+func packIDs(ids []int64) []byte {
+	out := make([]byte, 0, 2*len(ids))
+	last := int64(0)
+	for _, id := range ids {
+		out = binary.AppendUvarint(out, uint64(id-last))
+		last = id
+	}
+	return out
+}
+
+var errIDs = errors.New("the components of a bill make no sense")
+
+// unpackIDs reads what packIDs wrote.
+func unpackIDs(b []byte) ([]int64, error) {
+	out := make([]int64, 0, len(b))
+	last := int64(0)
+	for len(b) > 0 {
+		d, n := binary.Uvarint(b)
+		if n <= 0 || d == 0 || int64(d) < 0 || last+int64(d) < last {
+			return nil, errIDs
+		}
+		last += int64(d)
+		out, b = append(out, last), b[n:]
+	}
+	return out, nil
+}
+
+// Listed is what the statement of an entry lists, found out later; nil: it is no bill of
+// an artifact.
+type Listed struct {
+	Seq  int64
+	Bill *Bill
+}
+
+// ListBills has plan say what the oldest bills list that a version before this one
+// recorded, up to limit of them, with all their columns, and keeps it. It reports how
+// many there were: with none, everything is in the index.
+func (s *Store) ListBills(ctx context.Context, limit int64, plan func([]Entry) ([]Listed, error)) (int, error) {
+	found := 0
+	var learned map[Component]int64
+	err := s.engine.Write(ctx, func(r Reader) ([]Statement, error) {
+		v := &View{r}
+		entries, err := list(ctx, v, unlistedStatement, []any{limit}, readBody)
+		if found = len(entries); err != nil || found == 0 {
+			return nil, err
+		}
+		listed, err := plan(entries)
+		if err != nil {
+			return nil, err
+		}
+		var bills []Bill
+		var out []Statement
+		for _, l := range listed {
+			n := int64(0)
+			if l.Bill != nil {
+				n, bills = 1, append(bills, *l.Bill)
+			}
+			out = append(out, Statement{SQL: listedStatement, Args: []any{n, l.Seq}})
+		}
+		write, ids, err := v.indexBills(ctx, bills, &s.words)
+		learned = ids
+		return append(out, write...), err
+	})
+	if err == nil && learned != nil {
+		s.words.learn(learned)
+	}
+	return found, err
+}

@@ -1,0 +1,221 @@
+package store
+
+import "context"
+
+const (
+	// Index: component_version.
+	versionsStatement = `SELECT id, version, licence FROM component WHERE package = $1`
+
+	// Index: none, the whole table: a few ten thousand names.
+	packagesStatement = `SELECT id, ecosystem, name FROM package`
+
+	// Index: component_licence.
+	licencesStatement = `SELECT DISTINCT licence FROM component`
+
+	// Index: component_licence.
+	licensedStatement = `SELECT id FROM component WHERE licence = $1`
+
+	// Index: primary key of component, then of package. The values follow.
+	componentsStatement = `SELECT component.id, ecosystem, name, version, licence FROM component JOIN package ON package.id = package WHERE component.id IN (`
+
+	// Index: primary key of bill, then of bill_source. The values follow.
+	billsStatement = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source WHERE number IN (`
+
+	// Index: bill_from.
+	billFromStatement = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source WHERE from_seq = $1`
+
+	// Index: bill_ended, whose own condition is repeated.
+	endedStatement = `SELECT number FROM bill WHERE to_seq < 9223372036854775807 AND to_seq < $1`
+
+	// Index: bill_from.
+	laterStatement = `SELECT number FROM bill WHERE from_seq >= $1`
+
+	// Index: none, a handful of rows.
+	sourcesStatement = `SELECT id, producer, service, environment FROM bill_source`
+
+	// Index: bill_source_of.
+	ofSourceStatement = `SELECT number FROM bill WHERE source = $1`
+
+	// Index: primary key of subject, backwards; bill by bill_from.
+	billsOfStatement = `SELECT ` + billColumns + ` FROM subject JOIN bill ON bill.from_seq = subject.from_seq JOIN bill_source ON bill_source.id = source WHERE digest = $1 AND kind = 'sbom' AND bill.from_seq < $2 AND bill.to_seq >= $3 ORDER BY subject.from_seq DESC`
+
+	// Index: running_end, the rows that had not ended at the position; entry by its primary
+	// key, subject by its primary key, bill by bill_from.
+	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, producer, entry.service, entry.environment, COALESCE(number, -1), COALESCE(source, 0), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running JOIN entry ON entry.seq = running.from_seq LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 WHERE running.from_seq < $1 AND running.to_seq >= $1`
+)
+
+const billColumns = `number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless, components`
+
+func readBill(r Row) (b Bill, err error) {
+	var packed []byte
+	if err = r.Scan(&b.Number, &b.From, &b.To, &b.About, &b.Source.Producer, &b.Source.Service, &b.Source.Environment, &b.Inventory, &b.Listed, &b.Nameless, &packed); err == nil {
+		b.IDs, err = unpackIDs(packed)
+	}
+	return b, err
+}
+
+// Version is one version of a package, under one licence.
+type Version struct {
+	ID               int64
+	Version, Licence string
+}
+
+// Package is a package that some bill lists.
+type Package struct {
+	ID              int64
+	Ecosystem, Name string
+}
+
+// PackageID finds a package by its name.
+func (v *View) PackageID(ctx context.Context, ecosystem, name string) (id int64, found bool, err error) {
+	found, err = v.one(ctx, packageIDStatement, []any{name, ecosystem}, &id)
+	return id, found, err
+}
+
+// Versions lists the versions of a package that bills list, in no order.
+func (v *View) Versions(ctx context.Context, pkg int64) ([]Version, error) {
+	return list(ctx, v, versionsStatement, []any{pkg}, func(r Row) (x Version, err error) {
+		err = r.Scan(&x.ID, &x.Version, &x.Licence)
+		return x, err
+	})
+}
+
+// EachPackage calls each with every package that some bill lists.
+func (v *View) EachPackage(ctx context.Context, each func(Package) error) error {
+	return v.r.Run(ctx, Statement{SQL: packagesStatement, Each: func(r Row) error {
+		var p Package
+		if err := r.Scan(&p.ID, &p.Ecosystem, &p.Name); err != nil {
+			return err
+		}
+		return each(p)
+	}})
+}
+
+// Licences lists the licences that bills state, each as it is kept.
+func (v *View) Licences(ctx context.Context) ([]string, error) {
+	return list(ctx, v, licencesStatement, nil, func(r Row) (s string, err error) { err = r.Scan(&s); return s, err })
+}
+
+// Licensed lists the components under one of those licences.
+func (v *View) Licensed(ctx context.Context, licence string) ([]int64, error) {
+	return list(ctx, v, licensedStatement, []any{licence}, readNumber)
+}
+
+func readNumber(r Row) (n int64, err error) { err = r.Scan(&n); return n, err }
+
+// Components calls each with the components that have these ids.
+func (v *View) Components(ctx context.Context, ids []int64, each func(id int64, c Component) error) error {
+	return v.inChunks(ctx, componentsStatement, ids, func(r Row) error {
+		id, c, err := readComponent(r)
+		if err != nil {
+			return err
+		}
+		return each(id, c)
+	})
+}
+
+// Bills calls each with the bills of these numbers.
+func (v *View) Bills(ctx context.Context, numbers []int64, each func(Bill) error) error {
+	return v.inChunks(ctx, billsStatement, numbers, func(r Row) error {
+		b, err := readBill(r)
+		if err != nil {
+			return err
+		}
+		return each(b)
+	})
+}
+
+// inChunks runs a statement that ends in a list of numbers.
+func (v *View) inChunks(ctx context.Context, sql string, numbers []int64, each func(Row) error) error {
+	var ask []Statement
+	for len(numbers) > 0 {
+		n := chunk(len(numbers), 1)
+		args := make([]any, n)
+		for i, x := range numbers[:n] {
+			args[i] = x
+		}
+		numbers = numbers[n:]
+		ask = append(ask, Statement{SQL: statement(sql, n, 1, ")"), Args: args, Each: each})
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	return v.r.Run(ctx, ask...)
+}
+
+// BillOf gives the bill that an entry states.
+func (v *View) BillOf(ctx context.Context, seq int64) (Bill, bool, error) {
+	b, err := list(ctx, v, billFromStatement, []any{seq}, readBill)
+	if err != nil || len(b) == 0 {
+		return Bill{}, false, err
+	}
+	return b[0], true, nil
+}
+
+// BillsOf lists the bills of an artifact that hold at a position, the newest first.
+func (v *View) BillsOf(ctx context.Context, digest string, at int64) ([]Bill, error) {
+	return list(ctx, v, billsOfStatement, []any{digest, at, at}, readBill)
+}
+
+// NotStanding calls each with the numbers of the bills that do not hold at a position:
+// another one has replaced them, or they came later.
+func (v *View) NotStanding(ctx context.Context, at int64, each func(number int64)) error {
+	take := func(r Row) error {
+		n, err := readNumber(r)
+		if err == nil {
+			each(n)
+		}
+		return err
+	}
+	ask := []Statement{{SQL: endedStatement, Args: []any{at}, Each: take}}
+	if at != Open {
+		ask = append(ask, Statement{SQL: laterStatement, Args: []any{at}, Each: take})
+	}
+	return v.r.Run(ctx, ask...)
+}
+
+// BillSources lists who states bills, by id.
+func (v *View) BillSources(ctx context.Context) (map[int64]BillSource, error) {
+	out := map[int64]BillSource{}
+	err := v.r.Run(ctx, Statement{SQL: sourcesStatement, Each: func(r Row) error {
+		var id int64
+		var s BillSource
+		err := r.Scan(&id, &s.Producer, &s.Service, &s.Environment)
+		out[id] = s
+		return err
+	}})
+	return out, err
+}
+
+// EachOfSource calls each with the numbers of the bills of a source.
+func (v *View) EachOfSource(ctx context.Context, source int64, each func(number int64)) error {
+	return v.r.Run(ctx, Statement{SQL: ofSourceStatement, Args: []any{source}, Each: func(r Row) error {
+		n, err := readNumber(r)
+		if err == nil {
+			each(n)
+		}
+		return err
+	}})
+}
+
+// RunningBill is an artifact that runs, with one bill of it; without one, Number is -1.
+type RunningBill struct {
+	Environment, Service, Name, Digest, Decision string
+	At, From                                     int64
+	By                                           BillSource // who states that it runs
+	Number, Source                               int64
+	Inventory                                    string
+	Nameless                                     int64
+}
+
+// EachRunning calls each with what runs at a position: an artifact comes once for each
+// of its bills that hold then, and once without any.
+func (v *View) EachRunning(ctx context.Context, at int64, each func(RunningBill) error) error {
+	return v.r.Run(ctx, Statement{SQL: runningBillsStatement, Args: []any{at}, Each: func(r Row) error {
+		var x RunningBill
+		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.By.Producer, &x.By.Service, &x.By.Environment, &x.Number, &x.Source, &x.Inventory, &x.Nameless); err != nil {
+			return err
+		}
+		return each(x)
+	}})
+}
