@@ -127,6 +127,9 @@ func (l *Ledger) write(ctx context.Context, at *tail, batch []*request) (*tail, 
 	if err == nil {
 		err = l.anchor.save(c)
 	}
+	if len(p.batch.Bills) > 0 {
+		l.fold()
+	}
 	return p.tail, err
 }
 
@@ -313,6 +316,9 @@ func (p *plan) put(x *prepared) {
 		b.Runs = append(b.Runs, *x.run)
 	}
 	b.Uses = append(b.Uses, x.uses...)
+	if x.bill != nil {
+		b.Bills = append(b.Bills, *x.bill)
+	}
 	p.tail.edge.add(x.leaf, func(t store.Tile) { b.Tiles = append(b.Tiles, t) })
 	p.tail.head.Size++
 	if p.tail.oldest == 0 {

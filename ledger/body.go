@@ -153,12 +153,16 @@ func (l *Ledger) Bundle(ctx context.Context, index int64) (*evidence.Bundle, err
 // foreign gives the bytes of a foreign bundle, checked against the digest that the
 // ingestion names.
 func (l *Ledger) foreign(ctx context.Context, r store.Entry) ([]byte, error) {
-	var f store.ForeignBundle
-	found := false
+	var raw []byte
 	err := l.view(ctx, func(v *store.View, _ store.Head) (err error) {
-		f, found, err = v.Foreign(ctx, r.Seq)
+		raw, err = l.foreignIn(ctx, v, r)
 		return err
 	})
+	return raw, err
+}
+
+func (l *Ledger) foreignIn(ctx context.Context, v *store.View, r store.Entry) ([]byte, error) {
+	f, found, err := v.Foreign(ctx, r.Seq)
 	if err != nil {
 		return nil, err
 	}

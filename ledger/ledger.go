@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -79,6 +80,10 @@ type Ledger struct {
 	queue   []*request // guarded by mu: what waits for the next commit
 	closed  bool       // guarded by mu
 
+	runs       atomic.Pointer[runningState] // what ran when it was last asked
+	folding    atomic.Bool                  // a fold is under way
+	background sync.WaitGroup               // of folds; Close waits for it
+
 	wake chan struct{} // says that queue is not empty, or closed
 	done chan struct{} // closed by the appender when it has ended
 }
@@ -106,6 +111,11 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	}
 	if err := l.load(ctx, head); err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", head.Origin, err)
+	}
+	if l.refusal == nil {
+		if err := l.listOld(ctx); err != nil {
+			return nil, fmt.Errorf("open ledger %s: %w", head.Origin, err)
+		}
 	}
 	go l.run()
 	return l, nil
@@ -221,6 +231,7 @@ func (l *Ledger) Close() error {
 	l.mu.Unlock()
 	l.poke()
 	<-l.done
+	l.background.Wait()
 	if closed {
 		return nil
 	}

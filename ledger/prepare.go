@@ -70,6 +70,10 @@ func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *ev
 	if x.projection, err = project(s, sha256.Sum256(b.Payload()), evidence.KeyID(x.signer)); err != nil {
 		return nil, invalidStatement(s.Kind(), err)
 	}
+	if x.foreign == nil {
+		c, _ := s.Context()
+		x.bill = l.listBill(s, x.entry.Producer, c)
+	}
 	x.entry.Signature, x.entry.Size = b.Signature(), int64(len(b.Payload()))
 	if x.entry.Payload, err = l.keep(ctx, b.Payload()); err != nil {
 		return nil, fmt.Errorf("body of %s: %w", s.Kind(), err)

@@ -26,6 +26,7 @@ type projection struct {
 	registers []store.Register
 	run       *store.Run
 	uses      []store.BlobUse
+	bill      *store.Bill // of Ledger.listBill
 }
 
 // projectBundle computes the rows of a logged bundle.
@@ -67,6 +68,9 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 		return nil, err
 	}
 	p.about(s.Subjects)
+	if len(billed(verdict.Kind(p.entry.Kind), s.Subjects)) > 0 {
+		p.entry.Bills = 1
+	}
 	if p.foreign != nil { // a claim: it decides, registers and releases nothing
 		return p, nil
 	}
@@ -172,6 +176,9 @@ func (p *projection) at(seq, at int64) {
 	}
 	for i := range p.uses {
 		p.uses[i].From = seq
+	}
+	if p.bill != nil {
+		p.bill.From = seq
 	}
 }
 

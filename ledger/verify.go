@@ -103,7 +103,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	x := &verification{ledger: l, o: o, looked: map[string]bool{}, report: VerifyReport{Witnesses: []WitnessReport{}, Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
+	x := &verification{ledger: l, o: o, looked: map[string]bool{}, unlisted: map[int64]bool{}, report: VerifyReport{Witnesses: []WitnessReport{}, Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
 	if err := x.begin(ctx); err != nil {
 		return x.report, fmt.Errorf("verify: %w", err)
 	}
@@ -148,6 +148,7 @@ type verification struct {
 	rows     *rowSums
 	looked   map[string]bool // blobs that were looked at
 	skip     []int64         // positions whose rows cannot be computed, in order
+	unlisted map[int64]bool  // positions whose bill alone cannot be computed
 	last     int64           // recorded time of the entry before
 	done     int64
 }

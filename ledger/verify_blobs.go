@@ -14,6 +14,9 @@ func (p *projection) asKnown(r store.Entry) {
 	if r.Blobs < 0 {
 		p.uses, p.entry.Blobs = nil, r.Blobs
 	}
+	if r.Bills < 0 {
+		p.bill, p.entry.Bills = nil, r.Bills
+	}
 }
 
 // named keeps which blobs the statements of the piece name.

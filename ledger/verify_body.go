@@ -33,6 +33,7 @@ type piece struct {
 	problems   []Problem
 	unchecked  []Problem
 	skip       []int64 // positions whose rows cannot be computed
+	unlisted   []int64 // positions whose bill alone cannot be computed
 	other      []int64 // positions where the lowest tile holds another leaf
 
 	x       *verification
@@ -196,6 +197,10 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 		p.skip = append(p.skip, r.Seq)
 		return
 	}
+	if want.foreign == nil {
+		c, _ := s.Context()
+		want.bill = p.x.ledger.listBill(s, r.Producer, c)
+	}
 	want.at(r.Seq, r.At)
 	p.named(want.uses)
 	want.asKnown(r)
@@ -253,6 +258,8 @@ func differs(want, got store.Entry) string {
 		return "to_seq"
 	case want.Blobs != got.Blobs:
 		return "blobs"
+	case want.Bills != got.Bills:
+		return "bills"
 	}
 	return ""
 }
@@ -272,15 +279,24 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 			b, err = p.x.ledger.body.unpacked(f.Data, f.Size)
 		} else if b, err = p.x.ledger.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); lostBlob(err) {
 			p.problems = append(p.problems, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d is lost: %v", r.Seq, err), Remedy: remedyBlobs})
+			if err := p.lostBill(ctx, v, r); err != nil {
+				return err
+			}
 			continue
 		} else if err != nil {
 			p.unchecked = append(p.unchecked, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d could not be checked: %v", r.Seq, err), Remedy: remedyBlobs})
+			if err := p.lostBill(ctx, v, r); err != nil {
+				return err
+			}
 			continue
 		}
 		if sum := sha256.Sum256(b); err != nil || hex.EncodeToString(sum[:]) != verdict.Digest(r.ForeignDigest).Hex() {
 			p.problem(r.Seq, "the foreign bundle of entry %d is not the one that its ingestion names", r.Seq)
+			continue
 		}
+		p.foreignBill(r, b)
 	}
+	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })
 	return nil
 }
 
@@ -307,6 +323,7 @@ func (p *piece) skippedRows(ctx context.Context, v *store.View) error {
 	err = v.EachProjectionBetween(ctx, from, to, store.Projections{
 		Decision: func(d store.Decision) error { return take(d.From, &projection{decision: &d}) },
 		Register: func(r store.Register) error { return take(r.From, &projection{registers: []store.Register{r}}) },
+		Bill:     func(b store.Bill) error { return take(b.From, &projection{bill: &b}) },
 		Running:  func(r store.Running) error { return take(r.From, &projection{run: &store.Run{Running: r}}) },
 	})
 	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })

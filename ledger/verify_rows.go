@@ -31,7 +31,10 @@ const (
 	rowForeign
 	rowUse
 	rowRunning
-	rowEnd // where a decision, a register or what runs ends
+	rowBill
+	rowComponent
+	rowLists // that a bill lists a component
+	rowEnd   // where a decision, a register, a bill or what runs ends
 )
 
 // rowHasher hashes rows. It is not safe for use by several goroutines.
@@ -111,6 +114,9 @@ func (h *rowHasher) projection(s *rowSum, p *projection) {
 	for _, u := range p.uses {
 		s.add(h.use(u))
 	}
+	if p.bill != nil {
+		s.add(h.whole(p.bill))
+	}
 }
 
 // replacing is a row that ends the one before it under the same key.
@@ -130,6 +136,10 @@ func (h *rowHasher) replacing(p *projection) []replacing {
 	for _, r := range p.registers {
 		h.begin(rowRegister)
 		out = append(out, replacing{from: r.From, table: rowRegister, key: h.words(r.Kind, r.ID)})
+	}
+	if b := p.bill; b != nil {
+		h.begin(rowBill)
+		out = append(out, replacing{from: b.From, table: rowBill, key: h.words(string(b.About))})
 	}
 	if p.run != nil {
 		out = append(out, replacing{from: p.run.From, table: rowRunning, run: p.run})
@@ -215,13 +225,20 @@ func (x *verification) projections(ctx context.Context) error {
 		if err := x.strays(ctx, v, later); err != nil {
 			return err
 		}
-		if err := v.EachProjection(ctx, x.stored(later)); err != nil {
+		list, err := x.newBills(ctx, v)
+		if err != nil {
+			return err
+		}
+		if err := v.EachProjection(ctx, x.stored(later, list)); err != nil {
+			return err
+		}
+		if err := x.bitmaps(ctx, v, list); err != nil {
 			return err
 		}
 		for i, e := range x.epochs {
 			for n := int64(0); n*verifyChunk < e.Size; n++ {
 				if x.rows.sums[x.rows.first[i]+int(n)] != (rowSum{}) {
-					if err := x.compareRows(ctx, v, e.Base+n*verifyChunk, e.Base+min((n+1)*verifyChunk, e.Size)); err != nil {
+					if err := x.compareRows(ctx, v, list, e.Base+n*verifyChunk, e.Base+min((n+1)*verifyChunk, e.Size)); err != nil {
 						return err
 					}
 				}
@@ -232,7 +249,7 @@ func (x *verification) projections(ctx context.Context) error {
 }
 
 // stored takes the rows of the tables off the sums.
-func (x *verification) stored(later int64) store.Projections {
+func (x *verification) stored(later int64, list *bills) store.Projections {
 	h := x.rows.hasher()
 	take := func(seq int64, table string, sums ...rowSum) error {
 		sum := x.rows.at(seq)
@@ -267,6 +284,13 @@ func (x *verification) stored(later int64) store.Projections {
 			row := h.running(r) // of one whose body is gone, it was taken from here whole
 			row.add(h.end(rowRunning, r.From, x.endOf(r.To)))
 			return take(r.From, "running", rowSum{}, row)
+		},
+		Bill: func(r store.Bill) error {
+			sum, end := list.take(r), h.end(rowBill, r.From, x.endOf(r.To))
+			if x.unlisted[r.From] {
+				return take(r.From, "bill", end)
+			}
+			return take(r.From, "bill", sum, end)
 		},
 	}
 }
@@ -307,7 +331,7 @@ func (x *verification) strays(ctx context.Context, v *store.View, later int64) e
 
 // compareRows finds the rows of a run that differ: it computes them once more and holds
 // them against the tables one by one.
-func (x *verification) compareRows(ctx context.Context, v *store.View, from, to int64) error {
+func (x *verification) compareRows(ctx context.Context, v *store.View, list *bills, from, to int64) error {
 	h := x.rows.hasher()
 	rows := map[int64]*rowSum{}
 	at := func(seq int64) *rowSum {
@@ -316,14 +340,23 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 		}
 		return rows[seq]
 	}
+	var others []store.Entry // bills that others state
 	err := v.EachBody(ctx, from, to, func(r store.Entry) error {
 		if p := x.again(ctx, r); p != nil {
 			h.projection(at(r.Seq), p)
+			if p.foreign != nil && r.Bills == 1 {
+				others = append(others, r)
+			}
 		}
 		return ctx.Err()
 	})
 	if err != nil {
 		return err
+	}
+	for _, r := range others {
+		if b := x.foreignBillOf(ctx, v, r); b != nil {
+			at(r.Seq).add(h.whole(b))
+		}
 	}
 	var ends []replaced
 	skip := func(seq int64) bool { _, gone := slices.BinarySearch(x.skip, seq); return gone }
@@ -355,6 +388,13 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, from, to 
 				ends = append(ends, replaced{"running", r.From, x.endOf(r.To), func() (int64, bool, error) { return want.To, true, nil }})
 			}
 			return take(r.From, h.running(r))
+		},
+		Bill: func(r store.Bill) error {
+			ends = append(ends, replaced{"bill", r.From, r.To, func() (int64, bool, error) { return v.NextBill(ctx, r) }})
+			if x.unlisted[r.From] {
+				return nil
+			}
+			return take(r.From, list.sum(r))
 		},
 	})
 	if err != nil {
@@ -409,9 +449,17 @@ func (x *verification) again(ctx context.Context, r store.Entry) *projection {
 	if err != nil {
 		return nil
 	}
-	p, err := projectBundle(b, r.Signer)
+	s, err := b.Statement()
 	if err != nil {
 		return nil
+	}
+	p, err := projectStatement(s, b, r.Signer)
+	if err != nil {
+		return nil
+	}
+	if p.foreign == nil {
+		c, _ := s.Context()
+		p.bill = x.ledger.listBill(s, r.Producer, c)
 	}
 	p.at(r.Seq, r.At)
 	p.asKnown(r)

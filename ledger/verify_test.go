@@ -97,7 +97,7 @@ func TestEachChangeOfTheDatabaseIsDetectedAndLocated(t *testing.T) {
 		{"an exception row is removed", exec(`DELETE FROM register WHERE from_seq = 14`), 14, "index rows"},
 		{"an exception row lives longer", exec(`UPDATE register SET to_seq = to_seq + 1 WHERE from_seq = 14`), 14, "does not end"},
 		{"a tile is edited", exec(`UPDATE tile SET data = (SELECT data FROM tile WHERE level = 1 AND n = 0) WHERE level = 0 AND n = 0`), 0, "tile"},
-		{"an entry is added at the end", exec(`INSERT INTO entry SELECT 42, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, x'03', foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs FROM entry WHERE seq = 2`), 42, "does not have"},
+		{"an entry is added at the end", exec(`INSERT INTO entry SELECT 42, to_seq, at, kind, predicate_type, producer, service, team, environment, point, run, actor, said, retention, subjects, digest, x'03', foreign_digest, foreign_origin, foreign_seq, signer, signature, size, payload, leaf, blobs, bills FROM entry WHERE seq = 2`), 42, "does not have"},
 		{"the head names another root", exec(`UPDATE log SET root = zeroblob(32)`), -1, "root"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

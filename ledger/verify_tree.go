@@ -26,6 +26,9 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 	x.report.Pruned += p.pruned
 	x.report.Signatures += p.signatures
 	x.skip = append(x.skip, p.skip...)
+	for _, seq := range p.unlisted {
+		x.unlisted[seq] = true
+	}
 	for _, f := range p.problems {
 		x.problem(f.Index, f.Remedy, "%s", f.What)
 	}

@@ -15,8 +15,8 @@ type Component struct {
 	Ecosystem, Name, Version, Licence string
 }
 
-// compare orders components; the order is that of their words.
-func (c Component) compare(o Component) int {
+// Compare orders components by their words.
+func (c Component) Compare(o Component) int {
 	for _, w := range [][2]string{{c.Ecosystem, o.Ecosystem}, {c.Name, o.Name}, {c.Version, o.Version}} {
 		if n := strings.Compare(w[0], w[1]); n != 0 {
 			return n
@@ -68,6 +68,9 @@ const (
 
 	// Index: entry_bills, whose own condition is repeated.
 	unlistedStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE bills < 0 AND kind = 'sbom' ORDER BY seq LIMIT $1`
+
+	// Index: entry_bills, whose own condition is repeated.
+	anyUnlistedStatement = `SELECT seq FROM entry WHERE bills < 0 AND kind = 'sbom' LIMIT 1`
 
 	// Index: primary key of entry.
 	listedStatement = `UPDATE entry SET bills = $1 WHERE seq = $2 AND bills < 0`
@@ -292,6 +295,11 @@ func unpackIDs(b []byte) ([]int64, error) {
 type Listed struct {
 	Seq  int64
 	Bill *Bill
+}
+
+// Unlisted reports whether there are bills for ListBills.
+func (v *View) Unlisted(ctx context.Context) (bool, error) {
+	return v.one(ctx, anyUnlistedStatement, nil, new(int64))
 }
 
 // ListBills has plan say what the oldest bills list that a version before this one

@@ -51,6 +51,12 @@ func (v *View) folded(ctx context.Context) (from, end int64, err error) {
 	return from, end + 1, err
 }
 
+// Folded is the number from which on bills may be in some bitmaps and not in others.
+func (v *View) Folded(ctx context.Context) (int64, error) {
+	from, _, err := v.folded(ctx)
+	return from, err
+}
+
 // Fold puts bills into the bitmaps when least of them or more are not in yet, and reports
 // whether it did. Others may read, write and fold meanwhile.
 func (s *Store) Fold(ctx context.Context, least int64) (bool, error) {
@@ -186,10 +192,9 @@ func (v *View) BillsWith(ctx context.Context, components []int64) (*roaring.Bitm
 	})
 }
 
-// EachSegment calls each with every bitmap, and gives from which number on a bill may be
-// in some and not in others.
-func (v *View) EachSegment(ctx context.Context, each func(component int64, bills *roaring.Bitmap) error) (folded int64, err error) {
-	err = v.r.Run(ctx, Statement{SQL: allSegmentsStatement, Each: func(r Row) error {
+// EachSegment calls each with every bitmap.
+func (v *View) EachSegment(ctx context.Context, each func(component int64, bills *roaring.Bitmap) error) error {
+	return v.r.Run(ctx, Statement{SQL: allSegmentsStatement, Each: func(r Row) error {
 		var component, segment int64
 		var b []byte
 		if err := r.Scan(&component, &segment, &b); err != nil {
@@ -204,8 +209,4 @@ func (v *View) EachSegment(ctx context.Context, each func(component int64, bills
 		}
 		return each(component, x)
 	}})
-	if err == nil {
-		folded, _, err = v.folded(ctx)
-	}
-	return folded, err
 }

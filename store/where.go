@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
 
 const (
 	// Index: component_version.
@@ -36,12 +40,18 @@ const (
 	// Index: bill_source_of.
 	ofSourceStatement = `SELECT number FROM bill WHERE source = $1`
 
+	// Index: primary key of bill, its last row.
+	lastBillStatement = `SELECT COALESCE(MAX(number), -1) FROM bill`
+
+	// Index: primary key of running and of bill, running_end: their last rows.
+	runningMarkStatement = `SELECT COALESCE((SELECT MAX(from_seq) FROM running), -1), COALESCE((SELECT MAX(to_seq) FROM running WHERE to_seq < 9223372036854775807), -1), COALESCE((SELECT MAX(number) FROM bill), -1)`
+
 	// Index: primary key of subject, backwards; bill by bill_from.
 	billsOfStatement = `SELECT ` + billColumns + ` FROM subject JOIN bill ON bill.from_seq = subject.from_seq JOIN bill_source ON bill_source.id = source WHERE digest = $1 AND kind = 'sbom' AND bill.from_seq < $2 AND bill.to_seq >= $3 ORDER BY subject.from_seq DESC`
 
 	// Index: running_end, the rows that had not ended at the position; entry by its primary
 	// key, subject by its primary key, bill by bill_from.
-	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, producer, entry.service, entry.environment, COALESCE(number, -1), COALESCE(source, 0), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running JOIN entry ON entry.seq = running.from_seq LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 WHERE running.from_seq < $1 AND running.to_seq >= $1`
+	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, entry.producer, entry.service, entry.environment, COALESCE(number, -1), COALESCE(bill_source.producer, ''), COALESCE(bill_source.service, ''), COALESCE(bill_source.environment, ''), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running JOIN entry ON entry.seq = running.from_seq LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 LEFT JOIN bill_source ON bill_source.id = source WHERE running.from_seq < $1 AND running.to_seq >= $1`
 )
 
 const billColumns = `number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless, components`
@@ -198,12 +208,31 @@ func (v *View) EachOfSource(ctx context.Context, source int64, each func(number 
 	}})
 }
 
+// RunningMark is equal in two states in which the same runs with the same bills.
+type RunningMark struct{ Began, Ended, Bills int64 }
+
+// RunningMark tells one state of what runs and of the bills from another.
+func (v *View) RunningMark(ctx context.Context) (m RunningMark, err error) {
+	_, err = v.one(ctx, runningMarkStatement, nil, &m.Began, &m.Ended, &m.Bills)
+	return m, err
+}
+
+// AllBills gives the numbers of all bills.
+func (v *View) AllBills(ctx context.Context) (*roaring.Bitmap, error) {
+	last := int64(-1)
+	_, err := v.one(ctx, lastBillStatement, nil, &last)
+	all := roaring.New()
+	all.AddRange(0, uint64(last+1))
+	return all, err
+}
+
 // RunningBill is an artifact that runs, with one bill of it; without one, Number is -1.
 type RunningBill struct {
 	Environment, Service, Name, Digest, Decision string
 	At, From                                     int64
 	By                                           BillSource // who states that it runs
-	Number, Source                               int64
+	Number                                       int64
+	BillBy                                       BillSource // who states the bill
 	Inventory                                    string
 	Nameless                                     int64
 }
@@ -213,7 +242,7 @@ type RunningBill struct {
 func (v *View) EachRunning(ctx context.Context, at int64, each func(RunningBill) error) error {
 	return v.r.Run(ctx, Statement{SQL: runningBillsStatement, Args: []any{at}, Each: func(r Row) error {
 		var x RunningBill
-		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.By.Producer, &x.By.Service, &x.By.Environment, &x.Number, &x.Source, &x.Inventory, &x.Nameless); err != nil {
+		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.By.Producer, &x.By.Service, &x.By.Environment, &x.Number, &x.BillBy.Producer, &x.BillBy.Service, &x.BillBy.Environment, &x.Inventory, &x.Nameless); err != nil {
 			return err
 		}
 		return each(x)

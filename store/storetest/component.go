@@ -75,7 +75,8 @@ func askComponents(t *testing.T, s *store.Store, folded int64) {
 		_, found, err := v.PackageID(ctx, "npm", "left-pad")
 		expect(t, "a package that no bill lists", err, found, false)
 		seen := map[int64]int{}
-		n, err := v.EachSegment(ctx, func(c int64, b *roaring.Bitmap) error { seen[c] += int(b.GetCardinality()); return nil })
+		must(t, v.EachSegment(ctx, func(c int64, b *roaring.Bitmap) error { seen[c] += int(b.GetCardinality()); return nil }))
+		n, err := v.Folded(ctx)
 		expect(t, "folded", err, n, folded)
 		if folded > 0 {
 			expect(t, "bitmaps", nil, seen, map[int64]int{1: 1, 2: 1, 3: 2, 4: 1})
@@ -165,6 +166,10 @@ func askBills(t *testing.T, v *store.View) {
 	must(t, v.EachProjectionBetween(ctx, 1, 3, store.Projections{Bill: func(b store.Bill) error { between = append(between, b.From); return nil }}))
 	slices.Sort(between)
 	expect(t, "between", nil, between, []int64{1, 2})
+	mark, err := v.RunningMark(ctx)
+	expect(t, "mark", err, mark, store.RunningMark{Began: 5, Ended: -1, Bills: 3})
+	all, err := v.AllBills(ctx)
+	expect(t, "all bills", err, all.GetCardinality(), 4)
 	var runs []string
 	for _, at := range []int64{store.Open, 5} {
 		must(t, v.EachRunning(ctx, at, func(r store.RunningBill) error {
@@ -199,6 +204,11 @@ func listed(t *testing.T, s *store.Store) {
 		}
 		return out, nil
 	}
+	must(t, s.View(t.Context(), func(v *store.View) error {
+		some, err := v.Unlisted(t.Context())
+		expect(t, "some are not listed", err, some, true)
+		return nil
+	}))
 	for _, want := range []int{1, 1, 0} {
 		n, err := s.ListBills(t.Context(), 1, plan)
 		expect(t, "to list", err, n, want)

@@ -1,0 +1,453 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"verdict"
+	"verdict/store"
+)
+
+// WhereQuery asks which artifacts list some components. Exactly one of Packages, Named
+// and Licence says which. Set At to Now for what is known now.
+type WhereQuery struct {
+	// Packages are wanted in the versions that their Holds accepts.
+	Packages []PackageQuery
+	// Named wants every package whose name holds this text.
+	Named string
+	// Licence accepts what a bill declares of one component; an error says that it cannot
+	// be told.
+	Licence func(declared []string) (bool, error)
+	// Counts reports whether the word of a producer counts, about a service in an
+	// environment, for a kind of evidence. nil: everybody's does.
+	Counts func(kind verdict.Kind, producer, service, environment string) bool
+	At     Position
+	// Limit bounds how many artifacts that were built are listed. Those that run are all
+	// listed.
+	Limit int
+}
+
+// PackageQuery is one package and which of its versions are meant.
+type PackageQuery struct {
+	Ecosystem, Name string
+	// Holds accepts a version; an error says that it cannot be told. nil: every version.
+	Holds func(version string) (bool, error)
+}
+
+// Where is the answer to a WhereQuery.
+type Where struct {
+	// Matched are the components that bills list and that are meant.
+	Matched []store.Component
+	// Untold are those of which it cannot be told: bills that list them may be meant.
+	Untold []Untold
+	// Running are artifacts that run and list a component that is meant, or that may be.
+	Running []RunsWith
+	// Built are artifacts that list one and do not run, the last bill first; Bills is how
+	// many bills, those of running artifacts included, list one.
+	Built []BuiltWith
+	Bills int
+	// Aside is how many bills list one whose producer does not count.
+	Aside    int
+	Searched Searched
+}
+
+// Searched is what an answer rests on, and what nothing is known of.
+type Searched struct {
+	Bills   int `json:"bills"`   // that hold
+	Running int `json:"running"` // artifacts in environments
+	// The next are those of Running that nothing, or not all, is known of: an empty answer
+	// says nothing about them.
+	WithoutBill int `json:"running_without_bill"`
+	Incomplete  int `json:"running_with_incomplete_bill"` // the bill says so, or does not say that it is whole
+	Unreadable  int `json:"running_with_unreadable_bill"`
+	Nameless    int `json:"running_with_unknown_components"` // components whose package or ecosystem is not known
+	// Unnamed are those of WithoutBill, the first of them.
+	Unnamed []RunningRow `json:"without_bill"`
+}
+
+// Untold is a component of which it cannot be told whether it is meant, and why.
+type Untold struct {
+	store.Component
+	Why string
+}
+
+// RunsWith is an artifact in an environment.
+type RunsWith struct {
+	RunningRow
+	Bill       int64 // the index of the last bill that lists any of them
+	Components []store.Component
+	Untold     bool // of its components, only such that cannot be told are among them
+}
+
+// BuiltWith is a bill of artifacts that are not stated to run.
+type BuiltWith struct {
+	Bill       Entry
+	Components []store.Component
+	Untold     bool
+}
+
+// maxUnnamed is how many running artifacts without a bill are named.
+const maxUnnamed = 20
+
+// Where answers from the index of components, in one state of the ledger. What runs is
+// exact at every position, and so is which bills held then.
+func (l *Ledger) Where(ctx context.Context, q WhereQuery) (*Where, error) {
+	w := &Where{Matched: []store.Component{}, Untold: []Untold{}, Running: []RunsWith{}, Built: []BuiltWith{}}
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
+		x := &search{v: v, q: q, at: q.At.upTo(), out: w, meant: map[int64]store.Component{}, untold: map[int64]bool{}}
+		return x.run(ctx, l)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// search is one question at work.
+type search struct {
+	v      *store.View
+	q      WhereQuery
+	at     int64
+	out    *Where
+	meant  map[int64]store.Component // by id, with those that cannot be told
+	untold map[int64]bool
+	with   *roaring.Bitmap // bills that list any of them, hold and count
+}
+
+func (x *search) run(ctx context.Context, l *Ledger) error {
+	if err := x.components(ctx); err != nil {
+		return err
+	}
+	running, err := l.runningNow(ctx, x.v, x.at)
+	if err != nil {
+		return err
+	}
+	if err := x.bills(ctx); err != nil {
+		return err
+	}
+	if err := x.running(ctx, running); err != nil {
+		return err
+	}
+	return x.built(ctx)
+}
+
+// components finds which components are meant.
+func (x *search) components(ctx context.Context) error {
+	var err error
+	switch {
+	case x.q.Licence != nil:
+		err = x.licensed(ctx)
+	case x.q.Named != "":
+		err = x.named(ctx)
+	default:
+		for _, p := range x.q.Packages {
+			id, found, bad := x.v.PackageID(ctx, p.Ecosystem, p.Name)
+			if err = bad; err == nil && found {
+				err = x.versions(ctx, store.Package{ID: id, Ecosystem: p.Ecosystem, Name: p.Name}, p.Holds)
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	slices.SortFunc(x.out.Matched, store.Component.Compare)
+	slices.SortFunc(x.out.Untold, func(a, b Untold) int { return a.Compare(b.Component) })
+	return err
+}
+
+func (x *search) versions(ctx context.Context, p store.Package, holds func(string) (bool, error)) error {
+	versions, err := x.v.Versions(ctx, p.ID)
+	for _, r := range versions {
+		yes, bad := true, error(nil)
+		if holds != nil {
+			yes, bad = holds(r.Version)
+		}
+		x.take(r.ID, store.Component{Ecosystem: p.Ecosystem, Name: p.Name, Version: r.Version, Licence: r.Licence}, yes, bad)
+	}
+	return err
+}
+
+// take notes a component that is meant, or of which that cannot be told.
+func (x *search) take(id int64, c store.Component, yes bool, why error) {
+	if _, twice := x.meant[id]; twice && !x.untold[id] {
+		return
+	}
+	switch {
+	case yes:
+		delete(x.untold, id)
+		x.out.Matched = append(x.out.Matched, c)
+	case why != nil:
+		x.untold[id] = true
+		x.out.Untold = append(x.out.Untold, Untold{c, why.Error()})
+	default:
+		return
+	}
+	x.meant[id] = c
+}
+
+func (x *search) named(ctx context.Context) error {
+	var found []store.Package
+	want := strings.ToLower(x.q.Named)
+	err := x.v.EachPackage(ctx, func(p store.Package) error {
+		if strings.Contains(strings.ToLower(p.Name), want) {
+			found = append(found, p)
+		}
+		return nil
+	})
+	for _, p := range found {
+		if err == nil {
+			err = x.versions(ctx, p, nil)
+		}
+	}
+	return err
+}
+
+func (x *search) licensed(ctx context.Context) error {
+	texts, err := x.v.Licences(ctx)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		if text == "" {
+			continue // counted apart: nothing is declared
+		}
+		yes, why := x.q.Licence(strings.Split(text, "\n"))
+		if !yes && why == nil {
+			continue
+		}
+		ids, err := x.v.Licensed(ctx, text)
+		if err != nil {
+			return err
+		}
+		err = x.v.Components(ctx, ids, func(id int64, c store.Component) error {
+			x.take(id, c, yes, why)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bills finds the bills that list them, and takes away those that do not hold or count.
+func (x *search) bills(ctx context.Context) error {
+	ids := make([]int64, 0, len(x.meant))
+	for id := range x.meant {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	var err error
+	if x.with, err = x.v.BillsWith(ctx, ids); err != nil {
+		return err
+	}
+	hold, err := x.v.AllBills(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.v.NotStanding(ctx, x.at, func(n int64) { hold.Remove(uint32(n)) }); err != nil {
+		return err
+	}
+	x.with.And(hold)
+	aside := roaring.New()
+	if x.q.Counts != nil {
+		sources, err := x.v.BillSources(ctx)
+		if err != nil {
+			return err
+		}
+		for id, s := range sources {
+			if x.q.Counts(verdict.KindSBOM, s.Producer, s.Service, s.Environment) {
+				continue
+			}
+			if err := x.v.EachOfSource(ctx, id, func(n int64) { aside.Add(uint32(n)) }); err != nil {
+				return err
+			}
+		}
+	}
+	x.out.Aside = int(roaring.And(x.with, aside).GetCardinality())
+	x.with.AndNot(aside)
+	hold.AndNot(aside)
+	x.out.Bills, x.out.Searched.Bills = int(x.with.GetCardinality()), int(hold.GetCardinality())
+	return nil
+}
+
+// listed gives which of the meant components a bill lists.
+func (x *search) listed(b store.Bill) (all []store.Component, untold bool) {
+	untold = true
+	for _, id := range b.IDs {
+		if c, ok := x.meant[id]; ok {
+			all = append(all, c)
+			untold = untold && x.untold[id]
+		}
+	}
+	slices.SortFunc(all, store.Component.Compare)
+	return all, untold && len(all) > 0
+}
+
+// running lists what runs, and counts what nothing is known of.
+func (x *search) running(ctx context.Context, all []runsBills) error {
+	seen := &x.out.Searched
+	seen.Unnamed = []RunningRow{}
+	var numbers []int64
+	hits := map[int64][]*RunsWith{} // by the number of a bill
+	var found []*RunsWith
+	for _, r := range all {
+		if x.q.Counts != nil && !x.q.Counts(verdict.KindDeployment, r.by.Producer, r.by.Service, r.row.Environment) {
+			continue
+		}
+		seen.Running++
+		bills := r.bills
+		if x.q.Counts != nil {
+			bills = slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool {
+				return !x.q.Counts(verdict.KindSBOM, b.BillBy.Producer, b.BillBy.Service, b.BillBy.Environment)
+			})
+		}
+		x.know(r.row, bills)
+		var hit *RunsWith
+		for _, b := range bills {
+			if !x.with.Contains(uint32(b.Number)) {
+				continue
+			}
+			if hit == nil {
+				hit = &RunsWith{RunningRow: r.row, Bill: -1, Untold: true}
+				found = append(found, hit)
+			}
+			numbers = append(numbers, b.Number)
+			hits[b.Number] = append(hits[b.Number], hit)
+		}
+	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
+	err := x.v.Bills(ctx, numbers, func(b store.Bill) error {
+		list, untold := x.listed(b)
+		for _, r := range hits[b.Number] {
+			r.Bill, r.Untold = max(r.Bill, b.From), r.Untold && untold
+			r.Components = append(r.Components, list...)
+		}
+		return nil
+	})
+	for _, n := range numbers {
+		x.with.Remove(uint32(n))
+	}
+	for _, r := range found {
+		slices.SortFunc(r.Components, store.Component.Compare)
+		r.Components = slices.Compact(r.Components)
+		x.out.Running = append(x.out.Running, *r)
+	}
+	slices.SortFunc(x.out.Running, func(a, b RunsWith) int { return compareRunning(a.RunningRow, b.RunningRow) })
+	return err
+}
+
+// know counts what an artifact's bills leave open.
+func (x *search) know(r RunningRow, bills []store.RunningBill) {
+	seen := &x.out.Searched
+	if len(bills) == 0 {
+		if seen.WithoutBill++; len(seen.Unnamed) < maxUnnamed {
+			seen.Unnamed = append(seen.Unnamed, r)
+		}
+		return
+	}
+	complete, readable, nameless := false, false, false
+	for _, b := range bills {
+		complete = complete || b.Inventory == "complete"
+		readable = readable || b.Inventory != billUnreadable
+		nameless = nameless || b.Nameless > 0
+	}
+	switch {
+	case !readable:
+		seen.Unreadable++
+	case !complete:
+		seen.Incomplete++
+	}
+	if nameless {
+		seen.Nameless++
+	}
+}
+
+// built lists bills of what does not run, the last first.
+func (x *search) built(ctx context.Context) error {
+	var numbers []int64
+	for it := x.with.ReverseIterator(); it.HasNext() && len(numbers) < x.q.Limit; {
+		numbers = append(numbers, int64(it.Next()))
+	}
+	err := x.v.Bills(ctx, numbers, func(b store.Bill) error {
+		list, untold := x.listed(b)
+		x.out.Built = append(x.out.Built, BuiltWith{Bill: Entry{Index: b.From}, Components: list, Untold: untold})
+		return nil
+	})
+	for i := range x.out.Built {
+		if err != nil {
+			return err
+		}
+		b := &x.out.Built[i]
+		var row store.Entry
+		if row, _, err = x.v.Entry(ctx, b.Bill.Index); err == nil {
+			b.Bill, err = entryOf(row)
+		}
+	}
+	slices.SortFunc(x.out.Built, func(a, b BuiltWith) int { return int(b.Bill.Index - a.Bill.Index) })
+	return err
+}
+
+// runsBills is an artifact that runs, with its bills that hold.
+type runsBills struct {
+	row   RunningRow
+	by    store.BillSource
+	bills []store.RunningBill
+}
+
+// running is what ran at a position, as it was read last. It is read once for each state
+// of what runs and of the bills, and not for each question.
+type runningState struct {
+	mark store.RunningMark
+	all  []runsBills // shared: nobody changes it
+}
+
+// runningNow gives what runs at a position with its bills.
+func (l *Ledger) runningNow(ctx context.Context, v *store.View, at int64) ([]runsBills, error) {
+	mark, err := v.RunningMark(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if last := l.runs.Load(); last != nil && at == store.Open && last.mark == mark {
+		return last.all, nil
+	}
+	places := map[int64]int{}
+	all := []runsBills{}
+	err = v.EachRunning(ctx, at, func(r store.RunningBill) error {
+		i, known := places[r.From]
+		if !known {
+			i = len(all)
+			places[r.From] = i
+			all = append(all, runsBills{by: r.By, row: RunningRow{
+				Index: r.From, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: verdict.Digest(r.Digest), Decision: r.Decision,
+				At: fromMicros(r.At).Truncate(time.Microsecond), Ended: -1,
+			}})
+		}
+		if r.Number >= 0 {
+			all[i].bills = append(all[i].bills, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b runsBills) int { return compareRunning(a.row, b.row) })
+	if at == store.Open {
+		l.runs.Store(&runningState{mark, all})
+	}
+	return all, nil
+}
+
+func compareRunning(a, b RunningRow) int {
+	for _, w := range [][2]string{{a.Environment, b.Environment}, {a.Service, b.Service}, {a.Name, b.Name}} {
+		if n := strings.Compare(w[0], w[1]); n != 0 {
+			return n
+		}
+	}
+	return int(a.Index - b.Index)
+}
