@@ -27,6 +27,9 @@ FUZZ = \
 	./advisory:FuzzCatalogue \
 	./advisory:FuzzIndex \
 	./advisory:FuzzRecord \
+	./artifact:FuzzManifest \
+	./artifact:FuzzParseReference \
+	./artifact/registry:FuzzParseChallenge \
 	./ci/iac:FuzzInstalled \
 	./ci/iac:FuzzLibrary \
 	./ci/iac:FuzzNative \

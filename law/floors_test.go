@@ -20,8 +20,9 @@ var floors = map[string]int{
 
 // driven are the rooms whose sub-packages are drivers or sources: several ways to do
 // one thing, of which cmd/verdict picks. Those of evidence verify and sign with what
-// others run: Sigstore, key vaults.
-var driven = []string{"evidence", "store", "blob", "forge", "observe"}
+// others run: Sigstore, key vaults. Those of artifact are where images come from, and what reads
+// their layers.
+var driven = []string{"evidence", "store", "blob", "forge", "artifact", "observe"}
 
 // outsiders stand on no floor. They may import any room, and no room imports them.
 var outsiders = []string{"law", "bench", "test", "examples"}

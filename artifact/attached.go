@@ -1,0 +1,255 @@
+package artifact
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/evidence"
+)
+
+// Media types of what lies beside an image.
+const (
+	typeDSSE          = "application/vnd.dsse.envelope.v1+json"
+	typeSimpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json"
+	bundlePrefix      = "application/vnd.dev.sigstore.bundle"
+)
+
+// What older cosign writes beside a layer of its tags.
+const (
+	cosignSignature   = "dev.cosignproject.cosign/signature"
+	cosignCertificate = "dev.sigstore.cosign/certificate"
+)
+
+// maxBeside bounds, in bytes, all that is read beside one image.
+const maxBeside = 256 << 20
+
+// Attached is one thing that lies beside an image and says something of it.
+type Attached struct {
+	// Where it is: the digest of the manifest that refers to the image, or a tag.
+	Where         string
+	Kind          verdict.Kind
+	PredicateType string
+	Bundle        *evidence.Bundle // nil for what is no statement
+	Signature     *ImageSignature  // of older cosign; nil for everything else
+	// Note says why it is not evidence that can be verified; empty where it may be.
+	Note string
+}
+
+// ImageSignature is a signature of an image as cosign made it before bundles: of a
+// payload that names the digest ("simple signing"), under a key or a certificate.
+type ImageSignature struct {
+	Payload, Signature []byte
+	Certificate        []byte // DER; nil where a bare key signed
+}
+
+// Beside lists what lies beside an image in its registry: Sigstore bundles that refer to
+// it (cosign 3 and Verdict write them), and what cosign 2 attached under the tags .sig,
+// .att and .sbom. Nothing of it is verified. What cannot be read is listed with its
+// reason: an answer that left it out would look like an image without it.
+func Beside(ctx context.Context, r Remote, about verdict.Digest) ([]Attached, error) {
+	x := &besides{remote: r, about: about}
+	referrers, err := r.Referrers(ctx, about)
+	if err != nil {
+		return nil, err
+	}
+	if len(referrers) > maxReferrers {
+		return nil, tooLarge(fmt.Sprintf("more than %d manifests refer to %s", maxReferrers, about))
+	}
+	slices.SortFunc(referrers, func(a, b Descriptor) int { return strings.Compare(string(a.Digest), string(b.Digest)) })
+	for _, d := range referrers {
+		if err := x.manifest(ctx, string(d.Digest), func() (Manifest, error) { return r.Manifest(ctx, d.Digest) }); err != nil {
+			return nil, err
+		}
+	}
+	for _, ending := range []string{".sig", ".att", ".sbom"} {
+		tag := strings.Replace(string(about), ":", "-", 1) + ending
+		m, err := x.tagged(ctx, tag)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			if err := x.manifest(ctx, tag, func() (Manifest, error) { return *m, nil }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return x.found, nil
+}
+
+type besides struct {
+	remote Remote
+	about  verdict.Digest
+	found  []Attached
+	read   int64
+}
+
+// tagged gives what a tag of older cosign names; nil where there is none.
+func (x *besides) tagged(ctx context.Context, tag string) (*Manifest, error) {
+	m, err := x.remote.Tagged(ctx, tag)
+	var e *verdict.Error
+	if errors.As(err, &e) && e.Code == verdict.CodeNotFound {
+		return nil, nil
+	}
+	return &m, err
+}
+
+// manifest reads what one manifest holds. Only the context's end and the limit are errors.
+func (x *besides) manifest(ctx context.Context, where string, get func() (Manifest, error)) error {
+	m, err := get()
+	var c Content
+	if err == nil {
+		c, err = m.Parse()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		x.found = append(x.found, Attached{Where: where, Kind: verdict.KindOther, Note: err.Error()})
+		return nil
+	}
+	if c.Subject != nil && c.Subject.Digest != x.about {
+		x.found = append(x.found, Attached{Where: where, Kind: verdict.KindOther, Note: fmt.Sprintf("it refers to %s, not to this digest", c.Subject.Digest)})
+		return nil
+	}
+	for _, layer := range c.Layers {
+		a := Attached{Where: where, Kind: verdict.KindOther, PredicateType: first(plainType(c.ArtifactType), plainType(layer.MediaType))}
+		if err := x.layer(ctx, layer, &a); err != nil {
+			if ctx.Err() != nil || x.read > maxBeside {
+				return err
+			}
+			a.Note = err.Error()
+		}
+		x.found = append(x.found, a)
+	}
+	return nil
+}
+
+func first(words ...string) string {
+	for _, w := range words {
+		if w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
+// layer reads one document.
+func (x *besides) layer(ctx context.Context, d Descriptor, a *Attached) error {
+	kind := plainType(d.MediaType)
+	switch {
+	case strings.HasPrefix(kind, bundlePrefix), kind == typeDSSE, kind == typeSimpleSigning:
+	case strings.HasSuffix(a.Where, ".sbom"):
+		a.Kind, a.PredicateType = verdict.KindSBOM, kind
+		return errors.New("it is attached without a signature, so anybody with write access to the repository may have put it there")
+	default:
+		return fmt.Errorf("nothing here reads documents of the type %.100q", kind)
+	}
+	raw, err := blob(ctx, x.remote, d, evidence.MaxBundle)
+	x.read += int64(len(raw))
+	if x.read > maxBeside {
+		return tooLarge(fmt.Sprintf("more than %d bytes lie beside %s", int64(maxBeside), x.about))
+	}
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case typeSimpleSigning:
+		return x.signature(raw, d, a)
+	case typeDSSE:
+		if raw, err = bundleOf(raw, d.Annotations); err != nil {
+			return err
+		}
+	}
+	b, err := evidence.ParseBundle(raw)
+	if err != nil {
+		return err
+	}
+	s, err := b.Statement()
+	if err != nil {
+		return err
+	}
+	a.Kind, a.PredicateType = s.Kind(), s.PredicateType
+	if err := s.About(x.about); err != nil {
+		return err
+	}
+	a.Bundle = b
+	return nil
+}
+
+// signature reads a signature of older cosign. What it signs names the digest.
+func (x *besides) signature(payload []byte, d Descriptor, a *Attached) error {
+	a.Kind, a.PredicateType = verdict.KindSignature, typeSimpleSigning
+	var said struct {
+		Critical struct {
+			Image struct {
+				Digest verdict.Digest `json:"docker-manifest-digest"`
+			} `json:"image"`
+			Type string `json:"type"`
+		} `json:"critical"`
+	}
+	if err := json.Unmarshal(payload, &said); err != nil {
+		return fmt.Errorf("the signed payload cannot be read: %w", err)
+	}
+	if said.Critical.Image.Digest != x.about {
+		return fmt.Errorf("it signs %.100q, not this digest", said.Critical.Image.Digest)
+	}
+	sig, err := base64.StdEncoding.DecodeString(d.Annotations[cosignSignature])
+	if err != nil || len(sig) == 0 {
+		return errors.New("its signature is missing or is no base64")
+	}
+	a.Signature = &ImageSignature{Payload: payload, Signature: sig, Certificate: certificateIn(d.Annotations)}
+	return nil
+}
+
+// certificateIn is the certificate that older cosign puts beside a layer; nil for none.
+func certificateIn(annotations map[string]string) []byte {
+	block, _ := pem.Decode([]byte(annotations[cosignCertificate]))
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil
+	}
+	return block.Bytes
+}
+
+// bundleOf puts an envelope of older cosign into the form of a bundle. Its proof of the
+// log is of an older form that a bundle v0.3 cannot hold, and is left out: what was signed
+// with a certificate of minutes cannot be verified without it, and stays unknown.
+func bundleOf(envelope []byte, annotations map[string]string) ([]byte, error) {
+	if !json.Valid(envelope) {
+		return nil, errors.New("the envelope is no JSON")
+	}
+	material := map[string]any{"publicKey": map[string]string{"hint": "unknown"}}
+	if cert := certificateIn(annotations); cert != nil {
+		material = map[string]any{"certificate": map[string][]byte{"rawBytes": cert}}
+	}
+	return json.Marshal(map[string]any{"mediaType": evidence.BundleType, "verificationMaterial": material, "dsseEnvelope": json.RawMessage(envelope)})
+}
+
+// Annotations of a bundle beside an image, as cosign 3 writes and reads them.
+const (
+	annotationContent   = "dev.sigstore.bundle.content"
+	annotationPredicate = "dev.sigstore.bundle.predicateType"
+)
+
+// BundleAnnotations are what is written beside a bundle. They hold no time of pushing:
+// the same bundle is then the same manifest, and pushing it twice changes nothing.
+func BundleAnnotations(s *evidence.Statement, created string) map[string]string {
+	out := map[string]string{annotationContent: "dsse-envelope", annotationPredicate: s.PredicateType}
+	if created != "" {
+		out[annotationCreated] = created
+	}
+	return out
+}
+
+// Holds reports whether a bundle with the same statement and signature is among them.
+func Holds(list []Attached, b *evidence.Bundle) bool {
+	return slices.ContainsFunc(list, func(a Attached) bool {
+		return a.Bundle != nil && a.Bundle.PayloadDigest() == b.PayloadDigest() && string(a.Bundle.Signature()) == string(b.Signature())
+	})
+}
