@@ -21,6 +21,14 @@ type Image struct {
 	// Created is when its configuration says that it was built; zero: it does not say.
 	Created time.Time `json:"created,omitzero"`
 	Base    BaseImage `json:"base"`
+	// Moved is set where Tag was recorded to name another digest before.
+	Moved *TagMove `json:"moved,omitempty"`
+}
+
+// TagMove is what a tag was recorded to name before it named another digest.
+type TagMove struct {
+	From  Digest `json:"from"`
+	Entry int64  `json:"entry"` // of the ledger that recorded it
 }
 
 // Platform is one manifest of an index.

@@ -58,6 +58,9 @@ func Identify(ctx context.Context, s Store, r Reference, m Manifest, bases Bases
 		Name: r.Name, Digest: m.Digest, MediaType: c.MediaType, Tag: r.Tag, Size: int64(len(m.Raw)), Platforms: []verdict.Platform{},
 		Base: verdict.BaseImage{State: verdict.StateMissing},
 	}}
+	if r.Digest != "" {
+		out.Tag = "" // nobody asked what it names
+	}
 	x := &identifying{store: s, bases: bases, name: r.Name, index: m.Digest, known: map[string]time.Time{}}
 	if !c.IsIndex() {
 		x.index = ""

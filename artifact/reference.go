@@ -16,6 +16,9 @@ type Reference struct {
 	Digest verdict.Digest
 }
 
+// maxName bounds a name with its tag, so that it can be looked up wherever it is recorded.
+const maxName = 450
+
 // dockerHub is the host of names that have none.
 const dockerHub = "docker.io"
 
@@ -29,10 +32,10 @@ var (
 // host is one of Docker Hub; a name without tag and digest has the tag latest. What is
 // none of them is an *verdict.Error with CodeUsage.
 func ParseReference(s string) (Reference, error) {
-	if len(s) > 512 {
-		return Reference{}, notReference(s[:64]+"…", "it is longer than 512 bytes")
-	}
 	rest, digest, pinned := strings.Cut(s, "@")
+	if len(rest) > maxName || len(digest) > 256 {
+		return Reference{}, notReference(strings.ToValidUTF8(s[:64], "")+"…", fmt.Sprintf("its name is longer than %d bytes", maxName))
+	}
 	var r Reference
 	if pinned {
 		if strings.ToLower(digest) != digest {

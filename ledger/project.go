@@ -232,6 +232,7 @@ var registerKinds = map[verdict.Kind]func(*evidence.Statement) (store.Register, 
 	verdict.KindModeChange:    named,
 	verdict.KindRoleChange:    named,
 	verdict.KindKey:           named,
+	verdict.KindImage:         tagged,
 }
 
 // single is for a kind of which one statement holds at a time.
@@ -261,6 +262,23 @@ func named(s *evidence.Statement) (store.Register, error) {
 	}
 	return r, nil
 }
+
+// tagged is for what a registry said of an image: of each tag the last word stands, so that
+// a tag that moved is told. An image without a tag stands under its digest.
+func tagged(s *evidence.Statement) (store.Register, error) {
+	var i verdict.Image
+	if err := s.Decode(&i); err != nil {
+		return store.Register{}, fmt.Errorf("%s: %w", s.Kind(), err)
+	}
+	id := i.Name + "@" + string(i.Digest)
+	if i.Tag != "" {
+		id = TagName(i.Name, i.Tag)
+	}
+	return store.Register{ID: id, About: id}, word(string(s.Kind()), id)
+}
+
+// TagName is what a tag of a repository stands under: what Standing takes for KindImage.
+func TagName(name, tag string) string { return name + ":" + tag }
 
 func first(words ...string) string {
 	for _, w := range words {

@@ -42,6 +42,8 @@ type guard struct {
 	host string // of the registry, with its port, as net.Dial takes it
 	name string // of the registry as an address has it: with the port only where it was given
 	idle time.Duration
+	// stranger: nobody typed this registry, so its own address must be a public one too.
+	stranger bool
 	// private: the registry itself has a private address, so its storage may have one too.
 	private atomic.Bool
 	inner   *http.Transport
@@ -50,7 +52,7 @@ type guard struct {
 }
 
 func newGuard(host string, o Options) *guard {
-	g := &guard{name: host, host: withPort(host, "443"), idle: o.Idle}
+	g := &guard{name: host, host: withPort(host, "443"), idle: o.Idle, stranger: o.Stranger}
 	if g.idle == 0 {
 		g.idle = idleAfter
 	}
@@ -107,7 +109,7 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	_, err = netip.ParseAddr(strings.Trim(host, "[]"))
 	literal := err == nil
-	own := address == g.host || withPort(g.name, "80") == address
+	own := !g.stranger && (address == g.host || withPort(g.name, "80") == address)
 	d := net.Dialer{Timeout: connectAfter, KeepAlive: 30 * time.Second, Control: func(_, at string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(at)
 		if err != nil {
@@ -142,7 +144,7 @@ func (g *guard) mayReach(ip netip.Addr) bool {
 }
 
 // own reports whether an address is on the registry's own host and port.
-func (g *guard) own(u *url.URL) bool { return strings.EqualFold(u.Host, g.name) }
+func (g *guard) own(u *url.URL) bool { return !g.stranger && strings.EqualFold(u.Host, g.name) }
 
 // loopback reports whether a host is this machine by its very name.
 func loopback(host string) bool {

@@ -95,6 +95,16 @@ func TestRedirectsToInternalAddressesAreRefused(t *testing.T) {
 	}
 }
 
+// The base that an image names is no place that a person typed: an image must not be able
+// to make us ask inside of the network either.
+func TestARegistryThatAnImageNamesIsNotAskedInside(t *testing.T) {
+	touched := false
+	host := served(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { touched = true }))
+	if _, err := dial(host, Options{Stranger: true}); code(err) != verdict.CodeRefused || touched {
+		t.Errorf("touched %v: %v", touched, err)
+	}
+}
+
 // A token service is named by the registry too.
 func TestATokenServiceInsideIsNotAsked(t *testing.T) {
 	touched := false

@@ -30,10 +30,13 @@ type Options struct {
 	// this host are used. Empty: none are.
 	DockerConfig string
 	// Write asks for the right to push.
-	Write   bool
-	Headers time.Duration  // until an answer begins; 0: 30 s
-	Idle    time.Duration  // without a byte of an answer; 0: 30 s
-	Roots   *x509.CertPool // nil: the system's
+	Write bool
+	// Stranger: the name of the registry comes from an image and not from a person. It gets
+	// no credentials, and is not asked at an internal address.
+	Stranger bool
+	Headers  time.Duration  // until an answer begins; 0: 30 s
+	Idle     time.Duration  // without a byte of an answer; 0: 30 s
+	Roots    *x509.CertPool // nil: the system's
 }
 
 // Client reads and writes one repository. One goroutine uses it at a time.
@@ -52,6 +55,9 @@ var _ artifact.Remote = (*Client)(nil)
 // Open reaches the registry of a reference. Its errors are *verdict.Error or the context's.
 func Open(ctx context.Context, r artifact.Reference, o Options) (*Client, error) {
 	host := r.Host()
+	if o.Stranger {
+		o.DockerConfig = ""
+	}
 	secret, err := credentialsFor(ctx, o.DockerConfig, host)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ func commands() []command {
 		attestCommand(),
 		vexCommand(),
 		verifyCommand(),
+		artifactCommand(),
 		whyCommand(),
 		trailCommand(),
 		logCommand(),

@@ -120,21 +120,9 @@ func doesNotHold(err error) error {
 // the root names: inclusion proof, checkpoint signature, and that the entry is of this
 // very statement. Without one (nil) it says nothing about a log entry in the bundle.
 func KeyVerifier(publicPEM, trustedRoot []byte) (evidence.Verifier, error) {
-	const remedy = "give the producer's public key in PEM"
-	block, _ := pem.Decode(publicPEM)
-	if block == nil || block.Type != "PUBLIC KEY" {
-		return nil, failed(verdict.CodeInvalid, "this is not a public key in PEM", remedy, nil)
-	}
-	pub, err := x509.ParsePKIXPublicKey(block.Bytes)
+	v, err := loadKey(publicPEM)
 	if err != nil {
-		return nil, failed(verdict.CodeInvalid, "the public key cannot be read", remedy, err)
-	}
-	v := &keyVerifier{}
-	if v.key, err = signature.LoadDefaultVerifier(pub); err != nil {
-		return nil, failed(verdict.CodeInvalid, "this kind of public key signs no bundles", remedy, err)
-	}
-	if v.id, err = keyID(pub); err != nil {
-		return nil, failed(verdict.CodeInvalid, "the public key cannot be read", remedy, err)
+		return nil, err
 	}
 	if trustedRoot == nil {
 		return v, nil
@@ -156,6 +144,41 @@ func KeyVerifier(publicPEM, trustedRoot []byte) (evidence.Verifier, error) {
 		return nil, fmt.Errorf("verifier by key: %w", err)
 	}
 	return v, nil
+}
+
+// loadKey reads a public key in PEM of any kind that Sigstore signs with.
+func loadKey(publicPEM []byte) (*keyVerifier, error) {
+	const remedy = "give the producer's public key in PEM"
+	block, _ := pem.Decode(publicPEM)
+	if block == nil || block.Type != "PUBLIC KEY" {
+		return nil, failed(verdict.CodeInvalid, "this is not a public key in PEM", remedy, nil)
+	}
+	pub, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, failed(verdict.CodeInvalid, "the public key cannot be read", remedy, err)
+	}
+	v := &keyVerifier{}
+	if v.key, err = signature.LoadDefaultVerifier(pub); err != nil {
+		return nil, failed(verdict.CodeInvalid, "this kind of public key signs no bundles", remedy, err)
+	}
+	if v.id, err = keyID(pub); err != nil {
+		return nil, failed(verdict.CodeInvalid, "the public key cannot be read", remedy, err)
+	}
+	return v, nil
+}
+
+// VerifyByKey says which key signed a bare message, when it is this one: what cosign signed
+// an image with before bundles. It says nothing about a log.
+func VerifyByKey(publicPEM, message, sig []byte) (evidence.Producer, error) {
+	v, err := loadKey(publicPEM)
+	if err != nil {
+		return evidence.Producer{}, err
+	}
+	if err := v.key.VerifySignature(bytes.NewReader(sig), bytes.NewReader(message)); err != nil {
+		return evidence.Producer{}, failed(verdict.CodeRefused, "the signature does not hold by this key",
+			"check which key the producer signs with", err)
+	}
+	return evidence.Producer{Key: v.id}, nil
 }
 
 func keyID(pub crypto.PublicKey) (string, error) {

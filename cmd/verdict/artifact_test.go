@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// serveRegistry is the script command `registry [plain]`: an OCI registry in this process,
+// with the referrers API unless it is plain. $REGISTRY is its host. It holds acme/app:v1,
+// an index of two platforms ($INDEX, $AMD64), and acme/app:other ($OTHER), one image.
+func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: registry [plain]")
+	}
+	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(len(args) == 0)))
+	ts.Defer(s.Close)
+	host := strings.TrimPrefix(s.URL, "http://")
+	x := registryContent{ts: ts, base: s.URL + "/v2/acme/app/"}
+	amd := x.image("amd64", "2026-02-02T03:04:05Z")
+	arm := x.image("arm64", "2026-02-02T03:04:06Z")
+	index := x.manifest("v1", "application/vnd.oci.image.index.v1+json", map[string]any{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []any{amd, arm},
+	})
+	other := x.image("amd64", "2026-03-03T03:04:05Z")
+	x.manifest("other", other["mediaType"].(string), x.raw[other["digest"].(string)])
+	ts.Setenv("REGISTRY", host)
+	ts.Setenv("INDEX", index["digest"].(string))
+	ts.Setenv("AMD64", amd["digest"].(string))
+	ts.Setenv("OTHER", other["digest"].(string))
+}
+
+// registryContent puts images into a registry.
+type registryContent struct {
+	ts   *testscript.TestScript
+	base string
+	raw  map[string]json.RawMessage // manifests by digest
+}
+
+// moveTag is the script command `movetag FROM TO`: FROM names from now on what TO names.
+func moveTag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: movetag FROM TO")
+	}
+	x := registryContent{ts: ts, base: "http://" + ts.Getenv("REGISTRY") + "/v2/acme/app/"}
+	resp, err := http.Get(x.base + "manifests/" + args[1])
+	ts.Check(err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	x.put("manifests/"+args[0], resp.Header.Get("Content-Type"), raw)
+}
+
+func (x *registryContent) image(architecture, created string) map[string]any {
+	config := x.blob("application/vnd.oci.image.config.v1+json", map[string]any{"created": created, "os": "linux", "architecture": architecture})
+	d := x.manifest("", "application/vnd.oci.image.manifest.v1+json", map[string]any{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []any{},
+	})
+	d["platform"] = map[string]any{"os": "linux", "architecture": architecture}
+	return d
+}
+
+func (x *registryContent) blob(mediaType string, v any) map[string]any {
+	d, raw := x.describe(mediaType, v)
+	resp, err := http.Post(x.base+"blobs/uploads/?digest="+d["digest"].(string), "application/octet-stream", bytes.NewReader(raw))
+	x.ts.Check(err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		x.ts.Fatalf("put blob: %s", resp.Status)
+	}
+	return d
+}
+
+func (x *registryContent) manifest(tag, mediaType string, v any) map[string]any {
+	d, raw := x.describe(mediaType, v)
+	if x.raw == nil {
+		x.raw = map[string]json.RawMessage{}
+	}
+	x.raw[d["digest"].(string)] = raw
+	for _, id := range []string{d["digest"].(string), tag} {
+		if id != "" {
+			x.put("manifests/"+id, mediaType, raw)
+		}
+	}
+	return d
+}
+
+func (x *registryContent) describe(mediaType string, v any) (map[string]any, []byte) {
+	raw, err := json.Marshal(v)
+	x.ts.Check(err)
+	sum := sha256.Sum256(raw)
+	return map[string]any{"mediaType": mediaType, "digest": "sha256:" + hex.EncodeToString(sum[:]), "size": len(raw)}, raw
+}
+
+func (x *registryContent) put(path, mediaType string, raw []byte) {
+	req, err := http.NewRequest(http.MethodPut, x.base+path, bytes.NewReader(raw))
+	x.ts.Check(err)
+	req.Header.Set("Content-Type", mediaType)
+	resp, err := http.DefaultClient.Do(req)
+	x.ts.Check(err)
+	resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		x.ts.Fatalf("%s", fmt.Sprint("put ", path, ": ", resp.Status))
+	}
+}
