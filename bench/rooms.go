@@ -43,6 +43,7 @@ var promises = []promise{
 	{what: "policy decision, 25 rules, allow, one core", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
 	{what: "policy decision, 25 rules, deny, one core", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
 	{what: "replay, one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},
+	{what: "backtest of 10,000 decisions, one core", figure: "decide Backtest s/10000_decisions", scale: 1, unit: "s", most: 12},
 	{what: "verdict version", figure: "binary version ms", scale: 1, unit: "ms", most: 50},
 	{what: "verdict ci, 100 files, warm index", figure: "binary ci ms", scale: 1, unit: "ms", most: 400},
 	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 95},

@@ -60,6 +60,23 @@ type Case struct {
 	Refs    map[string]verdict.Ref `json:"refs"` // statements that items may name, by digest
 }
 
+// partialRule is the code of the fault for a rule that a blocking point does not let count.
+const partialRule = "rule.partial"
+
+// ask makes rules those of the case. What cannot be told from a rule that says nothing
+// keeps a point from blocking.
+func (c *Case) ask(rules []verdict.Rule, allowPartial bool) {
+	for _, rule := range rules {
+		c.Rules = append(c.Rules, rule.ID)
+		if rule.Partial && c.Mode == verdict.ModeBlock && !allowPartial {
+			c.Faults = append(c.Faults, verdict.Fault{
+				Code: partialRule, Rule: rule.ID, What: "rule " + rule.ID + " cannot be told from a rule that says nothing",
+				Remedy: "write it with a check that reports pass, fail or skip, or say allow_partial: true at " + c.Point,
+			})
+		}
+	}
+}
+
 // Conclusion is the part of a decision that follows from case and evaluation alone.
 type Conclusion struct {
 	Outcome    verdict.Outcome  `json:"outcome"`

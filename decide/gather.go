@@ -471,15 +471,7 @@ func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []ver
 		Policy: e.Policy.Digest(), Rules: []string{}, Facts: g.facts, Faults: g.faults, Exceptions: []verdict.Exception{}, Approvals: []verdict.Approval{},
 		BreakGlasses: []verdict.BreakGlass{}, Approvers: 1, NotApprovers: []string{}, Refs: map[string]verdict.Ref{},
 	}
-	for _, rule := range rules {
-		c.Rules = append(c.Rules, rule.ID)
-		if rule.Partial && mode == verdict.ModeBlock && !p.AllowPartial {
-			c.Faults = append(c.Faults, verdict.Fault{
-				Code: "rule.partial", Rule: rule.ID, What: "rule " + rule.ID + " cannot be told from a rule that says nothing",
-				Remedy: "write it with a check that reports pass, fail or skip, or say allow_partial: true at " + p.ID,
-			})
-		}
-	}
+	c.ask(rules, p.AllowPartial)
 	for _, ref := range g.refs {
 		c.Refs[string(ref.Digest)] = ref
 	}

@@ -160,9 +160,18 @@ type bundleFile struct {
 func encodeBundle(b *policy.Bundle) []byte { return canonical(bundleFile{Files: b.Files()}) }
 
 func decodeBundle(content []byte) (*policy.Bundle, error) {
+	files, err := bundleFiles(content)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Restore(files)
+}
+
+// bundleFiles are the files of a kept bundle, by path.
+func bundleFiles(content []byte) (map[string]string, error) {
 	var f bundleFile
 	if err := json.Unmarshal(content, &f); err != nil {
 		return nil, fmt.Errorf("read policy bundle: %w", err)
 	}
-	return policy.Restore(f.Files)
+	return f.Files, nil
 }

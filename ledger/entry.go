@@ -200,6 +200,7 @@ type DecisionQuery struct {
 	Point, Service, Environment string
 	Outcome                     verdict.Outcome
 	At                          Position
+	Before                      int64 // only decisions with a smaller index; 0: all
 	Limit                       int
 }
 
@@ -239,10 +240,13 @@ func decisionRow(d store.Decision, at Position) DecisionRow {
 // Decisions lists what the query chooses, newest first. Decisions that came from other
 // logs are claims and are not among them.
 func (l *Ledger) Decisions(ctx context.Context, q DecisionQuery) ([]DecisionRow, error) {
-	out := []DecisionRow{}
+	out, before := []DecisionRow{}, q.At.upTo()
+	if q.Before > 0 {
+		before = min(before, q.Before)
+	}
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Decisions(ctx, store.DecisionQuery{
-			Subject: string(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: string(q.Outcome), Before: q.At.upTo(), Limit: limited(q.Limit),
+			Subject: string(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: string(q.Outcome), Before: before, Limit: limited(q.Limit),
 		})
 		for _, r := range rows {
 			out = append(out, decisionRow(r, q.At))

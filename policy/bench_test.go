@@ -82,7 +82,7 @@ func listBundle(tb testing.TB) (*Bundle, []string) {
 	files := map[string]string{}
 	for n := range 21 {
 		name := sources[n%len(sources)]
-		text := own[builtinPrefix+name+".rego"]
+		text := own[BuiltinPrefix+name+".rego"]
 		text = strings.Replace(text, "id: ci.", fmt.Sprintf("id: bench.v%d.", n), 1)
 		text = strings.Replace(text, "package verdict.rules.ci.", fmt.Sprintf("package bench.v%d.ci.", n), 1)
 		files[fmt.Sprintf("v%d_%s.rego", n, name)] = text

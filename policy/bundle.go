@@ -20,8 +20,8 @@ import (
 //go:embed rules
 var embedded embed.FS
 
-// builtinPrefix begins the path of each embedded file inside a bundle.
-const builtinPrefix = "verdict/"
+// BuiltinPrefix begins the path of each embedded file inside a bundle, and of no other.
+const BuiltinPrefix = "verdict/"
 
 // Bundle is a set of rules, compiled once. It is immutable and safe for concurrent use.
 type Bundle struct {
@@ -114,7 +114,7 @@ func isTest(name string) bool  { return strings.HasSuffix(name, "_test.rego") }
 func isRule(name string) bool  { return strings.HasSuffix(name, ".rego") && !isTest(name) }
 func isCases(name string) bool { return strings.HasSuffix(name, ".cases.yaml") }
 
-// embeddedFiles are the built-in rules with their tests, under builtinPrefix.
+// embeddedFiles are the built-in rules with their tests, under BuiltinPrefix.
 var embeddedFiles = sync.OnceValues(func() (map[string]string, error) {
 	sub, err := fs.Sub(embedded, "rules")
 	if err != nil {
@@ -126,7 +126,7 @@ var embeddedFiles = sync.OnceValues(func() (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for name, text := range files {
-		out[builtinPrefix+name] = text
+		out[BuiltinPrefix+name] = text
 	}
 	return out, nil
 })

@@ -106,8 +106,8 @@ func (c *compilation) collect(files map[string]string) error {
 		switch {
 		case len(files) > maxFiles || len(text) > maxFileBytes || total > maxBytes:
 			return tooMuch(name)
-		case !cleanPath(name) || strings.HasPrefix(name, builtinPrefix) && !c.recorded:
-			c.problem(fmt.Sprintf("%q", name), "is no path for a rule", "use a plain relative path that does not start with "+builtinPrefix)
+		case !cleanPath(name) || strings.HasPrefix(name, BuiltinPrefix) && !c.recorded:
+			c.problem(fmt.Sprintf("%q", name), "is no path for a rule", "use a plain relative path that does not start with "+BuiltinPrefix)
 		case !isRule(name) && !isTest(name) && !isCases(name):
 			c.problem(name, "is neither rules, tests nor cases", "rules end in .rego, their tests in _test.rego, cases in .cases.yaml")
 		default:
@@ -149,7 +149,7 @@ func (c *compilation) parse(map[string]string) error {
 // screen refuses what can be told from the text alone.
 func (c *compilation) screen(name string, m *ast.Module) {
 	pkg := packageName(m.Package.Path)
-	if within(pkg, "verdict") && !strings.HasPrefix(name, builtinPrefix) {
+	if within(pkg, "verdict") && !strings.HasPrefix(name, BuiltinPrefix) {
 		c.problem(where(m.Package.Location), "package "+pkg+" belongs to Verdict", "give your rules a prefix of their own, such as package acme.ci.naming")
 	}
 	if !plainPackage.MatchString(pkg) {

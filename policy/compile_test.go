@@ -341,7 +341,7 @@ func TestARecordedBundleIsRestoredAsItWas(t *testing.T) {
 	if again.Digest() != was.Digest() || !reflect.DeepEqual(again.Rules(), was.Rules()) {
 		t.Errorf("digest %s and rules %v, were %s and %v", again.Digest(), again.Rules(), was.Digest(), was.Rules())
 	}
-	name := builtinPrefix + "ci_secrets.rego"
+	name := BuiltinPrefix + "ci_secrets.rego"
 	files[name] = strings.Replace(files[name], "severity: critical", "severity: low", 1)
 	changed, err := Restore(files)
 	if err != nil {

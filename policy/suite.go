@@ -98,11 +98,11 @@ func missing(lines []int) string {
 // tested reports whether tests, cases and coverage of this file belong to the report: a
 // user's bundle answers for its own files, the built-in one for the built-in rules.
 func (b *Bundle) tested(name string) bool {
-	if !strings.HasPrefix(name, builtinPrefix) {
+	if !strings.HasPrefix(name, BuiltinPrefix) {
 		return true
 	}
 	for other := range b.files {
-		if !strings.HasPrefix(other, builtinPrefix) {
+		if !strings.HasPrefix(other, BuiltinPrefix) {
 			return false
 		}
 	}

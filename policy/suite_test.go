@@ -36,7 +36,7 @@ func TestEveryBuiltinRuleHoldsTheLaws(t *testing.T) {
 	for _, r := range b.Rules() {
 		name := strings.ReplaceAll(strings.TrimPrefix(r.Package, "verdict.rules."), ".", "_")
 		for _, file := range []string{name + ".rego", name + "_test.rego"} {
-			if b.files[builtinPrefix+file] == "" {
+			if b.files[BuiltinPrefix+file] == "" {
 				t.Errorf("rule %s has no file %s of its own", r.ID, file)
 			}
 		}
@@ -385,7 +385,7 @@ func TestBuiltinRulesAreFormattedAndStrict(t *testing.T) {
 			t.Fatal(err)
 		}
 		if *update && string(want) != text {
-			writeFile(t, filepath.Join("rules", strings.TrimPrefix(name, builtinPrefix)), string(want))
+			writeFile(t, filepath.Join("rules", strings.TrimPrefix(name, BuiltinPrefix)), string(want))
 		}
 		if d := cmp.Diff(string(want), text); d != "" && !*update {
 			t.Errorf("%s is not formatted; run go test ./policy -update\n%s", name, d)

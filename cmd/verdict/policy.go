@@ -17,8 +17,8 @@ import (
 
 func policyCommand() command {
 	return command{
-		use: "policy", short: "Test rules, and take recorded decisions again",
-		sub: []command{policyTestCommand(), policyReplayCommand()},
+		use: "policy", short: "Test and release rules, and take recorded decisions again",
+		sub: []command{policyTestCommand(), policyReplayCommand(), policyBacktestCommand()},
 	}
 }
 
@@ -58,17 +58,20 @@ func policyTestCommand() command {
 // openRules compiles the rules of a folder or an archive, and says by which digest a map
 // pins them.
 func openRules(path string) (b *policy.Bundle, pin string, err error) {
-	var files map[string]string
-	if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
-		files, err = rulesOnDisk(filepath.Dir(path), filepath.Base(path))
-	} else {
-		files, err = policy.Open(path)
-	}
+	files, err := readRules(path)
 	if err != nil {
 		return nil, "", err
 	}
 	b, err = policy.Compile(files, policy.CompileOptions{})
 	return b, fmt.Sprintf("a map beside it pins these rules as %s@%s\n", filepath.Base(filepath.Clean(path)), policy.DigestOf(files)), err
+}
+
+// readRules reads the rules of a folder or an archive, by path.
+func readRules(path string) (map[string]string, error) {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return rulesOnDisk(filepath.Dir(path), filepath.Base(path))
+	}
+	return policy.Open(path)
 }
 
 // neutralLines makes text harmless line by line: rules are somebody's files.
