@@ -116,8 +116,15 @@ type Decision struct {
 	Skipped  []string `json:"skipped"`
 	Errors   []Fault  `json:"errors"`
 	// BreakGlass names the emergency that lifted deny or error to allow.
-	BreakGlass string    `json:"break_glass"`
-	Expires    time.Time `json:"expires"` // zero: does not expire
+	BreakGlass string `json:"break_glass"`
+	// Answer is how far the review of a deploy point has come; nil where none is asked for.
+	Answer *Answer `json:"answer,omitempty"`
+	// Lifted is what persons let in: the exceptions, approvals and break-glass that the
+	// standing of the reasons and the outcome rest on. Nil where nobody did.
+	Lifted *Lifted `json:"lifted,omitempty"`
+	// Aside is what persons stated about it and what does not count.
+	Aside   []Aside   `json:"aside,omitempty"`
+	Expires time.Time `json:"expires"` // zero: does not expire
 
 	Digests Digests `json:"digests"`
 	Engine  string  `json:"engine"` // policy engine and version
@@ -135,6 +142,13 @@ type Digests struct {
 	Facts        Digest `json:"facts"`
 	Capabilities Digest `json:"capabilities"`
 	Result       Digest `json:"result"`
+}
+
+// Lifted is accepted risk that a decision rests on.
+type Lifted struct {
+	Exceptions []Exception `json:"exceptions"`
+	Approvals  []Approval  `json:"approvals"`
+	BreakGlass *BreakGlass `json:"break_glass"`
 }
 
 // Exit is the exit code that enforces the decision: 0 allowed, 3 blocked, 5 needs

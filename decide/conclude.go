@@ -39,22 +39,26 @@ func (f Fact) Holds() bool {
 // Case is everything that a conclusion depends on besides what the rules reported. It
 // is recorded with the decision, so that replay needs nothing else.
 type Case struct {
-	Point        string               `json:"point"`
-	Layer        verdict.Layer        `json:"layer"`
-	Mode         verdict.Mode         `json:"mode"`
-	Subject      verdict.Subject      `json:"subject"`
-	Service      string               `json:"service"`
-	Environment  string               `json:"environment"`
-	At           time.Time            `json:"at"`
-	Policy       verdict.Digest       `json:"policy"`
-	Rules        []string             `json:"rules"` // active rules
-	Facts        []Fact               `json:"facts"`
-	Faults       []verdict.Fault      `json:"faults"` // met while gathering
-	Exceptions   []verdict.Exception  `json:"exceptions"`
+	Point       string          `json:"point"`
+	Layer       verdict.Layer   `json:"layer"`
+	Mode        verdict.Mode    `json:"mode"`
+	Subject     verdict.Subject `json:"subject"`
+	Service     string          `json:"service"`
+	Environment string          `json:"environment"`
+	At          time.Time       `json:"at"`
+	Policy      verdict.Digest  `json:"policy"`
+	Rules       []string        `json:"rules"` // active rules
+	Facts       []Fact          `json:"facts"`
+	Faults      []verdict.Fault `json:"faults"` // met while gathering
+	// Exceptions are those that persons whom the map entitles approved: ApprovedBy holds
+	// nobody else.
+	Exceptions []verdict.Exception `json:"exceptions"`
+	// Approvals are signed by persons whom the map entitles, for whatever facts.
 	Approvals    []verdict.Approval   `json:"approvals"`
 	BreakGlasses []verdict.BreakGlass `json:"break_glasses"`
 	Approvers    int                  `json:"approvers"`     // persons that a review needs; at least 1
-	NotApprovers []string             `json:"not_approvers"` // author, requester, …
+	NotApprovers []verdict.Barred     `json:"not_approvers"` // author, requester, …
+	People       *People              `json:"people,omitempty"`
 	// OldFrom is the day from which what was there before the change counts as well.
 	OldFrom time.Time              `json:"old_from"`
 	Refs    map[string]verdict.Ref `json:"refs"` // statements that items may name, by digest
@@ -88,6 +92,9 @@ type Conclusion struct {
 	BreakGlass string           `json:"break_glass"`
 	Expires    time.Time        `json:"expires"`
 	Facts      verdict.Digest   `json:"facts"`
+	Answer     *verdict.Answer  `json:"answer,omitempty"`
+	Lifted     *verdict.Lifted  `json:"lifted,omitempty"`
+	Aside      []verdict.Aside  `json:"aside,omitempty"`
 }
 
 // Conclude is the pure pipeline from what the rules reported to the outcome, in the
@@ -104,14 +111,14 @@ func Conclude(c Case, ev policy.Evaluation) Conclusion {
 		if r.EffectiveOn.After(c.At) {
 			r.Standing = verdict.Announced
 		} else if deploy {
-			accept(r, c, &out.Expires)
+			out.accept(r, c)
 		} else {
 			announceOld(r, c)
 		}
 	}
 	out.Facts = factsDigest(c, out.Reasons)
 	if deploy {
-		out.approve(c)
+		out.answer(c)
 	}
 	out.Outcome = out.join()
 	if deploy && out.Outcome != verdict.Allow {
@@ -275,6 +282,14 @@ func (o *Conclusion) sort() {
 		}
 		return a.What < b.What
 	})
+	sort.SliceStable(o.Aside, func(i, j int) bool {
+		a, b := o.Aside[i], o.Aside[j]
+		if a.Index != b.Index {
+			return a.Index < b.Index
+		}
+		return a.ID+a.Rule < b.ID+b.Rule
+	})
+	o.Aside = slices.CompactFunc(o.Aside, func(a, b verdict.Aside) bool { return a == b })
 	sort.Strings(o.Passed)
 	sort.Strings(o.Skipped)
 	o.Passed, o.Skipped = slices.Compact(o.Passed), slices.Compact(o.Skipped)

@@ -75,35 +75,56 @@ type Request struct {
 // Decide answers the request and appends the answer. A deny is a value; an error means
 // that no decision could be taken or kept, and then nothing is allowed.
 func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledger.Entry, error) {
-	point, rules, err := e.point(r.Point)
+	d, basis, point, err := e.take(ctx, r)
+	for again := 0; err == nil; again++ {
+		stands, whole := true, error(nil)
+		if stands, whole = e.stands(ctx, r, point, d, basis); whole != nil {
+			return verdict.Decision{}, ledger.Entry{}, whole
+		}
+		if stands {
+			break
+		}
+		if again == retakes {
+			return verdict.Decision{}, ledger.Entry{}, unsteady(point.ID)
+		}
+		d, basis, point, err = e.take(ctx, r)
+	}
 	if err != nil {
 		return verdict.Decision{}, ledger.Entry{}, err
+	}
+	entry, err := e.record(ctx, r, point, &d, basis)
+	return d, entry, err
+}
+
+// take takes the decision and records nothing.
+func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis Basis, point decisionmap.Point, err error) {
+	point, rules, err := e.point(r.Point)
+	if err != nil {
+		return d, basis, point, err
 	}
 	now := e.Now().UTC().Truncate(time.Microsecond)
 	id, err := newID(e.Rand)
 	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, err
+		return d, basis, point, err
 	}
 	seen, err := e.Ledger.Position(ctx)
 	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, fmt.Errorf("decide %s: %w", point.ID, err)
+		return d, basis, point, fmt.Errorf("decide %s: %w", point.ID, err)
 	}
 	g, err := e.gather(ctx, r, point, moment{id, now, seen})
 	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, err
+		return d, basis, point, err
 	}
-	basis, err := e.basis(g, r, point, rules, now, seen)
-	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, err
+	if basis, err = e.basis(g, r, point, rules, now, seen); err != nil {
+		return d, basis, point, err
 	}
 	o, err := e.conclude(ctx, basis.Case, g.input)
 	if err != nil {
-		return verdict.Decision{}, ledger.Entry{}, err
+		return d, basis, point, err
 	}
-	d := e.decision(id, r, point, o, basis, g.refs)
+	d = e.decision(id, r, point, o, basis, g.refs)
 	d.Digests.Map, d.Digests.Point = e.here(), point.Digest()
-	entry, err := e.record(ctx, r, point, &d, basis)
-	return d, entry, err
+	return d, basis, point, nil
 }
 
 // basis is what a decision rests on, apart from the blobs.
@@ -161,12 +182,12 @@ func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusio
 		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
 		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor, Requester: r.Requester,
 		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
-		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires,
+		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires, Answer: o.Answer, Lifted: o.Lifted, Aside: o.Aside,
 		Digests: verdict.Digests{
 			Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,
 			Capabilities: e.Policy.Capabilities(), Result: resultDigest(o),
 		},
-		Engine: e.Policy.Engine(), Evidence: refs,
+		Engine: e.Policy.Engine(), Evidence: joined(refs, b.Case.People.restsOn(o)),
 	}
 }
 

@@ -24,6 +24,7 @@ type gathered struct {
 	faults []verdict.Fault
 	about  []verdict.Ref // every statement that was weighed
 	gone   []gone        // needs of which the ledger no longer gives every statement
+	peopled
 }
 
 // gone is a need about which a statement can no longer be read, and why.
@@ -51,6 +52,9 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m m
 		if err := e.gatherNeed(ctx, r, p, need, m, g); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.gatherPeople(ctx, r, p, m, g); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(g.refs, func(a, b verdict.Ref) int { return int(a.Index - b.Index) })
 	for _, ref := range g.refs {
@@ -469,7 +473,7 @@ func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []ver
 	c := Case{
 		Point: p.ID, Layer: p.Layer, Mode: mode, Subject: r.Subject, Service: r.Service, Environment: r.Environment, At: now,
 		Policy: e.Policy.Digest(), Rules: []string{}, Facts: g.facts, Faults: g.faults, Exceptions: []verdict.Exception{}, Approvals: []verdict.Approval{},
-		BreakGlasses: []verdict.BreakGlass{}, Approvers: 1, NotApprovers: []string{}, Refs: map[string]verdict.Ref{},
+		BreakGlasses: []verdict.BreakGlass{}, Approvers: 1, NotApprovers: []verdict.Barred{}, Refs: map[string]verdict.Ref{},
 	}
 	c.ask(rules, p.AllowPartial)
 	for _, ref := range g.refs {
@@ -478,8 +482,9 @@ func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []ver
 	if p.Layer == verdict.LayerCI {
 		c.OldFrom = p.OldFrom
 	}
-	if p.Review != nil {
-		c.Approvers = int(p.Review.Count)
+	if p.Layer == verdict.LayerDeploy {
+		c.Exceptions, c.Approvals, c.BreakGlasses = append(c.Exceptions, g.exceptions...), append(c.Approvals, g.approvals...), append(c.BreakGlasses, g.glasses...)
+		c.Approvers, c.NotApprovers, c.People = max(g.persons, 1), append(c.NotApprovers, g.barred...), g.people
 	}
 	return c
 }

@@ -72,11 +72,103 @@ func genCase(t *rapid.T) (Case, policy.Evaluation) {
 		c.Exceptions = append(c.Exceptions, verdict.Exception{
 			ID: "EX-" + string(rune('a'+i)), Rule: "rule." + string(rune('a'+rapid.IntRange(0, 3).Draw(t, "excepted"))), Service: "pay",
 			Environments: []string{"prod"}, Digests: []verdict.Digest{"sha256:aa"}, Created: noon.Add(-time.Hour),
-			Items:   rapid.SampledFrom([][]string{nil, {"x"}, {"x", "y", "z"}}).Draw(t, "excepted items"),
-			Expires: genTime.Draw(t, "exception expires"),
+			Items:      rapid.SampledFrom([][]string{nil, {"x"}, {"x", "y", "z"}}).Draw(t, "excepted items"),
+			Expires:    genTime.Draw(t, "exception expires"),
+			ApprovedBy: rapid.SampledFrom([][]string{nil, {"noor"}, {"mei", "noor"}}).Draw(t, "excepted by"),
 		})
 	}
+	genAnswers(t, &c, ev)
 	return c, ev
+}
+
+// genAnswers draws what persons said: approvals of these facts and of others, a no, keys in
+// one hand, and an emergency.
+func genAnswers(t *rapid.T, c *Case, ev policy.Evaluation) {
+	c.People = &People{Accepters: rapid.IntRange(0, 2).Draw(t, "accepters")}
+	facts, persons := Conclude(*c, ev).Facts, []string{"ana", "mei", "noor"}
+	for i := range rapid.IntRange(0, 3).Draw(t, "approvals") {
+		a := verdict.Approval{
+			ID: "a-" + string(rune('a'+i)), By: rapid.SampledFrom(persons).Draw(t, "by"), Created: noon.Add(-time.Hour), Expires: genTime.Draw(t, "approval expires"),
+			Facts: rapid.SampledFrom([]verdict.Digest{facts, facts, "sha256:other"}).Draw(t, "facts"), Rules: []string{"rule.a", "rule.b", "rule.c", "rule.d"},
+		}
+		if rapid.IntRange(0, 5).Draw(t, "no") == 0 {
+			c.People.Rejections = append(c.People.Rejections, a)
+		} else {
+			c.Approvals = append(c.Approvals, a)
+		}
+	}
+	if rapid.Bool().Draw(t, "barred") {
+		c.NotApprovers = append(c.NotApprovers, verdict.Barred{Person: rapid.SampledFrom(persons).Draw(t, "who"), Role: "author"})
+	}
+	if rapid.IntRange(0, 4).Draw(t, "one hand") == 0 {
+		c.People.OneHand = append(c.People.OneHand, Pair{A: "mei", B: "noor", Why: "mei enrolled the key of noor"})
+	}
+	if rapid.IntRange(0, 5).Draw(t, "glass") == 0 {
+		c.BreakGlasses = append(c.BreakGlasses, verdict.BreakGlass{ID: "b-a", Service: "pay", Environment: "prod", Created: noon.Add(-time.Hour), Expires: genTime.Draw(t, "glass until")})
+	}
+}
+
+func TestWhatPersonsSayActsAtDeployPointsAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, ev := genCase(t)
+		bare := c
+		bare.Exceptions, bare.Approvals, bare.BreakGlasses, bare.People = nil, nil, nil, nil
+		if with, without := Conclude(c, ev), Conclude(bare, ev); c.Layer != verdict.LayerDeploy && resultDigest(with) != resultDigest(without) {
+			t.Fatalf("at a %s point it changed the result", c.Layer)
+		}
+	})
+}
+
+func TestApprovalsNeverLiftADenyOrAnError(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, ev := genCase(t)
+		c.BreakGlasses, c.People.Rejections = nil, nil
+		with := Conclude(c, ev)
+		c.Approvals = nil
+		without := Conclude(c, ev)
+		if with.Outcome != without.Outcome && (without.Outcome != verdict.Review || with.Outcome != verdict.Allow) {
+			t.Fatalf("approvals made %s of %s", with.Outcome, without.Outcome)
+		}
+		for _, r := range with.Reasons {
+			if r.Standing == verdict.Approved && r.Effect != verdict.EffectReview {
+				t.Fatalf("an approval lifted %s, which is a %s", r.Rule, r.Effect)
+			}
+		}
+	})
+}
+
+func TestEveryApprovalEitherCountsOrIsToldAside(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, ev := genCase(t)
+		out := Conclude(c, ev)
+		if out.Answer == nil {
+			return // nothing to approve
+		}
+		for _, a := range c.Approvals {
+			told := slices.ContainsFunc(out.Aside, func(x verdict.Aside) bool { return x.ID == a.ID && x.Why != "" })
+			if told == slices.Contains(out.Answer.Given, a.By) && !slices.ContainsFunc(c.Approvals, func(b verdict.Approval) bool { return b.By == a.By && b.ID != a.ID }) {
+				t.Fatalf("%s of %s is told aside: %v, and the answer is %+v", a.ID, a.By, told, out.Answer)
+			}
+		}
+	})
+}
+
+func TestANoAndABarOnlyRaise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, ev := genCase(t)
+		before := Conclude(c, ev)
+		people := *c.People
+		people.Rejections = append(slices.Clone(people.Rejections), verdict.Approval{ID: "a-no", By: "lena", Facts: before.Facts, Created: noon.Add(-time.Hour)})
+		with := c
+		with.People = &people
+		if after := Conclude(with, ev); after.Outcome.Join(before.Outcome) != after.Outcome {
+			t.Fatalf("a no lowered %s to %s", before.Outcome, after.Outcome)
+		}
+		c.NotApprovers = append(slices.Clone(c.NotApprovers), verdict.Barred{Person: "noor", Role: "author"})
+		if after := Conclude(c, ev); after.Outcome.Join(before.Outcome) != after.Outcome {
+			t.Fatalf("to bar somebody lowered %s to %s", before.Outcome, after.Outcome)
+		}
+	})
 }
 
 func TestJoinIsCommutativeAssociativeAndIdempotent(t *testing.T) {
@@ -105,6 +197,7 @@ func TestTheOrderInWhichRulesReportDoesNotMatter(t *testing.T) {
 		slices.Reverse(turned.Results)
 		slices.Reverse(c.Facts)
 		slices.Reverse(c.Exceptions)
+		slices.Reverse(c.Approvals)
 		if got := resultDigest(Conclude(c, turned)); got != want {
 			t.Fatalf("the same facts in another order gave another result")
 		}
@@ -199,6 +292,7 @@ func TestASilentRuleIsAnErrorAtEveryPoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, ev := genCase(t)
 		c.Rules = append(c.Rules, "rule.silent")
+		c.BreakGlasses = nil // an emergency lets an error through, visibly
 		out := Conclude(c, ev)
 		if out.Outcome != verdict.Undecided || !slices.ContainsFunc(out.Errors, func(f verdict.Fault) bool { return f.Code == "rule.silent" }) {
 			t.Fatalf("a rule that said nothing gave %s with errors %v", out.Outcome, out.Errors)

@@ -130,6 +130,10 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 	}
 	lost := []string{"input.evidence", "case.refs", "case.faults"}
 	for _, x := range g.gone {
+		if x.need == needPeople {
+			lost = append(lost, "case.exceptions", "case.approvals", "case.break_glasses", "case.not_approvers", "case.approvers", "case.people")
+			continue
+		}
 		lost = append(lost, "input."+groupOf(x.need))
 	}
 	for i, f := range again.Case.Facts {

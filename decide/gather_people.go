@@ -1,0 +1,482 @@
+package decide
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/ledger"
+)
+
+// needPeople stands for what persons said where a need does: see gone.
+const needPeople = "people"
+
+// said of persons, as the case of a deploy point holds it.
+type peopled struct {
+	exceptions []verdict.Exception
+	approvals  []verdict.Approval
+	glasses    []verdict.BreakGlass
+	barred     []verdict.Barred
+	persons    int
+	people     *People
+}
+
+// gatherPeople finds what persons stated about the subject, service and environment of a
+// deploy point. Who may state it is judged here, by the map and by who signed; whether it
+// covers what is asked is for Conclude.
+func (e *Engine) gatherPeople(ctx context.Context, r Request, p decisionmap.Point, m moment, g *gathered) error {
+	if p.Layer != verdict.LayerDeploy {
+		return nil
+	}
+	g.peopled = peopled{people: &People{
+		Entitled: []string{}, Rejections: []verdict.Approval{}, OneHand: []Pair{}, Aside: []verdict.Aside{}, Entries: map[string][]verdict.Ref{},
+	}}
+	who := e.persons(m.seen)
+	if p.Review != nil {
+		if err := e.gatherAnswers(ctx, who, r, *p.Review, g); err != nil {
+			return err
+		}
+	}
+	if r.Service != "" && r.Environment != "" {
+		if err := e.gatherExceptions(ctx, who, r, g); err != nil {
+			return err
+		}
+		if err := e.gatherEmergencies(ctx, who, r, g); err != nil {
+			return err
+		}
+	}
+	for _, refs := range g.peopled.people.Entries {
+		g.about = append(g.about, refs...)
+	}
+	return nil
+}
+
+// lost notes that something a person stated can no longer be read: it may have been a no,
+// or have taken a yes back.
+func (g *gathered) lost(why string) {
+	if why == "" {
+		return
+	}
+	g.gone = append(g.gone, gone{needPeople, why})
+	g.faults = append(g.faults, verdict.Fault{
+		Code: "people.unreadable", What: "what a person stated about it cannot be read: " + why,
+		Remedy: "find out what became of the entry: verdict log verify; a body that was lost comes back from a backup of the data folder",
+	})
+}
+
+func (e *Engine) gatherAnswers(ctx context.Context, who *Persons, r Request, review decisionmap.Review, g *gathered) error {
+	out := &g.peopled
+	out.persons = int(review.Count)
+	if who.Critical(r.Service) {
+		out.persons = max(out.persons, critical)
+	}
+	out.people.Entitled = who.words(review.Approvers, r.Service)
+	said, err := who.answers(ctx, r, review)
+	if err != nil {
+		return err
+	}
+	g.lost(said.gone)
+	out.approvals, out.people.Rejections, out.people.Aside = said.approvals, append(out.people.Rejections, said.rejections...), append(out.people.Aside, said.aside...)
+	for id, refs := range said.refs {
+		out.people.Entries[id] = refs
+	}
+	b, err := e.barred(ctx, who, r, review.Not)
+	if err != nil {
+		return err
+	}
+	out.barred, out.people.Unknown, out.people.Remedy = b.persons, b.unknown, b.remedy
+	out.people.OneHand, err = who.oneHand(ctx, said, b.persons)
+	return err
+}
+
+// oneHand lists which of those who approved count as one with another of them, or with
+// somebody who may not approve; a person beside themself has a key that may be nobody's.
+func (p *Persons) oneHand(ctx context.Context, said answers, barred []verdict.Barred) ([]Pair, error) {
+	out := []Pair{}
+	add := func(a, b, why string) {
+		if x := (Pair{a, b, why}); why != "" && !slices.ContainsFunc(out, func(o Pair) bool { return o.A == a && o.B == b }) {
+			out = append(out, x)
+		}
+	}
+	for i, a := range said.approvals {
+		key := said.keys[a.ID]
+		why, err := p.one(ctx, key, key)
+		if err != nil {
+			return nil, err
+		}
+		add(a.By, a.By, why)
+		for _, b := range said.approvals[i+1:] {
+			if a.By == b.By || a.Facts != b.Facts {
+				continue
+			}
+			if why, err = p.one(ctx, key, said.keys[b.ID]); err != nil {
+				return nil, err
+			}
+			add(a.By, b.By, why)
+		}
+		for _, b := range barred {
+			if b.Person == a.By {
+				continue
+			}
+			if why, err = p.oneWith(ctx, key, b.Person, said.refs[a.ID][0].Index); err != nil {
+				return nil, err
+			}
+			add(a.By, b.Person, why)
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) gatherExceptions(ctx context.Context, who *Persons, r Request, g *gathered) error {
+	out := &g.peopled
+	all, err := who.Exceptions(ctx, r.Service, r.Environment)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	out.people.Accepters = who.accepters(r.Service)
+	b, err := e.barred(ctx, who, r, append([]string{"author"}, e.Map.Exceptions.ApproverNot...))
+	if err != nil {
+		return err
+	}
+	version, err := e.version(ctx, r, who.At)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		g.lost(x.gone)
+		why, remedy := x.Why, "ask for another one: verdict exception add"
+		if why == "" && len(x.Digests) == 0 {
+			why = unlike(x.Versions, version)
+			remedy = "ask for one that names this digest: verdict exception add --digest"
+		}
+		if why == "" && len(x.ApprovedBy) > 0 {
+			if why, err = e.accepted(ctx, who, &x, b); err != nil {
+				return err
+			}
+			remedy = "have somebody approve it who had no part in this artifact: verdict exception approve " + x.ID + " --as KEY"
+		}
+		if why != "" {
+			out.people.Aside = append(out.people.Aside, verdict.Aside{
+				Kind: verdict.KindException, ID: x.ID, Rule: x.Rule, By: x.Steps[0].By, Index: x.Steps[0].Index, Why: why, Remedy: remedy,
+			})
+			continue
+		}
+		out.exceptions = append(out.exceptions, x.Exception)
+		out.people.Entries[x.ID] = x.Refs
+	}
+	return nil
+}
+
+// accepted leaves of the persons who approved an exception those who had no part in this
+// artifact; why says that nobody is left.
+func (e *Engine) accepted(ctx context.Context, who *Persons, x *ExceptionRecord, b barred) (why string, err error) {
+	if b.unknown != "" {
+		return "nobody can be shown to be another than who had a part in the artifact: " + b.unknown + " (" + b.remedy + ")", nil
+	}
+	left := []string{}
+	for _, k := range x.keys {
+		part := ""
+		for _, p := range b.persons {
+			switch one, err := "", error(nil); {
+			case p.Role == roleRequester: // of the deployment, and not of the exception
+			case p.Person == k.Person:
+				part = k.Person + " is " + p.Role
+			default:
+				if one, err = who.oneWith(ctx, k, p.Person, x.Steps[len(x.Steps)-1].Index); err != nil {
+					return "", err
+				}
+				if one != "" {
+					part = p.Person + " is " + p.Role + ", and " + one
+				}
+			}
+		}
+		if part == "" {
+			left = append(left, k.Person)
+		} else {
+			why = part
+		}
+	}
+	slices.Sort(left)
+	if x.ApprovedBy = left; len(left) > 0 {
+		return "", nil
+	}
+	return why + ", so that approval does not count", nil
+}
+
+// unlike says why a range of versions does not cover a version; "" when it does.
+func unlike(versions, version string) string {
+	if version == "" && versions != "*" {
+		return fmt.Sprintf("it is for versions %s, and which version this is nobody has stated", versions)
+	}
+	switch in, err := InRange(versions, version); {
+	case err != nil:
+		return err.Error()
+	case !in:
+		return fmt.Sprintf("it is for versions %s, and this is %s", versions, version)
+	}
+	return ""
+}
+
+// version is the version of an artifact: the tag by which a trusted producer found its
+// image, where that is one; "" when nobody stated any.
+func (e *Engine) version(ctx context.Context, r Request, at ledger.Position) (string, error) {
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
+	if err != nil {
+		return "", fmt.Errorf("find the image of %s: %w", r.Subject.Digest, err)
+	}
+	for _, entry := range entries {
+		told, err := e.said(ctx, entry.Index)
+		if err != nil || told.failure != nil || entry.Foreign || e.rank(entry.Producer, string(verdict.KindImage), r, at) == Untrusted {
+			continue
+		}
+		var image verdict.Image
+		if told.statement.Decode(&image) == nil && canonicalVersion(image.Tag) != "" {
+			return image.Tag, nil
+		}
+	}
+	return "", nil
+}
+
+func (e *Engine) gatherEmergencies(ctx context.Context, who *Persons, r Request, g *gathered) error {
+	all, err := who.Emergencies(ctx, r.Service, r.Environment)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		g.lost(x.gone)
+		if x.Why != "" {
+			g.peopled.people.Aside = append(g.peopled.people.Aside, verdict.Aside{
+				Kind: verdict.KindBreakGlass, ID: x.ID, By: x.By, Index: x.Index, Why: x.Why, Remedy: "have somebody break the glass whom the map lets: verdict break-glass",
+			})
+			continue
+		}
+		g.peopled.glasses = append(g.peopled.glasses, x.BreakGlass)
+		g.peopled.people.Entries[x.ID] = x.Refs
+	}
+	return nil
+}
+
+// barred are those who may not approve, and why that cannot be told of everybody.
+type barred struct {
+	persons         []verdict.Barred
+	unknown, remedy string
+}
+
+const roleRequester = "who asks for it"
+
+func (b *barred) add(person, role string) {
+	if person != "" && !slices.ContainsFunc(b.persons, func(x verdict.Barred) bool { return x.Person == person && x.Role == role }) {
+		b.persons = append(b.persons, verdict.Barred{Person: person, Role: role})
+	}
+}
+
+func (b *barred) doubt(why, remedy string) {
+	if b.unknown == "" {
+		b.unknown, b.remedy = why, remedy
+	}
+}
+
+// barred finds who had a part in a subject: who asks for it, and everybody who wrote or
+// committed a commit of the change that it was made from.
+func (e *Engine) barred(ctx context.Context, who *Persons, r Request, not []string) (barred, error) {
+	b := barred{persons: []verdict.Barred{}}
+	if slices.Contains(not, "requester") {
+		if err := e.requester(ctx, who, r, &b); err != nil {
+			return b, err
+		}
+	}
+	if slices.ContainsFunc(not, func(w string) bool {
+		return slices.Contains([]string{"author", "authors", "committer", "last-committer", "contributor"}, w)
+	}) {
+		if err := e.authors(ctx, r, who.At, &b); err != nil {
+			return b, err
+		}
+	}
+	slices.SortFunc(b.persons, func(x, y verdict.Barred) int { return strings.Compare(x.Person+"\x00"+x.Role, y.Person+"\x00"+y.Role) })
+	return b, nil
+}
+
+// requester bars who asks: the person that the request names, else the person whose key
+// runs the gate. A workload is no person, and cannot approve.
+func (e *Engine) requester(ctx context.Context, who *Persons, r Request, b *barred) error {
+	switch q := r.Requester; {
+	case q == nil:
+	case q.Kind == "workload":
+		return nil
+	case !q.Known:
+		b.doubt(fmt.Sprintf("the map knows nobody by the account of who asks (%s)", q.Person), "add the account to its person under people: in the map")
+		return nil
+	default:
+		b.add(q.Person, roleRequester)
+		return nil
+	}
+	id, ok := strings.CutPrefix(r.Actor, "key:")
+	if !ok {
+		b.doubt("who asks for it is not said", "say who asks: --requester")
+		return nil
+	}
+	h, err := who.keys(ctx)
+	if err != nil {
+		return err
+	}
+	if k, known := h.Key(id); known {
+		if _, person := e.Map.People[k.Person]; person {
+			b.add(k.Person, roleRequester)
+		}
+	}
+	return nil
+}
+
+// authors bars everybody who had a hand in the change behind the subject.
+func (e *Engine) authors(ctx context.Context, r Request, at ledger.Position, b *barred) error {
+	commits, err := e.madeFrom(ctx, r, at)
+	if err != nil {
+		return err
+	}
+	if len(commits) == 0 {
+		b.doubt("which commit it was made from is not known", "have it trusted first, which tells its commit: verdict artifact trust; a plan is joined with its commit by verdict plan check")
+		return nil
+	}
+	for _, commit := range commits {
+		c, why, err := e.change(ctx, r, commit, at)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			b.doubt(fmt.Sprintf("who wrote commit %s is not known: %s", commit.Short(), why), "run verdict ci on this commit, with its history")
+			continue
+		}
+		of := " commit " + commit.Short()
+		e.hand(b, c.Author, "author of"+of)
+		e.hand(b, c.Committer, "committer of"+of)
+		for _, one := range c.Commits {
+			for _, a := range one.Authors {
+				e.hand(b, a, "an author of the change of"+of)
+			}
+			e.hand(b, one.Committer, "a committer of the change of"+of)
+		}
+	}
+	return nil
+}
+
+// hand bars one party of a change. A bot is no person; neither is it anybody who could
+// approve.
+func (e *Engine) hand(b *barred, p verdict.Party, role string) {
+	_, here := e.Map.People[p.ID]
+	switch {
+	case p.ID == "" && !p.Known, p.Bot:
+	case p.Known && here:
+		if !slices.ContainsFunc(b.persons, func(x verdict.Barred) bool { return x.Person == p.ID }) {
+			b.add(p.ID, role)
+		}
+	case p.Known: // the forge itself, or somebody who is no longer of the map
+	default:
+		b.doubt(fmt.Sprintf("%s (%s) is nobody whom the map knows", p.ID, role), "add the account to its person under people: in the map, then run verdict ci on the commit again")
+	}
+}
+
+// madeFrom are the commits that the subject was made from, as the trusted decisions about
+// it say.
+func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([]verdict.Digest, error) {
+	if r.Subject.Digest.Algorithm() == "gitCommit" {
+		return []verdict.Digest{r.Subject.Digest}, nil
+	}
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, At: at, Limit: perNeed})
+	if err != nil {
+		return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
+	}
+	for _, entry := range entries { // newest first
+		p, known := e.Map.Point(entry.Context.Point)
+		if !known || entry.Foreign || p.Layer == verdict.LayerDeploy || e.rank(entry.Producer, p.Produces.Kind, Request{Service: r.Service}, at) == Untrusted {
+			continue
+		}
+		told, err := e.said(ctx, entry.Index)
+		if err != nil || told.failure != nil {
+			continue // then its commit is not known
+		}
+		var d verdict.Decision
+		if told.statement.Decode(&d) != nil {
+			continue
+		}
+		from := slices.DeleteFunc(slices.Clone(d.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
+		if len(from) > 0 {
+			return from, nil
+		}
+	}
+	return nil, nil
+}
+
+// change is what a trusted producer says of a commit's change; why, that nothing is known.
+// Who a statement of another map names counts here too: ids of persons stay.
+func (e *Engine) change(ctx context.Context, r Request, commit verdict.Digest, at ledger.Position) (c *verdict.Change, why string, err error) {
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
+	if err != nil {
+		return nil, "", fmt.Errorf("find the change of %s: %w", commit, err)
+	}
+	why = "nobody has stated its change"
+	for _, entry := range entries { // newest first
+		if e.ofAnother(entry.Index, needChange) || e.rank(entry.Producer, needChange, Request{Service: r.Service}, at) == Untrusted {
+			continue
+		}
+		told, err := e.said(ctx, entry.Index)
+		if err != nil {
+			why = err.Error()
+			continue
+		}
+		if told.report == nil || told.report.Check != needChange || told.report.Change == nil {
+			continue
+		}
+		if c := told.report.Change; c.State == verdict.StateVerified {
+			return c, "", nil
+		} else if why = c.Why; why == "" {
+			why = "its change is " + string(c.State)
+		}
+		return nil, why, nil
+	}
+	return nil, why, nil
+}
+
+// restsOn are the statements of persons that a conclusion rests on.
+func (p *People) restsOn(o Conclusion) []verdict.Ref {
+	if p == nil {
+		return nil
+	}
+	var ids []string
+	if l := o.Lifted; l != nil {
+		for _, x := range l.Exceptions {
+			ids = append(ids, x.ID)
+		}
+		for _, a := range l.Approvals {
+			ids = append(ids, a.ID)
+		}
+		if l.BreakGlass != nil {
+			ids = append(ids, l.BreakGlass.ID)
+		}
+	}
+	for _, r := range o.Reasons {
+		if r.Rule == ReviewRejected {
+			for _, it := range r.Items {
+				ids = append(ids, it.Key)
+			}
+		}
+	}
+	var out []verdict.Ref
+	for _, id := range ids {
+		out = append(out, p.Entries[id]...)
+	}
+	return out
+}
+
+// joined are references with further ones, each once.
+func joined(refs, more []verdict.Ref) []verdict.Ref {
+	out := append([]verdict.Ref{}, refs...)
+	for _, ref := range more {
+		if !slices.ContainsFunc(out, func(r verdict.Ref) bool { return sameRef(r, ref) }) {
+			out = append(out, ref)
+		}
+	}
+	return out
+}

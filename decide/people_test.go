@@ -1,0 +1,668 @@
+package decide_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/decide"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/policy"
+)
+
+// gateRule is one rule of the tests' gate: it fails for findings with a property.
+func gateRule(id, effect, severity, property string) string {
+	return strings.NewReplacer("ID", id, "EFFECT", effect, "SEVERITY", severity, "PROPERTY", property).Replace(`# METADATA
+# title: No finding is PROPERTY
+# custom:
+#   id: acme.deploy.ID
+#   effect: EFFECT
+#   severity: SEVERITY
+#   evidence: [vulnerabilities]
+#   remediation: take the version with the fix
+#   owner: platform
+package acme.deploy.ID
+
+items := [item |
+	some f in input.vulnerabilities.findings
+	PROPERTY
+	item := {"key": f.key, "message": f.id, "path": "", "line": 0, "fix": "", "evidence": f.evidence}
+]
+
+check := {"status": "fail", "message": sprintf("%d found", [count(items)]), "observed": count(items), "expected": 0, "items": items} if {
+	count(items) > 0
+} else := {"status": "pass", "message": "none"} if {
+	input.vulnerabilities.state == "verified"
+} else := {"status": "fail", "message": "not stated", "observed": input.vulnerabilities.state, "expected": "verified"} if {
+	input.vulnerabilities.state != "verified"
+}
+`)
+}
+
+const gateMap = `schema: verdict/v1
+organization: acme
+environments:
+  production: {tier: prod, exposure: internet, data: confidential, blast_radius: service, rollback: tested}
+  staging: {tier: staging}
+services:
+  pay: {team: payments, owner: alma, environments: [production, staging]TIER}
+people:
+  alma: {teams: [payments]}
+  ben: {teams: [payments]}
+  noor: {teams: [platform]}
+  mei: {teams: [platform]}
+  lena: {teams: [platform, security]}
+  zoe: {teams: [security]}
+  kim: {teams: [platform]}
+trust:
+  - {name: machine, key: local, kinds: ["*"], services: ["*"], environments: ["*"]}
+exceptions: {requires: [rule, scope, rationale, owner, expiry], max_validity: 30d, approvers: [security, platform]}
+break_glass: {who: [platform], requires: [incident, rationale], max_validity: 4h, review_within: 24h, notify: [security]}
+points:
+  - id: deploy.gate
+    mode: block
+    needs: [vulnerabilities]
+    policy: [acme.deploy]
+    owner: platform
+    review: {approvers: [platform], count: 1, not: [author, requester], requires: [scope, rationale, expiry], max_validity: 24h}
+`
+
+var gateRules = sync.OnceValues(func() (*policy.Bundle, error) {
+	return policy.Compile(map[string]string{
+		"findings.rego": gateRule("findings", "review", "high", "not f.exploited; not f.malicious"), "exploited.rego": gateRule("exploited", "review", "critical", "f.exploited"),
+		"malicious.rego": gateRule("malicious", "deny", "critical", "f.malicious"),
+	}, policy.CompileOptions{})
+})
+
+var app = verdict.Subject{Kind: verdict.SubjectArtifact, Name: "ghcr.io/acme/pay", Digest: verdict.NewDigest("sha256", strings.Repeat("1", 64))}
+
+// gate is a house with a deploy point, persons with keys, and an artifact of ben's whose
+// only finding has no fix.
+type gate struct {
+	*house
+	request decide.Request
+}
+
+func newGate(t *testing.T, edits ...string) *gate {
+	t.Helper()
+	m := strings.NewReplacer(append(edits, "TIER", "")...).Replace(gateMap)
+	g := &gate{house: newHouse(t, m)}
+	rules, err := gateRules()
+	must(t, err)
+	g.engine.Policy = rules
+	g.request = decide.Request{
+		Point: "deploy.gate", Subject: app, Service: "pay", Team: "payments", Environment: "production", Trigger: "gate", Actor: "key:pipeline",
+		Requester: &verdict.Requester{Person: "alma", Kind: "person", Known: true},
+	}
+	g.person("zoe", "local")
+	for _, name := range []string{"alma", "ben", "noor", "mei", "lena"} {
+		g.person(name, "zoe")
+	}
+	g.person("kim", "noor")
+	g.made("ben", true)
+	g.found(verdict.Vulnerability{ID: "CVE-1"})
+	return g
+}
+
+// person enrolls a person's key, signed by somebody.
+func (g *gate) person(name, by string) {
+	g.t.Helper()
+	key, err := evidence.CreateKey(filepath.Join(g.t.TempDir(), name+".pem"))
+	must(g.t, err)
+	g.keys[name] = key
+	event, err := identity.NewEnrolment(name, key.PublicPEM())
+	must(g.t, err)
+	g.says(by, verdict.KindKey, event, verdict.Context{}, verdict.Subject{Kind: verdict.SubjectIdentity, Name: name, Digest: verdict.NewDigest("sha256", strings.Repeat("0", 64))})
+}
+
+func (g *gate) says(by string, kind verdict.Kind, predicate any, c verdict.Context, about ...verdict.Subject) ledger.Entry {
+	g.t.Helper()
+	c.At = g.now
+	s, err := evidence.New(kind, about, predicate, c, rand.Reader)
+	must(g.t, err)
+	return g.append(by, s)
+}
+
+// made states who wrote the artifact's commit, and that the artifact is from it.
+func (g *gate) made(author string, known bool) {
+	g.t.Helper()
+	who := verdict.Party{ID: author, Known: known}
+	r := clean("change")
+	r.Change = &verdict.Change{
+		Knowledge: verdict.Knowledge{State: verdict.StateVerified}, Author: who, Committer: who, Added: 1,
+		Commits: []verdict.Commit{{ID: commit.Digest, Authors: []verdict.Party{who}, Committer: who}},
+	}
+	g.report("local", r)
+	g.says("local", verdict.KindDecision, verdict.Decision{
+		ID: "d-trust", Point: "artifact.trust", Subject: app, Service: "pay", Outcome: verdict.Allow, Enforced: verdict.Allow, At: g.now, From: []verdict.Digest{commit.Digest},
+	}, verdict.Context{Service: "pay", Point: "artifact.trust"}, app)
+}
+
+// found states the findings in the artifact.
+func (g *gate) found(all ...verdict.Vulnerability) {
+	g.t.Helper()
+	r := clean("vulnerabilities")
+	r.Tool, r.Database = verdict.Tool{Name: "verdict", Version: "test"}, &verdict.Database{Name: "osv", At: g.now}
+	for _, v := range all {
+		r.Hits = append(r.Hits, verdict.Hit{Key: v.ID + " pkg", Detector: v.ID, Severity: verdict.SeverityHigh, Vulnerability: &v})
+	}
+	s, err := evidence.NewCheck(r, []verdict.Subject{app}, g.now, g.now, verdict.Context{At: g.now}, rand.Reader)
+	must(g.t, err)
+	g.append("local", s)
+}
+
+func (g *gate) ask() verdict.Decision {
+	g.t.Helper()
+	d, _, err := g.engine.Decide(g.ctx, g.request)
+	must(g.t, err)
+	return d
+}
+
+// yes is a person's approval of what a decision asks.
+func (g *gate) yes(by string, d verdict.Decision) verdict.Approval {
+	a := verdict.Approval{
+		ID: fmt.Sprintf("a-%s-%d", by, g.now.Unix()), Step: verdict.StepApprove, Decision: d.ID, Subject: d.Subject.Digest, Point: d.Point, Service: d.Service, Environment: d.Environment,
+		Facts: d.Digests.Facts, Scope: "this release", Rationale: "the code is not reached", By: by, Created: g.now, Expires: g.now.Add(24 * time.Hour), Teams: g.engine.Map.People[by].Teams,
+	}
+	for _, r := range d.Reasons {
+		a.Rules, a.Shown = append(a.Rules, r.Rule), append(a.Shown, decide.Shown(r))
+	}
+	return a
+}
+
+func (g *gate) sign(by string, a verdict.Approval) {
+	g.t.Helper()
+	g.says(by, verdict.KindApproval, a, verdict.Context{Service: a.Service, Environment: a.Environment, Point: a.Point}, verdict.Subject{Kind: app.Kind, Name: app.Name, Digest: a.Subject})
+}
+
+// An approval counts when an entitled person who had no part in it gave it for these facts.
+// Whatever else it is, it lets nothing in, and the decision says why.
+func TestApprovalsThatCountAndThoseThatDoNot(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		give func(g *gate, d verdict.Decision)
+		want verdict.Outcome
+		why  string // in what was set aside
+	}{
+		{"nobody", func(*gate, verdict.Decision) {}, verdict.Review, ""},
+		{"an entitled person", func(g *gate, d verdict.Decision) { g.sign("noor", g.yes("noor", d)) }, verdict.Allow, ""},
+		{"the author", func(g *gate, d verdict.Decision) {
+			g.made("noor", true)
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Review, "noor is author of commit aaaaaaaaaaaa, and nobody approves their own"},
+		{"who says to be of a team", func(g *gate, d verdict.Decision) {
+			a := g.yes("ben", d)
+			a.Teams = []string{"platform"}
+			g.sign("ben", a)
+		}, verdict.Review, "ben is not of platform by this map"},
+		{"somebody of another team", func(g *gate, d verdict.Decision) { g.sign("zoe", g.yes("zoe", d)) }, verdict.Review, "zoe is none of platform"},
+		{"in another's name", func(g *gate, d verdict.Decision) { g.sign("alma", g.yes("noor", d)) }, verdict.Review, `speaks for "noor", and the key of alma signed it`},
+		{"a machine", func(g *gate, d verdict.Decision) { g.sign("local", g.yes("noor", d)) }, verdict.Review, "machine's own key"},
+		{"who had not joined the team by then", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Teams = []string{"payments"}
+			g.sign("noor", a)
+		}, verdict.Review, "noor was not of platform when it was signed"},
+		{"one that has expired", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Expires = g.now.Add(time.Hour)
+			g.sign("noor", a)
+			g.now = g.now.Add(time.Hour)
+		}, verdict.Review, "it expired at"},
+		{"one of the future", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Created = g.now.Add(time.Hour)
+			g.sign("noor", a)
+		}, verdict.Review, "says that it was signed at"},
+		{"one that holds too long", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Expires = g.now.Add(25 * time.Hour)
+			g.sign("noor", a)
+		}, verdict.Review, "holds for 25h, and the map allows 1d"},
+		{"one without a rationale", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Rationale = ""
+			g.sign("noor", a)
+		}, verdict.Review, "requires rationale"},
+		{"one for another environment", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Environment = "staging"
+			g.sign("noor", a)
+		}, verdict.Review, "it is for deploy.gate in staging"},
+		{"one for another digest", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Subject = verdict.NewDigest("sha256", strings.Repeat("2", 64))
+			g.sign("noor", a)
+		}, verdict.Review, "it is for another digest: 222222222222"},
+		{"one that was withdrawn", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			g.sign("noor", a)
+			a.Step = verdict.StepWithdraw
+			g.sign("noor", a)
+		}, verdict.Review, "noor withdrew it"},
+		{"one that somebody else takes back", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			g.sign("noor", a)
+			a.Step, a.By = verdict.StepWithdraw, "mei"
+			g.sign("mei", a)
+		}, verdict.Allow, ""},
+		{"one of other facts", func(g *gate, d verdict.Decision) {
+			g.sign("noor", g.yes("noor", d))
+			g.found(verdict.Vulnerability{ID: "CVE-1"}, verdict.Vulnerability{ID: "CVE-2"})
+		}, verdict.Review, "it died: the facts changed: acme.deploy.findings has CVE-2 pkg besides"},
+		{"whose key the author enrolled", func(g *gate, d verdict.Decision) {
+			g.made("noor", true)
+			g.sign("kim", g.yes("kim", d))
+		}, verdict.Review, "noor is author of commit aaaaaaaaaaaa, and noor enrolled the key of kim"},
+		{"where the author is not known", func(g *gate, d verdict.Decision) {
+			g.made("unknown-account-1", false)
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Review, "nobody can be shown to be another"},
+		{"where who asks is not known", func(g *gate, d verdict.Decision) {
+			g.request.Requester = &verdict.Requester{Person: "unknown-1", Kind: "person"}
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Review, "the account of who asks"},
+		{"who asks", func(g *gate, d verdict.Decision) {
+			g.request.Requester.Person = "noor"
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Review, "noor is who asks for it, and nobody approves their own"},
+		{"a no", func(g *gate, d verdict.Decision) {
+			g.sign("mei", g.yes("mei", d))
+			a := g.yes("noor", d)
+			a.Step, a.Expires = verdict.StepReject, time.Time{}
+			g.sign("noor", a)
+		}, verdict.Deny, ""},
+		{"a no of somebody who may not answer", func(g *gate, d verdict.Decision) {
+			a := g.yes("zoe", d)
+			a.Step, a.Expires = verdict.StepReject, time.Time{}
+			g.sign("zoe", a)
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Allow, ""},
+		{"a no that became a yes", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Step, a.Expires, a.ID = verdict.StepReject, time.Time{}, "a-no"
+			g.sign("noor", a)
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Allow, ""},
+		{"a no to other facts", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Step, a.Expires = verdict.StepReject, time.Time{}
+			g.sign("noor", a)
+			g.found(verdict.Vulnerability{ID: "CVE-2"})
+			g.sign("mei", g.yes("mei", g.ask()))
+		}, verdict.Allow, ""},
+		{"what denies", func(g *gate, d verdict.Decision) {
+			g.found(verdict.Vulnerability{ID: "CVE-1"}, verdict.Vulnerability{ID: "MAL-1", Malicious: true})
+			g.sign("noor", g.yes("noor", d))
+		}, verdict.Deny, ""},
+		{"one of two for what is critical", func(g *gate, d verdict.Decision) {
+			g.found(verdict.Vulnerability{ID: "CVE-1", Exploited: true})
+			g.sign("noor", g.yes("noor", g.ask()))
+		}, verdict.Review, ""},
+		{"two for what is critical", func(g *gate, d verdict.Decision) {
+			g.found(verdict.Vulnerability{ID: "CVE-1", Exploited: true})
+			g.sign("noor", g.yes("noor", g.ask()))
+			g.sign("mei", g.yes("mei", g.ask()))
+		}, verdict.Allow, ""},
+		{"two keys in one hand for what is critical", func(g *gate, d verdict.Decision) {
+			g.found(verdict.Vulnerability{ID: "CVE-1", Exploited: true})
+			g.sign("noor", g.yes("noor", g.ask()))
+			g.sign("kim", g.yes("kim", g.ask()))
+		}, verdict.Review, "counts as no second person: noor enrolled the key of kim"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(t)
+			first := g.ask()
+			if first.Outcome != verdict.Review || first.Answer == nil {
+				t.Fatalf("the first answer is %s, %+v: %+v", first.Outcome, first.Reasons, first.Errors)
+			}
+			c.give(g, first)
+			d := g.ask()
+			g.holds(d, c.want, c.why)
+		})
+	}
+}
+
+// holds checks outcome, what was set aside, and that replay gives the same.
+func (g *gate) holds(d verdict.Decision, want verdict.Outcome, why string) {
+	g.t.Helper()
+	if d.Outcome != want {
+		g.t.Errorf("outcome %s, want %s: %+v\nerrors %+v\naside %+v", d.Outcome, want, d.Reasons, d.Errors, d.Aside)
+	}
+	if why != "" && !slices.ContainsFunc(d.Aside, func(a verdict.Aside) bool { return strings.Contains(a.Why, why) && a.Index >= 0 }) {
+		g.t.Errorf("nothing was set aside because %q: %+v", why, d.Aside)
+	}
+	if again := g.replay(d.ID); !again.Same || again.Result != d.Digests.Result {
+		g.t.Errorf("taken again it differs: %s", again.Difference)
+	}
+}
+
+func TestACriticalServiceTakesTwoPersons(t *testing.T) {
+	g := newGate(t, "TIER", ", tier: critical")
+	g.sign("noor", g.yes("noor", g.ask()))
+	d := g.ask()
+	g.holds(d, verdict.Review, "")
+	if d.Answer.Persons != 2 || !slices.Equal(d.Answer.Given, []string{"noor"}) {
+		t.Errorf("the answer is %+v", d.Answer)
+	}
+	g.sign("lena", g.yes("lena", d))
+	d = g.ask()
+	g.holds(d, verdict.Allow, "")
+	if len(d.Lifted.Approvals) != 2 || !slices.ContainsFunc(d.Evidence, func(r verdict.Ref) bool { return r.Kind == verdict.KindApproval }) {
+		t.Errorf("it does not rest on both: %+v, evidence %+v", d.Lifted, d.Evidence)
+	}
+}
+
+// A yes from another log is a claim: whoever runs that log could enroll anybody there.
+func TestAnApprovalOfAnotherLogDoesNotCount(t *testing.T) {
+	g := newGate(t)
+	d := g.ask()
+	a := g.yes("noor", d)
+	stranger, err := evidence.CreateKey(filepath.Join(t.TempDir(), "stranger.pem"))
+	must(t, err)
+	s, err := evidence.New(verdict.KindApproval, []verdict.Subject{app}, a, verdict.Context{At: g.now, Service: "pay", Environment: "production", Point: "deploy.gate"}, rand.Reader)
+	must(t, err)
+	b, err := evidence.Sign(g.ctx, s, stranger)
+	must(t, err)
+	_, err = g.ledger.Ingest(g.ctx, b, evidence.Producer{Key: stranger.KeyID()}, g.keys["local"], verdict.Context{At: g.now})
+	must(t, err)
+	g.holds(g.ask(), verdict.Review, "it comes from another log or signer")
+}
+
+// risk is an exception for the finding of the artifact, as its requester files it.
+func (g *gate) risk(by string) verdict.ExceptionStep {
+	return verdict.ExceptionStep{
+		Exception: verdict.Exception{
+			ID: "x-1", Rule: "acme.deploy.findings", Items: []string{"CVE-1 pkg"}, Service: "pay", Environments: []string{"production"}, Digests: []verdict.Digest{app.Digest},
+			Rationale: "no fix yet", Controls: "the firewall", Ticket: "PAY-1", Owner: "alma", RequestedBy: by, Created: g.now, Expires: g.now.Add(20 * 24 * time.Hour),
+		},
+		Said: verdict.Said{Step: verdict.StepRequest, By: by, At: g.now, Teams: g.engine.Map.People[by].Teams},
+	}
+}
+
+func (g *gate) file(by string, x verdict.ExceptionStep) {
+	g.t.Helper()
+	g.says(by, verdict.KindException, x, verdict.Context{Service: x.Service}, verdict.DeploymentSubject(x.Service, "production"))
+}
+
+// agree signs a further step about an exception.
+func (g *gate) agree(by string, x verdict.ExceptionStep, step verdict.Step) {
+	x.Said = verdict.Said{Step: step, By: by, At: g.now, Teams: g.engine.Map.People[by].Teams}
+	g.file(by, x)
+}
+
+// An exception counts when one person asked for it and another, entitled one, accepted
+// exactly its terms. What it does not cover stays.
+func TestExceptionsThatCountAndThoseThatDoNot(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		give func(g *gate)
+		want verdict.Outcome
+		why  string
+	}{
+		{"asked for and approved", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Allow, ""},
+		{"only asked for", func(g *gate) { g.file("alma", g.risk("alma")) }, verdict.Review, "0 of 1 persons approved it"},
+		{"approved by who asked", func(g *gate) {
+			g.file("lena", g.risk("lena"))
+			g.agree("lena", g.risk("lena"), verdict.StepApprove)
+		}, verdict.Review, "0 of 1 persons approved it"},
+		{"approved by the author of the change", func(g *gate) {
+			g.made("lena", true)
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Review, "lena is author of commit"},
+		{"approved by somebody of another team", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			g.agree("ben", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Review, "0 of 1 persons approved it"},
+		{"approved in other words than it was asked for", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			x := g.risk("alma")
+			x.Items = nil
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "0 of 1 persons approved it"},
+		{"revoked", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+			g.agree("zoe", g.risk("alma"), verdict.StepRevoke)
+		}, verdict.Review, "it was revoked at"},
+		{"revoked by somebody without a right to it", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+			g.agree("ben", g.risk("alma"), verdict.StepRevoke)
+		}, verdict.Allow, ""},
+		{"expired", func(g *gate) {
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+			g.now = g.now.Add(20 * 24 * time.Hour)
+			g.found(verdict.Vulnerability{ID: "CVE-1"})
+		}, verdict.Review, "it expired at"},
+		{"longer than the map allows", func(g *gate) {
+			x := g.risk("alma")
+			x.Expires = g.now.Add(31 * 24 * time.Hour)
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "and the map allows 30d"},
+		{"without a rationale", func(g *gate) {
+			x := g.risk("alma")
+			x.Rationale = ""
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "requires rationale"},
+		{"of another digest", func(g *gate) {
+			x := g.risk("alma")
+			x.Digests = []verdict.Digest{commit.Digest}
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "it is for other digests"},
+		{"of another finding", func(g *gate) {
+			x := g.risk("alma")
+			x.Items = []string{"CVE-9 pkg"}
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, ""},
+		{"of a range where nobody stated the version", func(g *gate) {
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, "<2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "which version this is nobody has stated"},
+		{"of a range that the version is in", func(g *gate) {
+			g.says("local", verdict.KindImage, verdict.Image{Name: app.Name, Digest: app.Digest, Tag: "v1.4.0"}, verdict.Context{Service: "pay"}, app)
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Allow, ""},
+		{"of a range that the version is not in", func(g *gate) {
+			g.says("local", verdict.KindImage, verdict.Image{Name: app.Name, Digest: app.Digest, Tag: "2.1.0"}, verdict.Context{Service: "pay"}, app)
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "it is for versions >=1.0.0 <2.0.0, and this is 2.1.0"},
+		{"of a deny, by one person", func(g *gate) {
+			g.found(verdict.Vulnerability{ID: "MAL-1", Malicious: true})
+			x := g.risk("alma")
+			x.Rule, x.Items = "acme.deploy.malicious", []string{"MAL-1 pkg"}
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Deny, "1 of 2 persons approved it"},
+		{"of a critical deny, by two", func(g *gate) {
+			g.found(verdict.Vulnerability{ID: "MAL-1", Malicious: true})
+			x := g.risk("alma")
+			x.Rule, x.Items = "acme.deploy.malicious", []string{"MAL-1 pkg"}
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+			g.agree("mei", x, verdict.StepApprove)
+		}, verdict.Allow, ""},
+		{"a machine's", func(g *gate) {
+			g.file("local", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Review, "machine's own key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(t)
+			c.give(g)
+			g.holds(g.ask(), c.want, c.why)
+		})
+	}
+}
+
+// What was accepted until noon must not let in what is recorded after it, however long the
+// answer took.
+func TestAnExceptionThatExpiresBeforeTheDecisionIsRecorded(t *testing.T) {
+	g := newGate(t)
+	x := g.risk("alma")
+	x.Expires = g.now.Add(time.Hour)
+	g.file("alma", x)
+	g.agree("lena", x, verdict.StepApprove)
+	asked := 0
+	g.engine.Now = func() time.Time {
+		if asked++; asked == 2 { // between the answer and its recording
+			g.now = g.now.Add(time.Hour)
+		}
+		return g.now
+	}
+	g.holds(g.ask(), verdict.Review, "it expired at")
+	if asked < 3 {
+		t.Errorf("the clock was read %d times", asked)
+	}
+}
+
+// The same for an approval that its giver takes back in that moment.
+func TestAnApprovalThatIsWithdrawnBeforeTheDecisionIsRecorded(t *testing.T) {
+	g := newGate(t)
+	a := g.yes("noor", g.ask())
+	g.sign("noor", a)
+	asked := 0
+	g.engine.Now = func() time.Time {
+		if asked++; asked == 2 {
+			a.Step, a.Created = verdict.StepWithdraw, g.now
+			g.sign("noor", a)
+		}
+		return g.now
+	}
+	g.holds(g.ask(), verdict.Review, "noor withdrew it")
+}
+
+func (g *gate) glass(by string) verdict.BreakGlass {
+	return verdict.BreakGlass{
+		ID: "b-" + by, Step: verdict.StepBegin, Incident: "INC-1", Rationale: "payments are down", Service: "pay", Environment: "production", Subject: app.Digest,
+		By: by, Teams: g.engine.Map.People[by].Teams, Created: g.now, Expires: g.now.Add(2 * time.Hour), ReviewBy: g.now.Add(24 * time.Hour),
+	}
+}
+
+func (g *gate) breaks(by string, b verdict.BreakGlass) {
+	g.t.Helper()
+	g.says(by, verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, app, verdict.DeploymentSubject(b.Service, b.Environment))
+}
+
+func TestBreakGlassThatCountsAndThatDoesNot(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		give func(g *gate)
+		want verdict.Outcome
+		why  string
+	}{
+		{"by an entitled person", func(g *gate) { g.breaks("noor", g.glass("noor")) }, verdict.Allow, ""},
+		{"that has ended", func(g *gate) {
+			g.breaks("noor", g.glass("noor"))
+			g.now = g.now.Add(2 * time.Hour)
+		}, verdict.Deny, "it expired at"},
+		{"for longer than the map allows", func(g *gate) {
+			b := g.glass("noor")
+			b.Expires = g.now.Add(5 * time.Hour)
+			g.breaks("noor", b)
+		}, verdict.Deny, "holds for 5h, and the map allows 4h"},
+		{"by somebody whom the map does not let", func(g *gate) { g.breaks("alma", g.glass("alma")) }, verdict.Deny, "alma is none of platform"},
+		{"without an incident", func(g *gate) {
+			b := g.glass("noor")
+			b.Incident = ""
+			g.breaks("noor", b)
+		}, verdict.Deny, "requires incident"},
+		{"for another digest", func(g *gate) {
+			b := g.glass("noor")
+			b.Subject = commit.Digest
+			g.breaks("noor", b)
+		}, verdict.Deny, "it is for another digest"},
+		{"that nobody has to review in time", func(g *gate) {
+			b := g.glass("noor")
+			b.ReviewBy = g.now.Add(48 * time.Hour)
+			g.breaks("noor", b)
+		}, verdict.Deny, "reviewed later than the map allows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(t)
+			g.found(verdict.Vulnerability{ID: "MAL-1", Malicious: true})
+			c.give(g)
+			d := g.ask()
+			g.holds(d, c.want, c.why)
+			if want := c.want == verdict.Allow; (d.BreakGlass != "") != want || want && d.Reasons[0].Standing != verdict.Counts {
+				t.Errorf("break-glass is %q, reasons %+v", d.BreakGlass, d.Reasons)
+			}
+		})
+	}
+}
+
+// An emergency that nobody looked at afterwards stays a fact, until another person does.
+func TestAnEmergencyIsOverdueUntilAnotherPersonReviewsIt(t *testing.T) {
+	g := newGate(t)
+	g.breaks("noor", g.glass("noor"))
+	due := g.now.Add(24 * time.Hour)
+	overdue := func() int {
+		t.Helper()
+		at, err := g.ledger.Position(g.ctx)
+		must(t, err)
+		p := decide.Persons{Ledger: g.ledger, Map: g.engine.Map, At: at}
+		found, err := p.Unreviewed(g.ctx, "pay", "production", g.now)
+		must(t, err)
+		return len(found)
+	}
+	if overdue() != 0 {
+		t.Error("it is overdue before its time")
+	}
+	g.now = due
+	if overdue() != 1 {
+		t.Error("nobody reviewed it in time, and it is not told")
+	}
+	for _, c := range []struct {
+		by   string
+		want int
+	}{{"noor", 1}, {"alma", 1}, {"kim", 1}, {"lena", 0}} {
+		b := g.glass("noor")
+		b.Created, b.Expires, b.ReviewBy = due.Add(-24*time.Hour), due.Add(-22*time.Hour), due
+		b.Step, b.Reviewed, b.ReviewedBy, b.Review, b.ReviewTeams = verdict.StepReview, g.now, c.by, "it was needed", g.engine.Map.People[c.by].Teams
+		g.breaks(c.by, b)
+		if got := overdue(); got != c.want {
+			t.Errorf("after a review by %s %d are overdue, want %d", c.by, got, c.want)
+		}
+	}
+}
+
+func TestRangesOfVersions(t *testing.T) {
+	for _, c := range []struct {
+		versions, version string
+		in, fails         bool
+	}{
+		{"<2", "1.9.9", true, false}, {"<2", "v2.0.0", false, false}, {">=1.2.0 <1.4", "1.3.7", true, false}, {">=1.2.0, <1.4", "1.4.0", false, false},
+		{"1.2.3", "1.2.3", true, false}, {"=1.2.3", "1.2.4", false, false}, {"*", "anything", true, false},
+		{"<2", "latest", false, true}, {"", "1.0.0", false, true}, {"~1.2", "1.2.0", false, true}, {"<two", "1.0.0", false, true}, {"<>1", "1.0.0", false, true},
+	} {
+		in, err := decide.InRange(c.versions, c.version)
+		if in != c.in || (err != nil) != c.fails {
+			t.Errorf("%q in %q: %v, %v", c.version, c.versions, in, err)
+		}
+	}
+}

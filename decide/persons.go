@@ -1,0 +1,272 @@
+package decide
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/identity"
+	"verdict/ledger"
+)
+
+// Persons reads what persons stated about accepted risk: at one position of the ledger, by
+// one map. What was not signed by an enrolled key of a person of that map, in that person's
+// own name, counts for nothing, and it is told why. One goroutine uses it.
+type Persons struct {
+	Ledger Ledger
+	Map    *decisionmap.Map
+	At     ledger.Position
+
+	read    func(ctx context.Context, index int64) (said, error) // nil: from the ledger
+	history *identity.History                                    // nil until keys makes it
+	signers map[int64]string                                     // of the entries about keys
+}
+
+func (e *Engine) persons(at ledger.Position) *Persons {
+	return &Persons{Ledger: e.Ledger, Map: e.Map, At: at, read: e.said}
+}
+
+// step is one statement of a person.
+type step[T any] struct {
+	entry ledger.Entry
+	key   identity.EnrolledKey // whose it is; nobody's where why says so
+	said  T
+	why   string // it does not count
+	gone  bool   // the ledger no longer gives its body
+}
+
+// ref is the statement as evidence.
+func (s step[T]) ref() verdict.Ref { return s.entry.Ref() }
+
+// stepsOf reads statements, given newest first, from the oldest on. who says whose words
+// they are by themselves, and when they were said.
+func stepsOf[T any](ctx context.Context, p *Persons, entries []ledger.Entry, who func(T) (string, time.Time)) ([]step[T], error) {
+	var out []step[T]
+	for _, entry := range slices.Backward(entries) {
+		s := step[T]{entry: entry}
+		told, err := p.statement(ctx, entry.Index)
+		switch {
+		case err != nil:
+			s.gone, s.why = true, "it cannot be read: "+err.Error()
+		case told.failure != nil:
+			s.why = "it cannot be read: " + told.failure.Error()
+		default:
+			if err := told.statement.Decode(&s.said); err != nil {
+				s.why = "it cannot be read: " + err.Error()
+			}
+		}
+		if s.why == "" {
+			by, at := who(s.said)
+			if s.key, s.why, err = p.signer(ctx, entry, by, at); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (p *Persons) statement(ctx context.Context, index int64) (s said, err error) {
+	if p.read != nil {
+		return p.read(ctx, index)
+	}
+	b, err := p.Ledger.Bundle(ctx, index)
+	if err != nil {
+		return s, err
+	}
+	s.statement, s.failure = b.Statement()
+	return s, nil
+}
+
+// signer is the enrolled key under a statement in which somebody speaks; why says that it
+// is not a person's who is spoken of.
+func (p *Persons) signer(ctx context.Context, e ledger.Entry, by string, at time.Time) (k identity.EnrolledKey, why string, err error) {
+	if e.Foreign {
+		return k, "it comes from another log or signer, and is a claim: persons answer in this ledger, with a key that is enrolled here", nil
+	}
+	h, err := p.keys(ctx)
+	if err != nil {
+		return k, "", err
+	}
+	k, ok := h.ValidAt(e.Signer, e.Index)
+	_, known := p.Map.People[k.Person]
+	switch {
+	case !ok:
+		why = "its key was not enrolled when it was recorded"
+	case k.Person == decisionmap.LocalKey:
+		why = "it is signed with a machine's own key, which is nobody's"
+	case !known:
+		why = fmt.Sprintf("%q, whose key signed it, is not under people: of the map", k.Person)
+	case by != k.Person:
+		why = fmt.Sprintf("it speaks for %q, and the key of %s signed it", by, k.Person)
+	case e.At.Sub(at).Abs() > maxSkew:
+		why = fmt.Sprintf("it says that it was signed at %s, and was recorded at %s", clock(at), clock(e.At))
+	}
+	return k, why, nil
+}
+
+// keys is the life of all keys up to the position.
+func (p *Persons) keys(ctx context.Context) (*identity.History, error) {
+	if p.history != nil {
+		return p.history, nil
+	}
+	entries, err := p.all(ctx, ledger.Query{Kind: verdict.KindKey})
+	if err != nil {
+		return nil, err
+	}
+	h, signers := &identity.History{}, map[int64]string{}
+	for _, e := range slices.Backward(entries) {
+		if e.Foreign {
+			continue
+		}
+		told, err := p.statement(ctx, e.Index)
+		if err == nil {
+			err = told.failure
+		}
+		var event identity.KeyEvent
+		if err == nil {
+			err = told.statement.Decode(&event)
+		}
+		if err == nil {
+			err = h.Apply(e.Index, e.At, event)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("key event in entry %d: %w", e.Index, err)
+		}
+		signers[e.Index] = e.Signer
+	}
+	p.history, p.signers = h, signers
+	return h, nil
+}
+
+// Signer is the key that signed an entry about a key. It makes Persons identity.Signers.
+func (p *Persons) Signer(_ context.Context, index int64) (string, error) {
+	if id, ok := p.signers[index]; ok {
+		return id, nil
+	}
+	return "", fmt.Errorf("entry %d is not about a key", index)
+}
+
+// one says why the keys of two persons may be in one hand; "" when nothing says so.
+func (p *Persons) one(ctx context.Context, a, b identity.EnrolledKey) (string, error) {
+	h, err := p.keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	hands := identity.Hands{History: h, Signers: p, People: map[string]bool{}}
+	for id := range p.Map.People {
+		hands.People[id] = true
+	}
+	return hands.One(ctx, a, b)
+}
+
+// oneWith is one for every key that a person has at an entry: somebody without a key
+// enrolled nobody.
+func (p *Persons) oneWith(ctx context.Context, key identity.EnrolledKey, person string, index int64) (string, error) {
+	h, err := p.keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, other := range h.KeysOf(person, index) {
+		if why, err := p.one(ctx, key, other); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
+}
+
+// all pages through what a query chooses at the position, newest first.
+func (p *Persons) all(ctx context.Context, q ledger.Query) (all []ledger.Entry, err error) {
+	q.At = p.At
+	for {
+		page, err := p.Ledger.Find(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("find %s: %w", q.Kind, err)
+		}
+		all = append(all, page...)
+		if len(page) == 0 || page[len(page)-1].Index == 0 {
+			return all, nil
+		}
+		q.Before = page[len(page)-1].Index
+	}
+}
+
+// teamsOf are the teams of a person by the map.
+func (p *Persons) teamsOf(person string) []string {
+	return append([]string{}, p.Map.People[person].Teams...)
+}
+
+// words are persons and teams as the map names them, with the service's team for `team`.
+func (p *Persons) words(named []string, service string) []string {
+	out := []string{}
+	for _, w := range named {
+		if w == decisionmap.TeamOwner {
+			if w = p.Map.Services[service].Team; w == "" {
+				continue
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// unentitled says why none of some words means a person, who was of some teams when they
+// signed; "" when one does. Who has left a team since, or came to it later, is not meant.
+func (p *Persons) unentitled(words []string, person string, teams []string) string {
+	if slices.Contains(words, person) {
+		return ""
+	}
+	now := p.teamsOf(person)
+	for _, w := range words {
+		switch then, is := slices.Contains(teams, w), slices.Contains(now, w); {
+		case then && is:
+			return ""
+		case is:
+			return fmt.Sprintf("%s was not of %s when it was signed", person, w)
+		case then:
+			return fmt.Sprintf("%s is not of %s by this map", person, w)
+		}
+	}
+	if len(words) == 0 {
+		return "the map lets nobody"
+	}
+	return fmt.Sprintf("%s is none of %s", person, strings.Join(words, ", "))
+}
+
+// longer says that something holds for longer than the map allows; "" when it does not. A
+// map that does not limit it allows nothing.
+func longer(from, to time.Time, limit decisionmap.Duration) string {
+	if to.Sub(from) > time.Duration(limit) {
+		return fmt.Sprintf("it holds for %s, and the map allows %s", short(to.Sub(from)), limit)
+	}
+	return ""
+}
+
+// short is a length of time for people: in hours where it has whole ones.
+func short(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.Round(time.Second).String()
+}
+
+// lacks names what a map requires and a statement does not say. has is what it can say, and
+// does where it is true; a word that nobody can say is lacking.
+func lacks(required []string, has map[string]bool) string {
+	var out []string
+	for _, w := range required {
+		if !has[w] {
+			out = append(out, w)
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "the map requires " + strings.Join(out, ", ") + ", which it does not say"
+}
+
+var _ identity.Signers = (*Persons)(nil)
