@@ -218,7 +218,7 @@ func example(ids []string, newest []int64, row ledger.DecisionRow) ([]string, []
 // turned lists what counts in the new conclusion alone, and what counted in the old alone:
 // rules, and the codes of faults that name none. A rule whose effect changed is in both.
 func turned(was verdict.Decision, is Conclusion) (added, gone []string) {
-	before, after := standing(was.Reasons, was.Errors), standing(is.Reasons, is.Errors)
+	before, after := counting(was.Reasons, was.Errors), counting(is.Reasons, is.Errors)
 	only := func(in, out map[[2]string]bool) (names []string) {
 		for k := range in {
 			if !out[k] {
@@ -231,8 +231,8 @@ func turned(was verdict.Decision, is Conclusion) (added, gone []string) {
 	return only(after, before), only(before, after)
 }
 
-// standing are the rules and faults that make an outcome, each with its effect.
-func standing(reasons []verdict.Reason, faults []verdict.Fault) map[[2]string]bool {
+// counting are the rules and faults that make an outcome, each with its effect.
+func counting(reasons []verdict.Reason, faults []verdict.Fault) map[[2]string]bool {
 	out := map[[2]string]bool{}
 	for _, r := range reasons {
 		if r.Standing == verdict.Counts {
