@@ -52,6 +52,7 @@ func Diff(old, new *Map) []Change {
 	both(d, "services", old.Services, new.Services, Safe, Changes, d.service)
 	d.points(old, new)
 	d.trust(old.Trust, new.Trust)
+	d.builders(old.Builders, new.Builders)
 	both(d, "people", old.People, new.People, Changes, Changes, d.person)
 	d.exceptions(old.Exceptions, new.Exceptions)
 	d.breakGlass(old.BreakGlass, new.BreakGlass)

@@ -80,6 +80,10 @@ func TestTheComparisonSeesEveryFieldOfTheMap(t *testing.T) {
 	m.AdoptingUntil, m.Policies.Verify = now, Verify{Issuer: "i", Subject: "s", Key: "k"}
 	m.Dependencies = Dependencies{Licences: Licences{Allow: []string{"MIT"}, Deny: []string{"SSPL-1.0"}}, Internal: []string{"@acme/*"}}
 	m.Modules = &Modules{From: now, Approved: []Module{{Source: "a/b/c", Version: "1.0.0", Digest: "h1:x", Note: "n"}, {Path: "vendor/net", Digest: "h1:y"}, {Source: "git::https://h/x", Ref: "r"}}}
+	m.Builders = []Builder{
+		{Name: "a", Key: "k", Identity: "i", Issuer: "j", Builder: "b", Level: 2, BuildTypes: []string{"t"}, Sources: []string{"s"}, Parameters: []string{"p"}},
+		{Name: "b", Builder: "c", Level: 1},
+	}
 	m.Points[0].Since = now
 	m.Sources["semgrep"] = Source{Kinds: []string{"sast"}, Command: []string{"semgrep", "scan"}, Format: "sarif", SHA256: strings.Repeat("a", 64), Timeout: Day}
 	m.Points[0].Needs[0].MaxAge = Day

@@ -28,6 +28,7 @@ func (r *reader) file(root *yaml.Node, m *Map) {
 		"services":       entries(r, &m.Services, "{payments-api: {team: payments}}", r.service),
 		"points":         r.points(m),
 		"trust":          r.trust(&m.Trust),
+		"builders":       r.builders(&m.Builders),
 		"people":         entries(r, &m.People, "{jane: {name: Jane Doe}}", r.person),
 		"exceptions":     r.exceptions(&m.Exceptions),
 		"break_glass":    r.breakGlass(&m.BreakGlass),

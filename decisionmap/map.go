@@ -48,6 +48,7 @@ type Map struct {
 	Services     map[string]Service     `json:"services"`
 	Points       []Point                `json:"points"` // built-in points first, then the file's own, in its order
 	Trust        []Trust                `json:"trust"`
+	Builders     []Builder              `json:"builders,omitempty"` // in the order in which they are tried
 	People       map[string]Person      `json:"people"`
 	Exceptions   Exceptions             `json:"exceptions"`
 	BreakGlass   *BreakGlass            `json:"break_glass,omitempty"` // nil: nobody may
