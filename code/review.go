@@ -158,11 +158,11 @@ func Levels(c verdict.Change, r verdict.ChangeReview) []string {
 	if r.State != verdict.StateVerified || c.State != verdict.StateVerified || !r.Merged || r.Bypassed || !slices.Contains(r.Protection, "forbids_force_push") {
 		return nil
 	}
-	levels := []string{"SLSA_SOURCE_LEVEL_2"}
+	levels := []string{evidence.SourceLevel(2)}
 	authors, known := Contributors(c, r)
 	for _, a := range r.Approvals {
 		if known && a.Standing == verdict.ApprovalStands && a.By.Known && !a.By.Bot && !slices.Contains(authors, a.By.ID) {
-			return append([]string{"ORG_SOURCE_REVIEWED"}, levels...)
+			return append([]string{evidence.SourceReviewed}, levels...)
 		}
 	}
 	return levels
@@ -198,23 +198,9 @@ func locator(address string) string {
 }
 
 // Summary is the predicate of SLSA's verification summary for a commit with levels.
-func Summary(commit verdict.Subject, at time.Time, levels []string) any {
-	type named struct {
-		URI string `json:"uri"`
-	}
-	type verifier struct {
-		ID string `json:"id"`
-	}
-	return struct {
-		Verifier verifier  `json:"verifier"`
-		At       time.Time `json:"timeVerified"`
-		Resource string    `json:"resourceUri"`
-		Policy   named     `json:"policy"`
-		Result   string    `json:"verificationResult"`
-		Levels   []string  `json:"verifiedLevels"`
-		Version  string    `json:"slsaVersion"`
-	}{
-		verifier{evidence.DefaultBase + "/source"}, at.UTC().Truncate(time.Microsecond), locator(commit.Name) + "@" + commit.Digest.Hex(),
-		named{"https://slsa.dev/spec/v1.2/source-requirements"}, "PASSED", levels, "1.2",
+func Summary(commit verdict.Subject, at time.Time, levels []string) evidence.Summary {
+	return evidence.Summary{
+		Verifier: evidence.SummaryVerifier{ID: evidence.SourceVerifier}, At: at.UTC().Truncate(time.Microsecond), Resource: locator(commit.Name) + "@" + commit.Digest.Hex(),
+		Policy: evidence.Resource("https://slsa.dev/spec/v1.2/source-requirements", ""), Result: evidence.SummaryPassed, Levels: levels, SLSA: evidence.SLSAVersion,
 	}
 }

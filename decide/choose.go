@@ -1,11 +1,23 @@
 package decide
 
 import (
+	"encoding/json"
 	"slices"
 	"sort"
 
 	"verdict"
+	"verdict/sbom"
 )
+
+// earlier is what is read of a decision on which a later one rests.
+type earlier struct {
+	ID      string
+	Point   string
+	Service string
+	Outcome verdict.Outcome
+	From    []verdict.Digest
+	Input   json.RawMessage // what it was decided from
+}
 
 // Stated is one statement about a subject, with what the map says of its signer.
 type Stated struct {
@@ -20,7 +32,12 @@ type Stated struct {
 	// Known is what the producer says of its own knowledge, for kinds that say it.
 	Known *verdict.Knowledge
 	// JoinedBy is the map that joined its accounts to people; empty when it does not say.
-	JoinedBy  verdict.Digest
+	JoinedBy verdict.Digest
+	// Against says why it speaks against its subject; empty where what it holds says it.
+	Against   string
+	Built     *built                // of provenance
+	Bill      *sbom.Bill            // of a bill of materials
+	Decided   *earlier              // of a decision
 	Ownership *verdict.Ownership    // of that kind
 	Review    *verdict.ChangeReview // of that kind
 	// Primary is true for the report of the tool that the map names first for this need.

@@ -111,7 +111,7 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 	if err != nil {
 		return d, basis, point, fmt.Errorf("decide %s: %w", point.ID, err)
 	}
-	g, err := e.gather(ctx, r, point, moment{id, now, seen})
+	g, err := e.gather(ctx, r, point, moment{id: id, now: now, seen: seen})
 	if err != nil {
 		return d, basis, point, err
 	}
@@ -122,7 +122,7 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 	if err != nil {
 		return d, basis, point, err
 	}
-	d = e.decision(id, r, point, o, basis, g.refs)
+	d = e.decision(id, r, point, o, basis, g.refs, g.from())
 	d.Digests.Map, d.Digests.Point = e.here(), point.Digest()
 	return d, basis, point, nil
 }
@@ -177,10 +177,10 @@ func active(p decisionmap.Point, b *policy.Bundle) []verdict.Rule {
 
 // decision puts the parts together. The digests of map and point are its caller's to fill
 // in: to compute them costs as much as to decide.
-func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, refs []verdict.Ref) verdict.Decision {
+func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusion, b Basis, refs []verdict.Ref, from []verdict.Digest) verdict.Decision {
 	return verdict.Decision{
 		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
-		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor, Requester: r.Requester,
+		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor, Requester: r.Requester, From: from,
 		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
 		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires, Answer: o.Answer, Lifted: o.Lifted, Aside: o.Aside,
 		Digests: verdict.Digests{

@@ -431,7 +431,7 @@ func TestAModeBelowBlockRecordsTheOutcomeAndLetsItThrough(t *testing.T) {
 
 func TestAPointWithoutRulesCannotDecide(t *testing.T) {
 	h := newHouse(t, "")
-	_, _, err := h.engine.Decide(h.ctx, decide.Request{Point: "artifact.trust", Subject: commit})
+	_, _, err := h.engine.Decide(h.ctx, decide.Request{Point: "runtime.drift", Subject: commit})
 	if e := verdict.AsError(err); err == nil || e.Code != verdict.CodeUnavailable || e.Remedy == "" {
 		t.Fatalf("got %v", err)
 	}

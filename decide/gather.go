@@ -24,17 +24,21 @@ type gathered struct {
 	faults []verdict.Fault
 	about  []verdict.Ref // every statement that was weighed
 	gone   []gone        // needs of which the ledger no longer gives every statement
+	origin origin        // of an artifact
 	peopled
 }
 
 // gone is a need about which a statement can no longer be read, and why.
-type gone struct{ need, why string }
+type gone struct{ need, group, why string }
 
 // moment is when a decision is taken, by the clock and by the ledger.
 type moment struct {
 	id   string // of the decision
 	now  time.Time
 	seen ledger.Position
+	// from is what a recorded decision says that its subject was made from, for a replay
+	// after the provenance that said so is gone.
+	from []verdict.Digest
 }
 
 // perNeed bounds how many statements of one kind about one subject are weighed.
@@ -48,10 +52,14 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m m
 	g.input = g.input.ForLayer(p.Layer)
 	g.input.Subject = policy.Subject{Kind: r.Subject.Kind, Name: r.Subject.Name, Digest: r.Subject.Digest}
 	g.input.Service = e.service(r)
-	for _, need := range p.Needs {
+	g.origin = origin{why: "the point needs no provenance", judges: e.judgesEarly(p)}
+	for _, need := range artifactFirst(p.Needs) {
 		if err := e.gatherNeed(ctx, r, p, need, m, g); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.finishArtifact(ctx, r, p, m, g); err != nil {
+		return nil, err
 	}
 	if err := e.gatherPeople(ctx, r, p, m, g); err != nil {
 		return nil, err
@@ -78,11 +86,12 @@ func (e *Engine) service(r Request) policy.Service {
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
 // known, and writes it into the input.
 func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, m moment, g *gathered) error {
-	all, cut, err := e.statements(ctx, r, need.Kind, m.seen)
+	early, q := e.early(r, p, need.Kind), e.lookupFor(r, p, need.Kind, g.origin.commit)
+	all, err := e.statements(ctx, r, q, m.seen)
 	if err != nil {
 		return err
 	}
-	if cut {
+	if q.cut {
 		g.faults = append(g.faults, verdict.Fault{
 			Code: "evidence.too-many", What: fmt.Sprintf("%s was stated %d times or more about this subject, more than are weighed", need.Kind, perNeed),
 			Remedy: "find out who states it over and over: verdict trail " + string(r.Subject.Digest),
@@ -90,6 +99,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	}
 	for _, s := range all {
 		g.about = append(g.about, s.Ref)
+	}
+	if need.Kind == string(verdict.KindProvenance) {
+		all = preferHolding(all)
 	}
 	counts, others, aside := choose(all)
 	f := Fact{
@@ -102,23 +114,41 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	if e.Map.Sources[f.Producer].OnDemand {
 		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
 	}
+	if early && g.origin.commit == "" {
+		e.withoutCommit(f, g)
+		return nil
+	}
 	judged := func(f *Fact, s *Stated) { judge(f, s, aside, e.maxAge(need, s), m.now) }
 	remedy := f.Remedy
 	judged(&f, counts)
 	f = leastKnown(f, others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
+	kind, check, point := e.Map.Evidence(need.Kind)
+	switch {
+	case early:
+		earlyMissing(&f, g, r, q.elsewhere)
+		e.fillEarly(&f, need.Kind, counts, g)
+	case kind == verdict.KindSignature:
+		counts = e.signedBy(&f, counts, aside, m, g)
+	}
 	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
-		g.gone = append(g.gone, gone{need.Kind, fmt.Sprintf("entry %d: %s", all[i].Ref.Index, all[i].Unreadable)})
+		g.pruned(e.Map, need.Kind, all[i].Ref.Index, all[i].Unreadable)
 	}
 	if counts != nil {
 		f.Evidence = &counts.Ref
-		g.refs = append(g.refs, counts.Ref)
+		g.rest(counts.Ref)
 		for _, o := range others {
-			g.refs = append(g.refs, o.Ref)
+			g.rest(o.Ref)
 		}
 	}
 	g.facts = append(g.facts, f)
-	kind, check, _ := e.Map.Evidence(need.Kind)
 	switch {
+	case early, kind == verdict.KindSignature:
+	case kind == verdict.KindProvenance:
+		g.fillProvenance(f, counts, all, m)
+	case kind == verdict.KindSBOM:
+		g.fillBill(f, counts)
+	case point != "" && p.Layer != verdict.LayerArtifact && e.layerOf(point) == verdict.LayerArtifact:
+		return e.fillTrusted(ctx, r, f, counts, m, g)
 	case need.Kind == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
 		g.fillCode(f, counts)
 	case kind == verdict.KindTestResult || check != "":
@@ -130,13 +160,35 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	return nil
 }
 
+// pruned notes a statement that the ledger no longer gives.
+func (g *gathered) pruned(m *decisionmap.Map, need string, index int64, why string) {
+	g.gone = append(g.gone, gone{need, groupOf(m, need), fmt.Sprintf("entry %d: %s", index, why)})
+}
+
+// rest notes a statement that the decision rests on, once.
+func (g *gathered) rest(ref verdict.Ref) {
+	if !slices.ContainsFunc(g.refs, func(x verdict.Ref) bool { return x.Index == ref.Index }) {
+		g.refs = append(g.refs, ref)
+	}
+}
+
+func (e *Engine) layerOf(point string) verdict.Layer {
+	p, _ := e.Map.Point(point)
+	return p.Layer
+}
+
 // groupOf is the group of the input that a need's facts are in.
-func groupOf(need string) string {
+func groupOf(m *decisionmap.Map, need string) string {
 	switch need {
 	case string(verdict.KindVulnerabilities), needChange, string(verdict.KindOwnership):
 		return need
 	case string(verdict.KindChangeReview):
 		return "review"
+	case string(verdict.KindProvenance), string(verdict.KindSignature), string(verdict.KindSBOM):
+		return "artifact"
+	}
+	if kind, _, _ := m.Evidence(need); kind == verdict.KindDecision {
+		return "artifact"
 	}
 	return "checks." + need
 }
@@ -173,19 +225,42 @@ func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
 	return time.Duration(e.Map.MaxAge(need))
 }
 
-// statements lists what was said about the subject for a need: a check's reports, the
-// decisions of an earlier point, or statements of a kind.
-func (e *Engine) statements(ctx context.Context, r Request, need string, at ledger.Position) (out []Stated, cut bool, err error) {
-	kind, check, point := e.Map.Evidence(need)
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
-	if err != nil {
-		return nil, false, fmt.Errorf("find %s of %s: %w", need, r.Subject.Digest, err)
+// lookup is one search for statements, and what came of it beside them.
+type lookup struct {
+	need      string
+	about     verdict.Subject
+	ofService bool // decisions have to be about the service that is decided on
+
+	cut       bool     // there are more than were read
+	elsewhere []string // services that were decided on instead
+}
+
+// lookupFor is the search for a need: about the subject, or for what an earlier layer decided
+// about the commit that the subject was built from.
+func (e *Engine) lookupFor(r Request, p decisionmap.Point, need string, commit verdict.Digest) *lookup {
+	if e.early(r, p, need) {
+		return &lookup{need: need, about: verdict.Subject{Kind: verdict.SubjectChange, Digest: commit}, ofService: true}
 	}
+	return &lookup{need: need, about: r.Subject}
+}
+
+// statements lists what was said about a subject for a need: a check's reports, the
+// decisions of an earlier point, or statements of a kind.
+func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger.Position) (out []Stated, err error) {
+	if q.about.Digest == "" {
+		return nil, nil
+	}
+	kind, check, point := e.Map.Evidence(q.need)
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: q.about.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
+	if err != nil {
+		return nil, fmt.Errorf("find %s of %s: %w", q.need, q.about.Digest, err)
+	}
+	q.cut = len(entries) == perNeed
 	for _, entry := range entries {
 		if e.ofAnother(entry.Index, check) {
 			continue
 		}
-		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, need, r, at)}
+		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, q.need, r, at)}
 		if kind == verdict.KindDecision && entry.Foreign {
 			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
 		}
@@ -195,12 +270,20 @@ func (e *Engine) statements(ctx context.Context, r Request, need string, at ledg
 			out = append(out, s)
 			continue
 		}
-		if s.read(told, check, point) && e.covers(s.Report, r.Service) && joinedHere(s, e.here) {
-			s.Primary = s.Report != nil && producer(e.Map, need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
-			out = append(out, s)
+		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {
+			continue
 		}
+		if d := s.Decided; d != nil && q.ofService && d.Service != r.Service {
+			q.elsewhere = append(q.elsewhere, cmp.Or(d.Service, "the repository as a whole"))
+			continue
+		}
+		if s.Built != nil {
+			e.knowBuilder(&s, r, at)
+		}
+		s.Primary = s.Report != nil && producer(e.Map, q.need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
+		out = append(out, s)
 	}
-	return out, len(entries) == perNeed, nil
+	return out, nil
 }
 
 // covers reports whether a report that read a part of a commit read all that belongs to
@@ -217,7 +300,7 @@ func (e *Engine) covers(r *verdict.Report, service string) bool {
 
 // read takes what the statement says of its subject. It is false for a statement of the
 // kind that speaks about another check.
-func (s *Stated) read(told said, check, point string) bool {
+func (s *Stated) read(told said, check, point string, about verdict.Subject) bool {
 	if told.failure != nil {
 		s.Unreadable = told.failure.Error()
 		return true
@@ -229,6 +312,7 @@ func (s *Stated) read(told said, check, point string) bool {
 			s.Unreadable = err.Error()
 		}
 		s.Fails = d.Outcome != verdict.Allow
+		s.Decided = &earlier{d.ID, d.Point, d.Service, d.Outcome, d.From, d.Basis.Input}
 		return true
 	}
 	report, ok := told.report, told.report != nil
@@ -244,6 +328,7 @@ func (s *Stated) read(told said, check, point string) bool {
 			s.Known, s.JoinedBy = &report.Change.Knowledge, report.Change.Map
 		}
 	case s.readCode(statement):
+	case s.readArtifact(statement, about):
 	default:
 		s.Fails = !passed(statement)
 	}
@@ -286,11 +371,7 @@ func passed(s *evidence.Statement) bool {
 // about the service that is decided on: what service the statement names for itself
 // gives no right.
 func (e *Engine) rank(producer, need string, r Request, at ledger.Position) int {
-	p := evidence.ParseProducer(producer)
-	s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
-	if e.KeyName != nil && p.Key != "" {
-		s.KeyName = e.KeyName(p.Key, at)
-	}
+	s := e.signerOf(producer, at)
 	if rank := e.Map.Rank(s, need, r.Service, r.Environment); rank >= 0 {
 		return rank
 	}
@@ -314,7 +395,7 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 	case s.Report != nil && !s.Report.Complete:
 		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
 	case s.Report == nil && s.Known == nil && s.Fails:
-		f.State, f.Why = verdict.StateFailed, "what was stated speaks against the subject"
+		f.State, f.Why = verdict.StateFailed, cmp.Or(s.Against, "what was stated speaks against the subject")
 	case age(s, now) < -maxSkew || s.Ref.At.Sub(now) > maxSkew:
 		f.State, f.Why = verdict.StateUnknown, fmt.Sprintf("it is from %s, which lies ahead of this machine's clock: its age cannot be told", later(dataTime(s), s.Ref.At).Format(time.RFC3339))
 		f.Remedy = "set the clock of this machine, or of the one that stated it, right; then have it stated again"

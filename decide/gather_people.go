@@ -60,7 +60,7 @@ func (g *gathered) lost(why string) {
 	if why == "" {
 		return
 	}
-	g.gone = append(g.gone, gone{needPeople, why})
+	g.gone = append(g.gone, gone{need: needPeople, why: why})
 	g.faults = append(g.faults, verdict.Fault{
 		Code: "people.unreadable", What: "what a person stated about it cannot be read: " + why,
 		Remedy: "find out what became of the entry: verdict log verify; a body that was lost comes back from a backup of the data folder",

@@ -61,7 +61,7 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	if out.Difference, err = r.misplaced(ctx, rec, about, entry); err != nil {
 		return err
 	}
-	g, err := e.gather(ctx, q, point, moment{d.ID, d.At, min(rec.Basis.Seen, ledger.Position(entry.Index))})
+	g, err := e.gather(ctx, q, point, moment{d.ID, d.At, min(rec.Basis.Seen, ledger.Position(entry.Index)), d.From})
 	if err != nil {
 		return fmt.Errorf("gather again for decision %s: %w", d.ID, err)
 	}
@@ -80,7 +80,7 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	if out.Again, err = e.conclude(ctx, basis.Case, in); err != nil {
 		return fmt.Errorf("decision %s: %w", d.ID, err)
 	}
-	again := e.decision(d.ID, q, point, out.Again, basis, refs)
+	again := e.decision(d.ID, q, point, out.Again, basis, refs, g.from())
 	again.Digests.Map, again.Digests.Point, again.Engine = m.digest, m.points[d.Point], d.Engine
 	out.Result = again.Digests.Result
 	if out.Difference == "" {
@@ -89,7 +89,7 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	if out.Difference == "" && out.Facts.State == verdict.StateFailed {
 		out.Facts.State = verdict.StateVerified
 	}
-	return e.late(ctx, q, point, entry, out)
+	return e.late(ctx, q, point, entry, g.origin.commit, out)
 }
 
 // misplaced names what is wrong with the place of a record in the ledger: its subject, its
@@ -134,7 +134,7 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 			lost = append(lost, "case.exceptions", "case.approvals", "case.break_glasses", "case.not_approvers", "case.approvers", "case.people")
 			continue
 		}
-		lost = append(lost, "input."+groupOf(x.need))
+		lost = append(lost, "input."+x.group)
 	}
 	for i, f := range again.Case.Facts {
 		if slices.ContainsFunc(g.gone, func(x gone) bool { return x.need == f.Need }) {
@@ -187,12 +187,12 @@ func same(a, b any) bool {
 }
 
 // late lists what would have counted and came between gathering and recording.
-func (e *Engine) late(ctx context.Context, r Request, p decisionmap.Point, decision ledger.Entry, out *Replayed) error {
+func (e *Engine) late(ctx context.Context, r Request, p decisionmap.Point, decision ledger.Entry, commit verdict.Digest, out *Replayed) error {
 	if out.Facts.Seen >= ledger.Position(decision.Index) {
 		return nil
 	}
 	for _, need := range p.Needs {
-		all, _, err := e.statements(ctx, r, need.Kind, ledger.Position(decision.Index))
+		all, err := e.statements(ctx, r, e.lookupFor(r, p, need.Kind, commit), ledger.Position(decision.Index))
 		if err != nil {
 			return err
 		}

@@ -121,7 +121,7 @@ func (e *Engine) vexDocuments(ctx context.Context, r Request, at ledger.Position
 			d := e.vexDocument(ctx, entry, rank)
 			g.about = append(g.about, d.ref)
 			if d.unreadable != "" && entry.Pruned {
-				g.gone = append(g.gone, gone{string(verdict.KindVulnerabilities), fmt.Sprintf("entry %d: %s", entry.Index, d.unreadable)})
+				g.pruned(e.Map, string(verdict.KindVulnerabilities), entry.Index, d.unreadable)
 			}
 			docs = append(docs, d)
 		}

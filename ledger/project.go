@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,10 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 	p.entry.Blobs = int64(len(p.uses))
 	switch k := s.Kind(); {
 	case k == verdict.KindDecision:
-		p.decision, err = projectDecision(s)
+		var from []verdict.Digest
+		if p.decision, from, err = projectDecision(s); err == nil {
+			err = p.madeFrom(from)
+		}
 	case k == verdict.KindDeployment || k == verdict.KindOutcome:
 		p.run = projectRun(s)
 	case registerKinds[k] != nil:
@@ -159,6 +163,26 @@ func (p *projection) about(subjects []verdict.Subject) {
 	}
 }
 
+// maxFrom bounds what a decision says that its subject was made from.
+const maxFrom = 16
+
+// madeFrom adds a row for each digest that the subject of a decision was made from, so that
+// whoever asks about a commit finds what was decided about its artifacts.
+func (p *projection) madeFrom(from []verdict.Digest) error {
+	if len(from) > maxFrom {
+		return fmt.Errorf("decision: its subject was made from %d things, more than %d", len(from), maxFrom)
+	}
+	for _, d := range from {
+		if _, err := verdict.ParseDigest(string(d)); err != nil {
+			return fmt.Errorf("decision: %w", err)
+		}
+		if !slices.ContainsFunc(p.subjects, func(x store.Subject) bool { return x.Digest == string(d) }) {
+			p.subjects = append(p.subjects, store.Subject{Digest: string(d), To: store.Open, Kind: p.entry.Kind})
+		}
+	}
+	return nil
+}
+
 // at gives the rows their position and time.
 func (p *projection) at(seq, at int64) {
 	p.entry.Seq, p.entry.At = seq, at
@@ -182,37 +206,38 @@ func (p *projection) at(seq, at int64) {
 	}
 }
 
-func projectDecision(s *evidence.Statement) (*store.Decision, error) {
+func projectDecision(s *evidence.Statement) (*store.Decision, []verdict.Digest, error) {
 	var d struct {
-		ID          string          `json:"id"`
-		Point       string          `json:"point"`
-		Subject     verdict.Subject `json:"subject"`
-		Service     string          `json:"service"`
-		Environment string          `json:"environment"`
-		Mode        string          `json:"mode"`
-		Outcome     string          `json:"outcome"`
-		Enforced    string          `json:"enforced"`
-		At          time.Time       `json:"at"`
-		Expires     time.Time       `json:"expires"`
+		ID          string           `json:"id"`
+		Point       string           `json:"point"`
+		Subject     verdict.Subject  `json:"subject"`
+		Service     string           `json:"service"`
+		Environment string           `json:"environment"`
+		Mode        string           `json:"mode"`
+		Outcome     string           `json:"outcome"`
+		Enforced    string           `json:"enforced"`
+		At          time.Time        `json:"at"`
+		Expires     time.Time        `json:"expires"`
+		From        []verdict.Digest `json:"from"`
 	}
 	if err := s.Decode(&d); err != nil {
-		return nil, fmt.Errorf("decision: %w", err)
+		return nil, nil, fmt.Errorf("decision: %w", err)
 	}
 	for _, w := range []string{d.Point, d.Service, d.Environment, d.Mode, d.Outcome, d.Enforced, string(d.Subject.Digest)} {
 		if err := word("decision", w); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if len(d.Subject.Name) > maxName || strings.ContainsRune(d.Subject.Name, 0) {
-		return nil, fmt.Errorf("decision: the name of its subject is longer than %d bytes, or holds a NUL byte", maxName)
+		return nil, nil, fmt.Errorf("decision: the name of its subject is longer than %d bytes, or holds a NUL byte", maxName)
 	}
 	if d.ID == "" || len(d.ID) > maxID || strings.Trim(d.ID, idAlphabet) != "" || d.Point == "" || d.Subject.Digest == "" {
-		return nil, errors.New("a decision needs an id of letters, digits, dots and hyphens, a point, and a subject with a digest")
+		return nil, nil, errors.New("a decision needs an id of letters, digits, dots and hyphens, a point, and a subject with a digest")
 	}
 	return &store.Decision{
 		To: store.Open, ID: d.ID, Point: d.Point, Subject: string(d.Subject.Digest), Name: d.Subject.Name, Service: d.Service, Environment: d.Environment,
 		Mode: d.Mode, Outcome: d.Outcome, Enforced: d.Enforced, At: said(d.At), Expires: said(d.Expires),
-	}, nil
+	}, d.From, nil
 }
 
 // maxID bounds what a statement may use as an id.

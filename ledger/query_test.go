@@ -44,6 +44,40 @@ func TestDecisionsAreFoundByIdAndByWhatTheyAreAbout(t *testing.T) {
 	})
 }
 
+// Without it a commit would not lead to the artifacts that were made from it, and a second
+// digest of one commit would not be told.
+func TestADecisionIsFoundByWhatItsSubjectWasMadeFrom(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bed) {
+		l := b.begun()
+		commit := verdict.NewDigest("gitCommit", strings.Repeat("c", 40))
+		decided := func(id string, about verdict.Subject, from ...verdict.Digest) *evidence.Bundle {
+			return b.sign(b.key, verdict.KindDecision, verdict.Decision{ID: id, Point: "artifact.trust", Subject: about, From: from}, about)
+		}
+		one := b.append(l, decided("d-one", subject("a"), commit, commit))
+		b.append(l, decided("d-two", subject("b")))
+		found, err := l.Find(t.Context(), ledger.Query{Subject: commit, Kind: verdict.KindDecision, At: ledger.Now})
+		if err != nil || len(found) != 1 || found[0].Index != one.Index || len(found[0].Subjects) != 1 || found[0].Subjects[0].Digest != subject("a").Digest {
+			t.Errorf("%+v, %v", found, err)
+		}
+		if rows, err := l.Decisions(t.Context(), ledger.DecisionQuery{Subject: commit, At: ledger.Now}); err != nil || len(rows) != 0 {
+			t.Errorf("a decision about the artifact counts as one about the commit: %+v, %v", rows, err)
+		}
+		if _, err := l.Append(t.Context(), decided("d-three", subject("c"), "gitCommit:CAFE")); err == nil {
+			t.Error("what is no digest is taken for one")
+		}
+		many := make([]verdict.Digest, 17)
+		for i := range many {
+			many[i] = commit
+		}
+		if _, err := l.Append(t.Context(), decided("d-four", subject("d"), many...)); err == nil {
+			t.Error("a decision may name anything")
+		}
+		if report, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !report.Holds() {
+			t.Errorf("the rows do not follow from the bodies: %+v, %v", report, err)
+		}
+	})
+}
+
 func TestWhatHoldsIsWhatWasSaidLast(t *testing.T) {
 	b := newBed(t)
 	l := b.begun()

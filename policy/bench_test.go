@@ -17,7 +17,7 @@ import (
 var plainRules = []struct{ reads, bad, message string }{
 	{"input.artifact.signature", `group.by != "builder"`, "the artifact is signed by the builder"},
 	{"input.artifact.provenance", `group.slsa < 2`, "the build is at SLSA level 2"},
-	{"input.artifact.sbom", `group.complete == false`, "the SBOM is complete"},
+	{"input.artifact.sbom", `group.inventory != "complete"`, "the SBOM is complete"},
 	{"input.review", `group.author in group.objecting`, "the author is not the reviewer"},
 	{"input.service", `group.owner == ""`, "the service has an owner"},
 	{"input.plan", `group.delete > 0`, "the plan deletes nothing"},
@@ -134,7 +134,7 @@ func benchInput(deny bool, size int) *Input {
 			}
 			in.Checks[name] = c
 		}
-		in.Artifact.Signature.By, in.Artifact.Provenance.SLSA, in.Artifact.SBOM.Complete = "somebody", 0, false
+		in.Artifact.Signature.By, in.Artifact.Provenance.SLSA, in.Artifact.SBOM.Inventory = "somebody", 0, "incomplete"
 		in.Review.Objecting, in.Service.Owner, in.Plan.Delete = []string{in.Review.Author}, "", 1
 	}
 	in.Normalize()

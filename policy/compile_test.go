@@ -312,7 +312,8 @@ func TestSelectorsNameRulesAndNeverNothing(t *testing.T) {
 		"*":                                     "",
 		".*":                                    "",
 		"verdict.rules.code.ownership":          "code.ownership.agreed code.ownership.paths code.ownership.protected",
-		"verdict.rules.artifact.trust":          "",
+		"verdict.rules.artifact.trust.checked":  "artifact.trust.checked",
+		"verdict.rules.artifact.trusts":         "",
 		"verdict.rules.ci.vulnerabilities.fixe": "",
 	} {
 		rules, ok := b.Select(selector)

@@ -20,9 +20,21 @@ func Example(l verdict.Layer) *Input {
 		Service:  Service{State: known, Name: "cart", Team: "checkout", Owner: "p-ana", Repo: "shop/cart", Tier: "1"},
 		Artifact: Artifact{
 			State: known, BuiltAt: at,
-			Signature:  Signature{State: known, By: "builder", Issuer: "https://issuer.example"},
-			Provenance: Provenance{State: known, Builder: "builder", BuildType: "make", Source: "shop/cart", Commit: commit, SLSA: 3},
-			SBOM:       SBOM{State: known, Digest: digest("sbom"), Format: "cyclonedx", Components: 40, Complete: true},
+			Signature: Signature{State: known, By: "builder", Issuer: "https://issuer.example", Evidence: digest("provenance")},
+			Provenance: Provenance{
+				State: known, Builder: "builder", BuildType: "make", Known: "release", Source: "https://git.example/shop/cart", Own: true,
+				Ref: "refs/heads/main", Commit: commit, SLSA: 3, Evidence: digest("provenance"),
+			},
+			Source: SourceLevel{State: known, SLSA: 2, Reviewed: true, Evidence: digest("source")},
+			SBOM:   SBOM{State: known, Digest: digest("sbom"), Format: "cyclonedx", Components: 40, Inventory: "complete", Evidence: digest("sbom")},
+			Reviewed: []Decided{
+				{Need: "ownership-record", Point: "code.ownership", State: known, Outcome: verdict.Allow, Decision: "d-1", Evidence: digest("d-1")},
+				{Need: "review-record", Point: "code.review", State: known, Outcome: verdict.Allow, Decision: "d-2", Evidence: digest("d-2")},
+			},
+			Checked: []Decided{
+				{Need: "secrets-check", Point: "ci.secrets", State: known, Outcome: verdict.Allow, Decision: "d-3", Evidence: digest("d-3")},
+				{Need: "vulnerabilities-check", Point: "ci.vulnerabilities", State: known, Outcome: verdict.Allow, Decision: "d-4", Evidence: digest("d-4")},
+			},
 		},
 		Vulnerabilities: Vulnerabilities{
 			State: known, MatchedAt: at, By: "verdict", Complete: true, Inputs: 2, Components: 40,

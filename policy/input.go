@@ -81,30 +81,56 @@ type Service struct {
 	SignedCommits bool `json:"signed_commits"`
 }
 
-// Artifact is what is known of a digest.
+// Artifact is what is known of a digest. At deploy points it is what the decision that
+// trusts it rested on.
 type Artifact struct {
 	State      verdict.State `json:"state"`
 	Signature  Signature     `json:"signature"`
 	Provenance Provenance    `json:"provenance"`
+	Source     SourceLevel   `json:"source"`
 	SBOM       SBOM          `json:"sbom"`
 	BuiltAt    Time          `json:"built_at"`
+	// Checked and Reviewed are what the points of ci and of code decided about the commit
+	// that it was built from, as far as the point needs them.
+	Checked  []Decided `json:"checked"`
+	Reviewed []Decided `json:"reviewed"`
+	// Rebuilds are other digests of the same name that were decided on and come from the
+	// same commit.
+	Rebuilds []Rebuild `json:"rebuilds"`
 }
 
 // Signature says who signed the artifact.
 type Signature struct {
-	State  verdict.State `json:"state"`
-	By     string        `json:"by"`
-	Issuer string        `json:"issuer"`
+	State    verdict.State  `json:"state"`
+	By       string         `json:"by"`
+	Issuer   string         `json:"issuer"`
+	Evidence verdict.Digest `json:"evidence"`
 }
 
 // Provenance says who built the artifact from what.
 type Provenance struct {
-	State     verdict.State  `json:"state"`
-	Builder   string         `json:"builder"`
-	BuildType string         `json:"build_type"`
-	Source    string         `json:"source"` // repository
-	Commit    verdict.Digest `json:"commit"`
-	SLSA      int64          `json:"slsa"` // build level, 0 to 3
+	State     verdict.State `json:"state"`
+	Builder   string        `json:"builder"`
+	BuildType string        `json:"build_type"`
+	// Known is the builder's name in the map; "" for one that the map does not know.
+	Known  string         `json:"known"`
+	Source string         `json:"source"` // repository
+	Own    bool           `json:"own"`    // the source is one that the builder may build this service from
+	Ref    string         `json:"ref"`
+	Commit verdict.Digest `json:"commit"`
+	SLSA   int64          `json:"slsa"` // build level, 0 to 3
+	// Unknown are external parameters that the map does not let the builder have.
+	Unknown  []string       `json:"unknown_parameters"`
+	Why      string         `json:"why"` // the builder or the source is not known; "" when both are
+	Evidence verdict.Digest `json:"evidence"`
+}
+
+// SourceLevel is what was verified of how the commit came to be.
+type SourceLevel struct {
+	State    verdict.State  `json:"state"`
+	SLSA     int64          `json:"slsa"`     // source level, 0 to 4
+	Reviewed bool           `json:"reviewed"` // by somebody who had no hand in it
+	Evidence verdict.Digest `json:"evidence"`
 }
 
 // SBOM says what is in the artifact.
@@ -113,7 +139,25 @@ type SBOM struct {
 	Digest     verdict.Digest `json:"digest"`
 	Format     string         `json:"format"`
 	Components int64          `json:"components"`
-	Complete   bool           `json:"complete"`
+	Inventory  string         `json:"inventory"` // whether these are all, as it says itself: complete, incomplete, unknown
+	Evidence   verdict.Digest `json:"evidence"`
+}
+
+// Decided is what an earlier point decided about the artifact's commit.
+type Decided struct {
+	Need     string          `json:"need"`
+	Point    string          `json:"point"`
+	State    verdict.State   `json:"state"`
+	Outcome  verdict.Outcome `json:"outcome"` // "error" where there is no decision that counts
+	Decision string          `json:"decision"`
+	Evidence verdict.Digest  `json:"evidence"`
+}
+
+// Rebuild is another digest of the same name from the same commit.
+type Rebuild struct {
+	Digest   verdict.Digest `json:"digest"`
+	At       Time           `json:"at"` // when it was decided on first
+	Evidence verdict.Digest `json:"evidence"`
 }
 
 // Vulnerabilities are the advisories that apply to the subject's components.

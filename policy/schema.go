@@ -25,6 +25,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[verdict.Layer](): texts(verdict.Layers...),
 	reflect.TypeFor[verdict.Severity](): texts(verdict.SeverityCritical, verdict.SeverityHigh, verdict.SeverityMedium,
 		verdict.SeverityUnknown, verdict.SeverityLow, verdict.SeverityInfo),
+	reflect.TypeFor[verdict.Outcome](): texts(verdict.Allow, verdict.Review, verdict.Deny, verdict.Undecided),
 	reflect.TypeFor[verdict.SubjectKind](): texts(verdict.SubjectChange, verdict.SubjectTree, verdict.SubjectPlan, verdict.SubjectArtifact,
 		verdict.SubjectDeployment, verdict.SubjectResource, verdict.SubjectIdentity, verdict.SubjectLog),
 }
