@@ -27,7 +27,7 @@ func (e *Engine) stands(ctx context.Context, r Request, p decisionmap.Point, d v
 		return err == nil, err
 	}
 	again := &gathered{}
-	if err := e.gatherPeople(ctx, r, p, moment{d.ID, now, seen}, again); err != nil {
+	if err := e.gatherPeople(ctx, r, p, moment{id: d.ID, now: now, seen: seen}, again); err != nil {
 		return false, fmt.Errorf("look again at what persons said of %s: %w", r.Subject.Digest, err)
 	}
 	c := e.caseOf(again, r, p, nil, now)
