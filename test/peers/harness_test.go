@@ -22,6 +22,7 @@ type world struct {
 	home    string
 	verdict string // the binary
 	cosign  string
+	env     []string // for the next program, besides the home
 }
 
 // newWorld makes an empty home. A tool that is missing fails the test: these tests are
@@ -83,6 +84,7 @@ func (w *world) run(t *testing.T, offline bool, program string, args ...string) 
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "XDG_DATA_HOME=" + w.path("data"), "XDG_STATE_HOME=" + w.path("state"),
 		"XDG_CONFIG_HOME=" + w.path("config"), "XDG_CACHE_HOME=" + w.path("cache"), "NO_COLOR=1",
 	}
+	cmd.Env = append(cmd.Env, w.env...)
 	if offline { // for those who may not cut the network: a proxy that nobody serves
 		cmd.Env = append(cmd.Env, "HTTP_PROXY=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1", "http_proxy=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1")
 	}
