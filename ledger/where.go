@@ -34,6 +34,8 @@ type WhereQuery struct {
 // PackageQuery is one package and which of its versions are meant.
 type PackageQuery struct {
 	Ecosystem, Name string
+	// Same accepts other spellings of the name; nil: it has none.
+	Same func(name string) bool
 	// Holds accepts a version; an error says that it cannot be told. nil: every version.
 	Holds func(version string) (bool, error)
 }
@@ -48,8 +50,12 @@ type Where struct {
 	Running []RunsWith
 	// Built are artifacts that list one and do not run, the last bill first; Bills is how
 	// many bills, those of running artifacts included, list one.
-	Built []BuiltWith
-	Bills int
+	Built      []BuiltWith
+	NotRunning int // how many Built are when nothing is left out
+	Bills      int
+	// Undeclared is how many components of all bills declare no licence; of a question
+	// about one.
+	Undeclared int
 	// Aside is how many bills list one whose producer does not count.
 	Aside    int
 	Searched Searched
@@ -81,6 +87,7 @@ type RunsWith struct {
 	Bill       int64 // the index of the last bill that lists any of them
 	Components []store.Component
 	Untold     bool // of its components, only such that cannot be told are among them
+	Trusted    bool // the word of who states that it runs counts
 }
 
 // BuiltWith is a bill of artifacts that are not stated to run.
@@ -144,19 +151,54 @@ func (x *search) components(ctx context.Context) error {
 	case x.q.Named != "":
 		err = x.named(ctx)
 	default:
-		for _, p := range x.q.Packages {
-			id, found, bad := x.v.PackageID(ctx, p.Ecosystem, p.Name)
-			if err = bad; err == nil && found {
-				err = x.versions(ctx, store.Package{ID: id, Ecosystem: p.Ecosystem, Name: p.Name}, p.Holds)
-			}
-			if err != nil {
-				break
-			}
-		}
+		err = x.packages(ctx)
 	}
 	slices.SortFunc(x.out.Matched, store.Component.Compare)
 	slices.SortFunc(x.out.Untold, func(a, b Untold) int { return a.Compare(b.Component) })
 	return err
+}
+
+// packages finds the packages of the query by their names, and looks through all where a
+// name may be spelled in several ways.
+func (x *search) packages(ctx context.Context) error {
+	type one struct {
+		store.Package
+		holds func(string) (bool, error)
+	}
+	var found []one
+	several := map[string][]PackageQuery{}
+	for _, p := range x.q.Packages {
+		if p.Same != nil {
+			several[p.Ecosystem] = append(several[p.Ecosystem], p)
+			continue
+		}
+		id, there, err := x.v.PackageID(ctx, p.Ecosystem, p.Name)
+		if err != nil {
+			return err
+		}
+		if there {
+			found = append(found, one{store.Package{ID: id, Ecosystem: p.Ecosystem, Name: p.Name}, p.Holds})
+		}
+	}
+	if len(several) > 0 {
+		err := x.v.EachPackage(ctx, func(s store.Package) error {
+			for _, p := range several[s.Ecosystem] {
+				if p.Same(s.Name) {
+					found = append(found, one{s, p.Holds})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range found {
+		if err := x.versions(ctx, p.Package, p.holds); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *search) versions(ctx context.Context, p store.Package, holds func(string) (bool, error)) error {
@@ -213,7 +255,12 @@ func (x *search) licensed(ctx context.Context) error {
 	}
 	for _, text := range texts {
 		if text == "" {
-			continue // counted apart: nothing is declared
+			ids, err := x.v.Licensed(ctx, text)
+			if err != nil {
+				return err
+			}
+			x.out.Undeclared = len(ids)
+			continue
 		}
 		yes, why := x.q.Licence(strings.Split(text, "\n"))
 		if !yes && why == nil {
@@ -296,10 +343,7 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 	hits := map[int64][]*RunsWith{} // by the number of a bill
 	var found []*RunsWith
 	for _, r := range all {
-		if x.q.Counts != nil && !x.q.Counts(verdict.KindDeployment, r.by.Producer, r.by.Service, r.row.Environment) {
-			continue
-		}
-		seen.Running++
+		seen.Running++ // whoever states it: what runs by the word of nobody in particular runs all the same
 		bills := r.bills
 		if x.q.Counts != nil {
 			bills = slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool {
@@ -314,6 +358,7 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 			}
 			if hit == nil {
 				hit = &RunsWith{RunningRow: r.row, Bill: -1, Untold: true}
+				hit.Trusted = x.q.Counts == nil || x.q.Counts(verdict.KindDeployment, r.by.Producer, r.row.Service, r.row.Environment)
 				found = append(found, hit)
 			}
 			numbers = append(numbers, b.Number)
@@ -370,6 +415,7 @@ func (x *search) know(r RunningRow, bills []store.RunningBill) {
 
 // built lists bills of what does not run, the last first.
 func (x *search) built(ctx context.Context) error {
+	x.out.NotRunning = int(x.with.GetCardinality())
 	var numbers []int64
 	for it := x.with.ReverseIterator(); it.HasNext() && len(numbers) < x.q.Limit; {
 		numbers = append(numbers, int64(it.Next()))

@@ -63,6 +63,16 @@ var own = []kind{
 	{"Azure Pipelines", "generic", task},
 }
 
+// Types are the types of package URLs that stand for an ecosystem, sorted.
+func Types() []string {
+	var out []string
+	for _, k := range kinds {
+		out = append(out, k.purl)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // HasAdvisories reports whether there is an ecosystem of that name for which advisories
 // can be; false for those that OSV does not have.
 func HasAdvisories(ecosystem string) bool {

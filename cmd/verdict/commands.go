@@ -18,6 +18,7 @@ func commands() []command {
 		artifactCommand(),
 		whyCommand(),
 		trailCommand(),
+		whereCommand(),
 		logCommand(),
 		syncCommand(),
 		mapCommand(),

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/report"
+	"verdict/sbom"
+	"verdict/store"
+)
+
+func whereCommand() command {
+	return command{
+		use: "where [PURL|VULNERABILITY]", short: "Say what runs with a component, and whose it is",
+		long: "PURL is a package URL whose version may be a range: pkg:npm/lodash@4.17.20, 'pkg:npm/lodash@<4.17.21', 'pkg:npm/lodash@>=4,<4.17.21', or without one for every version. Versions are ordered as their ecosystem orders them. " +
+			"VULNERABILITY is an id or alias of an installed advisory: CVE-…, GHSA-…, GO-…; what it is about is judged as verdict ci judges it. --licence asks for what bills declare, --component for names that hold a text.\n\n" +
+			"The answer comes from the bills of materials of artifacts (verdict attest sbom) and from what is stated to run where (verdict attest deployment); nothing is scanned. " +
+			"What no bill tells is counted aloud: an artifact without a bill is not said to be free of anything.",
+		example: "verdict where 'pkg:npm/lodash@<4.17.21'\nverdict where CVE-2021-23337 --running\nverdict where --licence GPL-3.0-only -o json\nverdict where pkg:golang/golang.org/x/net --at 2026-11-01T00:00:00Z",
+		args:    atMost(1), formats: textOrJSON, reads: true,
+		setup: func(f *flags) runner {
+			x := &whereFlags{limit: 50}
+			f.text(&x.licence, "licence", "ID", "components under this licence of SPDX; a * at its end stands for anything")
+			f.text(&x.name, "component", "NAME", "components whose name holds NAME")
+			f.toggle(&x.running, "running", "only what is stated to run")
+			f.number(&x.limit, "limit", "N", "how many artifacts of each list are told; 0: all", 0, allOfThem)
+			return x.run
+		},
+	}
+}
+
+type whereFlags struct {
+	licence, name string
+	running       bool
+	limit         int64
+}
+
+// whereFound is the document verdict.where/v1.
+type whereFound struct {
+	Schema   string            `json:"schema"`
+	Asked    string            `json:"asked"`
+	Kind     string            `json:"kind"` // package, vulnerability, licence, component
+	IDs      []string          `json:"ids"`  // of the advisory, with its aliases
+	Database *verdict.Database `json:"database,omitempty"`
+	At       int64             `json:"at"` // position; -1: now
+	// Components are those that bills list and that are meant; MayBe those of which it
+	// cannot be told.
+	Components []whereComponent `json:"components"`
+	MayBe      []whereComponent `json:"may_be"`
+	// Undeclared says of a question about a licence how many components declare none, and
+	// Unread how many state something that is no expression of SPDX.
+	Undeclared int             `json:"undeclared"`
+	Unread     []string        `json:"unread"`
+	Running    []whereRuns     `json:"running"`
+	Built      []whereBuilt    `json:"built"`
+	Totals     whereTotals     `json:"totals"`
+	Searched   ledger.Searched `json:"searched"`
+}
+
+type whereTotals struct {
+	Running      int            `json:"running"`
+	Artifacts    int            `json:"running_artifacts"` // different digests
+	Environments map[string]int `json:"environments"`
+	Bills        int            `json:"bills"` // that list a component, of what runs and of what was built
+	LeftOut      int            `json:"running_left_out"`
+	BuiltLeftOut int            `json:"built_left_out"` // bills
+	Aside        int            `json:"bills_of_untrusted_producers"`
+	Unproved     int            `json:"running_by_untrusted_word"`
+}
+
+type whereComponent struct {
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	PURL      string `json:"purl"` // empty where the ecosystem has no form of it
+	Licence   string `json:"licence"`
+	Why       string `json:"why,omitempty"` // it cannot be told
+}
+
+type whereRuns struct {
+	ledger.RunningRow
+	Team       string           `json:"team"`
+	Owner      string           `json:"owner"`
+	Bill       int64            `json:"bill"` // entry
+	Components []whereComponent `json:"components"`
+	MayBe      bool             `json:"may_be"`
+	// Trusted: the map lets the one who states that it runs say so.
+	Trusted bool `json:"trusted"`
+}
+
+type whereBuilt struct {
+	Artifacts  []verdict.Subject `json:"artifacts"`
+	Service    string            `json:"service"`
+	Team       string            `json:"team"`
+	Owner      string            `json:"owner"`
+	Bill       int64             `json:"bill"`
+	At         time.Time         `json:"at"`
+	Components []whereComponent  `json:"components"`
+	MayBe      bool              `json:"may_be"`
+}
+
+func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error) {
+	q, done, err := a.ask(args, x.licence, x.name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	m, _, err := w.mapOfPeople(ctx, at)
+	if err != nil {
+		return err
+	}
+	counts, err := w.counts(ctx, m)
+	if err != nil {
+		return err
+	}
+	q.q.At, q.q.Limit, q.q.Counts = at, cmp.Or(int(x.limit), allOfThem), counts
+	if x.running {
+		q.q.Limit = 0
+	}
+	found, err := w.ledger.Where(ctx, q.q)
+	if err != nil {
+		return err
+	}
+	d := whereOf(q, found, m, int64(at), x)
+	return a.emit(d, d.body)
+}
+
+// allOfThem is a limit that no list reaches.
+const allOfThem = 1 << 30
+
+// counts is who may state what, by a map.
+func (w *workspace) counts(ctx context.Context, m *decisionmap.Map) (func(kind verdict.Kind, producer, service, environment string) bool, error) {
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := namesOf(keys)
+	type claim struct {
+		kind                           verdict.Kind
+		producer, service, environment string
+	}
+	known := map[claim]bool{}
+	return func(kind verdict.Kind, producer, service, environment string) bool {
+		c := claim{kind, producer, service, environment}
+		yes, told := known[c]
+		if !told {
+			p := evidence.ParseProducer(producer)
+			s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
+			if p.Key != "" {
+				s.KeyName = name(p.Key, allOfThem)
+			}
+			yes = m.Trusts(s, string(kind), service, environment)
+			known[c] = yes
+		}
+		return yes
+	}, nil
+}
+
+// whereOf puts the answer into its document.
+func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, at int64, x *whereFlags) *whereFound {
+	d := &whereFound{
+		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, At: at,
+		Components: whereComponents(found.Matched), MayBe: []whereComponent{}, Undeclared: found.Undeclared, Unread: []string{}, Running: []whereRuns{}, Built: []whereBuilt{},
+		Searched: found.Searched, Totals: whereTotals{Running: len(found.Running), Environments: map[string]int{}, Bills: found.Bills, Aside: found.Aside},
+	}
+	if d.IDs == nil {
+		d.IDs = []string{}
+	}
+	for text := range q.open {
+		d.Unread = append(d.Unread, text)
+	}
+	slices.Sort(d.Unread)
+	for _, u := range found.Untold {
+		c := whereComponentOf(u.Component)
+		c.Why = u.Why
+		d.MayBe = append(d.MayBe, c)
+	}
+	digests := map[verdict.Digest]bool{}
+	for i, r := range found.Running {
+		digests[r.Digest] = true
+		d.Totals.Environments[r.Environment]++
+		if !r.Trusted {
+			d.Totals.Unproved++
+		}
+		if x.limit > 0 && int64(i) >= x.limit {
+			d.Totals.LeftOut++
+			continue
+		}
+		s := m.Services[r.Service]
+		d.Running = append(d.Running, whereRuns{RunningRow: r.RunningRow, Team: s.Team, Owner: s.Owner, Bill: r.Bill, Components: whereComponents(r.Components), MayBe: r.Untold, Trusted: r.Trusted})
+	}
+	d.Totals.Artifacts = len(digests)
+	for _, b := range found.Built {
+		s := m.Services[b.Bill.Context.Service]
+		d.Built = append(d.Built, whereBuilt{
+			Artifacts: artifactsOf(b.Bill), Service: b.Bill.Context.Service, Team: cmp.Or(s.Team, b.Bill.Context.Team), Owner: s.Owner,
+			Bill: b.Bill.Index, At: b.Bill.At, Components: whereComponents(b.Components), MayBe: b.Untold,
+		})
+	}
+	d.Totals.BuiltLeftOut = found.NotRunning - len(d.Built)
+	return d
+}
+
+func artifactsOf(e ledger.Entry) []verdict.Subject {
+	return slices.DeleteFunc(slices.Clone(e.Subjects), func(s verdict.Subject) bool { return s.Kind != verdict.SubjectArtifact })
+}
+
+func whereComponents(list []store.Component) []whereComponent {
+	out := make([]whereComponent, 0, len(list))
+	for _, c := range list {
+		out = append(out, whereComponentOf(c))
+	}
+	return out
+}
+
+func whereComponentOf(c store.Component) whereComponent {
+	purl, _ := sbom.PURL(c.Ecosystem, c.Name, c.Version) // none for a type without an ecosystem
+	if kind, other := strings.CutPrefix(c.Ecosystem, "pkg:"); other {
+		namespace, name := "", c.Name
+		if i := strings.LastIndexByte(name, '/'); i >= 0 {
+			namespace, name = name[:i], name[i+1:]
+		}
+		purl = sbom.PackageURL{Type: kind, Namespace: namespace, Name: name, Version: c.Version}.String()
+	}
+	return whereComponent{Ecosystem: c.Ecosystem, Name: c.Name, Version: c.Version, PURL: purl, Licence: strings.ReplaceAll(c.Licence, "\n", ", ")}
+}
+
+// shown is a component in a row.
+func (d *whereFound) shown(list []whereComponent) string {
+	var out []string
+	for i, c := range list {
+		if i == 2 && len(list) > 3 {
+			out = append(out, fmt.Sprintf("and %d more", len(list)-i))
+			break
+		}
+		text := c.Name + " " + c.Version
+		if d.Kind == "licence" {
+			text += " (" + c.Licence + ")"
+		}
+		out = append(out, report.Neutral(text))
+	}
+	return strings.Join(out, ", ")
+}
