@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,12 @@ var published = map[string]struct {
 	title string
 	of    reflect.Type
 }{
-	"report.v1": {"What a run of Verdict decided, and what that rests on", reflect.TypeFor[document]()},
-	"why.v1":    {"Why something was decided", reflect.TypeFor[Explanation]()},
-	"trail.v1":  {"The chain of evidence and decisions that a subject belongs to", reflect.TypeFor[trailDocument]()},
-	"error.v1":  {"An error of the command line", reflect.TypeFor[failureDocument]()},
+	"report.v1":       {"What a run of Verdict decided, and what that rests on", reflect.TypeFor[document]()},
+	"why.v1":          {"Why something was decided", reflect.TypeFor[Explanation]()},
+	"trail.v1":        {"The chain of evidence and decisions that a subject belongs to", reflect.TypeFor[trailDocument]()},
+	"environments.v1": {"Environments, what is at stake in each, and what is stated to run there", reflect.TypeFor[Environments]()},
+	"changes.v1":      {"What changed in an environment between two positions of the log", reflect.TypeFor[Changes]()},
+	"error.v1":        {"An error of the command line", reflect.TypeFor[failureDocument]()},
 }
 
 // The schemas are made from the Go types and their comments, so that the documentation
@@ -149,7 +152,13 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[verdict.Standing]():   {"counts", "announced", "accepted", "approved"},
 	reflect.TypeFor[verdict.Severity]():   {"critical", "high", "medium", "unknown", "low", "info", ""},
 	reflect.TypeFor[verdict.State]():      {"verified", "present", "missing", "stale", "failed", "unknown", ""},
+	reflect.TypeFor[verdict.Result]():     {"deployed", "failed", "rolled-back", "incident"},
 	reflect.TypeFor[Side]():               {"before", "asked", "after"},
+}
+
+// empty lists by type the fields whose word may be missing.
+var empty = map[string][]string{
+	"TrailNode": {"Outcome", "Enforced"}, "Case": {"Outcome", "Enforced"}, "Promotion": {"Outcome", "Enforced", "Mode"}, "Ended": {"Result"},
 }
 
 // schemaOf describes a type. Fields are required unless they are left out when empty;
@@ -195,8 +204,8 @@ func addFields(t reflect.Type, docs map[string]string, props map[string]any, req
 		if doc := docs[t.Name()+"."+f.Name]; doc != "" {
 			s["description"] = doc
 		}
-		if (t.Name() == "TrailNode" || t.Name() == "Case") && (f.Name == "Outcome" || f.Name == "Enforced") {
-			s["enum"] = append(words[f.Type], "")
+		if slices.Contains(empty[t.Name()], f.Name) {
+			s["enum"] = append(slices.Clone(words[f.Type]), "")
 		}
 		props[name] = s
 		if !strings.Contains(options, "omitempty") {

@@ -22,6 +22,8 @@ type Explanation struct {
 	// among equals in the order given. Empty: nothing was decided, which is not allowed.
 	Cases []Case   `json:"cases"`
 	Notes []string `json:"notes"` // further facts that a reader must not miss
+	// Chain leads from the commit to what runs, where there is more than what was asked.
+	Chain *Chain `json:"chain,omitempty"`
 }
 
 // Case is one decision with everything that explains it.
@@ -33,6 +35,12 @@ type Case struct {
 	// Replaced names the newer decision of the same point about the same subject; empty
 	// when this one stands.
 	Replaced string `json:"replaced"`
+	// RestedOn is what people said that lifted its reasons.
+	RestedOn Rest `json:"rested_on"`
+	// Deployments used it as their promotion, the newest first.
+	Deployments []Deployed `json:"deployments"`
+	// Outcomes are stated of it although no deployment that uses it is.
+	Outcomes []Aftermath `json:"outcomes"`
 }
 
 // Evidence is one statement that a decision rests on.
@@ -70,6 +78,7 @@ func whyText(x Explanation, s Style) string {
 	for _, n := range x.Notes {
 		p.under("! ", fit(n, 1000))
 	}
+	x.Chain.tell(p, x.At)
 	for i := range x.Cases {
 		if i > 0 {
 			p.gap()
@@ -147,6 +156,7 @@ func (x Explanation) whyCase(p *page, c *Case) {
 	x.whyEvidence(p, c)
 	run.textChecked(p, true)
 	whyPass(p, run, d)
+	whyCame(p, c)
 	whyOwners(p, d)
 	whyCheck(p, d, c)
 }

@@ -24,6 +24,7 @@ func attestCommand() command {
 			"--subject is what the evidence is about: a file (its sha256 is computed), a digest such as sha256:…, an image as NAME@sha256:…, or a commit by full id or by what git calls it here. " +
 			"Kinds that Verdict itself states (decision, key, map-release and so on) are refused.\n\n" +
 			"FORMAT is the form of another tool's report: " + strings.Join(ci.ResultFormats(), ", ") + ". The report becomes evidence of the check that the map gives the tool (verdict help tools).\n\n" +
+			aboutDeployed + "\n\n" +
 			"With --bundle the evidence is somebody else's: its signature is verified as verdict verify does it, and it is recorded as it came, as a claim of its producer. " +
 			"Whether evidence counts in a decision is for the map's trust to say.\n\n" +
 			"The same evidence twice is recorded once; a report of another tool is evidence of its own each time. -o bundle=FILE writes it as a Sigstore bundle with its entry in the log, for verdict verify and cosign.",
@@ -31,6 +32,8 @@ func attestCommand() command {
 verdict attest provenance --subject ghcr.io/acme/payments-api@sha256:… - < provenance.json
 verdict attest change-review review.json --subject HEAD --service payments-api --as alma
 verdict attest sbom bom.cdx.json --subject dist/app.tar -o bundle=app.sigstore.json
+verdict attest deployment --env production --decision d-4k7m ghcr.io/acme/payments-api@sha256:… --as pipeline
+verdict attest outcome --env production --result rolled-back ghcr.io/acme/payments-api@sha256:…
 verdict attest sarif semgrep.sarif --tool semgrep --subject HEAD --as pipeline
 verdict attest --bundle release.sigstore.json --key producer.pub`,
 		args: atMost(2), formats: []string{"text", "json", "bundle"},
@@ -48,6 +51,7 @@ verdict attest --bundle release.sigstore.json --key producer.pub`,
 			f.text(&x.context.Run, "run", "ID", "pipeline run that produced it; default: the run that this command is part of")
 			f.text(&x.bundle, "bundle", "FILE", "Sigstore bundle of somebody else, to be verified and recorded as it is")
 			x.tool.declare(f)
+			x.placed.declare(f)
 			x.believed.declare(f)
 			return x.run
 		},
@@ -68,6 +72,7 @@ type attesting struct {
 	context  verdict.Context
 	bundle   string // of somebody else
 	tool     toolResult
+	placed   stating // what deployments and outcomes say
 	believed believed
 }
 
@@ -80,8 +85,10 @@ type attested struct {
 	// Name is under what the signing key is enrolled; empty for evidence of others.
 	Name string `json:"enrolled_as"`
 	// Found says of another tool's report, and of VEX, what it says.
-	Found  string `json:"found,omitempty"`
-	handle string // what to verify it by: a file as it was typed, else a digest
+	Found string `json:"found,omitempty"`
+	// Promotion says of a deployment or outcome what let the artifact in.
+	Promotion *report.Promotion `json:"promotion,omitempty"`
+	handle    string            // what to verify it by: a file as it was typed, else a digest
 }
 
 func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) {
@@ -94,6 +101,8 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	switch {
 	case x.bundle != "":
 		return x.ingest(ctx, a)
+	case isPlaced(args[0]):
+		return x.placed.state(ctx, a, x, args)
 	case isResult(args[0]):
 		return x.result(ctx, a, args)
 	}
@@ -214,10 +223,15 @@ func (x *attesting) check(args []string) error {
 		return usage(seeAttest, "with --bundle the evidence is in the bundle, and no kind or predicate is given", "leave out "+strings.Join(args, " "))
 	case x.bundle == "" && len(args) < 2:
 		return usage(seeAttest, "a statement needs its kind and its predicate", "write verdict attest KIND FILE --subject FILE|DIGEST|IMAGE|COMMIT, or --bundle FILE for evidence of others")
-	case x.bundle == "" && len(x.about) == 0:
+	case x.bundle == "" && len(x.about) == 0 && !isPlaced(args[0]):
 		return usage(seeAttest, "the evidence is about nothing: there is no --subject", "add --subject FILE|DIGEST|IMAGE|COMMIT")
 	case x.bundle == "" && x.believed.given():
 		return usage(seeAttest, "--key, --certificate-identity and --trusted-root judge a bundle of somebody else, and there is no --bundle", "choose your own signing key with --as, or add --bundle FILE")
+	}
+	if x.bundle == "" {
+		if err := x.placed.check(kindOfWord(args[0])); err != nil {
+			return err
+		}
 	}
 	if err := x.checkForm(args); err != nil {
 		return err

@@ -55,7 +55,7 @@ func (a *app) checkClock(folder string, fresh bool) error {
 			Code: verdict.CodeForbidden, What: clockVariable + " is set, and the ledger in " + folder + " lives on the real clock",
 			Remedy: "unset " + clockVariable + ", or name another directory with --data DIR",
 		}
-	case marked && !a.pinned && a.config.At == (moment{}):
+	case marked && !a.pinned && !a.config.At.fixed():
 		return &verdict.Error{
 			Code: verdict.CodeForbidden, What: "the ledger in " + folder + " was made for a demo, under a pinned clock",
 			Remedy: "name another directory with --data DIR, or set " + clockVariable + " to look around in this one",

@@ -19,6 +19,8 @@ func commands() []command {
 		whyCommand(),
 		trailCommand(),
 		whereCommand(),
+		environmentsCommand(),
+		diffCommand(),
 		logCommand(),
 		syncCommand(),
 		mapCommand(),

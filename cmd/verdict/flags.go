@@ -70,7 +70,7 @@ func (c *config) global(root *cobra.Command, file *string) {
 // reading declares --at, for commands that read the ledger.
 func (c *config) reading(cmd *cobra.Command) {
 	f := &flags{set: cmd.Flags()}
-	share(f.add(momentValue(&c.At), "at", "", "answer as of this time, or as of this many log entries"))
+	share(f.add(momentValue(&c.At), "at", "", "answer as of this time, as of so long ago (2h, 7d), or as of this many log entries"))
 }
 
 // judging declares --report-only, for commands that decide before deployment.

@@ -68,12 +68,21 @@ type trailer struct {
 // tell gives the chain of a subject. It is empty when the log holds nothing about it.
 func (t *trailer) tell(ctx context.Context, d verdict.Digest) ([]report.TrailNode, error) {
 	said, err := t.about(ctx, d, report.Asked)
-	if err != nil || len(said) == 0 {
-		return nil, err
-	}
-	builds, err := t.builds(ctx)
 	if err != nil {
 		return nil, err
+	}
+	trusted, err := t.trusted(ctx, d)
+	if err != nil || len(said)+len(trusted) == 0 {
+		return nil, err
+	}
+	stated, err := t.builds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	builds := joins(stated, trusted)
+	about := verdict.Subject{Kind: kindOfSubject(d), Digest: d}
+	if len(said) > 0 {
+		about = said[0].Subject
 	}
 	var before, after []report.TrailNode
 	for _, b := range builds {
@@ -97,7 +106,7 @@ func (t *trailer) tell(ctx context.Context, d verdict.Digest) ([]report.TrailNod
 		}
 	}
 	nodes := append(before, said...)
-	return append(nodes, append(after, gaps(said[0].Subject, said, before, after)...)...), nil
+	return append(nodes, append(after, gaps(about, said, before, after)...)...), nil
 }
 
 // joined is the link to another subject, and below it what was said about that one.
@@ -105,6 +114,9 @@ func (t *trailer) joined(ctx context.Context, d verdict.Digest, b provenance, si
 	link := report.TrailNode{
 		Side: side, Layer: verdict.LayerArtifact, Subject: verdict.Subject{Kind: kindOfSubject(d), Digest: d}, Recorded: b.entry.Ref(), Summary: how,
 		Actor: b.entry.Context.Actor,
+	}
+	if b.trusted {
+		link.Summary += ", as artifact.trust took it"
 	}
 	nodes, err := t.about(ctx, d, side)
 	for i := range nodes {
@@ -129,7 +141,10 @@ func (t *trailer) about(ctx context.Context, d verdict.Digest, side report.Side)
 	}
 	var nodes []report.TrailNode
 	for _, e := range slices.Backward(entries) {
-		n := report.TrailNode{Side: side, Subject: subjectIn(e, d), Recorded: e.Ref(), Actor: e.Context.Actor, Point: e.Context.Point, Layer: layerOf(e.Kind)}
+		if e.Kind == verdict.KindDecision && !isAbout(e, d) { // of what was made from it: told as a link
+			continue
+		}
+		n := report.TrailNode{Side: sideOf(e.Kind, side), Subject: subjectIn(e, d), Recorded: e.Ref(), Actor: e.Context.Actor, Point: e.Context.Point, Layer: layerOf(e.Kind)}
 		if err := t.describe(ctx, e, &n); err != nil {
 			return nil, err
 		}
@@ -211,6 +226,9 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 			n.Layer = verdict.LayerCI
 		}
 		return nil
+	case verdict.KindDeployment, verdict.KindOutcome:
+		placedWords(s, n)
+		return nil
 	case verdict.KindVEX:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), vexSummary(s), 1)
 		if n.Subject.Kind == verdict.SubjectChange {
@@ -231,11 +249,13 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 	return nil
 }
 
-// provenance is one provenance statement: which artifacts came from which changes.
+// provenance joins artifacts with the changes that they came from: a provenance statement,
+// or the answer of artifact.trust that rests on one.
 type provenance struct {
 	entry     ledger.Entry
 	artifacts []verdict.Digest
 	sources   []verdict.Digest
+	trusted   bool // artifact.trust took it for true
 }
 
 // builds reads the provenance statements of the log, which join changes and artifacts.
@@ -319,6 +339,8 @@ func gaps(about verdict.Subject, said, before, after []report.TrailNode) []repor
 	}
 	if !has(verdict.LayerDeploy, true) {
 		gap(report.After, verdict.LayerDeploy, "no promotion into any environment is recorded")
+	} else if !slices.ContainsFunc(all, func(n report.TrailNode) bool { return slices.Contains(placed, n.Recorded.Kind) }) {
+		gap(report.After, verdict.LayerDeploy, "whether what was let in was deployed is not stated")
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"verdict"
 )
@@ -167,34 +166,6 @@ func (s secret) reveal(env environment) (string, error) {
 		return "", &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the secret %s is empty", s), Remedy: "put the secret there, or change the reference"}
 	}
 	return out, nil
-}
-
-// moment is a position of the ledger for reading: an exact number of entries, or the
-// last entry recorded at a time. The zero value is now.
-type moment struct {
-	Set  bool
-	Size int64     // entries; counts when Time is zero
-	Time time.Time // UTC
-	text string
-}
-
-func (m moment) String() string { return m.text }
-
-// momentValue reads TIME or SIZE. A date alone is refused: people disagree on whether
-// it means the day's first or last moment.
-func momentValue(p *moment) *value {
-	return &value{kind: "TIME|SIZE", show: func() string { return p.text }, parse: func(s string) error {
-		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 {
-			*p = moment{Set: true, Size: n, text: s}
-			return nil
-		}
-		t, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return &badValue{fmt.Sprintf("is %q, which is neither a number of log entries nor a full time", s), "write the log's size, such as 4120, or a time with its zone, such as 2026-01-31T18:00:00Z"}
-		}
-		*p = moment{Set: true, Time: t.UTC().Truncate(time.Microsecond), text: s}
-		return nil
-	}}
 }
 
 // output is one rendering that was asked for: a format, and a file or standard output.

@@ -17,7 +17,7 @@ func whyCommand() command {
 	return command{
 		use: "why REF", short: "Explain a decision, or what was decided about a commit or digest",
 		long: "REF is a decision's id (any beginning that is unique), a digest, a commit, or a name that git knows here, such as HEAD. " +
-			"The answer comes from what was recorded; nothing is scanned again.",
+			"The answer comes from what was recorded; nothing is scanned again. Of a digest or commit it is told what it was made from, what was made from it, and where that runs; of a promotion, what came of it.",
 		example: "verdict why HEAD\nverdict why d-4k7m\nverdict why d-4k7m -o json",
 		args:    exactly(1), formats: []string{"text", "json"}, reads: true,
 		setup: runs(why),
@@ -68,6 +68,11 @@ func (w *workspace) explanation(ctx context.Context, ref string) (report.Explana
 		}
 		x.Cases = append(x.Cases, c)
 	}
+	if n.Decision == "" {
+		if x.Chain, err = w.chain(ctx, n.Digest, at); err != nil {
+			return x, err
+		}
+	}
 	if older > 0 {
 		x.Notes = append(x.Notes, fmt.Sprintf("%d older decisions were replaced by these; `verdict trail %s` lists them", older, ref))
 	}
@@ -114,7 +119,7 @@ func (w *workspace) explain(ctx context.Context, r ledger.DecisionRow, at ledger
 			c.Reports = append(c.Reports, *read)
 		}
 	}
-	return c, nil
+	return c, w.cameOf(ctx, &c, at)
 }
 
 // decisionIn is the id of the decision that an entry records.

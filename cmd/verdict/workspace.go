@@ -413,25 +413,6 @@ func (w *workspace) decode(ctx context.Context, index int64, into any) error {
 	return s.Decode(into)
 }
 
-// position is where --at points.
-func (w *workspace) position(ctx context.Context) (ledger.Position, error) {
-	at := w.app.config.At
-	switch {
-	case !at.Set:
-		return ledger.Now, nil
-	case at.Time.IsZero():
-		size, err := w.size(ctx, ledger.Now)
-		if err == nil && at.Size > size {
-			err = usage("verdict log checkpoint", fmt.Sprintf("--at %d is beyond the log, which holds %d entries", at.Size, size), "give a size that it had, or a time")
-		}
-		return ledger.Position(at.Size), err
-	}
-	if at.Time.After(w.now()) { // what will have been recorded by then, nobody knows
-		return ledger.Now, usage("verdict log checkpoint", fmt.Sprintf("--at %s lies ahead", at.Time.Format(time.RFC3339)), "give a time that has passed, or leave --at out")
-	}
-	return w.ledger.PositionAt(ctx, at.Time)
-}
-
 func (w *workspace) close() error { return w.ledger.Close() }
 
 // end closes a workspace that something was recorded in, for defer. What its files say when

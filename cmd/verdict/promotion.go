@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+// The points whose answers lead an artifact from its commit into an environment.
+const (
+	trustPoint = "artifact.trust"
+	gatePoint  = "deploy.gate"
+)
+
+// promotionOf finds what let a deployment in, as far as the log tells at a position: the
+// decision that it names, else the answer of the gate that stood when it happened.
+func (w *workspace) promotionOf(ctx context.Context, d verdict.Deployment, at ledger.Position) (report.Promotion, error) {
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Digest, Point: gatePoint, Environment: d.Environment, At: at})
+	if err != nil {
+		return report.Promotion{}, err
+	}
+	stood := func(r ledger.DecisionRow) bool { return !r.At.After(d.At.Add(aheadOfUs)) }
+	p := report.Promotion{ID: d.Decision, Named: d.Decision != ""}
+	if !p.Named {
+		i := slices.IndexFunc(rows, stood)
+		if i < 0 {
+			p.Problem = "no answer of the gate about it into " + d.Environment + " is recorded"
+			return p, nil
+		}
+		p.ID = rows[i].ID
+	}
+	_, x, err := w.ledger.Decision(ctx, p.ID, at)
+	var e *verdict.Error
+	if errors.As(err, &e) && (e.Code == verdict.CodeNotFound || e.Code == verdict.CodeInvalid) {
+		p.Problem = "no decision of this log has the id " + p.ID
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	p.ID, p.Outcome, p.Enforced, p.Mode, p.At, p.Expires = x.ID, x.Outcome, x.Enforced, x.Mode, x.At, x.Expires
+	p.RestedOn = report.RestedOn(*x)
+	p.Problem = deniedEntry(*x, d)
+	for _, r := range rows { // newest first
+		if r.ID == x.ID {
+			break
+		}
+		if p.Problem == "" && stood(r) && r.Enforced != verdict.Allow {
+			p.Problem = fmt.Sprintf("the gate took it back before: %s ended with %s", r.ID, r.Outcome)
+		}
+	}
+	if len(rows) > 0 && rows[0].ID != x.ID && rows[0].Replaced < 0 {
+		p.Newer = &report.Answer{ID: rows[0].ID, Outcome: rows[0].Outcome, Enforced: rows[0].Enforced, At: rows[0].At}
+	}
+	return p, nil
+}
+
+// deniedEntry says why a decision does not let a deployment in; empty when it does.
+func deniedEntry(x verdict.Decision, d verdict.Deployment) string {
+	switch about := x.Subject.Digest == d.Digest || slices.Contains(x.Subject.Also, d.Digest); {
+	case x.Point != gatePoint:
+		return fmt.Sprintf("%s is an answer of %s, and no promotion", x.ID, x.Point)
+	case !about:
+		return x.ID + " is about another artifact"
+	case x.Environment != d.Environment:
+		return fmt.Sprintf("%s let it into %s, not into %s", x.ID, first(x.Environment, "no environment"), d.Environment)
+	case x.Service != "" && x.Service != d.Service:
+		return fmt.Sprintf("%s let it in for the service %s, not for %s", x.ID, x.Service, d.Service)
+	case x.Enforced != verdict.Allow:
+		return fmt.Sprintf("%s ended with %s and did not let it in", x.ID, x.Outcome)
+	case d.At.Before(x.At.Add(-aheadOfUs)):
+		return fmt.Sprintf("%s was taken after it, at %s", x.ID, x.At.UTC().Format(time.RFC3339))
+	case !x.Expires.IsZero() && !d.At.Before(x.Expires):
+		return fmt.Sprintf("%s had expired by then, at %s", x.ID, x.Expires.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// said is one deployment or outcome of ours.
+type said[T any] struct {
+	Entry ledger.Entry
+	What  T
+}
+
+// deploymentsOf lists the deployments of a digest, newest first. Those of other logs are
+// claims and are not among them, and one that cannot be read says nothing.
+func (w *workspace) deploymentsOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]said[verdict.Deployment], error) {
+	return statedOf(ctx, w, verdict.KindDeployment, d, at, func(x verdict.Deployment) bool { return x.Digest == d && x.Environment != "" })
+}
+
+// outcomesOf lists what came of the deployments of a digest, newest first.
+func (w *workspace) outcomesOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]said[verdict.Aftermath], error) {
+	return statedOf(ctx, w, verdict.KindOutcome, d, at, func(x verdict.Aftermath) bool { return x.Digest == d && x.Result.Valid() })
+}
+
+func statedOf[T any](ctx context.Context, w *workspace, kind verdict.Kind, d verdict.Digest, at ledger.Position, fits func(T) bool) ([]said[T], error) {
+	entries, err := w.findAll(ctx, ledger.Query{Kind: kind, Subject: d, At: at})
+	if err != nil {
+		return nil, err
+	}
+	var out []said[T]
+	for _, e := range entries {
+		var x T
+		if e.Foreign || e.Pruned {
+			continue
+		}
+		if err := w.decode(ctx, e.Index, &x); ctx.Err() != nil {
+			return nil, err
+		} else if err != nil || !fits(x) {
+			continue
+		}
+		out = append(out, said[T]{e, x})
+	}
+	return out, nil
+}
+
+// trusting says whether the map lets the signer of an entry state what it states, and
+// under which name his key is enrolled.
+func (w *workspace) trusting(ctx context.Context, m *decisionmap.Map) (func(e ledger.Entry, service, environment string) (name string, trusted bool), error) {
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := namesOf(keys)
+	return func(e ledger.Entry, service, environment string) (string, bool) {
+		by := decisionmap.Signer{Key: e.Signer, KeyName: name(e.Signer, ledger.Position(e.Index))}
+		return first(by.KeyName, e.Signer), m.Trusts(by, string(e.Kind), service, environment)
+	}, nil
+}
