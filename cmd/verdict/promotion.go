@@ -26,10 +26,13 @@ func (w *workspace) promotionOf(ctx context.Context, d verdict.Deployment, at le
 	if err != nil {
 		return report.Promotion{}, err
 	}
-	stood := func(r ledger.DecisionRow) bool { return !r.At.After(d.At.Add(aheadOfUs)) }
+	stood := func(r ledger.DecisionRow) bool { return !r.At.After(d.At) }
 	p := report.Promotion{ID: d.Decision, Named: d.Decision != ""}
 	if !p.Named {
 		i := slices.IndexFunc(rows, stood)
+		if last := len(rows) - 1; i < 0 && last >= 0 && !rows[last].At.After(d.At.Add(aheadOfUs)) {
+			i = last // by a clock that goes before ours
+		}
 		if i < 0 {
 			p.Problem = "no answer of the gate about it into " + d.Environment + " is recorded"
 			return p, nil
