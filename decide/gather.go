@@ -86,7 +86,7 @@ func (e *Engine) service(r Request) policy.Service {
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
 // known, and writes it into the input.
 func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, m moment, g *gathered) error {
-	early, q := e.early(r, p, need.Kind), e.lookupFor(r, p, need.Kind, g.origin.commit)
+	q := e.lookupFor(r, p, need.Kind, g.origin.commit)
 	all, err := e.statements(ctx, r, q, m.seen)
 	if err != nil {
 		return err
@@ -100,62 +100,84 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	for _, s := range all {
 		g.about = append(g.about, s.Ref)
 	}
-	if need.Kind == string(verdict.KindProvenance) {
-		all = preferHolding(all)
-	}
-	counts, others, aside := choose(all)
-	f := Fact{
-		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
-	}
-	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || len(e.Map.Sources[f.Producer].Command) > 0)
-	if f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind) {
-		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
-	}
-	if e.Map.Sources[f.Producer].OnDemand {
-		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
-	}
-	if early && g.origin.commit == "" {
+	f := e.factOf(r, p, need, q.ofCommit)
+	if q.ofCommit && g.origin.commit == "" {
 		e.withoutCommit(f, g)
 		return nil
-	}
-	judged := func(f *Fact, s *Stated) { judge(f, s, aside, e.maxAge(need, s), m.now) }
-	remedy := f.Remedy
-	judged(&f, counts)
-	f = leastKnown(f, others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
-	kind, check, point := e.Map.Evidence(need.Kind)
-	switch {
-	case early:
-		earlyMissing(&f, g, r, q.elsewhere)
-		e.fillEarly(&f, need.Kind, counts, g)
-	case kind == verdict.KindSignature:
-		counts = e.signedBy(&f, counts, aside, m, g)
 	}
 	if i := slices.IndexFunc(all, func(s Stated) bool { return s.Gone }); i >= 0 {
 		g.pruned(e.Map, need.Kind, all[i].Ref.Index, all[i].Unreadable)
 	}
-	if counts != nil {
-		f.Evidence = &counts.Ref
-		g.rest(counts.Ref)
-		for _, o := range others {
+	if need.Kind == string(verdict.KindProvenance) {
+		all = preferHolding(all)
+	}
+	x := weighed{lookup: q, all: all}
+	x.counts, x.others, x.aside = choose(all)
+	judged := func(f *Fact, s *Stated) { judge(f, s, x.aside, e.maxAge(need, s), m.now) }
+	remedy := f.Remedy
+	judged(&f, x.counts)
+	f = leastKnown(f, x.others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
+	e.settle(&f, &x, r, m, g)
+	if x.counts != nil {
+		f.Evidence = &x.counts.Ref
+		g.rest(x.counts.Ref)
+		for _, o := range x.others {
 			g.rest(o.Ref)
 		}
 	}
 	g.facts = append(g.facts, f)
-	switch {
-	case early, kind == verdict.KindSignature:
-	case kind == verdict.KindProvenance:
-		g.fillProvenance(f, counts, all, m)
-	case kind == verdict.KindSBOM:
-		g.fillBill(f, counts)
-	case point != "" && p.Layer != verdict.LayerArtifact && e.layerOf(point) == verdict.LayerArtifact:
-		return e.fillTrusted(ctx, r, f, counts, m, g)
-	case need.Kind == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
-		g.fillCode(f, counts)
-	case kind == verdict.KindTestResult || check != "":
-		g.fillAll(f, counts, others)
+	if err := e.fillGroup(ctx, r, p, f, x, m, g); err != nil {
+		return err
 	}
-	if need.Kind == string(verdict.KindVulnerabilities) && counts != nil {
-		return e.fillVEX(ctx, r, append([]Stated{*counts}, others...), m, g)
+	if need.Kind == string(verdict.KindVulnerabilities) && x.counts != nil {
+		return e.fillVEX(ctx, r, append([]Stated{*x.counts}, x.others...), m, g)
+	}
+	return nil
+}
+
+// weighed is what was stated for one need, and what of it counts.
+type weighed struct {
+	*lookup
+	all    []Stated
+	counts *Stated // nil: nothing does
+	others []Stated
+	aside  []Stated
+}
+
+// factOf is the fact of a need before anything is known of it: who should state it, and what
+// would bring it.
+func (e *Engine) factOf(r Request, p decisionmap.Point, need decisionmap.Need, ofCommit bool) Fact {
+	f := Fact{
+		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
+	}
+	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || len(e.Map.Sources[f.Producer].Command) > 0)
+	switch {
+	case e.Map.Sources[f.Producer].OnDemand:
+		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
+	case f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind):
+		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
+	case r.Subject.Kind == verdict.SubjectArtifact && !ofCommit:
+		kind, _, _ := e.Map.Evidence(need.Kind)
+		f.Remedy = artifactRemedy(kind, r.Subject)
+	}
+	return f
+}
+
+// fillGroup writes what is known of a need into its group of the input.
+func (e *Engine) fillGroup(ctx context.Context, r Request, p decisionmap.Point, f Fact, x weighed, m moment, g *gathered) error {
+	kind, check, point := e.Map.Evidence(f.Need)
+	switch {
+	case x.ofCommit, kind == verdict.KindSignature: // settled already
+	case kind == verdict.KindProvenance:
+		g.fillProvenance(f, x.counts, x.all, m)
+	case kind == verdict.KindSBOM:
+		g.fillBill(f, x.counts)
+	case point != "" && p.Layer != verdict.LayerArtifact && e.layerOf(point) == verdict.LayerArtifact:
+		return e.fillTrusted(ctx, r, f, x.counts, m, g)
+	case f.Need == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
+		g.fillCode(f, x.counts)
+	case kind == verdict.KindTestResult || check != "":
+		g.fillAll(f, x.counts, x.others)
 	}
 	return nil
 }
@@ -227,9 +249,9 @@ func (e *Engine) maxAge(need decisionmap.Need, s *Stated) time.Duration {
 
 // lookup is one search for statements, and what came of it beside them.
 type lookup struct {
-	need      string
-	about     verdict.Subject
-	ofService bool // decisions have to be about the service that is decided on
+	need     string
+	about    verdict.Subject
+	ofCommit bool // decisions about the commit of an artifact, for the service that is decided on
 
 	cut       bool     // there are more than were read
 	elsewhere []string // services that were decided on instead
@@ -239,7 +261,7 @@ type lookup struct {
 // about the commit that the subject was built from.
 func (e *Engine) lookupFor(r Request, p decisionmap.Point, need string, commit verdict.Digest) *lookup {
 	if e.early(r, p, need) {
-		return &lookup{need: need, about: verdict.Subject{Kind: verdict.SubjectChange, Digest: commit}, ofService: true}
+		return &lookup{need: need, about: verdict.Subject{Kind: verdict.SubjectChange, Digest: commit}, ofCommit: true}
 	}
 	return &lookup{need: need, about: r.Subject}
 }
@@ -273,7 +295,7 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {
 			continue
 		}
-		if d := s.Decided; d != nil && q.ofService && d.Service != r.Service {
+		if d := s.Decided; d != nil && q.ofCommit && d.Service != r.Service {
 			q.elsewhere = append(q.elsewhere, cmp.Or(d.Service, "the repository as a whole"))
 			continue
 		}

@@ -102,6 +102,24 @@ func (e *Engine) signerOf(producer string, at ledger.Position) decisionmap.Signe
 	return s
 }
 
+// artifactRemedy is the command that brings what is missing of a digest; "" for what no command
+// of its own brings.
+func artifactRemedy(k verdict.Kind, s verdict.Subject) string {
+	ref := string(s.Digest)
+	if strings.Contains(s.Name, "/") { // an image
+		ref = s.Name + "@" + ref
+	}
+	switch k {
+	case verdict.KindProvenance:
+		return fmt.Sprintf("in the pipeline that builds it: `verdict attest provenance --from-pipeline --subject %s`; or record what the builder wrote: `verdict attest provenance FILE --subject %s`", ref, ref)
+	case verdict.KindSignature:
+		return "have the builder state provenance, which is signed; or record what cosign signed: `verdict attest --bundle FILE --key KEY`"
+	case verdict.KindSBOM:
+		return fmt.Sprintf("make it from what was built, and record it: `verdict attest sbom FILE --subject %s`", ref)
+	}
+	return ""
+}
+
 // readArtifact takes the statements about a digest. It is false for any other kind.
 func (s *Stated) readArtifact(statement *evidence.Statement, about verdict.Subject) bool {
 	switch statement.Kind() {
@@ -186,7 +204,7 @@ func preferHolding(all []Stated) []Stated {
 func (g *gathered) fillProvenance(f Fact, s *Stated, all []Stated, m moment) {
 	out := policy.Provenance{State: f.State}
 	g.origin.gone = slices.ContainsFunc(all, func(s Stated) bool { return s.Gone })
-	g.origin.why = cmp.Or(f.Why, string(f.State))
+	g.origin.why = "provenance is " + string(f.State)
 	if s != nil && s.Built != nil {
 		b := s.Built
 		out = policy.Provenance{
@@ -228,6 +246,18 @@ func (g *gathered) fillBill(f Fact, s *Stated) {
 		}
 	}
 	g.input.Artifact.SBOM = out
+}
+
+// settle says what follows for a fact about an artifact from what was weighed.
+func (e *Engine) settle(f *Fact, x *weighed, r Request, m moment, g *gathered) {
+	if x.ofCommit {
+		earlyMissing(f, g, r, x.elsewhere)
+		e.fillEarly(f, f.Need, x.counts, g)
+		return
+	}
+	if kind, _, _ := e.Map.Evidence(f.Need); kind == verdict.KindSignature {
+		x.counts = e.signedBy(f, x.counts, x.aside, m, g)
+	}
 }
 
 // signedBy answers who signed a digest: whoever made a signature and nothing else, or the
@@ -283,8 +313,8 @@ func (e *Engine) fillEarly(f *Fact, need string, s *Stated, g *gathered) {
 
 // withoutCommit answers a need about a commit that nobody knows.
 func (e *Engine) withoutCommit(f Fact, g *gathered) {
-	f.State, f.Why = verdict.StateUnknown, "it is asked of the commit that this was built from, which is not known: "+g.origin.why
-	f.Remedy = "have the provenance hold first: `verdict attest provenance --from-pipeline --subject SUBJECT` in the pipeline that the map names under builders:"
+	f.State, f.Why = verdict.StateUnknown, "the commit that it was built from is not known for certain: "+g.origin.why
+	f.Remedy = "mend what the provenance lacks: this is answered of the commit that it names"
 	e.fillEarly(&f, f.Need, nil, g)
 	g.facts = append(g.facts, f)
 }

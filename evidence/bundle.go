@@ -277,9 +277,16 @@ func (b *Bundle) build(entry []byte) []byte {
 	if entry != nil {
 		out = append(append(append(out, `,"tlogEntries":[`...), entry...), ']')
 	}
-	out = append(out, `},"dsseEnvelope":{"payload":"`...)
+	out = append(out, `},"dsseEnvelope":`...)
+	return append(append(out, b.Envelope()...), '}')
+}
+
+// Envelope is the DSSE envelope alone, as tools read it that know no bundles.
+func (b *Bundle) Envelope() []byte {
+	out := make([]byte, 0, len(b.payload)*4/3+256)
+	out = append(out, `{"payload":"`...)
 	out = base64.StdEncoding.AppendEncode(out, b.payload)
 	out = append(out, `","payloadType":"`+PayloadType+`","signatures":[{"sig":"`...)
 	out = base64.StdEncoding.AppendEncode(out, b.signature)
-	return append(out, `"}]}}`...)
+	return append(out, `"}]}`...)
 }

@@ -266,12 +266,21 @@ func (a *app) frontFormat(args []string) string {
 // conclude ends a deciding command: it writes what was found, tells the pipeline that
 // runs us, and gives the exit code. A pipeline that could not be told is said aloud and
 // changes no answer.
-func (a *app) conclude(r report.Run) error {
+func (a *app) conclude(r report.Run) error { return a.concludeWith(r, nil) }
+
+// concludeWith is conclude for a command that writes more than its decisions: the content of
+// each further format. One without content leaves an empty file, so that none of an earlier
+// run is taken for this one's.
+func (a *app) concludeWith(r report.Run, more map[string][]byte) error {
 	r.Version, r.ReportOnly = version(), a.config.ReportOnly
 	if r.At.IsZero() {
 		r.At = a.now()
 	}
 	err := a.write(func(w io.Writer, format string, s report.Style) error {
+		if content, is := more[format]; is {
+			_, err := w.Write(content)
+			return err
+		}
 		r.Style = s
 		return report.Write(w, format, r)
 	})

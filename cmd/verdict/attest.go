@@ -30,6 +30,7 @@ func attestCommand() command {
 			"The same evidence twice is recorded once; a report of another tool is evidence of its own each time. -o bundle=FILE writes it as a Sigstore bundle with its entry in the log, for verdict verify and cosign.",
 		example: `verdict attest sbom bom.cdx.json --subject dist/app.tar
 verdict attest provenance --subject ghcr.io/acme/payments-api@sha256:… - < provenance.json
+verdict attest provenance --from-pipeline --subject ghcr.io/acme/payments-api@sha256:… --as pipeline
 verdict attest change-review review.json --subject HEAD --service payments-api --as alma
 verdict attest sbom bom.cdx.json --subject dist/app.tar -o bundle=app.sigstore.json
 verdict attest deployment --env production --decision d-4k7m ghcr.io/acme/payments-api@sha256:… --as pipeline
@@ -50,6 +51,7 @@ verdict attest --bundle release.sigstore.json --key producer.pub`,
 			f.text(&x.context.Environment, "environment", "NAME", "environment that it concerns; none for what is the same everywhere")
 			f.text(&x.context.Run, "run", "ID", "pipeline run that produced it; default: the run that this command is part of")
 			f.text(&x.bundle, "bundle", "FILE", "Sigstore bundle of somebody else, to be verified and recorded as it is")
+			f.toggle(&x.pipeline, "from-pipeline", "state provenance (SLSA v1) of the build that this pipeline runs, from what GitHub Actions, Azure Pipelines or GitLab CI tell of it")
 			x.tool.declare(f)
 			x.placed.declare(f)
 			x.believed.declare(f)
@@ -71,6 +73,7 @@ type attesting struct {
 	about    []string
 	context  verdict.Context
 	bundle   string // of somebody else
+	pipeline bool   // the build that this pipeline runs is stated, and no file
 	tool     toolResult
 	placed   stating // what deployments and outcomes say
 	believed believed
@@ -161,13 +164,31 @@ func (x *attesting) predicate(a *app, args []string) (kind verdict.Kind, predica
 	if kind, predicateType, err = readKind(args[0]); err != nil {
 		return
 	}
-	if raw, err = a.readInput(args[1], "the predicate", evidence.MaxStatement); err != nil {
+	if raw, err = x.read(a, args); err != nil {
 		return
 	}
-	if predicateType, err = predicateOf(kind, predicateType, raw); err == nil && kind == verdict.KindVEX {
+	if predicateType, err = predicateOf(kind, predicateType, raw); err != nil {
+		return
+	}
+	switch kind {
+	case verdict.KindVEX:
 		found, err = checkVEX(raw, x.context.Service, a.now())
+	case verdict.KindProvenance:
+		found, err = provenanceFound(predicateType, raw)
 	}
 	return
+}
+
+// read gives the predicate: that of a file, or what the pipeline tells of its build.
+func (x *attesting) read(a *app, args []string) ([]byte, error) {
+	if !x.pipeline {
+		return a.readInput(args[1], "the predicate", evidence.MaxStatement)
+	}
+	b, err := buildOf(a.env)
+	if err != nil {
+		return nil, err
+	}
+	return b.predicate()
 }
 
 // stands refuses a result that was stated before and is not what counts any more. The
@@ -221,7 +242,9 @@ func (x *attesting) check(args []string) error {
 	switch {
 	case x.bundle != "" && len(args) > 0:
 		return usage(seeAttest, "with --bundle the evidence is in the bundle, and no kind or predicate is given", "leave out "+strings.Join(args, " "))
-	case x.bundle == "" && len(args) < 2:
+	case x.pipeline && (x.bundle != "" || len(args) != 1 || args[0] != string(verdict.KindProvenance)):
+		return usage(seeAttest, "--from-pipeline states provenance, and takes it from no file", "write verdict attest provenance --from-pipeline --subject FILE|DIGEST|IMAGE")
+	case x.bundle == "" && len(args) < 2 && !x.pipeline:
 		return usage(seeAttest, "a statement needs its kind and its predicate", "write verdict attest KIND FILE --subject FILE|DIGEST|IMAGE|COMMIT, or --bundle FILE for evidence of others")
 	case x.bundle == "" && len(x.about) == 0 && !isPlaced(args[0]):
 		return usage(seeAttest, "the evidence is about nothing: there is no --subject", "add --subject FILE|DIGEST|IMAGE|COMMIT")
