@@ -111,7 +111,7 @@ func artifactRemedy(k verdict.Kind, s verdict.Subject) string {
 	}
 	switch k {
 	case verdict.KindProvenance:
-		return fmt.Sprintf("in the pipeline that builds it: `verdict attest provenance --from-pipeline --subject %s`; or record what the builder wrote: `verdict attest provenance FILE --subject %s`", ref, ref)
+		return fmt.Sprintf("in the pipeline that builds it: `verdict attest provenance --from-pipeline --subject %s`; or record what the builder wrote with FILE instead", ref)
 	case verdict.KindSignature:
 		return "have the builder state provenance, which is signed; or record what cosign signed: `verdict attest --bundle FILE --key KEY`"
 	case verdict.KindSBOM:
