@@ -16,9 +16,6 @@ import (
 	"verdict/sbom"
 )
 
-// trustPoint is the point of the map that decides whether an artifact is trusted.
-const trustPoint = "artifact.trust"
-
 const seeTrust = "verdict artifact trust --help"
 
 func artifactTrustCommand() command {

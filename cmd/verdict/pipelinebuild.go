@@ -61,7 +61,7 @@ func githubBuild(env environment) (*pipelineBuild, error) {
 		invocation: repository + "/actions/runs/" + env.get("GITHUB_RUN_ID") + "/attempts/" + first(env.get("GITHUB_RUN_ATTEMPT"), "1"),
 		repository: repository, ref: env.get("GITHUB_REF"), commit: env.get("GITHUB_SHA"),
 		external: map[string]any{"definition": path, "trigger": env.get("GITHUB_EVENT_NAME")},
-		internal: said(env, map[string]string{
+		internal: setVariables(env, map[string]string{
 			"repository_id": "GITHUB_REPOSITORY_ID", "repository_owner_id": "GITHUB_REPOSITORY_OWNER_ID", "runner_environment": "RUNNER_ENVIRONMENT", "run_id": "GITHUB_RUN_ID",
 		}),
 	}
@@ -103,7 +103,7 @@ func azureBuild(env environment) (*pipelineBuild, error) {
 		invocation: project + "/_build/results?buildId=" + env.get("BUILD_BUILDID"),
 		repository: env.get("BUILD_REPOSITORY_URI"), ref: env.get("BUILD_SOURCEBRANCH"), commit: env.get("BUILD_SOURCEVERSION"),
 		external: map[string]any{"definition": env.get("BUILD_DEFINITIONNAME"), "trigger": env.get("BUILD_REASON")},
-		internal: said(env, map[string]string{"collection_id": "SYSTEM_COLLECTIONID", "project_id": "SYSTEM_TEAMPROJECTID", "repository_id": "BUILD_REPOSITORY_ID", "agent": "AGENT_NAME"}),
+		internal: setVariables(env, map[string]string{"collection_id": "SYSTEM_COLLECTIONID", "project_id": "SYSTEM_TEAMPROJECTID", "repository_id": "BUILD_REPOSITORY_ID", "agent": "AGENT_NAME"}),
 	}
 	if strings.EqualFold(env.get("BUILD_REASON"), "Manual") {
 		b.external["variables"] = notTold
@@ -127,7 +127,7 @@ func gitlabBuild(env environment) (*pipelineBuild, error) {
 		buildType: buildGitLab, builder: env.get("CI_PROJECT_URL") + "//" + definition + "@" + ref, invocation: env.get("CI_JOB_URL"),
 		repository: env.get("CI_PROJECT_URL"), ref: ref, commit: env.get("CI_COMMIT_SHA"),
 		external: map[string]any{"definition": definition, "trigger": env.get("CI_PIPELINE_SOURCE")},
-		internal: said(env, map[string]string{"project_id": "CI_PROJECT_ID", "runner_id": "CI_RUNNER_ID", "pipeline_id": "CI_PIPELINE_ID"}),
+		internal: setVariables(env, map[string]string{"project_id": "CI_PROJECT_ID", "runner_id": "CI_RUNNER_ID", "pipeline_id": "CI_PIPELINE_ID"}),
 	}
 	switch env.get("CI_PIPELINE_SOURCE") {
 	case "web", "api", "trigger", "schedule", "pipeline", "parent_pipeline", "chat":
@@ -142,8 +142,8 @@ func pipelineTime(text string) time.Time {
 	return t
 }
 
-// said takes the variables that are set, under names of our own.
-func said(env environment, names map[string]string) map[string]any {
+// setVariables takes the variables that are set, under names of our own.
+func setVariables(env environment, names map[string]string) map[string]any {
 	out := map[string]any{}
 	for name, variable := range names {
 		if v := env.get(variable); v != "" {
