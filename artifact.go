@@ -132,3 +132,15 @@ type Aftermath struct {
 	Detail      string    `json:"detail"` // what happened, for people
 	Link        string    `json:"link"`   // the incident or run
 }
+
+// StoredBill stands for a bill of materials that cannot be a predicate itself, because it is
+// no JSON or too large: it lies as a blob under Digest, byte for byte as it came.
+type StoredBill struct {
+	Form       string `json:"form"`     // CycloneDX, SPDX
+	Version    string `json:"version"`  // of the form
+	Encoding   string `json:"encoding"` // json, xml, tag-value
+	Digest     Digest `json:"digest"`   // sha256 of its bytes
+	Size       int64  `json:"size"`     // bytes
+	Components int64  `json:"components"`
+	Inventory  string `json:"inventory"` // complete, incomplete, unknown
+}

@@ -21,6 +21,13 @@ const (
 	ReportField  = DefaultBase + "/report/v1"
 )
 
+// SPDX3 is the predicate type of a bill of materials in SPDX 3, and StoredBill that of one
+// that lies beside the statement (verdict.StoredBill).
+const (
+	SPDX3      = "https://spdx.dev/Document/v3.0.1"
+	StoredBill = DefaultBase + "/sbom/v1"
+)
+
 // CycloneDXVEX and CSAFVEX are the predicate types of VEX in those forms: CycloneDX's own
 // type means a bill of materials, and CSAF has none.
 const (
@@ -35,8 +42,9 @@ var standard = []struct {
 	types []string
 }{
 	{verdict.KindSBOM, []string{
-		"https://cyclonedx.org/bom", "https://cyclonedx.org/bom/v1.6", "https://cyclonedx.org/bom/v1.5", "https://cyclonedx.org/bom/v1.4",
-		"https://spdx.dev/Document", "https://spdx.dev/Document/v2.3", "https://spdx.dev/Document/v2.2",
+		"https://cyclonedx.org/bom", "https://cyclonedx.org/bom/v1.7", "https://cyclonedx.org/bom/v1.6", "https://cyclonedx.org/bom/v1.5",
+		"https://cyclonedx.org/bom/v1.4", "https://cyclonedx.org/bom/v1.3", "https://cyclonedx.org/bom/v1.2",
+		"https://spdx.dev/Document", "https://spdx.dev/Document/v2.3", "https://spdx.dev/Document/v2.2", SPDX3, StoredBill,
 	}},
 	{verdict.KindProvenance, []string{
 		"https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v0.1",

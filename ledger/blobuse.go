@@ -14,6 +14,7 @@ const (
 	roleMap    = "map"    // the map that a decision was taken by
 	roleSource = "source" // the file of a map that was released or proposed
 	roleRules  = "rules"  // the rules that such a map names beside itself
+	roleBill   = "bill of materials"
 )
 
 // releasesMap is the action of a proposal to release a map; other proposals name no blob.
@@ -51,6 +52,10 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 		if s.Decode(&x) == nil && json.Unmarshal(x.Basis, &basis) == nil {
 			use(rolePolicy, basis.Blobs.Policy)
 			use(roleMap, basis.Blobs.Map)
+		}
+	case verdict.KindSBOM:
+		if bill, ok := storedBill(s); ok {
+			use(roleBill, bill.Digest)
 		}
 	case verdict.KindMapRelease, verdict.KindProposal:
 		if s.Decode(&x) != nil || k == verdict.KindProposal && x.Action != releasesMap {

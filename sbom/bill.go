@@ -14,8 +14,10 @@ import (
 type Bill struct {
 	Form    string // CycloneDX, SPDX
 	Version string // of the form, as the document says: "1.6", "2.3"
-	Serial  string // the document's own name for itself; empty where it has none
-	Subject BillSubject
+	// Encoding is how it is written: json, xml, tag-value.
+	Encoding string
+	Serial   string // the document's own name for itself; empty where it has none
+	Subject  BillSubject
 	// Components are all that it lists but the subject itself.
 	Components []BillComponent
 	// Inventory is Complete only where the document says so of its subject.
@@ -88,7 +90,6 @@ type billReader struct {
 	refs     map[string]bool // the references to components
 	twice    int             // components with a reference that another has
 	left     int             // remarks that were not kept
-	jsonForm bool            // the document is JSON
 	spdx     spdxGathered
 }
 

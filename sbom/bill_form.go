@@ -9,6 +9,13 @@ import (
 // billForms is what is read, for remedies.
 const billForms = "give CycloneDX 1.2 to 1.7 as JSON or XML, SPDX 2.2 or 2.3 as JSON or tag-value, or SPDX 3.0.1 as JSON-LD"
 
+// How a bill can be written.
+const (
+	EncodingJSON = "json"
+	EncodingXML  = "xml"
+	EncodingTags = "tag-value"
+)
+
 // byteOrderMark is what some tools write in front of UTF-8.
 const byteOrderMark = "\ufeff"
 
@@ -21,10 +28,13 @@ func (r *billReader) read(raw []byte) (*Bill, error) {
 	var err error
 	switch text := bytes.TrimLeft(raw, " \t\r\n"); {
 	case bytes.HasPrefix(text, []byte("{")):
+		r.bill.Encoding = EncodingJSON
 		err = r.json(raw)
 	case bytes.HasPrefix(text, []byte("<")):
+		r.bill.Encoding = EncodingXML
 		err = r.xml(raw)
 	case isTagValue(text):
+		r.bill.Encoding = EncodingTags
 		err = r.tagValue(text)
 	default:
 		err = billInvalid("it is in none of the forms that are read", billForms)
@@ -56,7 +66,6 @@ func (r *billReader) json(raw []byte) error {
 		}
 		return billInvalid("it is in none of the forms that are read", billForms)
 	}
-	r.jsonForm = true
 	switch said[0] {
 	case "bomFormat":
 		return r.cycloneDX(d)

@@ -86,25 +86,28 @@ func TestEveryFormSaysTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromJSON.Inventory = Complete
+	fromJSON.Inventory, fromJSON.Encoding = Complete, ""
 	spdx := func(version, serial, kind string, remarks ...string) *Bill {
 		root := BillSubject{Name: "payments", Version: "1.0", Digests: []verdict.Digest{image}}
 		return &Bill{Form: "SPDX", Version: version, Serial: serial, Inventory: Completeness(kind), Subject: root, Components: []BillComponent{leftInSPDX}, Remarks: remarks}
 	}
 	for _, c := range []struct {
-		what, text string
-		want       *Bill
+		what, text, encoding string
+		want                 *Bill
 	}{
-		{"CycloneDX in XML", xmlText, fromJSON},
-		{"with a byte order mark", byteOrderMark + xmlText, fromJSON},
-		{"SPDX in tags", tagText, spdx("2.3", "https://acme.example/payments", "unknown",
+		{"CycloneDX in XML", xmlText, EncodingXML, fromJSON},
+		{"with a byte order mark", byteOrderMark + xmlText, EncodingXML, fromJSON},
+		{"SPDX in tags", tagText, EncodingTags, spdx("2.3", "https://acme.example/payments", "unknown",
 			"1 of its packages have more than one package URL: the first is read", "1 files are listed, which are no components here")},
-		{"SPDX 3", spdx3Text, spdx("3.0.1", "https://acme.example/doc", "complete")},
+		{"SPDX 3", spdx3Text, EncodingJSON, spdx("3.0.1", "https://acme.example/doc", "complete")},
 	} {
 		got, err := ReadValidBill([]byte(c.text))
-		if err != nil {
-			t.Errorf("%s: %v", c.what, err)
-		} else if d := cmp.Diff(c.want, got); d != "" {
+		if err != nil || got.Encoding != c.encoding {
+			t.Errorf("%s: %+v, %v", c.what, got, err)
+			continue
+		}
+		got.Encoding = ""
+		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.what, d)
 		}
 	}

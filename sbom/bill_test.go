@@ -33,7 +33,7 @@ func TestABillSaysWhatItsDocumentSays(t *testing.T) {
 			t.Fatalf("%s: %v", version, err)
 		}
 		want := &Bill{
-			Form: "CycloneDX", Version: version, Serial: "urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79", Inventory: Unknown,
+			Form: "CycloneDX", Version: version, Encoding: EncodingJSON, Serial: "urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79", Inventory: Unknown,
 			Subject: BillSubject{Name: "payments", Version: "1.0", PURL: "pkg:oci/payments@" + strings.Replace(image, ":", "%3A", 1), Digests: []verdict.Digest{image}},
 			Components: []BillComponent{
 				{Component: verdict.Component{Ecosystem: "npm", Name: "@acme/left", Version: "1.2.0", PURL: "pkg:npm/%40acme/left@1.2.0"}, Original: "pkg:npm/@acme/left@1.2.0",

@@ -250,7 +250,9 @@ func (x *xmlReader) close() error {
 // field takes the text of an element of the component that is open.
 func (x *xmlReader) field(c *xmlItem, name, text string) error {
 	own := len(x.open) > 1 && x.open[len(x.open)-2].listed && x.above(1) == "component"
-	listed := func(n int) bool { return len(x.open) > n && x.open[len(x.open)-1-n].listed && x.above(n) == "component" }
+	listed := func(n int) bool {
+		return len(x.open) > n && x.open[len(x.open)-1-n].listed && x.above(n) == "component"
+	}
 	switch {
 	case own && name == "group":
 		c.group = text

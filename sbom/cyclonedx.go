@@ -49,11 +49,11 @@ type (
 	cdxLicense struct {
 		ID              string `json:"id,omitempty"`
 		Name            string `json:"name,omitempty"`
-		Acknowledgement string `json:"acknowledgement"`
+		Acknowledgement string `json:"acknowledgement,omitempty"`
 	}
 	cdxExpression struct {
 		Expression      string `json:"expression"`
-		Acknowledgement string `json:"acknowledgement"`
+		Acknowledgement string `json:"acknowledgement,omitempty"`
 	}
 	cdxMetadata struct {
 		Timestamp  string        `json:"timestamp,omitempty"`

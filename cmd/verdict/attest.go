@@ -77,6 +77,7 @@ type attesting struct {
 	tool     toolResult
 	placed   stating // what deployments and outcomes say
 	believed believed
+	bill     *attestedBill // nil for what is no bill of materials
 }
 
 // attested is the document verdict.attested/v1.
@@ -117,6 +118,12 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
+	if x.bill != nil {
+		if err := x.bill.isOf(subjects); err != nil {
+			return err
+		}
+		found = x.bill.says()
+	}
 	// What is wrong with the statement is told before a ledger is made for it.
 	x.context.At, x.context.Retention = a.now(), retentionOf(kind, subjects)
 	if _, err := evidence.NewTyped(predicateType, subjects, json.RawMessage(raw), x.context, a.rand); err != nil {
@@ -132,36 +139,56 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
+	r, err := x.record(ctx, w, s)
+	if err != nil {
+		return err
+	}
+	if r.Found = found; x.bill != nil {
+		told, err := x.bill.followed(ctx, w, r.Entry)
+		if err != nil {
+			return err
+		}
+		r.Found += told
+	}
+	return x.tell(ctx, w, r)
+}
+
+// record signs a statement and puts it into the log, with what it names.
+func (x *attesting) record(ctx context.Context, w *workspace, s *evidence.Statement) (r attested, err error) {
 	b, err := evidence.Sign(ctx, s, w.signer)
 	if err != nil {
-		return err
+		return r, err
 	}
-	name, err := w.nameOfSigner(ctx)
-	if err != nil {
-		return err
+	if r.Name, err = w.nameOfSigner(ctx); err != nil {
+		return r, err
 	}
-	if _, report := evidence.ReportOf(s); report && name == decisionmap.LocalKey {
-		return &verdict.Error{
+	if _, report := evidence.ReportOf(s); report && r.Name == decisionmap.LocalKey {
+		return r, &verdict.Error{
 			Code: verdict.CodeForbidden, What: "the predicate holds a report as verdict ci writes it, and this machine's own key states only what verdict ci itself read",
 			Remedy: "run verdict ci, or sign with the enrolled key of whoever ran the check: --as KEY",
 		}
 	}
-	entry, err := w.ledger.Append(ctx, b)
-	if err != nil {
-		return err
-	}
-	known := entry.Digest != b.PayloadDigest() // the nonce differs each time: another payload is the one of then
-	if known {
-		if err := w.stands(ctx, entry); err != nil {
-			return err
+	if x.bill != nil {
+		if err := x.bill.keep(ctx, w); err != nil {
+			return r, err
 		}
 	}
-	return x.tell(ctx, w, attested{Entry: entry, Known: known, Name: name, Found: found})
+	if r.Entry, err = w.ledger.Append(ctx, b); err != nil {
+		return r, err
+	}
+	if r.Known = r.Entry.Digest != b.PayloadDigest(); r.Known { // the nonce differs each time: another payload is the one of then
+		err = w.stands(ctx, r.Entry)
+	}
+	return r, err
 }
 
 // predicate reads what is to be stated, under which type, and for some kinds what it says.
 func (x *attesting) predicate(a *app, args []string) (kind verdict.Kind, predicateType string, raw []byte, found string, err error) {
 	if kind, predicateType, err = readKind(args[0]); err != nil {
+		return
+	}
+	if kind == verdict.KindSBOM {
+		predicateType, raw, err = x.takeBill(a, args[1], predicateType)
 		return
 	}
 	if raw, err = x.read(a, args); err != nil {

@@ -70,6 +70,13 @@ func billText(doc sbom.Document, limit int) (text json.RawMessage, note string, 
 // billSummary tells a bill of materials in a few words: how many components it has, and
 // whether it says that these are all.
 func billSummary(s *evidence.Statement) string {
+	if s.PredicateType == evidence.StoredBill {
+		var b verdict.StoredBill
+		if s.Decode(&b) != nil {
+			return "bill of materials"
+		}
+		return fmt.Sprintf("bill of materials: %s, %s (%s, as a blob)", plural(int(b.Components), "component", "components"), inventoryText(sbom.Completeness(b.Inventory)), first(b.Encoding, "in a form that is not told"))
+	}
 	var b struct {
 		Components   []struct{} `json:"components"`
 		Packages     []struct{} `json:"packages"`

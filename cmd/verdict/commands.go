@@ -13,6 +13,7 @@ func commands() []command {
 		ciCommand(),
 		planCommand(),
 		attestCommand(),
+		sbomCommand(),
 		vexCommand(),
 		verifyCommand(),
 		artifactCommand(),

@@ -92,6 +92,7 @@ type shape struct {
 var shapes = []shape{
 	{verdict.KindSBOM, "https://cyclonedx.org/bom", map[string]string{"bomFormat": "CycloneDX"}, "a CycloneDX document (bomFormat)"},
 	{verdict.KindSBOM, "https://spdx.dev/Document", map[string]string{"spdxVersion": "SPDX-2"}, "an SPDX 2 document (spdxVersion)"},
+	{verdict.KindSBOM, evidence.SPDX3, map[string]string{"@context": "https://spdx.org/rdf/3.0.1/", "@graph": ""}, "an SPDX 3.0.1 document (@context, @graph)"},
 	{verdict.KindProvenance, "https://slsa.dev/provenance/v1", map[string]string{"buildDefinition": "", "runDetails": ""}, "SLSA provenance v1 (buildDefinition, runDetails)"},
 	{verdict.KindProvenance, "https://slsa.dev/provenance/v0.2", map[string]string{"builder": "", "buildType": ""}, "v0.2 (builder, buildType)"},
 	{verdict.KindProvenance, "https://slsa.dev/provenance/v0.1", map[string]string{"builder": "", "recipe": ""}, "v0.1 (builder, recipe)"},
