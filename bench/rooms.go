@@ -40,6 +40,8 @@ var promises = []promise{
 	{what: "… its memory", figure: "ledger Verify/chain_and_projections peak-MB", scale: 1, unit: "MB", most: 200},
 	{what: "… with signatures", figure: "ledger Verify/with_signatures s/log", scale: 1, unit: "s", most: 150},
 	{what: "… its memory", figure: "ledger Verify/with_signatures peak-MB", scale: 1, unit: "MB", most: 200},
+	{what: "bill of 500 components: read, validated, indexed, logged", figure: "ledger Bill/500_components bills/s", scale: 1, unit: "/s", least: 60},
+	{what: "bill of 5,000 components", figure: "ledger Bill/5000_components ms/bill", scale: 1, unit: "ms", most: 300},
 	{what: "policy decision, 25 rules, allow, one core", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
 	{what: "policy decision, 25 rules, deny, one core", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
 	{what: "replay, one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},

@@ -313,7 +313,7 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		{"index rows", fmt.Sprintf("%d computed again and compared", r.Rows)}, {"anchor", r.Anchor},
 	}
 	if r.Blobs > 0 {
-		rows = append(rows, []string{"rest on", plural(int(r.Blobs), "file (rules, maps) that is", "files (rules, maps) that are") + " there and whole"})
+		rows = append(rows, []string{"rest on", plural(int(r.Blobs), "file (rules, maps, bills) that is", "files (rules, maps, bills) that are") + " there and whole"})
 	}
 	if a := r.Against; a != nil {
 		rows = append(rows, []string{"checkpoint", againstText(a)})

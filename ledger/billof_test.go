@@ -1,0 +1,93 @@
+package ledger_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/ledger"
+)
+
+const billXML = `<bom xmlns="http://cyclonedx.org/schema/bom/1.5"><components><component type="library"><name>left</name><version>1</version><purl>pkg:npm/left@1</purl></component></components></bom>`
+
+// stored is a statement whose bill lies beside it.
+func (b *bed) stored(d verdict.Digest, kind string) *evidence.Bundle {
+	c := verdict.Context{Actor: "p1", Retention: "release", At: b.now()}
+	s, err := evidence.NewTyped(kind, []verdict.Subject{subject("app")}, verdict.StoredBill{Form: "CycloneDX", Version: "1.5", Encoding: "xml", Digest: d, Components: 1}, c, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	x, err := evidence.Sign(b.t.Context(), s, b.key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return x
+}
+
+// A bill that is no JSON lies as a blob: without a row that says so a sweep would take it,
+// and nobody could say any more what was in the artifact.
+func TestABillBesideItsStatementStaysAndIsRead(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bed) {
+		l, err := b.try(b.withClock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		b.append(l, b.enrolment(b.key, b.key))
+		d, err := l.PutBlob(t.Context(), []byte(billXML))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := b.append(l, b.stored(d, evidence.StoredBill))
+		for range 2 {
+			if r, err := l.Sweep(t.Context()); err != nil || len(r.Marked)+len(r.Removed) > 0 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			b.clock.Add((48 * time.Hour).Microseconds())
+		}
+		if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() || r.Blobs != 1 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		bundle, err := l.Bundle(t.Context(), e.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := bundle.Statement()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill, err := l.BillOf(t.Context(), s)
+		if err != nil || len(bill.Components) != 1 || bill.Components[0].Component.PURL != "pkg:npm/left@1" {
+			t.Errorf("%+v, %v", bill, err)
+		}
+	})
+}
+
+// Whoever asks for a bill gets it, or is told what to do: never an empty one.
+func TestWhatIsNoBillIsNoneOfTheLedgers(t *testing.T) {
+	b := newBed(t)
+	l := b.begun()
+	for what, bundle := range map[string]*evidence.Bundle{
+		"a blob that is not here":  b.stored(verdict.NewDigest("sha256", strings.Repeat("0", 64)), evidence.StoredBill),
+		"another kind of evidence": b.sign(b.key, verdict.KindTestResult, map[string]any{"result": "PASSED"}, subject("app")),
+		"an SBOM that is none":     b.sign(b.key, verdict.KindSBOM, map[string]any{"noise": 1}, subject("app")),
+	} {
+		s, err := bundle.Statement()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bill, err := l.BillOf(t.Context(), s)
+		if e := verdict.AsError(err); bill != nil || e == nil || e.Remedy == "" || e.Code == verdict.CodeInternal {
+			t.Errorf("%s: %v, %v", what, bill, err)
+		}
+	}
+	s, err := b.sign(b.key, verdict.KindSBOM, map[string]any{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []any{map[string]any{"type": "library", "name": "a"}}}, subject("app")).Statement()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bill, err := l.BillOf(t.Context(), s); err != nil || len(bill.Components) != 1 {
+		t.Errorf("in the statement itself: %+v, %v", bill, err)
+	}
+}
