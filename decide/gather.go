@@ -3,6 +3,7 @@ package decide
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -292,6 +293,9 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 			out = append(out, s)
 			continue
 		}
+		if entry.Foreign && told.statement != nil && told.statement.PredicateType == evidence.StoredBill {
+			told.bill, told.unread = nil, errors.New("the bill of materials lies beside its statement, in the ledger that it came from")
+		}
 		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {
 			continue
 		}
@@ -350,7 +354,7 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 			s.Known, s.JoinedBy = &report.Change.Knowledge, report.Change.Map
 		}
 	case s.readCode(statement):
-	case s.readArtifact(statement, about):
+	case s.readArtifact(told, about):
 	default:
 		s.Fails = !passed(statement)
 	}

@@ -121,20 +121,19 @@ func artifactRemedy(k verdict.Kind, s verdict.Subject) string {
 }
 
 // readArtifact takes the statements about a digest. It is false for any other kind.
-func (s *Stated) readArtifact(statement *evidence.Statement, about verdict.Subject) bool {
-	switch statement.Kind() {
+func (s *Stated) readArtifact(told said, about verdict.Subject) bool {
+	switch told.statement.Kind() {
 	case verdict.KindProvenance:
-		p, err := statement.Provenance()
+		p, err := told.statement.Provenance()
 		if s.Built = (&built{Provenance: p}); err != nil {
 			s.Built, s.Unreadable = nil, verdict.AsError(err).What
 		}
 	case verdict.KindSBOM:
-		bill, err := sbom.ReadBill(statement.Body())
-		if s.Bill = bill; err != nil {
-			s.Unreadable = verdict.AsError(err).What
+		if s.Bill = told.bill; told.unread != nil {
+			s.Unreadable = verdict.AsError(told.unread).What
 			break
 		}
-		if other := anotherDigest(bill.Subject.Digests, about); other != "" {
+		if other := anotherDigest(told.bill.Subject.Digests, about); other != "" {
 			s.Fails, s.Against = true, fmt.Sprintf("it says itself that it is the bill of %s, and not of this", other)
 		}
 	default:

@@ -6,6 +6,8 @@ import (
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/sbom"
 )
 
 // recall keeps what an engine has read of entries: the points of one run ask about the same
@@ -38,6 +40,8 @@ type said struct {
 	statement *evidence.Statement
 	report    *verdict.Report // nil where the statement holds none
 	failure   error           // why there is no statement
+	bill      *sbom.Bill      // of a bill of materials
+	unread    error           // why there is none
 }
 
 // ofAnother reports whether an entry is known to hold the report of another check than the
@@ -63,8 +67,13 @@ func (e *Engine) said(ctx context.Context, index int64) (said, error) {
 	}
 	if s.statement, s.failure = bundle.Statement(); s.failure == nil {
 		s.report, _ = evidence.ReportOf(s.statement)
+		if s.statement.Kind() == verdict.KindSBOM {
+			s.bill, s.unread = ledger.ReadBill(ctx, e.Ledger, s.statement)
+		}
 	}
-	e.recall.keep(index, s, len(bundle.Payload()))
+	if s.unread == nil || s.statement.PredicateType != evidence.StoredBill { // the store may give it the next time
+		e.recall.keep(index, s, len(bundle.Payload()))
+	}
 	return s, nil
 }
 

@@ -40,8 +40,9 @@ func billed(k verdict.Kind, subjects []verdict.Subject) (digests []string) {
 }
 
 // listBill computes what a statement lists of artifacts; nil for one that is no bill, or
-// about no artifact.
-func (l *Ledger) listBill(s *evidence.Statement, producer string, c verdict.Context) *store.Bill {
+// about no artifact. A statement of others names no blob of ours: what lies beside it is in
+// their ledger, and is not looked for here.
+func (l *Ledger) listBill(ctx context.Context, s *evidence.Statement, foreign bool, producer string, c verdict.Context) *store.Bill {
 	about := billed(s.Kind(), s.Subjects)
 	if len(about) == 0 {
 		return nil
@@ -51,8 +52,8 @@ func (l *Ledger) listBill(s *evidence.Statement, producer string, c verdict.Cont
 		To: store.Open, About: sum[:16], Source: store.BillSource{Producer: producer, Service: c.Service, Environment: c.Environment},
 		Inventory: billUnreadable, Components: []store.Component{},
 	}
-	doc, err := sbom.ReadBill(s.Body())
-	if err != nil {
+	doc, err := l.BillOf(ctx, s)
+	if _, beside := storedBill(s); err != nil || beside && foreign {
 		return b
 	}
 	b.Inventory, b.Listed = string(first(string(doc.Inventory), string(sbom.Unknown))), int64(len(doc.Components))
@@ -169,10 +170,10 @@ func (l *Ledger) billOfRow(ctx context.Context, r store.Entry) (*store.Bill, err
 		if err != nil {
 			return nil, err
 		}
-		return l.listForeign(r, raw)
+		return l.listForeign(ctx, r, raw)
 	}
 	c, _ := s.Context()
-	bill := l.listBill(s, r.Producer, c)
+	bill := l.listBill(ctx, s, false, r.Producer, c)
 	if bill != nil {
 		bill.From = r.Seq
 	}
@@ -180,7 +181,7 @@ func (l *Ledger) billOfRow(ctx context.Context, r store.Entry) (*store.Bill, err
 }
 
 // listForeign computes what the foreign bundle of an entry lists.
-func (l *Ledger) listForeign(r store.Entry, raw []byte) (*store.Bill, error) {
+func (l *Ledger) listForeign(ctx context.Context, r store.Entry, raw []byte) (*store.Bill, error) {
 	b, err := evidence.ParseBundle(raw)
 	if err != nil {
 		return nil, err
@@ -189,7 +190,7 @@ func (l *Ledger) listForeign(r store.Entry, raw []byte) (*store.Bill, error) {
 	if err != nil {
 		return nil, err
 	}
-	bill := l.listBill(s, r.Producer, verdict.Context{Service: r.Service, Environment: r.Environment})
+	bill := l.listBill(ctx, s, true, r.Producer, verdict.Context{Service: r.Service, Environment: r.Environment})
 	if bill != nil {
 		bill.From = r.Seq
 	}

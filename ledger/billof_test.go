@@ -65,6 +65,29 @@ func TestABillBesideItsStatementStaysAndIsRead(t *testing.T) {
 	})
 }
 
+// What lies beside a statement is found by what it lists, like what stands in one; and one
+// that nobody can read is not recorded as if it listed nothing.
+func TestABillBesideItsStatementIsIndexed(t *testing.T) {
+	b := newBed(t)
+	l := b.begun()
+	d, err := l.PutBlob(t.Context(), []byte(billXML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := b.append(l, b.stored(d, evidence.StoredBill))
+	all := func(string) (bool, error) { return true, nil }
+	w, err := l.Where(t.Context(), ledger.WhereQuery{At: ledger.Now, Limit: 10, Packages: []ledger.PackageQuery{{Ecosystem: "npm", Name: "left", Holds: all}}})
+	if err != nil || len(w.Built) != 1 || w.Built[0].Bill.Index != e.Index {
+		t.Errorf("%+v, %v", w, err)
+	}
+	if _, err := l.Append(t.Context(), b.stored(verdict.NewDigest("sha256", strings.Repeat("0", 64)), evidence.StoredBill)); err == nil {
+		t.Error("a statement was recorded whose bill is nowhere")
+	}
+	if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // Whoever asks for a bill gets it, or is told what to do: never an empty one.
 func TestWhatIsNoBillIsNoneOfTheLedgers(t *testing.T) {
 	b := newBed(t)

@@ -150,7 +150,7 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 		return nil, fmt.Errorf("an ingestion of %d bytes", x.entry.Size)
 	}
 	x.bundle = &store.ForeignBundle{To: store.Open, Size: int64(len(raw))}
-	x.bill = l.listBill(foreign, x.entry.Producer, verdict.Context{Service: x.entry.Service, Environment: x.entry.Environment})
+	x.bill = l.listBill(ctx, foreign, true, x.entry.Producer, verdict.Context{Service: x.entry.Service, Environment: x.entry.Environment})
 	x.bundle.Data, err = l.keep(ctx, raw)
 	return x, err
 }

@@ -72,7 +72,10 @@ func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *ev
 	}
 	if x.foreign == nil {
 		c, _ := s.Context()
-		x.bill = l.listBill(s, x.entry.Producer, c)
+		if err := l.billPresent(ctx, s); err != nil {
+			return nil, err
+		}
+		x.bill = l.listBill(ctx, s, false, x.entry.Producer, c)
 	}
 	x.entry.Signature, x.entry.Size = b.Signature(), int64(len(b.Payload()))
 	if x.entry.Payload, err = l.keep(ctx, b.Payload()); err != nil {

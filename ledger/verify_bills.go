@@ -115,11 +115,11 @@ func (x *verification) bitmaps(ctx context.Context, v *store.View, b *bills) err
 }
 
 // foreignBill adds what a foreign bundle lists, which its ingestion does not say.
-func (p *piece) foreignBill(r store.Entry, raw []byte) {
+func (p *piece) foreignBill(ctx context.Context, r store.Entry, raw []byte) {
 	if r.Bills != 1 {
 		return
 	}
-	b, err := p.x.ledger.listForeign(r, raw)
+	b, err := p.x.ledger.listForeign(ctx, r, raw)
 	if err != nil {
 		p.problem(r.Seq, "the foreign statement of entry %d cannot be read: %v", r.Seq, err)
 	}
@@ -146,7 +146,7 @@ func (x *verification) foreignBillOf(ctx context.Context, v *store.View, r store
 	if err != nil {
 		return nil
 	}
-	b, err := x.ledger.listForeign(r, raw)
+	b, err := x.ledger.listForeign(ctx, r, raw)
 	if err != nil {
 		return nil
 	}

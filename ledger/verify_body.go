@@ -199,7 +199,7 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 	}
 	if want.foreign == nil {
 		c, _ := s.Context()
-		want.bill = p.x.ledger.listBill(s, r.Producer, c)
+		want.bill = p.x.ledger.listBill(ctx, s, false, r.Producer, c)
 	}
 	want.at(r.Seq, r.At)
 	p.named(want.uses)
@@ -294,7 +294,7 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 			p.problem(r.Seq, "the foreign bundle of entry %d is not the one that its ingestion names", r.Seq)
 			continue
 		}
-		p.foreignBill(r, b)
+		p.foreignBill(ctx, r, b)
 	}
 	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })
 	return nil

@@ -459,7 +459,7 @@ func (x *verification) again(ctx context.Context, r store.Entry) *projection {
 	}
 	if p.foreign == nil {
 		c, _ := s.Context()
-		p.bill = x.ledger.listBill(s, r.Producer, c)
+		p.bill = x.ledger.listBill(ctx, s, false, r.Producer, c)
 	}
 	p.at(r.Seq, r.At)
 	p.asKnown(r)
