@@ -26,7 +26,7 @@ func billOf(n int, serial int64) []byte {
 		purl := fmt.Sprintf("pkg:npm/%%40acme/left%d@1.2.%d", i, i)
 		fmt.Fprintf(&b, `{"type":"library","bom-ref":%q,"group":"@acme","name":"left%d","version":"1.2.%d","scope":"required","purl":%[1]q,`+
 			`"licenses":[{"license":{"id":"MIT"}}],"hashes":[{"alg":"SHA-512","content":%[4]q}],`+
-			`"externalReferences":[{"type":"distribution","url":"https://registry.npmjs.org/@acme/left%[2]d"}],`+
+			`"externalReferences":[{"type":"distribution","url":"https://npm.acme.example/@acme/left%[2]d"}],`+
 			`"properties":[{"name":"a:b","value":"c"},{"name":"a:c","value":"false"}],"evidence":{"occurrences":[{"location":"package-lock.json","line":%[2]d}]}}`,
 			purl, i, i, strings.Repeat("ab", 64))
 	}

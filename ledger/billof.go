@@ -24,6 +24,7 @@ func (l *Ledger) BillOf(ctx context.Context, s *evidence.Statement) (*sbom.Bill,
 
 // Blobs gives back bytes by their digest, as a Ledger does.
 type Blobs interface {
+	// Blob gives the bytes of a digest, verified.
 	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
 }
 
