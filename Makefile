@@ -30,6 +30,10 @@ FUZZ = \
 	./artifact:FuzzManifest \
 	./artifact:FuzzParseReference \
 	./artifact/registry:FuzzParseChallenge \
+	./artifact/layers:FuzzDatabases \
+	./artifact/layers:FuzzLayer \
+	./artifact/layers:FuzzRPM \
+	./artifact/layers:FuzzSaved \
 	./ci/iac:FuzzInstalled \
 	./ci/iac:FuzzLibrary \
 	./ci/iac:FuzzNative \

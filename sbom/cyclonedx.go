@@ -5,6 +5,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"verdict"
 )
 
 // The parts of a CycloneDX 1.6 document, as far as we write them.
@@ -115,6 +117,13 @@ func (d *Document) cdxMetadata() cdxMetadata {
 		Tools:      cdxTools{[]cdxComponent{{Type: "application", Name: d.Tool.Name, Version: d.Tool.Version}}},
 		Component:  cdxComponent{Type: "application", Ref: d.ref(), Name: d.name(), Version: d.version()},
 		Properties: []cdxProperty{{"verdict:subject", string(d.Subject.Digest)}},
+	}
+	if d.Subject.Kind == verdict.SubjectArtifact {
+		m.Lifecycles = []cdxPhase{{"post-build"}} // what is in it
+		m.Component.Type = "container"
+		if alg := map[string]string{"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}[d.Subject.Digest.Algorithm()]; alg != "" {
+			m.Component.Hashes = []cdxHash{{alg, d.Subject.Digest.Hex()}}
+		}
 	}
 	if !d.At.IsZero() {
 		m.Timestamp = d.At.UTC().Format(time.RFC3339)

@@ -33,7 +33,7 @@ type kind struct {
 }
 
 // kinds are the ecosystems of OSV. Distributions are not here: their purls need a release,
-// which is no part of a name.
+// which is no part of a name (see Distribution).
 var kinds = []kind{
 	{"Go", "golang", lastPart},
 	{"npm", "npm", lastPart},
@@ -150,7 +150,7 @@ func (p PackageURL) Component() (verdict.Component, bool) {
 		}
 		return verdict.Component{Ecosystem: k.ecosystem, Name: name, Version: p.Version, PURL: p.String()}, true
 	}
-	return verdict.Component{}, false
+	return p.systemComponent()
 }
 
 func goVersion(name, version string) string {

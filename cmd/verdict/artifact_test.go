@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -64,14 +65,32 @@ func moveTag(ts *testscript.TestScript, neg bool, args []string) {
 func (x *registryContent) image(architecture, created string) map[string]any {
 	config := x.blob("application/vnd.oci.image.config.v1+json", map[string]any{"created": created, "os": "linux", "architecture": architecture})
 	d := x.manifest("", "application/vnd.oci.image.manifest.v1+json", map[string]any{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []any{},
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []any{x.layer()},
 	})
 	d["platform"] = map[string]any{"os": "linux", "architecture": architecture}
 	return d
 }
 
+// layer is one of Alpine with one package.
+func (x *registryContent) layer() map[string]any {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, content := range map[string]string{"lib/apk/db/installed": "P:musl\nV:1.2.5-r0\nA:x86_64\n\n"} {
+		x.ts.Check(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(content))}))
+		_, err := io.WriteString(w, content)
+		x.ts.Check(err)
+	}
+	x.ts.Check(w.Close())
+	return x.putBlob(b.Bytes(), "application/vnd.oci.image.layer.v1.tar")
+}
+
 func (x *registryContent) blob(mediaType string, v any) map[string]any {
-	d, raw := x.describe(mediaType, v)
+	_, raw := x.describe(mediaType, v)
+	return x.putBlob(raw, mediaType)
+}
+
+func (x *registryContent) putBlob(raw []byte, mediaType string) map[string]any {
+	d := described(mediaType, raw)
 	resp, err := http.Post(x.base+"blobs/uploads/?digest="+d["digest"].(string), "application/octet-stream", bytes.NewReader(raw))
 	x.ts.Check(err)
 	resp.Body.Close()
@@ -98,8 +117,12 @@ func (x *registryContent) manifest(tag, mediaType string, v any) map[string]any 
 func (x *registryContent) describe(mediaType string, v any) (map[string]any, []byte) {
 	raw, err := json.Marshal(v)
 	x.ts.Check(err)
+	return described(mediaType, raw), raw
+}
+
+func described(mediaType string, raw []byte) map[string]any {
 	sum := sha256.Sum256(raw)
-	return map[string]any{"mediaType": mediaType, "digest": "sha256:" + hex.EncodeToString(sum[:]), "size": len(raw)}, raw
+	return map[string]any{"mediaType": mediaType, "digest": "sha256:" + hex.EncodeToString(sum[:]), "size": len(raw)}
 }
 
 func (x *registryContent) put(path, mediaType string, raw []byte) {

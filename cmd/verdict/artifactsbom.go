@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/artifact"
+	"verdict/artifact/layers"
+	"verdict/artifact/registry"
+	"verdict/evidence"
+	"verdict/report"
+	"verdict/sbom"
+)
+
+const seeArtifactSBOM = "verdict artifact sbom --help"
+
+func artifactSBOMCommand() command {
+	return command{
+		use: "sbom REF|FILE", short: "List the packages in the layers of an image as a bill of materials",
+		long: "Reads the databases of apk, dpkg and rpm, and what npm, Python, RubyGems, Maven and Go leave beside their packages, in the layers as they lie over each other. FILE is what docker save wrote, or an OCI layout in a tar archive. " +
+			"Nothing of a layer is unpacked to disk.\n\n" +
+			"What could not be read is told, and the bill says then that it is incomplete. It never says that it is complete: what no package manager brought in is in no list.\n\n" +
+			"--attest records the bill as evidence about the digest of the manifest; of what an older docker save wrote, about the file.\n\n" + aboutRegistry,
+		example: "verdict artifact sbom ghcr.io/acme/payments-api:v1.2.3 --platform linux/amd64 -o cyclonedx=bom.cdx.json\n" +
+			"verdict artifact sbom ghcr.io/acme/payments-api@sha256:… --attest --service payments-api\nverdict artifact sbom ./image.tar -o cyclonedx=bom.cdx.json",
+		args: exactly(1), formats: []string{"text", "cyclonedx", "spdx"},
+		setup: func(f *flags) runner {
+			x := &billing{}
+			f.text(&x.platform, "platform", "OS/ARCH", "which of the images of an index, as linux/arm64 or linux/arm/v7; needed where it has more than one")
+			f.toggle(&x.attest, "attest", "sign the bill and record it")
+			f.text(&x.context.Service, "service", "NAME", "service that the image is of, as the map names it")
+			return x.run
+		},
+	}
+}
+
+// billing is one run of the command.
+type billing struct {
+	platform string
+	attest   bool
+	context  verdict.Context
+}
+
+func (x *billing) run(ctx context.Context, a *app, args []string) error {
+	if x.context.Service != "" && !x.attest {
+		return usage(seeArtifactSBOM, "--service is for the evidence, and nothing is recorded without --attest", "add --attest, or leave --service out")
+	}
+	var image layers.Image
+	var found *artifact.Identity
+	var err error
+	if _, stat := os.Stat(args[0]); stat == nil || !errors.Is(stat, fs.ErrNotExist) || strings.HasPrefix(args[0], ".") || filepath.IsAbs(args[0]) {
+		f, size, openErr := openRegular(args[0])
+		if openErr != nil {
+			return openErr
+		}
+		defer f.Close()
+		image, err = x.saved(ctx, a, args[0], f, size.Size())
+	} else {
+		image, found, err = x.remote(ctx, a, args[0])
+	}
+	if err != nil {
+		return err
+	}
+	a.progress.phase("Reading layers")
+	doc, err := layers.Read(ctx, image, layers.Limits{})
+	if err != nil {
+		return err
+	}
+	doc.Tool.Version = version()
+	recorded := ""
+	if x.attest {
+		if recorded, err = x.record(ctx, a, doc, found); err != nil {
+			return err
+		}
+	}
+	if err := a.write(func(out io.Writer, format string, s report.Style) error {
+		return writeImageBill(out, format, s, doc, recorded)
+	}); err != nil {
+		return err
+	}
+	if len(doc.Components) == 0 {
+		return exit(verdict.CodeNotFound.Exit())
+	}
+	return nil
+}
+
+// remote takes an image in a registry.
+func (x *billing) remote(ctx context.Context, a *app, ref string) (layers.Image, *artifact.Identity, error) {
+	r, err := artifact.ParseReference(ref)
+	if err != nil {
+		return layers.Image{}, nil, err
+	}
+	c, err := a.remote(ctx, r, registry.Options{})
+	if err != nil {
+		return layers.Image{}, nil, err
+	}
+	i, err := a.identified(ctx, c, r)
+	if err != nil {
+		return layers.Image{}, nil, err
+	}
+	image, err := x.choose(ctx, c, i)
+	return image, &i, err
+}
+
+// saved takes an image in a file.
+func (x *billing) saved(ctx context.Context, a *app, file string, at io.ReaderAt, size int64) (layers.Image, error) {
+	s, err := layers.OpenSaved(at, size)
+	if err != nil {
+		return layers.Image{}, err
+	}
+	if len(s.Manifests) == 0 {
+		d, err := a.digestFile(ctx, file)
+		return layers.Image{Subject: verdict.Subject{Kind: verdict.SubjectArtifact, Name: filepath.Base(file), Digest: d}, Layers: s.Layers, Store: s}, err
+	}
+	name := filepath.Base(file)
+	if r, err := artifact.ParseReference(s.Name); s.Name != "" && err == nil {
+		name = r.Name
+	}
+	if len(s.Manifests) > 1 {
+		return layers.Image{}, usage(seeArtifactSBOM, fmt.Sprintf("%s holds %d images", file, len(s.Manifests)), "save one image alone")
+	}
+	m, err := s.Manifest(ctx, s.Manifests[0].Digest)
+	if err != nil {
+		return layers.Image{}, err
+	}
+	i, err := artifact.Identify(ctx, s, artifact.Reference{Name: name, Digest: m.Digest}, m, nil)
+	if err != nil {
+		return layers.Image{}, err
+	}
+	return x.choose(ctx, s, i)
+}
+
+// choose takes the image of the platform that was asked for.
+func (x *billing) choose(ctx context.Context, s artifact.Store, i artifact.Identity) (layers.Image, error) {
+	digest, names := i.Digest, []string{}
+	if len(i.Children) > 0 {
+		digest = ""
+	}
+	for _, p := range i.Platforms {
+		name := platformText(p)
+		names = append(names, name)
+		if name == x.platform || x.platform == "" && len(i.Platforms) == 1 {
+			digest = p.Digest
+		}
+	}
+	if digest == "" {
+		what := "the index has images for several platforms"
+		if x.platform != "" {
+			what = "the index has no image for " + x.platform
+		}
+		return layers.Image{}, usage(seeArtifactSBOM, what, "add --platform "+strings.Join(names, " or --platform "))
+	}
+	m, err := s.Manifest(ctx, digest)
+	if err != nil {
+		return layers.Image{}, err
+	}
+	c, err := m.Parse()
+	if err != nil {
+		return layers.Image{}, err
+	}
+	return layers.Image{Subject: verdict.Subject{Kind: verdict.SubjectArtifact, Name: i.Name, Digest: digest}, Layers: c.Layers, Store: s}, nil
+}
+
+// record signs the bill and appends it, with the identity of the image that it is of.
+func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *artifact.Identity) (said string, err error) {
+	text, note, err := billText(doc, maxBill)
+	if err != nil {
+		return "", err
+	}
+	if note != "" {
+		return "", &verdict.Error{Code: verdict.CodeLimit, What: note, Remedy: "record it by its file: write it with -o cyclonedx=FILE, and attest that"}
+	}
+	w, err := a.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer w.end(&err)
+	x.context.Run = pipelineRun(a.env)
+	if i != nil {
+		_, _, moved, err := w.recordImage(ctx, i, x.context)
+		if err != nil {
+			return "", err
+		}
+		a.tellMoved(moved)
+	}
+	x.context.At, x.context.Actor, x.context.Retention = w.now(), w.actor(), "release"
+	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{doc.Subject}, json.RawMessage(text), x.context, a.rand)
+	if err != nil {
+		return "", err
+	}
+	b, err := evidence.Sign(ctx, s, w.signer)
+	if err != nil {
+		return "", err
+	}
+	e, err := w.ledger.Append(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	if e.Digest != b.PayloadDigest() {
+		return fmt.Sprintf("recorded before, as entry %d", e.Index), nil
+	}
+	return fmt.Sprintf("as entry %d", e.Index), nil
+}
+
+func writeImageBill(out io.Writer, format string, s report.Style, doc sbom.Document, recorded string) error {
+	switch format {
+	case "cyclonedx":
+		return doc.WriteCycloneDX(out)
+	case "spdx":
+		return doc.WriteSPDX(out)
+	}
+	kinds := map[string]int{}
+	for _, c := range doc.Components {
+		kind := c.Ecosystem
+		if kind == "" {
+			kind, _, _ = strings.Cut(strings.TrimPrefix(c.PURL, "pkg:"), "/")
+		}
+		kinds[kind]++
+	}
+	rows := [][]string{{"image", report.Neutral(doc.Subject.Name)}, {"digest", string(doc.Subject.Digest)}}
+	names := []string{}
+	for k := range kinds {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	for _, k := range names {
+		rows = append(rows, []string{report.Neutral(k), fmt.Sprintf("%d packages", kinds[k])})
+	}
+	rows = append(rows, []string{"inventory", string(doc.Inventory)})
+	if recorded != "" {
+		rows = append(rows, []string{"recorded", recorded})
+	}
+	text := s.Strong(fmt.Sprintf("%d packages.", len(doc.Components))) + "\n" + report.Table(rows, s.Width, "  ") + "not known:\n"
+	const most = 20
+	for n, gap := range doc.Open {
+		if n == most {
+			text += fmt.Sprintf("  - and %d more\n", len(doc.Open)-n)
+			break
+		}
+		line := gap.Reason
+		if gap.Path != "" {
+			line = gap.Path + ": " + line
+		}
+		text += strings.Replace(report.Wrap(report.Neutral(line), s.Width, "    "), "    ", "  - ", 1) + "\n"
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
