@@ -161,7 +161,7 @@ func TestWhyAPromotionTellsWhatCameOfIt(t *testing.T) {
 	p.decided(gated("d-cccc3333", one, "production", verdict.Deny))
 	p.run(0, "attest", "outcome", "--map", file, "--env", "production", "--result", "rolled-back", "--detail", "errors", ref)
 	out, _ = p.run(0, "why", "d-aaaa", "--map", file)
-	for _, want := range []string{"Replaced by the newer decision", "the last word on what runs there", "✗ rolled-back", "errors"} {
+	for _, want := range []string{"Replaced by the newer decision", "; not the last word", "✗ rolled-back", "errors"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("why lacks %q: %s", want, out)
 		}

@@ -159,13 +159,15 @@ func answerOf(d ledger.DecisionRow) report.Answer {
 	return report.Answer{ID: d.ID, Point: d.Point, Environment: d.Environment, Outcome: d.Outcome, Enforced: d.Enforced, At: d.At}
 }
 
-// chainTo lists the environments that come before one, the first one first.
+// chainTo lists the environments that come before one, the first one first, and says where
+// the chain does not hold together.
 func chainTo(m *decisionmap.Map, name string) []string {
-	out := []string{}
-	for e := m.Environments[name]; e.PromoteFrom != "" && !slices.Contains(out, e.PromoteFrom) && e.PromoteFrom != name; e = m.Environments[e.PromoteFrom] {
-		out = append(out, e.PromoteFrom)
-	}
+	before, whole := m.Chain(name)
+	out := slices.Clone(before)
 	slices.Reverse(out)
+	if !whole && len(out) > 0 {
+		out = append([]string{"?"}, out...)
+	}
 	return out
 }
 
