@@ -34,13 +34,14 @@ type Environment struct {
 	Chain       []string `json:"chain"`  // the environments before it, the first one first
 	Closed      string   `json:"closed"` // why it must not change at that time; empty: it may
 	// OpenReviews are answers of the gate that wait for approval.
-	OpenReviews []Answer  `json:"open_reviews"`
-	Stated      bool      `json:"stated"`     // a deployment into it was stated by then
-	Services    int64     `json:"services"`   // that are stated to run
-	Artifacts   int64     `json:"artifacts"`  // that are stated to run
-	Unpromoted  int64     `json:"unpromoted"` // of these, without a promotion that let them in
-	Claims      int64     `json:"claims"`     // of these, stated by a signer whom the map does not trust with it
-	Runs        []Running `json:"runs"`
+	OpenReviews []Answer `json:"open_reviews"`
+	Stated      bool     `json:"stated"`     // a deployment into it was stated by then
+	Services    int64    `json:"services"`   // that are stated to run
+	Artifacts   int64    `json:"artifacts"`  // that are stated to run
+	Unpromoted  int64    `json:"unpromoted"` // of these, without a promotion that let them in
+	Claims      int64    `json:"claims"`     // of these, stated by a signer whom the map does not trust with it
+	// Runs and Ended are told where one environment is asked about.
+	Runs []Running `json:"runs"`
 	// Ended are services of which the last thing that is stated is an end.
 	Ended []Ended `json:"ended"`
 }

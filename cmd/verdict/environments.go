@@ -47,6 +47,7 @@ func environments(ctx context.Context, w *workspace, args []string) error {
 	if err != nil {
 		return err
 	}
+	l.brief = len(args) == 0
 	x := report.Environments{Position: l.size, At: l.now, Map: l.from, Detail: len(args) == 1}
 	names := slices.Collect(maps.Keys(l.m.Environments))
 	rows, err := w.ledger.Running(ctx, ledger.RunningQuery{At: at, Ended: true})
@@ -85,6 +86,7 @@ type looking struct {
 	m       *decisionmap.Map
 	from    string
 	trusted func(e ledger.Entry, service, environment string) (string, bool)
+	brief   bool // what runs is counted, and nobody reads what came of it
 }
 
 // look fixes what is looked at: a position, its time, and the map that held then.
@@ -212,6 +214,10 @@ func (l *looking) running(ctx context.Context, rows []ledger.RunningRow, out *re
 		out.Runs = append(out.Runs, one)
 	}
 	out.Services = int64(len(services))
+	if l.brief {
+		out.Runs, out.Ended = nil, nil
+		return nil
+	}
 	slices.SortStableFunc(out.Runs, func(a, b report.Running) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name))
 	})
@@ -232,6 +238,9 @@ func (l *looking) deployed(ctx context.Context, r ledger.RunningRow) (report.Dep
 	}
 	d.Recorded, d.Run = e.Ref(), e.Context.Run
 	d.By, d.Trusted = l.trusted(e, r.Service, r.Environment)
+	if l.brief {
+		return d, nil
+	}
 	var x verdict.Deployment
 	if !e.Pruned {
 		if err := l.w.decode(ctx, r.Index, &x); err != nil {
