@@ -47,6 +47,7 @@ type VEXStatement struct {
 	Status        VEXStatus
 	Justification string // in OpenVEX's words; of not_affected alone
 	Impact        string // why it is not affected, for people
+	Action        string // what to do where it is affected, for people
 	At            time.Time
 }
 
@@ -148,7 +149,7 @@ func (r *vexReader) add(s VEXStatement) error {
 	case s.At.IsZero():
 		return refused("it has no time, and neither has the document", "add a timestamp in RFC 3339: of two statements the newer counts")
 	}
-	s.Impact = cutText(s.Impact)
+	s.Impact, s.Action = cutText(s.Impact), cutText(s.Action)
 	r.doc.Statements = append(r.doc.Statements, s)
 	return nil
 }

@@ -55,9 +55,10 @@ type (
 		IDs []struct {
 			Text string `json:"text"`
 		} `json:"ids"`
-		Status  map[string][]string `json:"product_status"`
-		Flags   []csafAbout         `json:"flags"`
-		Threats []csafAbout         `json:"threats"`
+		Status   map[string][]string `json:"product_status"`
+		Flags    []csafAbout         `json:"flags"`
+		Threats  []csafAbout         `json:"threats"`
+		Remedies []csafAbout         `json:"remediations"`
 	}
 )
 
@@ -135,6 +136,11 @@ func (r *vexReader) csafVulnerability(x csafVulnerability, t csafProducts, at ti
 	if err != nil {
 		return err
 	}
+	actions, err := t.about(x.Remedies, func(a csafAbout) string { return a.Details })
+	if err != nil { // it excuses nothing, so the rest is not refused for it
+		actions = nil
+		r.remark("%s: what it says to do is about products that it does not list", cutText(x.CVE))
+	}
 	said := map[string]VEXStatus{}
 	for _, list := range csafStatus {
 		for _, id := range x.Status[list.list] {
@@ -151,6 +157,9 @@ func (r *vexReader) csafVulnerability(x csafVulnerability, t csafProducts, at ti
 			s := VEXStatement{Vulnerabilities: slices.Clone(names), Products: []VEXProduct{p}, Status: list.status, At: at}
 			if s.Status == NotAffected {
 				s.Justification, s.Impact = flags[id], impacts[id]
+			}
+			if s.Status == Affected {
+				s.Action = actions[id]
 			}
 			if err := r.add(s); err != nil {
 				return err

@@ -57,7 +57,8 @@ type cdxVulnerability struct {
 		FirstIssued   time.Time `json:"firstIssued"`
 		LastUpdated   time.Time `json:"lastUpdated"`
 	} `json:"analysis"`
-	Affects []cdxAffects `json:"affects"`
+	Recommendation string       `json:"recommendation"`
+	Affects        []cdxAffects `json:"affects"`
 }
 
 // cycloneDX reads the vulnerabilities of a CycloneDX document. What they are in is its
@@ -108,7 +109,7 @@ func (r *vexReader) cycloneDX(raw []byte) error {
 
 func (r *vexReader) cdxStatement(x cdxVulnerability, issued time.Time, b cdxBill) (VEXStatement, error) {
 	a := x.Analysis
-	s := VEXStatement{Vulnerabilities: []string{x.ID}, Impact: a.Detail}
+	s := VEXStatement{Vulnerabilities: []string{x.ID}, Impact: a.Detail, Action: x.Recommendation}
 	for _, ref := range x.References {
 		s.Vulnerabilities = append(s.Vulnerabilities, ref.ID)
 	}

@@ -55,7 +55,7 @@ func (r *vexReader) openVEX(raw []byte) error {
 	for _, x := range doc.Statements {
 		s := VEXStatement{
 			Vulnerabilities: append([]string{cmp.Or(x.Vulnerability.Name, lastPartOf(x.Vulnerability.ID))}, x.Vulnerability.Aliases...),
-			Status:          VEXStatus(x.Status), Justification: x.Justification, Impact: x.Impact, At: x.Timestamp,
+			Status:          VEXStatus(x.Status), Justification: x.Justification, Impact: x.Impact, Action: x.Action, At: x.Timestamp,
 		}
 		if s.At.IsZero() {
 			s.At = doc.Timestamp

@@ -15,7 +15,7 @@ import (
 
 func vexCommand() command {
 	return command{
-		use: "vex", short: "Read documents that say which vulnerabilities do not matter, and why",
+		use: "vex", short: "Read and write documents that say which vulnerabilities do not matter, and why",
 		sub: []command{
 			{
 				use: "validate FILE", short: "Check a VEX document as verdict attest vex does",
@@ -30,6 +30,7 @@ func vexCommand() command {
 				example: "verdict vex show openvex.json\nverdict vex show csaf.json -o json",
 				args:    exactly(1), formats: textOrJSON, setup: runs(showVEX),
 			},
+			vexConvertCommand(),
 		},
 	}
 }
