@@ -247,7 +247,7 @@ func (x *stating) known(m *decisionmap.Map, from string) error {
 	if x.said.Environment == "" {
 		return usage(seeAttest, "nothing says into which environment", "add --env NAME: "+listedOr(slices.Sorted(maps.Keys(m.Environments)), from+" declares none"))
 	}
-	if _, err := environmentIn(m, from, x.said.Environment); err != nil {
+	if _, err := environmentIn(m, from, x.said.Environment); err != nil && len(m.Environments) > 0 { // where none is declared, that is told when it is read
 		return err
 	}
 	if x.kind == verdict.KindOutcome && !x.result.Valid() {
