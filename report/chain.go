@@ -1,7 +1,6 @@
 package report
 
 import (
-	"strings"
 	"time"
 
 	"verdict"
@@ -80,7 +79,10 @@ func runRows(runs []Deployed, now time.Time) [][]string {
 			mark, text = "? ", text+", as a signer claims whom the map does not trust with it"
 		}
 		if len(r.Outcomes) > 0 {
-			text += ": " + strings.TrimSpace(word(string(r.Outcomes[0].Result)))
+			text += ": " + word(string(r.Outcomes[0].Result))
+			if !r.Outcomes[0].Trusted {
+				text += ", as is claimed"
+			}
 		}
 		rows = append(rows, []string{"", mark + text})
 	}

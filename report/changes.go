@@ -120,7 +120,7 @@ func changesText(x Changes, s Style) string {
 
 func (c Change) tell(p *page) {
 	p.gap()
-	p.line(p.paint(strong, join(word(c.Service), parens(word(c.Team))+":", word(c.Name), c.What)))
+	p.line(p.paint(strong, join(word(c.Service), parens(word(c.Team))+":", word(c.Name), word(c.What))))
 	was, is := cmp.Or(word(c.Before.Short()), "nothing stated"), cmp.Or(word(c.After.Short()), "nothing stated")
 	p.under("  ", was+" → "+is+c.commits())
 	for _, s := range c.Steps {

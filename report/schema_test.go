@@ -109,6 +109,9 @@ func TestDocumentsHoldTheirSchemas(t *testing.T) {
 			check(t, "trail.v1", func(b *bytes.Buffer) error { return Trail(b, "json", nodes, Style{}) })
 		})
 	}
+	check(t, "environments.v1", func(b *bytes.Buffer) error { return WriteEnvironments(b, "json", environmentsCase(), Style{}) })
+	check(t, "changes.v1", func(b *bytes.Buffer) error { return WriteChanges(b, "json", changesCase(), Style{}) })
+	check(t, "why.v1", func(b *bytes.Buffer) error { return Why(b, "json", chainedCase(), Style{}) })
 	check(t, "error.v1", func(b *bytes.Buffer) error {
 		return WriteFailure(b, "json", Failure{Code: verdict.CodeUsage, What: "x", Remedy: "y", Exit: 2}, Style{})
 	})
