@@ -133,8 +133,9 @@ func askLicence(text string) (*asked, error) {
 // their versions whether it is affected, as the check does.
 func (a *app) askVulnerability(id string) (x *asked, done func() error, err error) {
 	done = func() error { return nil }
-	if !strings.HasPrefix(strings.ToUpper(id), "GHSA-") {
-		id = strings.ToUpper(id)
+	id = strings.ToUpper(id)
+	if rest, ok := strings.CutPrefix(id, "GHSA-"); ok {
+		id = "GHSA-" + strings.ToLower(rest)
 	}
 	file, err := a.indexFile(false)
 	if err != nil {
