@@ -121,3 +121,6 @@ func Forge(tb testing.TB, l *Ledger, b *evidence.Bundle, public *ecdsa.PublicKey
 	}
 	return e[0]
 }
+
+// Forget makes the next question read again what runs, as after an append.
+func Forget(l *Ledger) { l.runs.Store(nil) }

@@ -18,7 +18,7 @@ import (
 
 const (
 	segmentBits = 16
-	foldBills   = 1 << 14 // bills that one fold takes in at most
+	foldBills   = 1 << 15 // bills that one fold takes in at most
 	foldWords   = 256     // components that it writes in one transaction
 )
 
