@@ -71,9 +71,16 @@ func (l *Ledger) listBill(ctx context.Context, s *evidence.Statement, foreign bo
 	return b
 }
 
+// noPackages are the types of what a bill lists beside packages: files of an image, and
+// the system that its packages make.
+var noPackages = []string{"file", "data", "cryptographic-asset", "operating-system"}
+
 // indexed is a component as the index has it, without a name when it has no room for it,
 // and whether advisories can be about it.
 func indexed(c sbom.BillComponent) (x store.Component, known bool) {
+	if slices.Contains(noPackages, c.Type) && c.Original == "" {
+		return store.Component{}, true
+	}
 	x = store.Component{Ecosystem: c.Component.Ecosystem, Name: c.Component.Name, Version: c.Component.Version}
 	switch {
 	case x.Ecosystem != "":

@@ -36,8 +36,9 @@ type PackageQuery struct {
 	Ecosystem, Name string
 	// Same accepts other spellings of the name; nil: it has none.
 	Same func(name string) bool
-	// Holds accepts a version; an error says that it cannot be told. nil: every version.
-	Holds func(version string) (bool, error)
+	// Holds accepts a version of the package, by its name as bills have it; an error says
+	// that it cannot be told. nil: every version.
+	Holds func(name, version string) (bool, error)
 }
 
 // Where is the answer to a WhereQuery.
@@ -87,7 +88,6 @@ type RunsWith struct {
 	Bill       int64 // the index of the last bill that lists any of them
 	Components []store.Component
 	Untold     bool // of its components, only such that cannot be told are among them
-	Trusted    bool // the word of who states that it runs counts
 }
 
 // BuiltWith is a bill of artifacts that are not stated to run.
@@ -163,7 +163,7 @@ func (x *search) components(ctx context.Context) error {
 func (x *search) packages(ctx context.Context) error {
 	type one struct {
 		store.Package
-		holds func(string) (bool, error)
+		holds func(name, version string) (bool, error)
 	}
 	var found []one
 	several := map[string][]PackageQuery{}
@@ -201,12 +201,12 @@ func (x *search) packages(ctx context.Context) error {
 	return nil
 }
 
-func (x *search) versions(ctx context.Context, p store.Package, holds func(string) (bool, error)) error {
+func (x *search) versions(ctx context.Context, p store.Package, holds func(name, version string) (bool, error)) error {
 	versions, err := x.v.Versions(ctx, p.ID)
 	for _, r := range versions {
 		yes, bad := true, error(nil)
 		if holds != nil {
-			yes, bad = holds(r.Version)
+			yes, bad = holds(p.Name, r.Version)
 		}
 		x.take(r.ID, store.Component{Ecosystem: p.Ecosystem, Name: p.Name, Version: r.Version, Licence: r.Licence}, yes, bad)
 	}
@@ -249,36 +249,24 @@ func (x *search) named(ctx context.Context) error {
 }
 
 func (x *search) licensed(ctx context.Context) error {
-	texts, err := x.v.Licences(ctx)
-	if err != nil {
-		return err
+	type told struct {
+		yes bool
+		why error
 	}
-	for _, text := range texts {
-		if text == "" {
-			ids, err := x.v.Licensed(ctx, text)
-			if err != nil {
-				return err
-			}
-			x.out.Undeclared = len(ids)
-			continue
-		}
-		yes, why := x.q.Licence(strings.Split(text, "\n"))
-		if !yes && why == nil {
-			continue
-		}
-		ids, err := x.v.Licensed(ctx, text)
-		if err != nil {
-			return err
-		}
-		err = x.v.Components(ctx, ids, func(id int64, c store.Component) error {
-			x.take(id, c, yes, why)
+	judged := map[string]told{} // many components state the same
+	return x.v.EachComponent(ctx, func(id int64, c store.Component) error {
+		if c.Licence == "" {
+			x.out.Undeclared++
 			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
-	return nil
+		j, known := judged[c.Licence]
+		if !known {
+			j.yes, j.why = x.q.Licence(strings.Split(c.Licence, "\n"))
+			judged[c.Licence] = j
+		}
+		x.take(id, c, j.yes, j.why)
+		return nil
+	})
 }
 
 // bills finds the bills that list them, and takes away those that do not hold or count.
@@ -358,7 +346,6 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 			}
 			if hit == nil {
 				hit = &RunsWith{RunningRow: r.row, Bill: -1, Untold: true}
-				hit.Trusted = x.q.Counts == nil || x.q.Counts(verdict.KindDeployment, r.by.Producer, r.row.Service, r.row.Environment)
 				found = append(found, hit)
 			}
 			numbers = append(numbers, b.Number)
@@ -442,7 +429,6 @@ func (x *search) built(ctx context.Context) error {
 // runsBills is an artifact that runs, with its bills that hold.
 type runsBills struct {
 	row   RunningRow
-	by    store.BillSource
 	bills []store.RunningBill
 }
 
@@ -469,7 +455,7 @@ func (l *Ledger) runningNow(ctx context.Context, v *store.View, at int64) ([]run
 		if !known {
 			i = len(all)
 			places[r.From] = i
-			all = append(all, runsBills{by: r.By, row: RunningRow{
+			all = append(all, runsBills{row: RunningRow{
 				Index: r.From, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: verdict.Digest(r.Digest), Decision: r.Decision,
 				At: fromMicros(r.At).Truncate(time.Microsecond), Ended: -1,
 			}})

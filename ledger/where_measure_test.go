@@ -34,7 +34,7 @@ func artifacts(b *testing.B) (*bed, *ledger.Ledger) {
 // them; and measures what the index needs on disk.
 func BenchmarkWhere(b *testing.B) {
 	d, l := artifacts(b)
-	ask := func(b *testing.B, rank func(r *mathrand.Rand) int, fresh bool) {
+	ask := func(b *testing.B, rank func(r *mathrand.Rand) int, limit int, fresh bool) {
 		r := mathrand.New(mathrand.NewPCG(7, 7))
 		var took []time.Duration
 		found := 0
@@ -44,8 +44,8 @@ func BenchmarkWhere(b *testing.B) {
 				ledger.Forget(l)
 			}
 			began := time.Now()
-			w, err := l.Where(b.Context(), ledger.WhereQuery{At: ledger.Now, Limit: 50, Counts: everybody, Packages: []ledger.PackageQuery{{
-				Ecosystem: "npm", Name: name, Holds: func(v string) (bool, error) {
+			w, err := l.Where(b.Context(), ledger.WhereQuery{At: ledger.Now, Limit: limit, Counts: everybody, Packages: []ledger.PackageQuery{{
+				Ecosystem: "npm", Name: name, Holds: func(name, v string) (bool, error) {
 					n, err := advisory.Compare("npm", name, v, "1.8.0")
 					return n < 0, err
 				}}}})
@@ -60,10 +60,12 @@ func BenchmarkWhere(b *testing.B) {
 	}
 	popular := func(r *mathrand.Rand) int { return r.IntN(30) }
 	tail := func(r *mathrand.Rand) int { return 5_000 + r.IntN(20_000) }
-	b.Run("popular", func(b *testing.B) { ask(b, popular, false) })
-	b.Run("tail", func(b *testing.B) { ask(b, tail, false) })
-	b.Run("popular_after_a_change", func(b *testing.B) { ask(b, popular, true) })
-	b.Run("tail_after_a_change", func(b *testing.B) { ask(b, tail, true) })
+	b.Run("popular", func(b *testing.B) { ask(b, popular, 0, false) })
+	b.Run("tail", func(b *testing.B) { ask(b, tail, 0, false) })
+	b.Run("popular_with_built", func(b *testing.B) { ask(b, popular, 50, false) })
+	b.Run("tail_with_built", func(b *testing.B) { ask(b, tail, 50, false) })
+	b.Run("popular_after_a_change", func(b *testing.B) { ask(b, popular, 0, true) })
+	b.Run("tail_after_a_change", func(b *testing.B) { ask(b, tail, 0, true) })
 	b.Run("size", func(b *testing.B) {
 		for b.Loop() {
 		}

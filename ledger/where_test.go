@@ -52,7 +52,7 @@ func (b *bed) shipped() *ledger.Ledger {
 
 // lodash asks for versions below 4.17.<below>, by their text.
 func lodash(below string, at ledger.Position) ledger.WhereQuery {
-	return ledger.WhereQuery{At: at, Limit: 10, Packages: []ledger.PackageQuery{{Ecosystem: "npm", Name: "lodash", Holds: func(v string) (bool, error) {
+	return ledger.WhereQuery{At: at, Limit: 10, Packages: []ledger.PackageQuery{{Ecosystem: "npm", Name: "lodash", Holds: func(_, v string) (bool, error) {
 		return v < "4.17."+below, nil
 	}}}}
 }
@@ -109,7 +109,7 @@ func TestWhatCannotBeToldIsNotTakenForUnaffected(t *testing.T) {
 	b := newBed(t)
 	l := b.shipped()
 	q := lodash("", ledger.Now)
-	q.Packages[0].Holds = func(string) (bool, error) { return false, fmt.Errorf("no order") }
+	q.Packages[0].Holds = func(_, _ string) (bool, error) { return false, fmt.Errorf("no order") }
 	w, err := l.Where(t.Context(), q)
 	if err != nil || len(w.Matched) != 0 || len(w.Untold) != 3 || len(w.Running) != 1 || !w.Running[0].Untold {
 		t.Errorf("%+v, %v", w, err)
@@ -139,7 +139,7 @@ func TestAnEditedIndexOfComponentsIsDetected(t *testing.T) {
 		{"a bill says that it is complete", `UPDATE bill SET inventory = 'complete' WHERE from_seq = 2`, 2, "index rows"},
 		{"a bill has another producer", `UPDATE bill_source SET producer = 'x'`, 2, "index rows"},
 		{"a bill stands although it was replaced", `UPDATE bill SET to_seq = 9223372036854775807 WHERE from_seq = 1`, 1, "does not end"},
-		{"a bill lists less", `UPDATE bill SET components = x'01' WHERE from_seq = 1`, 1, "index rows"},
+		{"a bill lists less", `UPDATE bill_component SET components = x'01' WHERE number = 0`, 1, "index rows"},
 		{"a version is another one", `UPDATE component SET version = '9' WHERE version = '4.17.21'`, 7, "index rows"},
 		{"a package is renamed", `UPDATE package SET name = 'x' WHERE name = 'lodash'`, 1, "index rows"},
 		{"a bitmap is emptied", `UPDATE component_segment SET bills = (SELECT bills FROM component_segment WHERE component = 4) WHERE component = 1`, -1, "component index"},
@@ -226,7 +226,7 @@ func TestBillsOfAVersionBeforeAreIndexedWhenTheLedgerIsOpened(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, b, `DELETE FROM bill`, `DELETE FROM component`, `DELETE FROM package`, `UPDATE entry SET bills = -1`)
+	tamper(t, b, `DELETE FROM bill`, `DELETE FROM bill_component`, `DELETE FROM component`, `DELETE FROM package`, `UPDATE entry SET bills = -1`)
 	l, err := b.try(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,8 @@ const (
 	insertPackageStatement    = `INSERT INTO package (id, ecosystem, name) VALUES `
 	insertComponentStatement  = `INSERT INTO component (id, package, version, licence) VALUES `
 	insertBillSourceStatement = `INSERT INTO bill_source (id, producer, service, environment) VALUES `
-	insertBillStatement       = `INSERT INTO bill (number, from_seq, to_seq, about, source, inventory, listed, nameless, components) VALUES `
+	insertBillStatement       = `INSERT INTO bill (number, from_seq, to_seq, about, source, inventory, listed, nameless) VALUES `
+	insertListStatement       = `INSERT INTO bill_component (number, components) VALUES `
 
 	// Index: bill_about. Ends each bill where the next one about the same begins, also
 	// where one comes late that an older version recorded.
@@ -86,11 +87,21 @@ type wordIDs struct {
 // maxWordIDs bounds what is remembered, about 200 bytes each.
 const maxWordIDs = 1 << 18
 
-func (w *wordIDs) find(c Component) (int64, bool) {
+// find adds those of the components whose id is remembered, and gives the others.
+func (w *wordIDs) find(all []Component, found map[Component]int64) (missing []Component) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id, ok := w.components[c]
-	return id, ok
+	for _, c := range all {
+		if _, ok := found[c]; ok {
+			continue
+		}
+		if id, ok := w.components[c]; ok {
+			found[c] = id
+		} else {
+			missing = append(missing, c)
+		}
+	}
+	return missing
 }
 
 func (w *wordIDs) learn(found map[Component]int64) {
@@ -153,7 +164,8 @@ func (v *View) indexBills(ctx context.Context, bills []Bill, known *wordIDs) ([]
 	out = insertAll(out, insertBillSourceStatement, 4, x.newSources, func(s sourceRow, a []any) []any {
 		return append(a, s.id, s.Producer, s.Service, s.Environment)
 	})
-	out = insertAll(out, insertBillStatement, 9, rows, billRow.values)
+	out = insertAll(out, insertBillStatement, 8, rows, billRow.values)
+	out = insertAll(out, insertListStatement, 2, rows, func(b billRow, a []any) []any { return append(a, b.Number, packIDs(b.IDs)) })
 	for _, b := range bills {
 		out = append(out, Statement{SQL: endBillStatement, Args: []any{b.About}})
 	}
@@ -167,7 +179,7 @@ type billRow struct {
 }
 
 func (b billRow) values(a []any) []any {
-	return append(a, b.Number, b.From, b.To, b.About, b.source, b.Inventory, b.Listed, b.Nameless, packIDs(b.IDs))
+	return append(a, b.Number, b.From, b.To, b.About, b.source, b.Inventory, b.Listed, b.Nameless)
 }
 
 // bill gives a bill its number and ids.
@@ -198,14 +210,7 @@ func (x *indexing) bill(ctx context.Context, b Bill) (billRow, error) {
 // lookUp finds those components that have an id, in one round trip.
 func (x *indexing) lookUp(ctx context.Context, all []Component) error {
 	var ask []Statement
-	for _, c := range all {
-		if _, ok := x.found[c]; ok {
-			continue
-		}
-		if id, ok := x.known.find(c); ok {
-			x.found[c] = id
-			continue
-		}
+	for _, c := range x.known.find(all, x.found) {
 		ask = append(ask, Statement{SQL: componentIDStatement, Args: []any{c.Name, c.Ecosystem, c.Version, c.Licence}, Each: func(r Row) error {
 			var id int64
 			err := r.Scan(&id)

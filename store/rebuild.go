@@ -13,7 +13,7 @@ const (
 	allForeignStatement    = `SELECT from_seq, to_seq, size FROM foreign_bundle`
 	allUsesStatement       = `SELECT digest, from_seq, to_seq, role FROM blob_use`
 	allRunningStatement    = `SELECT ` + runningColumns + ` FROM running`
-	allBillsStatement      = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source`
+	allBillsStatement      = `SELECT ` + billColumns + `, components FROM bill JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number`
 	allComponentsStatement = `SELECT component.id, ecosystem, name, version, licence FROM component JOIN package ON package.id = package`
 
 	// Index: primary key of entry.
@@ -34,7 +34,7 @@ const (
 	runningBetweenStatement   = `SELECT ` + runningColumns + ` FROM running WHERE from_seq >= $1 AND from_seq < $2`
 
 	// Index: bill_from.
-	billsBetweenStatement = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source WHERE from_seq >= $1 AND from_seq < $2`
+	billsBetweenStatement = `SELECT ` + billColumns + `, components FROM bill JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number WHERE from_seq >= $1 AND from_seq < $2`
 
 	// Index: bill_about.
 	nextBillStatement = `SELECT from_seq FROM bill WHERE about = $1 AND from_seq > $2 ORDER BY from_seq LIMIT 1`

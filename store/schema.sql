@@ -2,15 +2,14 @@
 -- with CREATE DOMAIN blob AS bytea before it.
 
 CREATE TABLE bill (
-  number     BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
-  from_seq   BIGINT NOT NULL,
-  to_seq     BIGINT NOT NULL,
-  about      blob   NOT NULL, -- hash of its producer and artifacts
-  source     BIGINT NOT NULL,
-  inventory  TEXT   NOT NULL, -- what it says of itself: complete, incomplete, unknown
-  listed     BIGINT NOT NULL, -- components that it lists
-  nameless   BIGINT NOT NULL, -- those of them whose package or ecosystem is not known
-  components blob   NOT NULL  -- ids in rising order, each as its distance from the one before, in varints
+  number    BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
+  from_seq  BIGINT NOT NULL,
+  to_seq    BIGINT NOT NULL,
+  about     blob   NOT NULL, -- hash of its producer and artifacts
+  source    BIGINT NOT NULL,
+  inventory TEXT   NOT NULL, -- what it says of itself: complete, incomplete, unknown
+  listed    BIGINT NOT NULL, -- components that it lists
+  nameless  BIGINT NOT NULL  -- those of them whose package or ecosystem is not known
 );
 
 CREATE INDEX bill_about ON bill (about, from_seq);
@@ -20,6 +19,11 @@ CREATE INDEX bill_ended ON bill (to_seq) WHERE to_seq < 9223372036854775807;
 CREATE UNIQUE INDEX bill_from ON bill (from_seq);
 
 CREATE INDEX bill_source_of ON bill (source);
+
+CREATE TABLE bill_component (
+  number     BIGINT NOT NULL PRIMARY KEY,
+  components blob   NOT NULL -- ids in rising order, each as its distance from the one before, in varints
+);
 
 CREATE TABLE bill_source (
   id          BIGINT NOT NULL PRIMARY KEY,
@@ -44,8 +48,6 @@ CREATE TABLE component (
   version TEXT   NOT NULL,
   licence TEXT   NOT NULL
 );
-
-CREATE INDEX component_licence ON component (licence);
 
 CREATE UNIQUE INDEX component_version ON component (package, version, licence);
 

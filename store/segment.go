@@ -11,7 +11,7 @@ import (
 )
 
 // Bills are numbered, and each component has the numbers of the bills that list it as
-// bitmaps, one for each segment of 65,536 bills. A bill is not put into hundreds of
+// sets, one for each segment of 65,536 bills. A bill is not put into hundreds of
 // bitmaps when it is recorded: the newest ones are looked through one by one, until Fold
 // puts them in, a part of the components at a time. Putting a bill in again changes
 // nothing, so a fold that broke off is done again from its beginning.
@@ -29,8 +29,8 @@ const (
 	// Index: none, one row.
 	moveFoldedStatement = `UPDATE component_index SET folded = $1 WHERE id = 0 AND folded < $1`
 
-	// Index: primary key of bill, a range in order.
-	unfoldedStatement = `SELECT number, components FROM bill WHERE number >= $1 AND number < $2 ORDER BY number`
+	// Index: primary key of bill_component, a range in order.
+	unfoldedStatement = `SELECT number, components FROM bill_component WHERE number >= $1 AND number < $2 ORDER BY number`
 
 	// Index: primary key of component_segment.
 	segmentStatement = `SELECT bills FROM component_segment WHERE component = $1 AND segment = $2`
@@ -113,8 +113,7 @@ func (s *Store) foldPart(ctx context.Context, part []place, places map[place][]u
 		out := make([]Statement, len(part))
 		for i, p := range part {
 			sets[i].AddMany(places[p])
-			sets[i].RunOptimize()
-			b, err := sets[i].ToBytes()
+			b, err := packSet(sets[i])
 			if err != nil {
 				return nil, err
 			}
@@ -137,9 +136,48 @@ func addSegment(to *roaring.Bitmap, r Row) error {
 	return err
 }
 
+// The forms of a set of numbers, as its first byte. Of most components few bills are in a
+// segment: their distances take a byte each, and a bitmap two.
+const (
+	formBitmap    = 'b'
+	formDistances = 'd'
+)
+
+// packSet writes a set in the shorter form.
+func packSet(x *roaring.Bitmap) ([]byte, error) {
+	x.RunOptimize()
+	bitmap, err := x.ToBytes()
+	if err != nil || x.IsEmpty() {
+		return append([]byte{formBitmap}, bitmap...), err
+	}
+	numbers := make([]int64, 0, x.GetCardinality())
+	for it := x.Iterator(); it.HasNext(); {
+		numbers = append(numbers, int64(it.Next())+1) // packIDs writes no 0
+	}
+	if distances := packIDs(numbers); len(distances) < len(bitmap) {
+		return append([]byte{formDistances}, distances...), nil
+	}
+	return append([]byte{formBitmap}, bitmap...), nil
+}
+
 func readBitmap(b []byte) (*roaring.Bitmap, error) {
 	x := roaring.New()
-	if err := x.UnmarshalBinary(b); err != nil {
+	var err error
+	switch {
+	case len(b) > 0 && b[0] == formDistances:
+		var numbers []int64
+		if numbers, err = unpackIDs(b[1:]); err == nil && len(numbers) > 0 && numbers[len(numbers)-1] > math.MaxUint32 {
+			err = errIDs
+		}
+		for _, n := range numbers {
+			x.Add(uint32(n - 1))
+		}
+	case len(b) > 0 && b[0] == formBitmap:
+		err = x.UnmarshalBinary(b[1:])
+	default:
+		err = errIDs
+	}
+	if err != nil {
 		return nil, fmt.Errorf("a bitmap of the component index: %w", err)
 	}
 	return x, nil

@@ -13,20 +13,14 @@ const (
 	// Index: none, the whole table: a few ten thousand names.
 	packagesStatement = `SELECT id, ecosystem, name FROM package`
 
-	// Index: component_licence.
-	licencesStatement = `SELECT DISTINCT licence FROM component`
-
-	// Index: component_licence.
-	licensedStatement = `SELECT id FROM component WHERE licence = $1`
-
 	// Index: primary key of component, then of package. The values follow.
 	componentsStatement = `SELECT component.id, ecosystem, name, version, licence FROM component JOIN package ON package.id = package WHERE component.id IN (`
 
-	// Index: primary key of bill, then of bill_source. The values follow.
-	billsStatement = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source WHERE number IN (`
+	// Index: primary key of bill, then of bill_source and bill_component. The values follow.
+	billsStatement = `SELECT ` + billColumns + `, components FROM bill JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number WHERE bill.number IN (`
 
-	// Index: bill_from.
-	billFromStatement = `SELECT ` + billColumns + ` FROM bill JOIN bill_source ON bill_source.id = source WHERE from_seq = $1`
+	// Index: bill_from, then the primary keys of bill_source and bill_component.
+	billFromStatement = `SELECT ` + billColumns + `, components FROM bill JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number WHERE from_seq = $1`
 
 	// Index: bill_ended, whose own condition is repeated.
 	endedStatement = `SELECT number FROM bill WHERE to_seq < 9223372036854775807 AND to_seq < $1`
@@ -47,14 +41,14 @@ const (
 	runningMarkStatement = `SELECT COALESCE((SELECT MAX(from_seq) FROM running), -1), COALESCE((SELECT MAX(to_seq) FROM running WHERE to_seq < 9223372036854775807), -1), COALESCE((SELECT MAX(number) FROM bill), -1)`
 
 	// Index: primary key of subject, backwards; bill by bill_from.
-	billsOfStatement = `SELECT ` + billColumns + ` FROM subject JOIN bill ON bill.from_seq = subject.from_seq JOIN bill_source ON bill_source.id = source WHERE digest = $1 AND kind = 'sbom' AND bill.from_seq < $2 AND bill.to_seq >= $3 ORDER BY subject.from_seq DESC`
+	billsOfStatement = `SELECT ` + billColumns + `, components FROM subject JOIN bill ON bill.from_seq = subject.from_seq JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number WHERE digest = $1 AND kind = 'sbom' AND bill.from_seq < $2 AND bill.to_seq >= $3 ORDER BY subject.from_seq DESC`
 
-	// Index: running_end, the rows that had not ended at the position; entry by its primary
-	// key, subject by its primary key, bill by bill_from.
-	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, entry.producer, entry.service, entry.environment, COALESCE(number, -1), COALESCE(bill_source.producer, ''), COALESCE(bill_source.service, ''), COALESCE(bill_source.environment, ''), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running JOIN entry ON entry.seq = running.from_seq LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 LEFT JOIN bill_source ON bill_source.id = source WHERE running.from_seq < $1 AND running.to_seq >= $1`
+	// Index: running_end, the rows that had not ended at the position; subject by its primary
+	// key, bill by bill_from.
+	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, COALESCE(number, -1), COALESCE(bill_source.producer, ''), COALESCE(bill_source.service, ''), COALESCE(bill_source.environment, ''), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 LEFT JOIN bill_source ON bill_source.id = source WHERE running.from_seq < $1 AND running.to_seq >= $1`
 )
 
-const billColumns = `number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless, components`
+const billColumns = `bill.number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless`
 
 func readBill(r Row) (b Bill, err error) {
 	var packed []byte
@@ -99,16 +93,6 @@ func (v *View) EachPackage(ctx context.Context, each func(Package) error) error 
 		}
 		return each(p)
 	}})
-}
-
-// Licences lists the licences that bills state, each as it is kept.
-func (v *View) Licences(ctx context.Context) ([]string, error) {
-	return list(ctx, v, licencesStatement, nil, func(r Row) (s string, err error) { err = r.Scan(&s); return s, err })
-}
-
-// Licensed lists the components under one of those licences.
-func (v *View) Licensed(ctx context.Context, licence string) ([]int64, error) {
-	return list(ctx, v, licensedStatement, []any{licence}, readNumber)
 }
 
 func readNumber(r Row) (n int64, err error) { err = r.Scan(&n); return n, err }
@@ -230,7 +214,6 @@ func (v *View) AllBills(ctx context.Context) (*roaring.Bitmap, error) {
 type RunningBill struct {
 	Environment, Service, Name, Digest, Decision string
 	At, From                                     int64
-	By                                           BillSource // who states that it runs
 	Number                                       int64
 	BillBy                                       BillSource // who states the bill
 	Inventory                                    string
@@ -242,7 +225,7 @@ type RunningBill struct {
 func (v *View) EachRunning(ctx context.Context, at int64, each func(RunningBill) error) error {
 	return v.r.Run(ctx, Statement{SQL: runningBillsStatement, Args: []any{at}, Each: func(r Row) error {
 		var x RunningBill
-		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.By.Producer, &x.By.Service, &x.By.Environment, &x.Number, &x.BillBy.Producer, &x.BillBy.Service, &x.BillBy.Environment, &x.Inventory, &x.Nameless); err != nil {
+		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.Number, &x.BillBy.Producer, &x.BillBy.Service, &x.BillBy.Environment, &x.Inventory, &x.Nameless); err != nil {
 			return err
 		}
 		return each(x)

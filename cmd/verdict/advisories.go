@@ -57,6 +57,8 @@ type advisoryChange struct {
 	Index   string         `json:"index"` // file
 	Sources []takenSource  `json:"sources"`
 	Failed  []failedSource `json:"failed"` // what was known about them stays
+	// Rematched says what that changed of what was built; null where there is no ledger.
+	Rematched *rematched `json:"rematched"`
 }
 
 func newAdvisoryChange(index string) *advisoryChange {
@@ -117,6 +119,12 @@ func (a *app) concludeAdvisories(ctx context.Context, c *advisoryChange) error {
 	a.progress.stop()
 	if len(c.Sources) == 0 && len(c.Failed) == 1 {
 		return c.Failed[0].err
+	}
+	if len(c.Sources) > 0 {
+		var err error
+		if c.Rematched, err = a.rematch(ctx, c.Index); err != nil {
+			c.fail("the match of what was built", err)
+		}
 	}
 	if err := a.emit(c, func(s report.Style) string { return c.text(s, a.now()) }); err != nil {
 		return err
@@ -192,6 +200,9 @@ func (x *importing) run(ctx context.Context, a *app, args []string) error {
 	}
 	index, err := a.indexFile(true)
 	if err != nil {
+		return err
+	}
+	if err := keepBefore(index); err != nil {
 		return err
 	}
 	c := newAdvisoryChange(index)
@@ -330,6 +341,9 @@ func (a *app) updateAdvisories(ctx context.Context, o advisory.UpdateOptions) er
 		if o.Ecosystems, err = a.neededHere(ctx, index); err != nil {
 			return err
 		}
+	}
+	if err := keepBefore(index); err != nil {
+		return err
 	}
 	o.Index, o.Now, o.Progress = index, a.now, a.stepper()
 	done, err := advisory.Update(ctx, o)

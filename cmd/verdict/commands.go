@@ -20,6 +20,7 @@ func commands() []command {
 		whyCommand(),
 		trailCommand(),
 		whereCommand(),
+		findingsCommand(),
 		environmentsCommand(),
 		diffCommand(),
 		logCommand(),

@@ -73,7 +73,7 @@ type whereTotals struct {
 	LeftOut      int            `json:"running_left_out"`
 	BuiltLeftOut int            `json:"built_left_out"` // bills
 	Aside        int            `json:"bills_of_untrusted_producers"`
-	Unproved     int            `json:"running_by_untrusted_word"`
+	Unproved     int            `json:"running_by_untrusted_word"` // of those that are told
 }
 
 type whereComponent struct {
@@ -139,6 +139,9 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 		return err
 	}
 	d := whereOf(q, found, m, int64(at), x)
+	if err := d.believe(ctx, w, counts); err != nil {
+		return err
+	}
 	return a.emit(d, d.body)
 }
 
@@ -173,6 +176,21 @@ func (w *workspace) counts(ctx context.Context, m *decisionmap.Map) (func(kind v
 	}, nil
 }
 
+// believe says of each place that is told whether the map trusts who states that it runs.
+func (d *whereFound) believe(ctx context.Context, w *workspace, counts func(verdict.Kind, string, string, string) bool) error {
+	for i := range d.Running {
+		r := &d.Running[i]
+		e, err := w.ledger.Entry(ctx, r.Index)
+		if err != nil {
+			return err
+		}
+		if r.Trusted = counts(verdict.KindDeployment, e.Producer, r.Service, r.Environment); !r.Trusted {
+			d.Totals.Unproved++
+		}
+	}
+	return nil
+}
+
 // whereOf puts the answer into its document.
 func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, at int64, x *whereFlags) *whereFound {
 	d := &whereFound{
@@ -196,15 +214,12 @@ func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, at int64, x *whe
 	for i, r := range found.Running {
 		digests[r.Digest] = true
 		d.Totals.Environments[r.Environment]++
-		if !r.Trusted {
-			d.Totals.Unproved++
-		}
 		if x.limit > 0 && int64(i) >= x.limit {
 			d.Totals.LeftOut++
 			continue
 		}
 		s := m.Services[r.Service]
-		d.Running = append(d.Running, whereRuns{RunningRow: r.RunningRow, Team: s.Team, Owner: s.Owner, Bill: r.Bill, Components: whereComponents(r.Components), MayBe: r.Untold, Trusted: r.Trusted})
+		d.Running = append(d.Running, whereRuns{RunningRow: r.RunningRow, Team: s.Team, Owner: s.Owner, Bill: r.Bill, Components: whereComponents(r.Components), MayBe: r.Untold})
 	}
 	d.Totals.Artifacts = len(digests)
 	for _, b := range found.Built {

@@ -166,9 +166,9 @@ func (a *app) askVulnerability(id string) (x *asked, done func() error, err erro
 }
 
 // affectedBy asks the advisories whether one of the ids is about a version.
-func affectedBy(index *advisory.Index, p advisory.Package, ids []string) func(string) (bool, error) {
-	return func(version string) (bool, error) {
-		hits, err := index.Match(verdict.Component{Ecosystem: p.Ecosystem, Name: p.Name, Version: version})
+func affectedBy(index *advisory.Index, p advisory.Package, ids []string) func(name, version string) (bool, error) {
+	return func(name, version string) (bool, error) {
+		hits, err := index.Match(verdict.Component{Ecosystem: p.Ecosystem, Name: name, Version: version})
 		if slices.ContainsFunc(hits, func(v verdict.Vulnerability) bool { return advisory.Names(v, ids) }) {
 			return true, nil
 		}
@@ -187,7 +187,7 @@ var operators = []string{"<=", ">=", "!=", "==", "<", ">", "="}
 
 // versionRange reads a version, bounds that all hold (">=1,<2"), or a range as vers has
 // it (">=1|<2|>=3|<4"). nil stands for every version.
-func versionRange(ecosystem, name, text string) (func(string) (bool, error), error) {
+func versionRange(ecosystem, name, text string) (func(name, version string) (bool, error), error) {
 	text = strings.TrimSpace(text)
 	if rest, ok := strings.CutPrefix(text, "vers:"); ok {
 		_, text, _ = strings.Cut(rest, "/")
@@ -228,9 +228,9 @@ func versionRange(ecosystem, name, text string) (func(string) (bool, error), err
 		return advisory.Compare(ecosystem, name, a, b)
 	}
 	if sep == "|" {
-		return func(v string) (bool, error) { return anyInterval(bounds, v, compare) }, nil
+		return func(_, v string) (bool, error) { return anyInterval(bounds, v, compare) }, nil
 	}
-	return func(v string) (bool, error) { return allHold(bounds, v, compare) }, nil
+	return func(_, v string) (bool, error) { return allHold(bounds, v, compare) }, nil
 }
 
 func allHold(bounds []comparator, v string, compare func(a, b string) (int, error)) (bool, error) {

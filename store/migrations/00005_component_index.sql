@@ -18,7 +18,6 @@ CREATE TABLE component (
   licence TEXT   NOT NULL
 );
 CREATE UNIQUE INDEX component_version ON component (package, version, licence);
-CREATE INDEX component_licence ON component (licence);
 
 -- Who states bills, about what: what a map's trust is asked for.
 CREATE TABLE bill_source (
@@ -30,22 +29,27 @@ CREATE TABLE bill_source (
 CREATE UNIQUE INDEX bill_source_producer ON bill_source (producer, service, environment);
 
 CREATE TABLE bill (
-  number     BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
-  from_seq   BIGINT NOT NULL,
-  to_seq     BIGINT NOT NULL,
-  about      blob   NOT NULL, -- hash of its producer and artifacts
-  source     BIGINT NOT NULL,
-  inventory  TEXT   NOT NULL, -- what it says of itself: complete, incomplete, unknown
-  listed     BIGINT NOT NULL, -- components that it lists
-  nameless   BIGINT NOT NULL, -- those of them whose package or ecosystem is not known
-  components blob   NOT NULL  -- ids in rising order, each as its distance from the one before, in varints
+  number    BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
+  from_seq  BIGINT NOT NULL,
+  to_seq    BIGINT NOT NULL,
+  about     blob   NOT NULL, -- hash of its producer and artifacts
+  source    BIGINT NOT NULL,
+  inventory TEXT   NOT NULL, -- what it says of itself: complete, incomplete, unknown
+  listed    BIGINT NOT NULL, -- components that it lists
+  nameless  BIGINT NOT NULL  -- those of them whose package or ecosystem is not known
 );
 CREATE UNIQUE INDEX bill_from ON bill (from_seq);
 CREATE INDEX bill_about ON bill (about, from_seq);
 CREATE INDEX bill_source_of ON bill (source);
 CREATE INDEX bill_ended ON bill (to_seq) WHERE to_seq < 9223372036854775807;
 
--- The bills of each component as roaring bitmaps, by segments of 65,536 bills. Bills from
+-- What a bill lists, apart from it: most questions about bills do not read it.
+CREATE TABLE bill_component (
+  number     BIGINT NOT NULL PRIMARY KEY,
+  components blob   NOT NULL -- ids in rising order, each as its distance from the one before, in varints
+);
+
+-- The bills of each component as sets of numbers, by segments of 65,536 bills. Bills from
 -- folded on are not in them yet, or not all, and are looked through one by one.
 CREATE TABLE component_segment (
   component BIGINT NOT NULL,

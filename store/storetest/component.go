@@ -85,11 +85,6 @@ func askComponents(t *testing.T, s *store.Store, folded int64) {
 		must(t, v.EachPackage(ctx, func(p store.Package) error { packages = append(packages, p.Ecosystem+" "+p.Name); return nil }))
 		slices.Sort(packages)
 		expect(t, "packages", nil, packages, []string{"Go lodash", "npm lodash"})
-		licences, err := v.Licences(ctx)
-		slices.Sort(licences)
-		expect(t, "licences", err, licences, []string{"", "GPL-3.0-only", "MIT"})
-		gpl, err := v.Licensed(ctx, "GPL-3.0-only")
-		expect(t, "licensed", err, gpl, []int64{ids(t, v, relicted)[0]})
 		askBills(t, v)
 		return nil
 	}))
@@ -173,13 +168,13 @@ func askBills(t *testing.T, v *store.View) {
 	var runs []string
 	for _, at := range []int64{store.Open, 5} {
 		must(t, v.EachRunning(ctx, at, func(r store.RunningBill) error {
-			runs = append(runs, fmt.Sprint(r.Name, r.Digest, r.Decision, r.At, r.From, r.By.Producer, r.Number, r.Inventory, r.Nameless))
+			runs = append(runs, fmt.Sprint(r.Name, r.Digest, r.Decision, r.At, r.From, r.Number, r.Inventory, r.Nameless))
 			return nil
 		}))
 	}
 	// a has two bills, of which one was replaced: it comes once more, without that one.
 	slices.Sort(runs)
-	expect(t, "what runs, and its bills", nil, runs, []string{"apisha256:ad9 4p-10", "apisha256:ad9 4p-10", "apisha256:ad9 4p3complete3", "apisha256:ad9 4p3complete3", "oldsha256:xd9 5p-10"})
+	expect(t, "what runs, and its bills", nil, runs, []string{"apisha256:ad9 4 -10", "apisha256:ad9 4 -10", "apisha256:ad9 4 3complete3", "apisha256:ad9 4 3complete3", "oldsha256:xd9 5 -10"})
 }
 
 // listed records SBOMs as the version before did, one between two that were indexed.

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"verdict"
+	"verdict/advisory"
+	"verdict/artifact/exposure"
+	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/sbom"
+	"verdict/store"
+)
+
+// What is known of an artifact's vulnerabilities when its bill of materials is recorded is
+// bound to its digest, as the report of Verdict's own check. It is found again whatever
+// becomes of the advisories.
+
+// exposed matches the bills of the artifacts of an entry with the installed advisories, and
+// records a report about each. It says in words what was found, or why nothing was matched:
+// then nothing is recorded, so that a decision finds no report rather than a clean one.
+func (w *workspace) exposed(ctx context.Context, e ledger.Entry, c verdict.Context) (words string, err error) {
+	about := artifactsOf(e)
+	if e.Kind != verdict.KindSBOM || len(about) == 0 {
+		return "", nil
+	}
+	index, err := w.app.indexOf()
+	if err != nil {
+		return "", err
+	}
+	if index == nil {
+		return "not matched, because no advisories are installed: run verdict advisories update, which matches it then", nil
+	}
+	defer index.Close()
+	for _, t := range about {
+		listed, err := w.ledger.Listed(ctx, t.Digest, ledger.Now, nil)
+		if err != nil {
+			return "", err
+		}
+		r := exposure.Report(listingOf(listed), index, version())
+		b, err := w.exposureOf(ctx, t, r, c)
+		if err != nil {
+			return "", err
+		}
+		if _, err := w.ledger.Append(ctx, b); err != nil {
+			return "", fmt.Errorf("record what is known of %s: %w", t.Digest, err)
+		}
+		words = exposedText(r)
+	}
+	return words, nil
+}
+
+// exposureOf signs a report about an artifact.
+func (w *workspace) exposureOf(ctx context.Context, about verdict.Subject, r verdict.Report, c verdict.Context) (*evidence.Bundle, error) {
+	now := w.now()
+	c.At, c.Actor, c.Retention, c.Environment = now, w.actor(), retentionOf(verdict.KindVulnerabilities, []verdict.Subject{about}), ""
+	s, err := evidence.NewCheck(r, []verdict.Subject{about}, now, now, c, w.app.rand)
+	if err != nil {
+		return nil, err
+	}
+	return evidence.Sign(ctx, s, w.signer)
+}
+
+func exposedText(r verdict.Report) string {
+	text := plural(len(r.Hits), "known vulnerability", "known vulnerabilities") + " in " + plural(int(r.Scope.Components), "component", "components")
+	if len(r.Hits) == 0 {
+		text = "no known vulnerability in " + plural(int(r.Scope.Components), "component", "components")
+	}
+	if !r.Complete {
+		for _, n := range r.NotChecked {
+			if n.Blocks {
+				return text + ", and not all could be judged: " + n.Reason
+			}
+		}
+	}
+	return text
+}
+
+func listingOf(l ledger.Listed) exposure.Listing {
+	out := exposure.Listing{Inventory: l.Inventory, Nameless: l.Nameless}
+	for _, c := range l.Components {
+		out.Components = append(out.Components, componentOf(c))
+	}
+	return out
+}
+
+// componentOf is a component of the index in the words of advisories.
+func componentOf(c store.Component) verdict.Component {
+	purl, _ := sbom.PURL(c.Ecosystem, c.Name, c.Version)
+	return verdict.Component{Ecosystem: c.Ecosystem, Name: c.Name, Version: c.Version, PURL: purl}
+}
+
+// remembering is an index that judges each component once.
+type remembering struct {
+	*advisory.Index
+	known map[verdict.Component]judgedOnce
+}
+
+type judgedOnce struct {
+	hits []verdict.Vulnerability
+	err  error
+}
+
+func rememberingOf(x *advisory.Index) *remembering {
+	return &remembering{x, map[verdict.Component]judgedOnce{}}
+}
+
+// Match is that of the index.
+func (r *remembering) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
+	known, ok := r.known[c]
+	if !ok {
+		known.hits, known.err = r.Index.Match(c)
+		r.known[c] = known
+	}
+	return known.hits, known.err
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+func findingsCommand() command {
+	return command{
+		use: "findings", short: "Look at what was found of what runs",
+		sub: []command{findingsListCommand()},
+	}
+}
+
+func findingsListCommand() command {
+	return command{
+		use: "list", short: "List the open findings of what runs, and whose they are",
+		long: "A finding is opened when advisories that came after an artifact was let in say that it is vulnerable (verdict advisories update, verdict advisories import), and closed when no advisory says so any more, or the artifact does not run there any more. " +
+			"What was known when an artifact was let in is in its decision, and not here.",
+		example: "verdict findings list\nverdict findings list --all -o json",
+		args:    exactly(0), formats: textOrJSON, reads: true,
+		setup: func(f *flags) runner {
+			all := false
+			f.toggle(&all, "all", "closed ones too")
+			return func(ctx context.Context, a *app, _ []string) error { return a.listFindings(ctx, all) }
+		},
+	}
+}
+
+// foundFindings is the document verdict.findings/v1.
+type foundFindings struct {
+	Schema   string         `json:"schema"`
+	At       int64          `json:"at"` // position; -1: now
+	Findings []foundFinding `json:"findings"`
+	Open     int            `json:"open"`
+}
+
+type foundFinding struct {
+	verdict.Finding
+	Team  string `json:"team"`
+	Owner string `json:"owner"`
+	// Runs is false for an open finding of what was replaced since: the next match closes it.
+	Runs bool `json:"runs"`
+}
+
+func (a *app) listFindings(ctx context.Context, all bool) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	m, _, err := w.mapOfPeople(ctx, at)
+	if err != nil {
+		return err
+	}
+	known, err := w.findings(ctx, at)
+	if err != nil {
+		return err
+	}
+	d := foundFindings{Schema: "verdict.findings/v1", At: int64(at), Findings: []foundFinding{}}
+	for _, f := range known {
+		if f.State != verdict.FindingOpen && !all {
+			continue
+		}
+		x, err := w.attributed(ctx, f, m, at)
+		if err != nil {
+			return err
+		}
+		if f.State == verdict.FindingOpen {
+			d.Open++
+		}
+		d.Findings = append(d.Findings, x)
+	}
+	slices.SortFunc(d.Findings, func(a, b foundFinding) int {
+		return cmp.Or(strings.Compare(string(b.State), string(a.State)), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), a.Opened.Compare(b.Opened), strings.Compare(string(a.Fingerprint), string(b.Fingerprint)))
+	})
+	return a.emit(d, d.text)
+}
+
+func (w *workspace) attributed(ctx context.Context, f verdict.Finding, m *decisionmap.Map, at ledger.Position) (foundFinding, error) {
+	s := m.Services[f.Service]
+	x := foundFinding{Finding: f, Team: s.Team, Owner: s.Owner}
+	runs, err := w.ledger.Running(ctx, ledger.RunningQuery{Environment: f.Environment, Service: f.Service, Digest: f.Digest, At: at})
+	x.Runs = slices.ContainsFunc(runs, func(r ledger.RunningRow) bool { return r.Name == f.Name })
+	return x, err
+}
+
+// findings are the findings of vulnerable artifacts, each as its last statement says. What
+// others state is a claim, and is not among them.
+func (w *workspace) findings(ctx context.Context, at ledger.Position) (map[verdict.Digest]verdict.Finding, error) {
+	entries, err := w.findAll(ctx, ledger.Query{Kind: verdict.KindFinding, At: at})
+	if err != nil {
+		return nil, err
+	}
+	out := map[verdict.Digest]verdict.Finding{}
+	for _, e := range entries { // the newest first
+		var f verdict.Finding
+		if e.Foreign || e.Pruned || w.decode(ctx, e.Index, &f) != nil || f.Kind != verdict.FindingVulnerable || f.Fingerprint == "" {
+			continue
+		}
+		if _, newer := out[f.Fingerprint]; !newer {
+			out[f.Fingerprint] = f
+		}
+	}
+	return out, nil
+}
+
+func (d foundFindings) text(s report.Style) string {
+	if len(d.Findings) == 0 {
+		return "No finding of what runs is open. Findings come from advisories that are newer than what runs: verdict advisories update\n"
+	}
+	out := s.Strong(plural(d.Open, "finding is open", "findings are open")+" of what runs.") + "\n"
+	rows := [][]string{{"severity", "advisory", "environment", "service", "owner", "artifact", "in", "fix", "since", "let in by"}}
+	for _, f := range d.Findings {
+		var in []string
+		for _, c := range f.Components {
+			in = append(in, c.Name+" "+c.Version)
+		}
+		state := f.Opened.UTC().Format(time.DateOnly)
+		switch {
+		case f.State == verdict.FindingClosed:
+			state += ", closed: " + f.Why
+		case !f.Runs:
+			state += ", does not run there any more"
+		}
+		severity := string(f.Severity)
+		if f.Exploited {
+			severity += ", exploited"
+		}
+		advisory := ""
+		if len(f.Advisories) > 0 {
+			advisory = f.Advisories[0]
+		}
+		rows = append(rows, []string{severity, report.Neutral(advisory), report.Neutral(f.Environment), report.Neutral(f.Service), owned(f.Team, f.Owner),
+			shortArtifact(f.Name, string(f.Digest)), report.Neutral(strings.Join(in, ", ")), report.Neutral(cmp.Or(f.Fixed, "none known")), report.Neutral(state), report.Neutral(cmp.Or(f.Decision, "not named"))})
+	}
+	return out + report.Table(rows, s.Width, "  ") + fmt.Sprintln("Where else a component is: verdict where ADVISORY")
+}
