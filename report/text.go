@@ -178,6 +178,7 @@ func (r Run) textPoint(p *page, d *verdict.Decision, show map[*verdict.Reason][]
 			textFault(p, f.Fault)
 		}
 	}
+	persons(p, d)
 	return hidden
 }
 

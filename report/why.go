@@ -153,6 +153,7 @@ func (x Explanation) whyCase(p *page, c *Case) {
 	}
 	x.whyDecided(p, d, c)
 	whyReasons(p, run, d)
+	persons(p, d)
 	x.whyEvidence(p, c)
 	run.textChecked(p, true)
 	whyPass(p, run, d)

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the expected output of tests inst
 
 // The scripts run the real main in a process of this test binary.
 func TestMain(m *testing.M) {
-	testscript.Main(withServer{m}, map[string]func(){"verdict": main})
+	testscript.Main(withServer{m}, map[string]func(){"verdict": main, "gatepoint": askGate})
 }
 
 // withServer stops the PostgreSQL of the tests after them.

@@ -34,8 +34,10 @@ var reserved = map[verdict.Kind]string{
 	verdict.KindAdmission:     "it is recorded where workloads are admitted",
 	verdict.KindControlResult: "it is computed from the ledger",
 	verdict.KindIgnore:        "false positives stand in the file .verdictignore",
-	verdict.KindApproval:      byPerson, verdict.KindException: byPerson, verdict.KindBreakGlass: byPerson,
-	verdict.KindHold: byPerson, verdict.KindModeChange: byPerson, verdict.KindRoleChange: byPerson,
+	verdict.KindApproval:      "verdict approve and verdict reject record a person's answer",
+	verdict.KindException:     "verdict exception add and verdict exception approve record it, by two persons",
+	verdict.KindBreakGlass:    "verdict break-glass records it",
+	verdict.KindHold:          byPerson, verdict.KindModeChange: byPerson, verdict.KindRoleChange: byPerson,
 }
 
 const byPerson = "a person states it through a command of its own, which holds it to the limits of the map; this version has none yet"

@@ -235,6 +235,11 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 			n.Layer = verdict.LayerCI
 		}
 		return nil
+	case verdict.KindApproval, verdict.KindException, verdict.KindBreakGlass:
+		if told := personTold(s); told != "" {
+			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
+		}
+		return nil
 	case verdict.KindDecision:
 	default:
 		return nil

@@ -158,7 +158,7 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 	}
 	r, ok := evidence.ReportOf(s)
 	if !ok {
-		e.State = verdict.StateVerified
+		e.State, e.Summary = verdict.StateVerified, personTold(s)
 		if s.Kind() == verdict.KindVEX {
 			e.Summary = vexSummary(s)
 		}

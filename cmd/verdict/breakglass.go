@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/ci"
+	"verdict/decide"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+// glass is one call of break-glass.
+type glass struct {
+	environment, service, plan            string
+	incident, rationale, lifetime, review string
+}
+
+const seeGlass = "verdict break-glass --help"
+
+func breakGlassCommand() command {
+	return command{
+		use: "break-glass [REF]", short: "Let one artifact in during an emergency, visibly, and answer for it afterwards",
+		long: "REF is an image by its digest (NAME@sha256:…), a digest or a file; --plan FILE is a plan of infrastructure. The next answer of the gate lets exactly that in, for hours, with every reason against it in plain sight. " +
+			"Who may, for how long at most and until when another person reviews it, stands under break_glass: of the map. One that nobody reviewed in time speaks against the service's next deployments.",
+		example: "verdict break-glass registry.example/pay@sha256:… --env production --service pay --incident INC-7 --rationale 'payments are down' --expires 2h --as noor\n" +
+			"verdict break-glass review b-4k7m --rationale 'needed; the fix is in 1.4.2' --as mei",
+		args: atMost(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			c := &glass{}
+			f.text(&c.environment, "env", "NAME", "the environment")
+			f.text(&c.service, "service", "NAME", "the service")
+			f.text(&c.plan, "plan", "FILE", "a plan of infrastructure as JSON, in place of an artifact")
+			f.text(&c.incident, "incident", "ID", "the emergency, by the name that your records have for it")
+			f.text(&c.rationale, "rationale", "TEXT", "why it cannot wait")
+			f.text(&c.lifetime, "expires", "TIME", "until when: 2h, or a time")
+			return c.begin
+		},
+		sub: []command{breakGlassReviewCommand(), breakGlassListCommand()},
+	}
+}
+
+// glassBroken is the document verdict.break-glass/v1.
+type glassBroken struct {
+	Schema     string             `json:"schema"`
+	Entry      int64              `json:"entry"`
+	BreakGlass verdict.BreakGlass `json:"break_glass"`
+	Notify     []string           `json:"notify"` // who is to be told
+}
+
+func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
+	if len(args) == 1 == (c.plan != "") {
+		return usage(seeGlass, "it lets one thing in: an artifact, or a plan", "name the artifact by its digest, or the plan with --plan FILE")
+	}
+	if err := needed(seeGlass, [2]string{"env", c.environment}, [2]string{"service", c.service}, [2]string{"incident", c.incident}, [2]string{"rationale", c.rationale}); err != nil {
+		return err
+	}
+	subject, err := c.subject(ctx, a, args)
+	if err != nil {
+		return err
+	}
+	w, key, err := a.asPerson(ctx, "verdict break-glass")
+	if err != nil {
+		return err
+	}
+	defer w.end(&err)
+	m, _, err := w.limitsHere(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := w.signatory(ctx, key, m)
+	if err != nil {
+		return err
+	}
+	if _, known := m.Services[c.service]; !known {
+		return selectsNothingIn("service", c.service, namesIn(m.Services), "declare it under services: in the map")
+	}
+	if _, known := m.Environments[c.environment]; !known {
+		return selectsNothingIn("environment", c.environment, namesIn(m.Environments), "declare it under environments: in the map")
+	}
+	b := verdict.BreakGlass{
+		Step: verdict.StepBegin, Incident: c.incident, Rationale: c.rationale, Service: c.service, Environment: c.environment, Subject: subject.Digest,
+		By: key.Person, Teams: p.teams(), Created: p.now, ReviewTeams: []string{},
+	}
+	if b.Expires, err = until(c.lifetime, p.now, seeGlass); err != nil {
+		return err
+	}
+	if m.BreakGlass != nil {
+		b.ReviewBy = p.now.Add(time.Duration(m.BreakGlass.ReviewWithin))
+	}
+	if why := p.UnfitEmergency(b); why != "" {
+		return forbids(key.Person+" cannot break the glass like this", why, "keep to what break_glass: of the map allows: verdict map show")
+	}
+	if b.ID, err = a.newID("b-"); err != nil {
+		return err
+	}
+	entry, err := p.state(ctx, verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, subject, verdict.DeploymentSubject(b.Service, b.Environment))
+	if err != nil {
+		return fmt.Errorf("record the emergency: %w", err)
+	}
+	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, m.BreakGlass.Notify...)}
+	return a.emit(doc, func(s report.Style) string { return doc.text(s, subject) })
+}
+
+// subject is what is let in.
+func (c *glass) subject(ctx context.Context, a *app, args []string) (verdict.Subject, error) {
+	if c.plan != "" {
+		content, err := a.readInput(c.plan, "the plan", ci.MaxPlan)
+		if err != nil {
+			return verdict.Subject{}, err
+		}
+		return ci.PlanSubject(c.plan, content), nil
+	}
+	s, err := a.subject(ctx, args[0])
+	if err == nil && s.Kind == "" {
+		s.Kind = verdict.SubjectArtifact
+	}
+	if err == nil && s.Kind != verdict.SubjectArtifact {
+		err = usage(seeGlass, fmt.Sprintf("%s is a %s, and what is let in is an artifact or a plan", args[0], s.Kind), "name the artifact by its digest: NAME@sha256:…")
+	}
+	return s, err
+}
+
+func selectsNothingIn(what, word string, known []string, remedy string) error {
+	return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("the map has no %s %q", what, word), Remedy: meant(word, known, "", remedy)}
+}
+
+func namesIn[T any](m map[string]T) []string {
+	out := []string{}
+	for name := range m {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (x glassBroken) text(s report.Style, subject verdict.Subject) string {
+	b, out := x.BreakGlass, ""
+	para := func(t string) { out += report.Wrap(t, s.Width, "") + "\n" }
+	para(s.Strong("GLASS BROKEN: ") + report.Neutral(fmt.Sprintf("%s may be let into %s until %s, by %s for %s (%s, entry %d).", first(subject.Name, "it")+" "+subject.Digest.Short(), b.Environment, clockText(b.Expires), b.By, b.Incident, b.ID, x.Entry)))
+	para("next: ask the gate again, which lets it in and says so.")
+	para(report.Neutral(fmt.Sprintf("Another person reviews it by %s: verdict break-glass review %s --rationale TEXT --as KEY. Tell now: %s.", clockText(b.ReviewBy), b.ID, first(strings.Join(x.Notify, ", "), "whom the map does not name"))))
+	return out
+}
+
+func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func breakGlassReviewCommand() command {
+	return command{
+		use: "review ID", short: "Look at an emergency afterwards, as another person",
+		example: "verdict break-glass review b-4k7m --rationale 'needed; the fix is in 1.4.2' --as mei",
+		args:    exactly(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			c := &glass{}
+			f.text(&c.review, "rationale", "TEXT", "what came out: whether it was needed, and what follows")
+			return func(ctx context.Context, a *app, args []string) error { return c.look(ctx, a, args[0]) }
+		},
+	}
+}
+
+func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
+	const see = "verdict break-glass review --help"
+	if err := needed(see, [2]string{"rationale", c.review}); err != nil {
+		return err
+	}
+	w, key, err := a.asPerson(ctx, "verdict break-glass review")
+	if err != nil {
+		return err
+	}
+	defer w.end(&err)
+	m, _, err := w.limitsHere(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := w.signatory(ctx, key, m)
+	if err != nil {
+		return err
+	}
+	all, err := p.Emergencies(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	ids := []string{}
+	for _, x := range all {
+		ids = append(ids, x.ID)
+	}
+	i, err := oneID(id, "break-glass", "verdict break-glass list", ids)
+	if err != nil {
+		return err
+	}
+	x := all[i]
+	if !x.Reviewed.IsZero() {
+		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%s was reviewed by %s at %s", x.ID, x.ReviewedBy, clockText(x.Reviewed)), Remedy: "nothing is left to do"}
+	}
+	if why, err := p.MayReview(ctx, x, w.signer.KeyID()); err != nil || why != "" {
+		if err != nil {
+			return err
+		}
+		return forbids(fmt.Sprintf("%s cannot review %s", key.Person, x.ID), why, "have another one of who: or notify: under break_glass: of the map review it")
+	}
+	begun, err := w.ledger.Entry(ctx, x.Index)
+	if err != nil {
+		return err
+	}
+	b := x.BreakGlass
+	b.Step, b.Reviewed, b.ReviewedBy, b.ReviewTeams, b.Review = verdict.StepReview, p.now, key.Person, p.teams(), c.review
+	entry, err := p.state(ctx, verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, begun.Subjects...)
+	if err != nil {
+		return fmt.Errorf("record the review: %w", err)
+	}
+	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: []string{}}
+	return a.emit(doc, func(s report.Style) string {
+		return report.Wrap(s.Strong("REVIEWED: ")+report.Neutral(fmt.Sprintf("%s (%s), by %s in entry %d: %s", b.ID, b.Incident, b.ReviewedBy, entry.Index, b.Review)), s.Width, "") + "\n"
+	})
+}
+
+// glassList is the document verdict.break-glasses/v1.
+type glassList struct {
+	Schema      string       `json:"schema"`
+	Position    int64        `json:"position"`
+	At          time.Time    `json:"at"`
+	Emergencies []shownGlass `json:"emergencies"`
+}
+
+type shownGlass struct {
+	decide.EmergencyRecord
+	State string `json:"state"` // active, ended, overdue, reviewed, void
+}
+
+func breakGlassListCommand() command {
+	return command{
+		use: "list", short: "List emergencies, and which of them nobody has reviewed",
+		example: "verdict break-glass list --open", formats: textOrJSON, reads: true,
+		setup: func(f *flags) runner {
+			var open bool
+			var service, environment string
+			f.toggle(&open, "open", "only those that are not reviewed")
+			f.text(&service, "service", "NAME", "only of this service")
+			f.text(&environment, "env", "NAME", "only of this environment")
+			return func(ctx context.Context, a *app, _ []string) error {
+				w, err := a.openExisting(ctx)
+				if err != nil {
+					return err
+				}
+				defer w.close()
+				doc, err := w.emergencies(ctx, service, environment)
+				if err != nil {
+					return err
+				}
+				if open {
+					doc.Emergencies = slices.DeleteFunc(doc.Emergencies, func(x shownGlass) bool { return x.State == "reviewed" || x.State == "void" })
+				}
+				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
+			}
+		},
+	}
+}
+
+func (w *workspace) emergencies(ctx context.Context, service, environment string) (glassList, error) {
+	out := glassList{Schema: "verdict.break-glasses/v1", Emergencies: []shownGlass{}}
+	at, err := w.position(ctx)
+	if err != nil {
+		return out, err
+	}
+	if out.Position, err = w.size(ctx, at); err != nil {
+		return out, err
+	}
+	if out.At, err = w.momentOf(ctx, at); err != nil {
+		return out, err
+	}
+	m, _, err := w.mapOfPeople(ctx, at)
+	if err != nil {
+		return out, err
+	}
+	if at == ledger.Now {
+		at = ledger.Position(out.Position)
+	}
+	all, err := (&decide.Persons{Ledger: w.ledger, Map: m, At: at}).Emergencies(ctx, service, environment)
+	if err != nil {
+		return out, err
+	}
+	for _, x := range all {
+		state := "ended"
+		switch {
+		case x.Why != "":
+			state = "void"
+		case !x.Reviewed.IsZero():
+			state = "reviewed"
+		case x.OverdueAt(out.At):
+			state = "overdue"
+		case x.LiveAt(out.At):
+			state = "active"
+		}
+		out.Emergencies = append(out.Emergencies, shownGlass{x, state})
+	}
+	return out, nil
+}
+
+func (x glassList) text(s report.Style) string {
+	if len(x.Emergencies) == 0 {
+		return fmt.Sprintf("No break-glass is among the first %d entries of the log.\n", x.Position)
+	}
+	rows := [][]string{}
+	for _, e := range x.Emergencies {
+		told := "to be reviewed by " + clockText(e.ReviewBy)
+		switch {
+		case e.Why != "":
+			told = e.Why
+		case !e.Reviewed.IsZero():
+			told = "reviewed by " + e.ReviewedBy + ": " + e.Review
+		}
+		rows = append(rows, []string{e.ID, e.State, report.Neutral(e.Service + " in " + e.Environment), report.Neutral(e.Incident + " by " + e.By), "until " + clockText(e.Expires), report.Neutral(told)})
+	}
+	return s.Strong(plural(len(x.Emergencies), "emergency", "emergencies")+" as of "+clockText(x.At)) + "\n" + report.Table(rows, s.Width, "  ")
+}

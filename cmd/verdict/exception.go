@@ -1,0 +1,373 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+func exceptionCommand() command {
+	return command{
+		use: "exception", short: "Accept a risk for a service, in writing, by two persons, until a day",
+		sub: []command{
+			exceptionAddCommand(), exceptionApproveCommand(), exceptionListCommand(), exceptionShowCommand(), exceptionRevokeCommand(),
+			exceptionExportCommand(), exceptionImportCommand(),
+		},
+	}
+}
+
+// shownException is one exception for people: the document verdict.exception/v1.
+type shownException struct {
+	Schema string `json:"schema,omitempty"` // empty in a list
+	decide.ExceptionRecord
+	State string    `json:"state"` // requested, active, expired, revoked, void
+	At    time.Time `json:"at"`    // the state is of this moment
+}
+
+// exceptionsAt is the document verdict.exceptions/v1.
+type exceptionsAt struct {
+	Schema     string           `json:"schema"`
+	Position   int64            `json:"position"` // the log's size that the answer is of
+	At         time.Time        `json:"at"`
+	Map        string           `json:"map"` // who approves by it
+	Exceptions []shownException `json:"exceptions"`
+}
+
+func exceptionListCommand() command {
+	return command{
+		use: "list", short: "List which risks are accepted, where, by whom and until when",
+		long: "With --at the answer is the one of that time or position: what was asked for, approved, expired or revoked since does not change it. " +
+			"An exception that counts for nothing (void) is listed with the reason.",
+		example: "verdict exception list --active\nverdict exception list --active --at 2026-11-01T00:00:00Z --service payments-api -o json",
+		formats: textOrJSON, reads: true,
+		setup: func(f *flags) runner {
+			var active bool
+			var service, environment string
+			f.toggle(&active, "active", "only those that hold")
+			f.text(&service, "service", "NAME", "only of this service")
+			f.text(&environment, "env", "NAME", "only of this environment")
+			return func(ctx context.Context, a *app, _ []string) error {
+				w, err := a.openExisting(ctx)
+				if err != nil {
+					return err
+				}
+				defer w.close()
+				doc, err := w.exceptionsAt(ctx, service, environment)
+				if err != nil {
+					return err
+				}
+				if active {
+					doc.Exceptions = slices.DeleteFunc(doc.Exceptions, func(x shownException) bool { return x.State != decide.ExceptionActive })
+				}
+				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
+			}
+		},
+	}
+}
+
+// exceptionsAt lists exceptions as --at has them.
+func (w *workspace) exceptionsAt(ctx context.Context, service, environment string) (exceptionsAt, error) {
+	out := exceptionsAt{Schema: "verdict.exceptions/v1", Exceptions: []shownException{}}
+	at, err := w.position(ctx)
+	if err != nil {
+		return out, err
+	}
+	if out.Position, err = w.size(ctx, at); err != nil {
+		return out, err
+	}
+	if out.At, err = w.momentOf(ctx, at); err != nil {
+		return out, err
+	}
+	m, from, err := w.mapOfPeople(ctx, at)
+	if err != nil {
+		return out, err
+	}
+	out.Map = from
+	all, err := (&decide.Persons{Ledger: w.ledger, Map: m, At: at}).Exceptions(ctx, service, environment)
+	if err != nil {
+		return out, err
+	}
+	for _, x := range all {
+		out.Exceptions = append(out.Exceptions, shownException{ExceptionRecord: x, State: x.State(out.At), At: out.At})
+	}
+	return out, nil
+}
+
+// momentOf is the time that a position of --at stands for: the time itself where one was
+// given, else when the last entry before it was recorded.
+func (w *workspace) momentOf(ctx context.Context, at ledger.Position) (time.Time, error) {
+	switch {
+	case at == ledger.Now:
+		return w.now(), nil
+	case !w.app.config.At.Time.IsZero():
+		return w.app.config.At.Time.UTC(), nil
+	}
+	last, err := w.ledger.Find(ctx, ledger.Query{At: at, Limit: 1})
+	if err != nil || len(last) == 0 {
+		return w.now(), err
+	}
+	return last[0].At, nil
+}
+
+func (x exceptionsAt) text(s report.Style) string {
+	if len(x.Exceptions) == 0 {
+		return fmt.Sprintf("No exception is among the first %d entries of the log.\n", x.Position)
+	}
+	rows := [][]string{}
+	for _, e := range x.Exceptions {
+		rows = append(rows, []string{
+			e.ID, e.State, report.Neutral(e.Rule + itemsText(e.Items)), report.Neutral(e.Service + " in " + strings.Join(e.Environments, ", ")),
+			"until " + e.Expires.Format(time.DateOnly), report.Neutral(first(e.Why, "by "+first(strings.Join(e.ApprovedBy, ", "), "nobody yet"))),
+		})
+	}
+	return s.Strong(plural(len(x.Exceptions), "exception", "exceptions")+" as of "+x.At.Format("2006-01-02 15:04 UTC")) + "\n" + report.Table(rows, s.Width, "  ")
+}
+
+func itemsText(items []string) string {
+	if len(items) == 0 {
+		return ", all of it"
+	}
+	return " (" + strings.Join(items, ", ") + ")"
+}
+
+func exceptionShowCommand() command {
+	return command{
+		use: "show ID", short: "Show an exception with the steps that persons took about it",
+		example: "verdict exception show x-4k7m", args: exactly(1), formats: textOrJSON, reads: true,
+		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
+			all, err := w.exceptionsAt(ctx, "", "")
+			if err != nil {
+				return err
+			}
+			i, err := oneID(args[0], "exception", "verdict exception list", exceptionIDs(all.Exceptions))
+			if err != nil {
+				return err
+			}
+			x := all.Exceptions[i]
+			x.Schema = "verdict.exception/v1"
+			return w.app.emit(x, func(s report.Style) string { return x.text(s) })
+		}),
+	}
+}
+
+func exceptionIDs(all []shownException) (ids []string) {
+	for _, x := range all {
+		ids = append(ids, x.ID)
+	}
+	return ids
+}
+
+func (x shownException) text(s report.Style) string {
+	versions := x.Versions
+	if len(x.Digests) > 0 {
+		var all []string
+		for _, d := range x.Digests {
+			all = append(all, string(d))
+		}
+		versions = strings.Join(all, ", ")
+	}
+	rows := [][]string{}
+	for _, r := range [][2]string{
+		{"rule", x.Rule + itemsText(x.Items)}, {"service", x.Service}, {"environments", strings.Join(x.Environments, ", ")}, {"of", versions},
+		{"rationale", x.Rationale}, {"controls", x.Controls}, {"ticket", x.Ticket}, {"owner", x.Owner}, {"asked by", x.RequestedBy},
+		{"approved by", fmt.Sprintf("%s (%d of %d)", first(strings.Join(x.ApprovedBy, ", "), "nobody"), len(x.ApprovedBy), x.Needs)},
+		{"holds", x.Created.Format("2006-01-02 15:04 UTC") + " to " + x.Expires.Format("2006-01-02 15:04 UTC")}, {"void", x.Why},
+	} {
+		if r[1] != "" {
+			rows = append(rows, []string{r[0], report.Neutral(r[1])})
+		}
+	}
+	out := s.Strong(x.ID+" "+strings.ToUpper(x.State)) + "\n" + report.Table(rows, s.Width, "  ") + "Steps\n"
+	steps := [][]string{}
+	for _, st := range x.Steps {
+		told := st.Note
+		if st.Why != "" {
+			told = "does not count: " + st.Why
+		}
+		steps = append(steps, []string{string(st.Step), report.Neutral(st.By), st.At.Format("2006-01-02 15:04 UTC"), fmt.Sprintf("entry %d", st.Index), report.Neutral(told)})
+	}
+	return out + report.Table(steps, s.Width, "  ")
+}
+
+func exceptionApproveCommand() command {
+	return command{
+		use: "approve ID", short: "Accept a risk that another person asked to have accepted",
+		long: "What is signed is shown first, with all its terms. Who asked for it does not approve it, and neither does a person whose key one of the others enrolled; an approval by somebody who had a part in the artifact counts for nothing at the gate. " +
+			"Ends with 5 while another person has to approve: for a service of the tier critical it takes two.",
+		example: "verdict exception approve x-4k7m --as noor --note 'agreed with the team'",
+		args:    exactly(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			var note string
+			f.text(&note, "note", "TEXT", "what there is to say about it")
+			return func(ctx context.Context, a *app, args []string) error {
+				return a.stepException(ctx, args[0], verdict.StepApprove, note)
+			}
+		},
+	}
+}
+
+func exceptionRevokeCommand() command {
+	return command{
+		use: "revoke ID", short: "End an exception before its day",
+		long:    "Who asked for it, who owns the risk, and whoever may approve exceptions can. It counts from here on: the next answer of a gate is without it.",
+		example: "verdict exception revoke x-4k7m --as noor --rationale 'the fix is out'",
+		args:    exactly(1), formats: textOrJSON,
+		setup: func(f *flags) runner {
+			var why string
+			f.text(&why, "rationale", "TEXT", "why it ends")
+			return func(ctx context.Context, a *app, args []string) error {
+				if err := needed("verdict exception revoke --help", [2]string{"rationale", why}); err != nil {
+					return err
+				}
+				return a.stepException(ctx, args[0], verdict.StepRevoke, why)
+			}
+		},
+	}
+}
+
+// exceptionStepped is the document verdict.exception-step/v1.
+type exceptionStepped struct {
+	Schema    string                `json:"schema"`
+	Entry     int64                 `json:"entry"`
+	Exception verdict.ExceptionStep `json:"exception"`
+	Needs     int                   `json:"needs"` // persons that have to approve it
+	Approved  []string              `json:"approved"`
+	Told      []string              `json:"told"`
+}
+
+// stepException takes a further step about an exception.
+func (a *app) stepException(ctx context.Context, id string, step verdict.Step, note string) (err error) {
+	w, key, err := a.asPerson(ctx, "verdict exception "+string(step))
+	if err != nil {
+		return err
+	}
+	defer w.end(&err)
+	m, _, err := w.limitsHere(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := w.signatory(ctx, key, m)
+	if err != nil {
+		return err
+	}
+	all, err := p.Exceptions(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	ids := []string{}
+	for _, x := range all {
+		ids = append(ids, x.ID)
+	}
+	i, err := oneID(id, "exception", "verdict exception list", ids)
+	if err != nil {
+		return err
+	}
+	x := all[i]
+	if err := p.mayStep(ctx, x, step); err != nil {
+		return err
+	}
+	fmt.Fprint(report.Lines(a.stderr), shownException{ExceptionRecord: x, State: x.State(p.now)}.text(report.Style{Width: 100}))
+	doc := exceptionStepped{
+		Schema: "verdict.exception-step/v1", Exception: verdict.ExceptionStep{Exception: x.Terms(), Said: p.said(step, note)}, Needs: x.Needs,
+		Approved: append([]string{}, x.ApprovedBy...), Told: []string{},
+	}
+	if step == verdict.StepApprove {
+		doc.Approved = append(doc.Approved, key.Person)
+	}
+	if doc.Entry, err = p.stateException(ctx, doc.Exception); err != nil {
+		return err
+	}
+	if err := a.emit(doc, func(s report.Style) string { return doc.text(s) }); err != nil {
+		return err
+	}
+	if step == verdict.StepApprove && len(doc.Approved) < doc.Needs {
+		return exit(verdict.CodeReview.Exit())
+	}
+	return nil
+}
+
+// mayStep refuses a step that would not count.
+func (p *signatory) mayStep(ctx context.Context, x decide.ExceptionRecord, step verdict.Step) error {
+	switch state := x.State(p.now); {
+	case state == decide.ExceptionVoid:
+		return forbids("exception "+x.ID+" counts for nothing", x.Why, "ask for another one: verdict exception add")
+	case state == decide.ExceptionExpired || state == decide.ExceptionRevoked:
+		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("exception %s is %s already", x.ID, state), Remedy: "ask for another one where the risk is still to be borne: verdict exception add"}
+	}
+	why, remedy := p.MayRevokeException(x, p.key.Person), "have its owner, who asked for it, or somebody who approves exceptions revoke it"
+	if step == verdict.StepApprove {
+		var err error
+		if why, err = p.MayApproveException(ctx, x, p.key.ID); err != nil {
+			return err
+		}
+		remedy = "have another person approve it whom the map entitles: " + approversText(p.Map, x.Service)
+	}
+	if why != "" {
+		return forbids(fmt.Sprintf("%s cannot %s exception %s", p.key.Person, step, x.ID), why, remedy)
+	}
+	return nil
+}
+
+func approversText(m *decisionmap.Map, service string) string {
+	if len(m.Exceptions.Approvers) == 0 {
+		return "anybody under people: who did not ask for it"
+	}
+	out := slices.Clone(m.Exceptions.Approvers)
+	for i, w := range out {
+		if w == decisionmap.TeamOwner {
+			out[i] = first(m.Services[service].Team, w)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// stateException records a step. It is about the service in each of its environments.
+func (p *signatory) stateException(ctx context.Context, x verdict.ExceptionStep) (int64, error) {
+	var about []verdict.Subject
+	for _, e := range x.Environments {
+		about = append(about, verdict.DeploymentSubject(x.Service, e))
+	}
+	c := verdict.Context{Service: x.Service}
+	if len(x.Environments) == 1 {
+		c.Environment = x.Environments[0]
+	}
+	entry, err := p.state(ctx, verdict.KindException, x, c, about...)
+	if err != nil {
+		return -1, fmt.Errorf("record the exception: %w", err)
+	}
+	return entry.Index, nil
+}
+
+func (x exceptionStepped) text(s report.Style) string {
+	e, out := x.Exception, ""
+	para := func(t string) { out += report.Wrap(t, s.Width, "") + "\n" }
+	about := report.Neutral(fmt.Sprintf("%s for %s in %s, %s%s", e.ID, e.Service, strings.Join(e.Environments, ", "), e.Rule, itemsText(e.Items)))
+	switch e.Step {
+	case verdict.StepRevoke:
+		para(s.Strong("REVOKED: ") + fmt.Sprintf("%s, by %s in entry %d.", about, e.By, x.Entry))
+		return out
+	case verdict.StepRequest:
+		para(s.Strong("ASKED FOR, NOT ACCEPTED: ") + fmt.Sprintf("%s, by %s in entry %d.", about, e.By, x.Entry))
+	case verdict.StepApprove:
+		if len(x.Approved) >= x.Needs {
+			para(s.Strong("ACCEPTED: ") + fmt.Sprintf("%s, by %s until %s; entry %d.", about, personsText(x.Approved), e.Expires.Format("2006-01-02 15:04 UTC"), x.Entry))
+		} else {
+			para(s.Strong("APPROVED, NOT ACCEPTED: ") + fmt.Sprintf("%s, by %s in entry %d.", about, e.By, x.Entry))
+		}
+	}
+	if missing := x.Needs - len(x.Approved); missing > 0 {
+		out += fmt.Sprintf("  next: %s: verdict exception approve %s --as KEY\n", plural(missing, "another person has to approve it", "other persons have to approve it"), e.ID)
+	}
+	for _, t := range x.Told {
+		out += report.Wrap(report.Neutral(t), s.Width, "  ") + "\n"
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"verdict"
+)
+
+// persons tells what persons had to do with a decision: who let it in and why, who still
+// has to answer, and what somebody stated that does not count.
+func persons(p *page, d *verdict.Decision) {
+	letIn(p, d)
+	asked(p, d)
+	aside(p, d)
+}
+
+// letIn is the risk that somebody accepted, and who.
+func letIn(p *page, d *verdict.Decision) {
+	l := d.Lifted
+	if l == nil {
+		return
+	}
+	p.heading("Who let it in")
+	for _, a := range l.Approvals {
+		p.under("  ✓ ", fit(fmt.Sprintf("%s approved it until %s (%s): %s", a.By, when(a.Expires), a.ID, a.Rationale), 600))
+		p.under("    for ", fit(a.Scope, 300))
+	}
+	for _, x := range l.Exceptions {
+		p.under("  ✓ ", fit(fmt.Sprintf("%s accepted %s until %s (%s): %s", cmp.Or(strings.Join(x.ApprovedBy, " and "), "nobody who is named"), x.Rule, when(x.Expires), x.ID, x.Rationale), 600))
+		p.under("    ", fit(strings.TrimPrefix(fmt.Sprintf("borne by %s; asked for by %s", cmp.Or(x.Owner, "nobody who is named"), cmp.Or(x.RequestedBy, "nobody who is named")), " "), 300))
+		if x.Controls != "" {
+			p.under("    done instead: ", fit(x.Controls, 300))
+		}
+	}
+	if b := l.BreakGlass; b != nil {
+		p.under("  "+p.paint(care, "!")+" ", fit(fmt.Sprintf("%s broke the glass for %s until %s (%s): %s", b.By, b.Incident, when(b.Expires), b.ID, b.Rationale), 600))
+		p.under("    to be reviewed by ", when(b.ReviewBy))
+	}
+}
+
+// asked is how far the review has come where it is not over.
+func asked(p *page, d *verdict.Decision) {
+	a := d.Answer
+	if a == nil || d.Outcome == verdict.Allow {
+		return
+	}
+	p.heading("Who has to answer")
+	p.under("  ", fit(fmt.Sprintf("%s of %s %s to approve: %d did%s.", count(int64(a.Persons), "person", "persons"), cmp.Or(strings.Join(a.Approvers, ", "), "nobody: the map names no approvers"),
+		verb(a.Persons), len(a.Given), parensIf(" (", strings.Join(a.Given, ", "))), 400))
+	for _, b := range a.Not {
+		p.under("  not ", fit(b.Person+": "+b.Role, 300))
+	}
+	if a.Unknown != "" {
+		p.under("  "+p.paint(care, "?")+" ", fit("No approval counts: "+a.Unknown, 400))
+		p.under("    "+p.paint(strong, "fix:")+" ", fit(a.Remedy, 400))
+		return
+	}
+	if len(a.Approvers) > 0 && d.Outcome == verdict.Review {
+		p.under("  ", "verdict approve "+word(d.ID)+" --as KEY --scope TEXT --rationale TEXT --expires 24h")
+	}
+}
+
+func verb(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
+}
+
+func parensIf(open, text string) string {
+	if text == "" {
+		return ""
+	}
+	return open + text + ")"
+}
+
+// aside is what somebody stated and what does not count. Who stated it would else believe
+// that it did.
+func aside(p *page, d *verdict.Decision) {
+	if len(d.Aside) == 0 {
+		return
+	}
+	p.heading("Stated, and does not count")
+	const most = 20
+	for i, a := range d.Aside {
+		if i == most {
+			p.line(fmt.Sprintf("  … and %d more", len(d.Aside)-most))
+			return
+		}
+		p.under("  ! ", fit(join(word(string(a.Kind)), word(a.ID), parensIf("(", a.By))+": "+a.Why, 600))
+		p.under("    "+p.paint(strong, "fix:")+" ", fit(a.Remedy, 300))
+	}
+}
