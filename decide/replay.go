@@ -44,10 +44,13 @@ type Replayed struct {
 	Trusted bool `json:"trusted"`
 	// Map is the one that the record names. Replay holds the decision against it; that it
 	// was the one in force is for its caller to tell.
-	Map    *decisionmap.Map `json:"-"`
-	Facts  Facts            `json:"facts"`
-	Again  Conclusion       `json:"again"` // as computed now
-	Result verdict.Digest   `json:"result"`
+	Map *decisionmap.Map `json:"-"`
+	// Rules are the files of the bundle that the record keeps, by path; as with Map, that they
+	// were those in force is for its caller to tell.
+	Rules  map[string]string `json:"-"`
+	Facts  Facts             `json:"facts"`
+	Again  Conclusion        `json:"again"` // as computed now
+	Result verdict.Digest    `json:"result"`
 	// Engine is the engine of this program; it may be newer than the decision's.
 	Engine string `json:"engine"`
 	Same   bool   `json:"same"`
@@ -79,7 +82,7 @@ func (r *Replayer) Replay(ctx context.Context, id string, at ledger.Position) (*
 		return nil, err
 	}
 	out := &Replayed{
-		Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine(), Map: m.Map,
+		Decision: d, Index: entry.Index, Signer: entry.Signer, Engine: b.Engine(), Map: m.Map, Rules: b.Files(),
 		Facts: Facts{State: verdict.StateFailed, Seen: basis.Seen, Late: []int64{}},
 	}
 	if err := r.retake(ctx, &rec, s.Subjects, entry, m, b, out); err != nil {

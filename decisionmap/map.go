@@ -65,13 +65,18 @@ type Map struct {
 
 // Policies names the policy bundle.
 type Policies struct {
-	// Bundle is "builtin", or a path or reference that ends in @sha256:…: see Beside.
+	// Bundle is "builtin", "released", or a path or reference that ends in @sha256:…: see
+	// Beside.
 	Bundle string `json:"bundle,omitempty"`
 	Verify Verify `json:"verify"`
 }
 
 // BuiltinBundle is the bundle that the program itself carries: pinned by its release.
 const BuiltinBundle = "builtin"
+
+// ReleasedBundle is the bundle that two persons released: pinned by their release, and
+// decides nothing before there is one.
+const ReleasedBundle = "released"
 
 // Verify names the signer of a bundle: a key, or an identity with its issuer.
 type Verify struct {

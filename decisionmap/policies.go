@@ -17,7 +17,7 @@ func (p Policies) Beside() (name string, pin verdict.Digest, ok bool) {
 	if i := strings.LastIndex(name, "@"); i >= 0 {
 		name, digest = name[:i], name[i+1:]
 	}
-	if p.Bundle == BuiltinBundle || strings.Contains(name, ":") {
+	if p.elsewhere() || strings.Contains(name, ":") {
 		return "", "", false
 	}
 	if pinned.MatchString(p.Bundle) {
@@ -33,7 +33,7 @@ func (p Policies) Beside() (name string, pin verdict.Digest, ok bool) {
 // bundle that is named well, wherever it is.
 func (p Policies) Wrong() []string {
 	var why []string
-	if p.Bundle == BuiltinBundle {
+	if p.elsewhere() {
 		return nil
 	}
 	name, _, beside := p.Beside()
@@ -51,3 +51,6 @@ func (p Policies) Wrong() []string {
 	}
 	return why
 }
+
+// elsewhere reports whether the bundle is pinned by something else than the map.
+func (p Policies) elsewhere() bool { return p.Bundle == BuiltinBundle || p.Bundle == ReleasedBundle }

@@ -10,24 +10,29 @@ import (
 
 // What a blob is to the entry whose statement names it.
 const (
-	rolePolicy = "policy" // the rules that a decision was taken by
-	roleMap    = "map"    // the map that a decision was taken by
-	roleSource = "source" // the file of a map that was released or proposed
-	roleRules  = "rules"  // the rules that such a map names beside itself
+	rolePolicy = "policy"   // the rules that a decision was taken by
+	roleMap    = "map"      // the map that a decision was taken by
+	roleSource = "source"   // the file of a map that was released or proposed
+	roleRules  = "rules"    // the rules that such a map names beside itself, or that were released as the policy
+	roleTried  = "backtest" // what a backtest of released rules found
 	roleBill   = "bill of materials"
 )
 
-// releasesMap is the action of a proposal to release a map; other proposals name no blob.
-const releasesMap = "map-release"
+// The actions of releases and of proposals of them; others name no blob.
+const (
+	releasesMap    = "map-release"
+	releasesPolicy = "policy-release"
+)
 
 // usesOf lists the blobs that a statement names, each once. What it calls by a name that
 // no blob has names none.
 func usesOf(s *evidence.Statement) []store.BlobUse {
 	var x struct {
-		Action string          `json:"action"`
-		Source json.RawMessage `json:"source"`
-		Policy json.RawMessage `json:"policy"`
-		Basis  json.RawMessage `json:"basis"`
+		Action   string          `json:"action"`
+		Source   json.RawMessage `json:"source"`
+		Policy   json.RawMessage `json:"policy"`
+		Basis    json.RawMessage `json:"basis"`
+		Backtest json.RawMessage `json:"backtest"`
 	}
 	var out []store.BlobUse
 	use := func(role string, d verdict.Digest) {
@@ -40,6 +45,12 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 			}
 		}
 		out = append(out, store.BlobUse{Digest: string(d), To: store.Open, Role: role})
+	}
+	named := func(role string, raw json.RawMessage) { // each by itself: that one is odd hides no other
+		var d verdict.Digest
+		if json.Unmarshal(raw, &d) == nil {
+			use(role, d)
+		}
 	}
 	switch k := s.Kind(); k {
 	case verdict.KindDecision:
@@ -57,16 +68,15 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 		if bill, ok := storedBill(s); ok {
 			use(roleBill, bill.Digest)
 		}
-	case verdict.KindMapRelease, verdict.KindProposal:
-		if s.Decode(&x) != nil || k == verdict.KindProposal && x.Action != releasesMap {
-			break
-		}
-		var source, rules verdict.Digest // each by itself: that one is odd hides no other
-		if json.Unmarshal(x.Source, &source) == nil {
-			use(roleSource, source)
-		}
-		if json.Unmarshal(x.Policy, &rules) == nil {
-			use(roleRules, rules)
+	case verdict.KindMapRelease, verdict.KindPolicyRelease, verdict.KindProposal:
+		switch {
+		case s.Decode(&x) != nil:
+		case k == verdict.KindMapRelease, k == verdict.KindProposal && x.Action == releasesMap:
+			named(roleSource, x.Source)
+			named(roleRules, x.Policy)
+		case x.Action == releasesPolicy:
+			named(roleRules, x.Source)
+			named(roleTried, x.Backtest)
 		}
 	}
 	return out

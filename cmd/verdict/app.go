@@ -34,6 +34,7 @@ type app struct {
 	screen   screen
 	log      *slog.Logger // standard error; Info and above only with --verbose
 	progress *progress
+	proved   map[verdict.Digest]bool // bundles whose tests hold
 
 	unhelpful error // why --help was not answered
 }

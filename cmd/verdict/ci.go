@@ -357,6 +357,7 @@ func (w *workspace) decideAt(ctx context.Context, chosen func(decisionmap.Point)
 	if err != nil {
 		return run, err
 	}
+	run.Notes = append(run.Notes, w.chosen.notes()...)
 	unbuilt := decisionmap.NotBuilt(judged.Map, e.Policy)
 	for _, p := range judged.Map.Points {
 		if !chosen(p) {

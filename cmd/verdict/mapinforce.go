@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"verdict"
 	"verdict/decisionmap"
-	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -55,13 +53,23 @@ func (r *releasedMap) index() int64 {
 }
 
 // inForce is the organisation map that holds at a position, nil when none was released.
-// What an entry says of its reviewers is not believed: they are told from who signed
-// it and the proposal. A release without them counts as absent, and is said aloud.
 func (w *workspace) inForce(ctx context.Context, at ledger.Position) (*releasedMap, error) {
-	entries, err := w.ownEntries(ctx, verdict.KindMapRelease, at)
-	if err != nil || len(entries) == 0 {
+	all, err := w.mapsInForce(ctx, at)
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
+	return all[len(all)-1], nil
+}
+
+// mapsInForce are the organisation maps that held one after the other, up to a position.
+// What an entry says of its reviewers is not believed: they are told from who signed
+// it and the proposal. A release without them counts as absent, and is said aloud.
+func (w *workspace) mapsInForce(ctx context.Context, at ledger.Position) ([]*releasedMap, error) {
+	entries, err := w.ownEntries(ctx, verdict.KindMapRelease, at)
+	if err != nil {
+		return nil, err
+	}
+	var all []*releasedMap
 	var holds *releasedMap
 	for _, e := range entries {
 		r, void, err := w.judgeRelease(ctx, e, holds)
@@ -69,12 +77,24 @@ func (w *workspace) inForce(ctx context.Context, at ledger.Position) (*releasedM
 		case err != nil:
 			return nil, fmt.Errorf("the map released in entry %d: %w", e.Index, err)
 		case void != "":
-			fmt.Fprintf(w.app.stderr, "verdict: entry %d says that it releases a map, and does not count: %s\n", e.Index, report.Neutral(void))
+			w.say(e.Index, fmt.Sprintf("entry %d says that it releases a map, and does not count: %s", e.Index, void))
 		default:
 			holds = r
+			all = append(all, r)
 		}
 	}
-	return holds, nil
+	return all, nil
+}
+
+// say tells something about an entry on standard error, once for each command.
+func (w *workspace) say(index int64, what string) {
+	if !w.told[index] {
+		fmt.Fprintf(w.app.stderr, "verdict: %s\n", report.Neutral(what))
+	}
+	if w.told == nil {
+		w.told = map[int64]bool{}
+	}
+	w.told[index] = true
 }
 
 // ownEntries lists the statements of a kind that our own keys signed, oldest first.
@@ -112,7 +132,7 @@ func (w *workspace) judgeRelease(ctx context.Context, e ledger.Entry, before *re
 	if r.Said.Replaces != before.index() {
 		return nil, fmt.Sprintf("it takes the place of entry %d, and another map was in force by then", r.Said.Replaces), nil
 	}
-	if void, err = w.reviewedBy(ctx, r, peopleOf(before)); void != "" || err != nil {
+	if void, err = w.reviewedBy(ctx, e, r.Said.Proposal, w.mapAgreement(r.Said), peopleOf(before)); void != "" || err != nil {
 		return nil, void, err
 	}
 	if r.Map, err = w.mapIn(ctx, e, r.Said); err != nil {
@@ -171,69 +191,15 @@ func peopleOf(r *releasedMap) map[string]decisionmap.Person {
 	return r.Map.People
 }
 
-// reviewedBy says why a release does not have the reviewers that it needs: two persons,
-// or this machine's own key where nobody is enrolled.
-func (w *workspace) reviewedBy(ctx context.Context, r *releasedMap, people map[string]decisionmap.Person) (void string, err error) {
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return "", err
-	}
-	who := w.hands(h, people).Reviewers(r.Entry.Index)
-	signer, _ := h.ValidAt(r.Entry.Signer, r.Entry.Index)
-	switch {
-	case len(who) == 0 && signer.Person == decisionmap.LocalKey:
-		return "", nil
-	case !slices.Contains(who, signer.Person):
-		return fmt.Sprintf("%q, who signed it, is no person who may release a map", signer.Person), nil
-	case r.Said.Proposal < 0 || r.Said.Proposal >= r.Entry.Index:
-		return signer.Person + " alone released it, and it needs two persons", nil
-	}
-	p, err := w.ledger.Entry(ctx, r.Said.Proposal)
-	var e *verdict.Error
-	if errors.As(err, &e) && e.Code == verdict.CodeNotFound {
-		return "the proposal that it names is not in the log", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	proposer, err := w.proposerOf(ctx, p, r.Said, people)
-	switch {
-	case err != nil:
-		return "", err
-	case proposer.Person == "":
-		return fmt.Sprintf("entry %d is no proposal of this map by a person who may release one", p.Index), nil
-	case proposer.Person == signer.Person:
-		return signer.Person + " proposed it and released it, and it needs two persons", nil
-	}
-	one, err := w.hands(h, people).One(ctx, proposer, signer)
-	if one != "" {
-		one += ", so the two do not count as two persons"
-	}
-	return one, err
-}
-
-// proposerOf is the key of the person who proposed what a release says; nobody's when the
-// entry is no such proposal.
-func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, said mapRelease, people map[string]decisionmap.Person) (none identity.EnrolledKey, err error) {
-	if e.Foreign || e.Kind != verdict.KindProposal || e.Pruned {
-		return none, nil
-	}
-	p, err := w.saidOfMap(ctx, e)
-	if err != nil || p.Action != actionMapRelease || p.Map != said.Map || p.Replaces != said.Replaces {
-		return none, err
-	}
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return none, err
-	}
-	k, _ := h.ValidAt(e.Signer, e.Index)
-	if !slices.Contains(w.hands(h, people).Reviewers(e.Index), k.Person) {
-		return none, nil
-	}
-	if same, err := w.sameMap(ctx, e, p, said); !same || err != nil {
-		return none, err
-	}
-	return k, nil
+// mapAgreement is what two persons agree to when they release a map.
+func (w *workspace) mapAgreement(said mapRelease) agreement {
+	return agreement{one: "map", many: "maps", proposes: func(ctx context.Context, e ledger.Entry) (bool, error) {
+		p, err := w.saidOfMap(ctx, e)
+		if err != nil || p.Action != actionMapRelease || p.Map != said.Map || p.Replaces != said.Replaces {
+			return false, err
+		}
+		return w.sameMap(ctx, e, p, said)
+	}}
 }
 
 // sameMap reports whether the sources of a proposal and a release give one map in this

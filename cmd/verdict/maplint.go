@@ -77,16 +77,11 @@ func furtherRules(folder string) (map[string]string, error) {
 }
 
 // lintRules is what selectors are looked up in: the built-in rules, those that the map
-// names beside itself, and more. Wrong says why those of the map cannot be read.
+// decides by beside them, and more. Wrong says why those of the map cannot be read.
 func (a *app) lintRules(ctx context.Context, t mapText, m *decisionmap.Map, released *releasedMap, more map[string]string) (rules *policy.Bundle, wrong *verdict.Error, err error) {
 	files := map[string]string{}
-	if _, _, beside := m.Policies.Beside(); beside && len(m.Policies.Wrong()) == 0 {
-		var own map[string]string
-		if released != nil {
-			own, err = a.releasedRules(ctx, m, released)
-		} else {
-			own, err = t.besideFile(m)
-		}
+	if len(m.Policies.Wrong()) == 0 && !fetched(m.Policies) { // one that would have to be fetched is told apart
+		own, err := a.rulesOfMap(ctx, t, m, released)
 		if err != nil {
 			wrong = verdict.AsError(err)
 		}
@@ -101,14 +96,30 @@ func (a *app) lintRules(ctx context.Context, t mapText, m *decisionmap.Map, rele
 	return rules, wrong, err
 }
 
-// releasedRules gives the rules of a released map.
-func (a *app) releasedRules(ctx context.Context, m *decisionmap.Map, released *releasedMap) (map[string]string, error) {
-	w, err := a.openExisting(ctx)
-	if err != nil {
-		return nil, err
+// rulesOfMap gives the rules that a map decides by beside the built-in ones: the policy that
+// this machine's ledger holds in force, else those that the map names.
+func (a *app) rulesOfMap(ctx context.Context, t mapText, m *decisionmap.Map, released *releasedMap) (own map[string]string, err error) {
+	_, _, beside := m.Policies.Beside()
+	if a.mustExist() == nil {
+		w, err := a.openExisting(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer w.close()
+		if own, err := w.releasedFiles(ctx, m); own != nil || err != nil {
+			return own, err
+		}
+		if released != nil && beside {
+			return w.rulesOf(ctx, nil, judgedBy{Map: m, Released: released})
+		}
 	}
-	defer w.close()
-	return w.rulesOf(ctx, nil, judgedBy{Map: m, Released: released})
+	return t.besideFile(m)
+}
+
+// fetched reports whether a map names a bundle that would have to be fetched.
+func fetched(p decisionmap.Policies) bool {
+	_, _, beside := p.Beside()
+	return !beside && p.Bundle != decisionmap.BuiltinBundle && p.Bundle != decisionmap.ReleasedBundle
 }
 
 // lintMap judges a map file as it would take effect. A file that is no map is a report
@@ -144,7 +155,7 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	if wrong != nil {
 		r.Problems = append(r.Problems, decisionmap.Problem{ID: "VD-P02", Severity: decisionmap.SeverityError, Where: "policies.bundle", File: t.File, What: wrong.Error(), Remedy: wrong.Remedy})
 	}
-	if _, _, beside := m.Policies.Beside(); !beside && m.Policies.Bundle != decisionmap.BuiltinBundle {
+	if fetched(m.Policies) {
 		r.Notes = append(r.Notes, "the map names the bundle "+m.Policies.Bundle+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
 	}
 	r.count()

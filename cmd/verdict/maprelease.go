@@ -9,7 +9,6 @@ import (
 
 	"verdict"
 	"verdict/decisionmap"
-	"verdict/identity"
 	"verdict/ledger"
 	"verdict/policy"
 	"verdict/report"
@@ -101,20 +100,24 @@ func (a *app) releaseMap(ctx context.Context, file string) (err error) {
 	return nil
 }
 
-// rulesToRelease gives the rules that a map names beside itself, and the bundle that
-// decides by it, proved as before its first decision.
+// rulesToRelease gives the rules that a map names beside itself, which its release keeps, and
+// the bundle that decides by it, proved as before its first decision.
 func (a *app) rulesToRelease(ctx context.Context, t mapText, m *decisionmap.Map) (own map[string]string, rules *policy.Bundle, err error) {
-	if own, err = t.besideFile(m); err != nil {
+	decide, err := a.rulesOfMap(ctx, t, m, nil)
+	if err != nil {
 		return nil, nil, err
 	}
-	if own == nil {
+	if decide == nil {
 		rules, err = policy.Builtin()
 		return nil, rules, err
 	}
-	if rules, err = policy.Compile(own, policy.CompileOptions{}); err != nil {
+	if _, _, beside := m.Policies.Beside(); beside {
+		own = decide
+	}
+	if rules, err = policy.Compile(decide, policy.CompileOptions{}); err != nil {
 		return nil, nil, err
 	}
-	return own, rules, a.prove(ctx, rules, verdict.CodeRefused, t.name()+" is not released")
+	return own, rules, a.prove(ctx, rules, besideMap, verdict.CodeRefused, t.name()+" is not released")
 }
 
 // releasable gives the warnings of a map that may be released, and refuses another.
@@ -165,7 +168,7 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *release
 		step.State, step.Entry, step.Replaces, step.Reviewers = stateInForce, before.Entry.Index, before.Said.Replaces, before.Said.Reviewers
 		return nil
 	}
-	who, key, err := w.reviewersNow(ctx, people)
+	who, key, err := w.reviewersNow(ctx, people, w.mapAgreement(mapRelease{}))
 	if err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func (w *workspace) takeStep(ctx context.Context, step *mapStep, before *release
 	}
 	step.State = stateReleased
 	if len(who) > 0 {
-		other, proposal, err := w.proposed(ctx, said, people, key)
+		other, proposal, err := w.proposed(ctx, said.Map, w.mapAgreement(said), people, key)
 		if err != nil {
 			return err
 		}
@@ -212,86 +215,6 @@ func adoptingEnds(m *decisionmap.Map, since time.Time) *decisionmap.Map {
 	out := *m
 	out.AdoptingUntil = since.Add(decisionmap.AdoptingTime)
 	return &out
-}
-
-// reviewersNow are the persons who may release a map, and the key that signs now, which
-// is one of theirs.
-func (w *workspace) reviewersNow(ctx context.Context, people map[string]decisionmap.Person) (who []string, key identity.EnrolledKey, err error) {
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return nil, key, err
-	}
-	at, err := w.size(ctx, ledger.Now)
-	if err != nil {
-		return nil, key, err
-	}
-	key, _ = h.ValidAt(w.signer.KeyID(), at)
-	who = w.hands(h, people).Reviewers(at)
-	if slices.Contains(who, key.Person) || len(who) == 0 && key.Person == decisionmap.LocalKey {
-		return who, key, nil
-	}
-	return nil, key, notReviewer(h, w.signer.KeyID(), key.Person, who, people)
-}
-
-// agreeing are the persons of whom one has to agree to what this key proposes, and why
-// the others do not count.
-func (w *workspace) agreeing(ctx context.Context, who []string, key identity.EnrolledKey, people map[string]decisionmap.Person) (needed, not []string, err error) {
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	at, err := w.size(ctx, ledger.Now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return w.hands(h, people).Others(ctx, who, key, at)
-}
-
-func notReviewer(h *identity.History, id, me string, who []string, people map[string]decisionmap.Person) error {
-	e := &verdict.Error{Code: verdict.CodeForbidden}
-	switch _, known := h.Key(id); {
-	case me == decisionmap.LocalKey:
-		e.What = "this machine's own key is nobody's, and maps are released by persons: " + strings.Join(who, ", ")
-		e.Remedy = "sign with the key of one of them: --as KEY; verdict keys list shows the keys on this machine"
-	case !known:
-		e.What, e.Remedy = "this key is not enrolled for anybody", "enroll it: verdict people enroll PERSON"
-	case len(people) > 0:
-		e.What = fmt.Sprintf("%q is not under people: of the map in force, and maps are released by persons", me)
-		e.Remedy = "sign with the key of a person of the map: --as KEY; verdict people list shows them"
-	default:
-		e.What, e.Remedy = fmt.Sprintf("the key of %q does not count any more", me), "sign with a key that counts: verdict keys list"
-	}
-	return e
-}
-
-// proposed finds the latest proposal of the same map by somebody else, in whose hand
-// this key is not, made since the map in force was released.
-func (w *workspace) proposed(ctx context.Context, said mapRelease, people map[string]decisionmap.Person, key identity.EnrolledKey) (who string, index int64, err error) {
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
-		return "", -1, err
-	}
-	entries, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindProposal, Subject: said.Map, At: ledger.Now})
-	if err != nil {
-		return "", -1, err
-	}
-	for _, e := range entries {
-		by, err := w.proposerOf(ctx, e, said, people)
-		if err != nil {
-			return "", -1, err
-		}
-		if by.Person == "" || by.Person == key.Person {
-			continue
-		}
-		one, err := w.hands(h, people).One(ctx, by, key)
-		if err != nil {
-			return "", -1, err
-		}
-		if one == "" {
-			return by.Person, e.Index, nil
-		}
-	}
-	return "", -1, nil
 }
 
 func (x mapStep) text(s report.Style) string {

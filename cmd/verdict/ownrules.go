@@ -32,8 +32,14 @@ const otherBeside = "where the rules are those that were reviewed, pin them: `po
 // map that decides by the built-in rules alone. They are read from where the map is
 // from, and count only with the digest that it pins: a change brings neither.
 func ownRules(p decisionmap.Policies, from rulesPlace) (map[string]string, error) {
-	if p.Bundle == decisionmap.BuiltinBundle {
+	switch p.Bundle {
+	case decisionmap.BuiltinBundle:
 		return nil, nil
+	case decisionmap.ReleasedBundle:
+		return nil, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the map decides by the released policy, and none has taken effect in this ledger",
+			Remedy: "release the rules: verdict policy release DIR; verdict policy list shows those that take effect later. Or write `policies: {bundle: builtin}`",
+		}
 	}
 	name, pin, beside := p.Beside()
 	if !beside {
@@ -118,16 +124,27 @@ func rulesAt(ctx context.Context, repo *git.Repo, rev, name string) (map[string]
 	return files, nil
 }
 
-// prove runs the tests of a bundle with rules that did not come with the program.
-func (a *app) prove(ctx context.Context, b *policy.Bundle, code verdict.Code, so string) error {
+// prove runs the tests of a bundle with rules that did not come with the program, once for
+// each command. Whose says which rules they are.
+func (a *app) prove(ctx context.Context, b *policy.Bundle, whose string, code verdict.Code, so string) error {
+	if a.proved[b.Digest()] {
+		return nil
+	}
 	a.progress.phase("testing rules")
 	r, err := b.Test(ctx)
 	a.progress.stop()
-	if err != nil || r.OK() {
+	if err != nil {
 		return err
 	}
+	if r.OK() {
+		if a.proved == nil {
+			a.proved = map[verdict.Digest]bool{}
+		}
+		a.proved[b.Digest()] = true
+		return nil
+	}
 	return &verdict.Error{
-		Code: code, What: "the tests of the rules that the map names beside itself do not hold, so " + so,
+		Code: code, What: "the tests of the rules " + whose + " do not hold, so " + so,
 		Remedy: "verdict policy test DIR says what to do about each",
 	}
 }
@@ -164,9 +181,13 @@ func (w *workspace) rulesOfRelease(ctx context.Context, said mapRelease) (map[st
 	return kept.Files, nil
 }
 
-// rulesOf gives the rules that the map of a change names beside itself: those of its
-// release, or those of the base commit.
+// rulesOf gives the rules that decide by the map of a change, over the built-in ones: those
+// that were released as the policy, else those that the map names beside itself, from its
+// release or from the base commit.
 func (w *workspace) rulesOf(ctx context.Context, repo *git.Repo, j judgedBy) (map[string]string, error) {
+	if files, err := w.releasedFiles(ctx, j.Map); files != nil || err != nil {
+		return files, err
+	}
 	if j.Released != nil {
 		const again = "put them where they were beside the file that was released, and release it again: verdict map release FILE"
 		return ownRules(j.Map.Policies, rulesPlace{
@@ -179,6 +200,9 @@ func (w *workspace) rulesOf(ctx context.Context, repo *git.Repo, j judgedBy) (ma
 		read: func(name string) (map[string]string, error) { return rulesAt(ctx, repo, j.Base, name) },
 	})
 }
+
+// besideMap is how messages call the rules of a map.
+const besideMap = "that the map names beside itself"
 
 // besideFile gives the rules that a map file names beside itself.
 func (t mapText) besideFile(m *decisionmap.Map) (map[string]string, error) {

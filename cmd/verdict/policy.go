@@ -18,7 +18,7 @@ import (
 func policyCommand() command {
 	return command{
 		use: "policy", short: "Test and release rules, and take recorded decisions again",
-		sub: []command{policyTestCommand(), policyReplayCommand(), policyBacktestCommand()},
+		sub: []command{policyTestCommand(), policyReplayCommand(), policyBacktestCommand(), policyReleaseCommand(), policyShowCommand(), policyListCommand()},
 	}
 }
 
@@ -100,11 +100,14 @@ type replayed struct {
 	// present where there was none, unknown where that could not be compared.
 	Map     verdict.State `json:"map_state"`
 	MapFrom string        `json:"map_from"`
+	// Policy is the same for the rules and the policy that was released.
+	Policy     verdict.State `json:"policy_state"`
+	PolicyFrom string        `json:"policy_from"`
 }
 
 // unknown reports whether something that could make it another decision was not told.
 func (r replayed) unknown() bool {
-	return r.Facts.State == verdict.StateUnknown || r.Map == verdict.StateUnknown
+	return r.Facts.State == verdict.StateUnknown || r.Map == verdict.StateUnknown || r.Policy == verdict.StateUnknown
 }
 
 func replay(ctx context.Context, w *workspace, args []string) error {
@@ -122,6 +125,9 @@ func replay(ctx context.Context, w *workspace, args []string) error {
 		return err
 	}
 	if err := w.placeMap(ctx, &out); err != nil {
+		return err
+	}
+	if err := w.placePolicy(ctx, &out); err != nil {
 		return err
 	}
 	if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
@@ -198,6 +204,7 @@ func replayText(r replayed, s report.Style) string {
 		{"result digest", string(r.Result)},
 		{"facts", factsText(r.Facts)},
 		{"map", d.Digests.Map.Short() + ", " + r.MapFrom},
+		{"policy", d.Digests.Policy.Short() + ", " + r.PolicyFrom},
 		{"engine", engine},
 	}
 	out := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ")

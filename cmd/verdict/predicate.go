@@ -27,7 +27,7 @@ var reserved = map[verdict.Kind]string{
 	verdict.KindKey:           "verdict people enroll and verdict keys record what happens to keys",
 	verdict.KindIngestion:     "verdict attest --bundle FILE records evidence of others",
 	verdict.KindMapRelease:    "verdict map release records it",
-	verdict.KindPolicyRelease: "it is recorded with the first decision by another policy bundle",
+	verdict.KindPolicyRelease: "verdict policy release records it, and so does the first decision by another policy bundle",
 	verdict.KindReceipt:       "the log states it by itself",
 	verdict.KindEpoch:         "verdict log epoch records it",
 	verdict.KindTombstone:     "it is recorded when a body is deleted at the end of its retention",

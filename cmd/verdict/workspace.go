@@ -33,6 +33,8 @@ type workspace struct {
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
 	judge  *decide.Engine // of the last map that was asked for; nil until engine makes it
+	chosen *chosenPolicy  // what policyFor found; nil until it looked
+	told   map[int64]bool // entries of which say spoke
 }
 
 // The names inside the data directory.
@@ -259,15 +261,27 @@ func (w *workspace) now() time.Time { return w.app.now().UTC().Truncate(time.Mic
 // actor is the opaque id of who acts: the signing key's.
 func (w *workspace) actor() string { return "key:" + w.signer.KeyID() }
 
-// rules is the policy bundle that decides: the built-in one, with the rules that the map
-// names beside itself. The first decision with a bundle records its release.
+// rules is the policy bundle that decides: the built-in one, with the rules that were
+// released, or that the map names beside itself. The first decision with a bundle records
+// that it was proved.
 func (w *workspace) rules(ctx context.Context, m *decisionmap.Map, own map[string]string) (*policy.Bundle, error) {
 	if w.policy != nil {
 		return w.policy, nil
 	}
-	b, err := policy.Builtin()
-	if own != nil {
+	released, err := w.releasedFiles(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	var b *policy.Bundle
+	switch {
+	case released != nil:
+		own, b = released, w.chosen.bundle
+	case own != nil:
 		b, err = policy.Compile(own, policy.CompileOptions{})
+	case m.Policies.Bundle == decisionmap.ReleasedBundle:
+		_, err = ownRules(m.Policies, rulesPlace{})
+	default:
+		b, err = policy.Builtin()
 	}
 	if err != nil {
 		return nil, err
@@ -296,7 +310,7 @@ func (w *workspace) releasePolicy(ctx context.Context, m *decisionmap.Map, b *po
 		return err
 	}
 	if own {
-		if err := w.app.prove(ctx, b, verdict.CodeUnavailable, "nothing is decided by them"); err != nil {
+		if err := w.app.prove(ctx, b, besideMap, verdict.CodeUnavailable, "nothing is decided by them"); err != nil {
 			return err
 		}
 	}
