@@ -75,7 +75,7 @@ func TestABillBesideItsStatementIsIndexed(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := b.append(l, b.stored(d, evidence.StoredBill))
-	all := func(string) (bool, error) { return true, nil }
+	all := func(_, _ string) (bool, error) { return true, nil }
 	w, err := l.Where(t.Context(), ledger.WhereQuery{At: ledger.Now, Limit: 10, Packages: []ledger.PackageQuery{{Ecosystem: "npm", Name: "left", Holds: all}}})
 	if err != nil || len(w.Built) != 1 || w.Built[0].Bill.Index != e.Index {
 		t.Errorf("%+v, %v", w, err)
