@@ -568,7 +568,7 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
 			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Fix: h.Fix, Severity: h.Severity, EPSS: x.EPSS,
 			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
-			SourcePath: h.Path, Line: h.Line, Old: h.Old, Reach: reach, Evidence: s.Ref.Digest,
+			SourcePath: h.Path, Line: h.Line, Old: h.Old, Reach: reach, OpenSeconds: -1, Evidence: s.Ref.Digest,
 		})
 	}
 	return v

@@ -62,6 +62,10 @@ var stepOne = bundle{
 	rule("ci.dependencies.pinned", func(r *testRule) { r.Package = "verdict.rules.ci.dependencies.pinned" }),
 	rule("ci.iac.forbidden", func(r *testRule) { r.Package = "verdict.rules.ci.iac.forbidden" }),
 	rule("code.ownership.paths", func(r *testRule) { r.Package = "verdict.rules.code.ownership.paths" }),
+	rule("deploy.gate.trusted", func(r *testRule) {
+		r.Package, r.Evidence = "verdict.rules.deploy.gate.trusted", []verdict.Kind{verdict.KindSBOM}
+	}),
+	rule("deploy.plan.reach", func(r *testRule) { r.Package = "verdict.rules.deploy.plan.reach" }),
 	rule("code.review.signed", func(r *testRule) { r.Package = "verdict.rules.code.review.signed" }),
 	rule("artifact.trust.sbom", func(r *testRule) {
 		r.Package, r.Reads = "verdict.rules.artifact.trust.sbom", []string{"input.artifact.sbom.state"}
@@ -243,7 +247,7 @@ func TestAMapIsNotBoundToRulesThatReadWhatTheirLayerMayNot(t *testing.T) {
 func TestPointsWithoutRulesYetAreNamedAndTypingErrorsAreNotAmongThem(t *testing.T) {
 	m := load(t, smallest)
 	got := NotBuilt(m, stepOne)
-	if len(got) != len(m.Points)-7 || slices.ContainsFunc(got, func(p string) bool { return strings.HasPrefix(p, "ci.") || strings.HasPrefix(p, "code.") }) || !slices.Contains(got, "deploy.gate") {
+	if len(got) != len(m.Points)-9 || slices.ContainsFunc(got, func(p string) bool { return strings.HasPrefix(p, "ci.") || strings.HasPrefix(p, "code.") }) || !slices.Contains(got, "deploy.admission") {
 		t.Errorf("not built yet: %v", got)
 	}
 	typo := load(t, smallest+"points: [{id: artifact.trust, policy: verdict.rules.artifact.truts}]\n")
@@ -258,7 +262,7 @@ func TestPointsWithoutRulesYetAreNamedAndTypingErrorsAreNotAmongThem(t *testing.
 	if problems := Lint(typo, stepOne, LintOptions{Now: now}); len(problems) != 1 || !strings.Contains(problems[0].What, `the nearest is "verdict.rules.ci.iac"`) {
 		t.Errorf("got %+v", problems)
 	}
-	if got := NotBuilt(m, bundle{}); len(got) != len(m.Points)-7 || slices.Contains(got, "code.review") || slices.Contains(got, "ci.iac") {
+	if got := NotBuilt(m, bundle{}); len(got) != len(m.Points)-9 || slices.Contains(got, "code.review") || slices.Contains(got, "ci.iac") {
 		t.Errorf("without a rule, not built yet are %v; a bundle that lacks the rules of a point which is built is VD-P01", got)
 	}
 }

@@ -76,7 +76,7 @@ func TestARepositoryFileCannotLoosenTheOrganisationMap(t *testing.T) {
 		"the author may approve":                                   {"points: [{id: deploy.gate, review: {not: [requester]}}]", `not: "author" was taken out`},
 		"an approval needs no rationale":                           {"points: [{id: deploy.gate, review: {requires: [scope, expiry]}}]", `requires: "rationale" was taken out`},
 		"an approval lasts longer":                                 {"points: [{id: deploy.gate, review: {max_validity: 48h}}]", `max_validity: 2d instead of 1d`},
-		"approvals where nobody could approve":                     {"points: [{id: deploy.plan, review: {approvers: [us]}}]", `somebody may approve, instead of nobody`},
+		"approvals where nobody could approve":                     {"points: [{id: deploy.admission, review: {approvers: [us]}}]", `somebody may approve, instead of nobody`},
 		"an environment is no longer production":                   {"environments: {prod: {tier: staging}}", `environments.prod.tier weakens`},
 		"an environment of one's own":                              {"environments: {mine: {tier: dev}}", `mine was added to environments`},
 		"another cloud":                                            {"environments: {prod: {tier: prod, cloud: aws}}", `environments.prod.cloud changes`},
@@ -176,7 +176,7 @@ func TestARepositoryFileMayDeclareAndTighten(t *testing.T) {
 		"a stronger mode":                    {"points: [{id: artifact.trust, mode: block}]", func(m *Map) bool { p, _ := m.Point("artifact.trust"); return p.Mode == "block" }},
 		"a further need":                     {"points: [{id: ci.secrets, needs: [{kind: secrets, max_age: 1d}, dependencies]}]", func(m *Map) bool { p, _ := m.Point("ci.secrets"); return len(p.Needs) == 2 && p.Needs[0].MaxAge == Day }},
 		"a further policy":                   {"points: [{id: ci.secrets, policy: [verdict.rules.ci.secrets, acme.fine]}]", func(m *Map) bool { p, _ := m.Point("ci.secrets"); return len(p.Policy) == 2 }},
-		"the same needs in another order":    {"points: [{id: deploy.gate, needs: [environment, vulnerabilities, sbom, vsa]}]", func(m *Map) bool { p, _ := m.Point("deploy.gate"); return len(p.Needs) == 4 && p.Mode == "block" }},
+		"the same needs in another order":    {"points: [{id: deploy.gate, needs: [request, environment, vulnerabilities, sbom, vsa]}]", func(m *Map) bool { p, _ := m.Point("deploy.gate"); return len(p.Needs) == 5 && p.Mode == "block" }},
 		"an earlier day of enforcement":      {"points: [{id: code.ownership, enforce_from: 2026-12-01}]", func(m *Map) bool { p, _ := m.Point("code.ownership"); return p.EnforceFrom.Year() == 2026 }},
 		"a point of its own": {"points: [{id: ci.mine, question: \"Is mine fine?\", policy: acme.fine, produces: {kind: mine-check}, owner: us}]", func(m *Map) bool {
 			p, ok := m.Point("ci.mine")

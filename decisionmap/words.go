@@ -35,7 +35,7 @@ var places = map[verdict.Layer][]string{
 // point "not built yet"; any other selector that selects nothing is a typing error and
 // VD-P01. The list is written out, so that an error in the built-in map is one as well.
 var planned = []string{
-	"verdict.rules.deploy.plan", "verdict.rules.deploy.gate", "verdict.rules.deploy.admission",
+	"verdict.rules.deploy.admission",
 	"verdict.rules.runtime.promotion", "verdict.rules.runtime.drift", "verdict.rules.runtime.unmanaged",
 	"verdict.rules.runtime.misuse", "verdict.rules.runtime.privilege", "verdict.rules.runtime.exposure",
 	"verdict.rules.runtime.vulnerable", "verdict.rules.runtime.ownership",

@@ -35,6 +35,7 @@ func Example(l verdict.Layer) *Input {
 				{Need: "secrets-check", Point: "ci.secrets", State: known, Outcome: verdict.Allow, Decision: "d-3", Evidence: digest("d-3")},
 				{Need: "vulnerabilities-check", Point: "ci.vulnerabilities", State: known, Outcome: verdict.Allow, Decision: "d-4", Evidence: digest("d-4")},
 			},
+			Base:     Base{State: verdict.StatePresent, Name: "base", Digest: digest("base"), Created: "2025-12-20T12:00:00Z", AgeSeconds: 12 * 86400, Evidence: digest("image")},
 		},
 		Vulnerabilities: Vulnerabilities{
 			State: known, MatchedAt: at, By: "verdict", Complete: true, Inputs: 2, Components: 40,
@@ -50,19 +51,28 @@ func Example(l verdict.Layer) *Input {
 			State: known, Request: "shop/cart#7", Author: "p-ana", AuthorKnown: true, Head: commit, Required: 1, Protection: []string{"requires_review"},
 			Approvals: []ApprovalOfChange{{Person: "p-ben", Known: true, Standing: verdict.ApprovalStands}}, Evidence: digest("review"),
 		},
-		Plan: Plan{State: known, Digest: digest("plan"), Tool: "terraform"},
+		Plan: Plan{
+			State: known, Digest: digest("plan"), Tool: "terraform", Create: 1, Providers: []string{"azurerm"}, Regions: []string{"westeurope"}, Accounts: []string{"sub-1"},
+			Resources: []PlannedResource{{Address: "azurerm_linux_web_app.shop", Type: "azurerm_linux_web_app", Provider: "azurerm", Action: "create", Class: "other", Account: "sub-1", Region: "westeurope"}},
+			Evidence:  digest("iac-plan"),
+		},
 		Evidence: []Evidence{
 			{Kind: verdict.KindTestResult, Digest: digest("secrets"), Index: 1, At: at, Producer: "verdict"},
 			{Kind: verdict.KindVulnerabilities, Digest: digest("vulnerabilities"), Index: 2, At: at, Producer: "verdict"},
 		},
 		Environment: &Environment{
-			State: known, Name: "production", Tier: "production", Cloud: "azure", Exposure: "public", Data: "personal",
-			BlastRadius: "region", Rollback: "tested", MinSLSA: 2, PromoteFrom: "staging", SoakSeconds: int64(time.Hour / time.Second), Hours: "always",
+			State: known, Name: "production", Declared: true, Tier: "prod", Cloud: "azure", Exposure: "internet", Data: "internal",
+			BlastRadius: "service", Rollback: "required", MinSLSA: 2, PromoteFrom: "staging", Chain: true, SoakSeconds: int64(time.Hour / time.Second), Hours: "always", Open: true,
+			SLA: SLA{Critical: 7 * 86400, High: 30 * 86400, Medium: -1, Low: -1}, MaxBaseAgeSeconds: 90 * 86400,
 		},
-		Promotions: &Promotions{State: known, List: []Promotion{{Decision: "d-1", Environment: "staging", Digest: digest("artifact"), At: at}}},
+		Promotions: &Promotions{State: known, List: []Promotion{{Decision: "d-1", Environment: "staging", Digest: digest("artifact"), At: "2026-01-01T08:00:00Z", AgeSeconds: 4 * 3600}}},
 		Rollback:   &Rollback{State: known, PreviousDigest: digest("previous"), TestedAt: at},
 		Runtime:    &Runtime{State: known},
 		Requester:  &Requester{State: known, Person: "p-ana", Kind: "person", Teams: []string{"checkout"}},
+		BreakGlass: &BreakGlass{State: known},
+	}
+	if l == verdict.LayerDeploy {
+		in.Change.Contributors = append(in.Change.Contributors, Contributor{ID: "p-ben", Known: true})
 	}
 	in = in.ForLayer(l)
 	in.Normalize()

@@ -11,7 +11,7 @@ const InputSchema = "verdict.input/v1"
 
 // Input is the closed document that rules read: verdict.input/v1. Every member is
 // always there, because in Rego a member that is not makes a rule say nothing. Only the
-// five pointer groups can be absent as a whole: code, ci and artifact points answer
+// six pointer groups can be absent as a whole: code, ci and artifact points answer
 // what holds wherever the artifact runs later, so for them these groups do not exist.
 //
 // Decision and Subject are the question; each group of facts has a State that says how
@@ -38,6 +38,7 @@ type Input struct {
 	Rollback    *Rollback    `json:"rollback,omitempty"`
 	Runtime     *Runtime     `json:"runtime,omitempty"`
 	Requester   *Requester   `json:"requester,omitempty"`
+	BreakGlass  *BreakGlass  `json:"break_glass,omitempty"`
 }
 
 // Time is a moment in RFC 3339, UTC, microseconds; "" when there is none.
@@ -89,6 +90,7 @@ type Artifact struct {
 	Provenance Provenance    `json:"provenance"`
 	Source     SourceLevel   `json:"source"`
 	SBOM       SBOM          `json:"sbom"`
+	Base       Base          `json:"base"`
 	BuiltAt    Time          `json:"built_at"`
 	// Checked and Reviewed are what the points of ci and of code decided about the commit
 	// that it was built from, as far as the point needs them.
@@ -97,6 +99,17 @@ type Artifact struct {
 	// Rebuilds are other digests of the same name that were decided on and come from the
 	// same commit.
 	Rebuilds []Rebuild `json:"rebuilds"`
+}
+
+// Base is the image that an image says it was built on.
+type Base struct {
+	State   verdict.State  `json:"state"` // present where the image says it: nothing proves it
+	Name    string         `json:"name"`
+	Digest  verdict.Digest `json:"digest"`
+	Created Time           `json:"created"`
+	// AgeSeconds is how old it is at the decision; -1 when that is not known.
+	AgeSeconds int64          `json:"age_seconds"`
+	Evidence   verdict.Digest `json:"evidence"`
 }
 
 // Signature says who signed the artifact.
@@ -221,7 +234,10 @@ type Finding struct {
 	Line       int64            `json:"line"`
 	Old        bool             `json:"old"` // the base of the change has the component as well
 	Reach      Reach            `json:"reach"`
-	Evidence   verdict.Digest   `json:"evidence"`
+	// OpenSeconds is for how long it is known at the decision, in what the service brought to
+	// the environment; -1 at points that count no time.
+	OpenSeconds int64          `json:"open_seconds"`
+	Evidence    verdict.Digest `json:"evidence"`
 }
 
 // Reach is whether what is affected of a component is imported. It orders work, and lets
@@ -348,22 +364,32 @@ type ApprovalOfChange struct {
 
 // Plan is an infrastructure plan.
 type Plan struct {
-	State     verdict.State     `json:"state"`
-	Digest    verdict.Digest    `json:"digest"`
-	Tool      string            `json:"tool"`
-	Create    int64             `json:"create"`
-	Update    int64             `json:"update"`
-	Replace   int64             `json:"replace"`
-	Delete    int64             `json:"delete"`
+	State   verdict.State  `json:"state"`
+	Digest  verdict.Digest `json:"digest"`
+	Tool    string         `json:"tool"`
+	Create  int64          `json:"create"`
+	Update  int64          `json:"update"`
+	Replace int64          `json:"replace"`
+	Delete  int64          `json:"delete"`
+	// Partial: the plan says of itself that more is to be planned after it was applied.
+	Partial bool `json:"partial"`
+	// Providers, Accounts and Regions are those that are known to be reached.
+	Providers []string          `json:"providers"`
+	Accounts  []string          `json:"accounts"`
+	Regions   []string          `json:"regions"`
 	Resources []PlannedResource `json:"resources"`
+	Evidence  verdict.Digest    `json:"evidence"`
 }
 
 // PlannedResource is what a plan does to one resource.
 type PlannedResource struct {
-	Address  string   `json:"address"`
-	Type     string   `json:"type"`
-	Provider string   `json:"provider"`
-	Actions  []string `json:"actions"`
+	Address  string `json:"address"`
+	Type     string `json:"type"`
+	Provider string `json:"provider"`
+	Action   string `json:"action"`  // create, update, replace, delete, forget
+	Class    string `json:"class"`   // identity, network, data, other
+	Account  string `json:"account"` // "" when the plan does not tell
+	Region   string `json:"region"`  // "" when the plan does not tell, or it has none
 }
 
 // Evidence names one statement.
@@ -375,21 +401,44 @@ type Evidence struct {
 	Producer string         `json:"producer"`
 }
 
-// Environment is where the artifact would run: what the map declares.
+// Environment is where the artifact would run: what the map declares, and what of it holds
+// at the time of the decision.
 type Environment struct {
-	State       verdict.State `json:"state"`
-	Name        string        `json:"name"`
-	Tier        string        `json:"tier"`
-	Cloud       string        `json:"cloud"`
-	Exposure    string        `json:"exposure"`
-	Data        string        `json:"data"`
-	BlastRadius string        `json:"blast_radius"`
-	Rollback    string        `json:"rollback"`
-	MinSLSA     int64         `json:"min_slsa"`
-	PromoteFrom string        `json:"promote_from"`
-	SoakSeconds int64         `json:"soak_seconds"`
-	Freezes     []Freeze      `json:"freezes"`
-	Hours       string        `json:"hours"`
+	State verdict.State `json:"state"` // missing where the map has none of this name
+	Name  string        `json:"name"`
+	// Declared is true where the map lets the service run here.
+	Declared    bool   `json:"declared"`
+	Tier        string `json:"tier"`
+	Cloud       string `json:"cloud"`
+	Exposure    string `json:"exposure"`
+	Data        string `json:"data"`
+	BlastRadius string `json:"blast_radius"`
+	Rollback    string `json:"rollback"`
+	MinSLSA     int64  `json:"min_slsa"`
+	PromoteFrom string `json:"promote_from"`
+	// Chain is true where every environment of the promotion chain exists.
+	Chain       bool     `json:"chain"`
+	SoakSeconds int64    `json:"soak_seconds"`
+	Freezes     []Freeze `json:"freezes"`
+	Hours       string   `json:"hours"`
+	Open        bool     `json:"open"` // the hours allow a change now
+	SLA         SLA      `json:"vulnerability_sla"`
+	// MaxBaseAgeSeconds is -1 where any age will do.
+	MaxBaseAgeSeconds int64 `json:"max_base_age_seconds"`
+	// What a plan may reach; an empty list limits nothing.
+	Providers []string `json:"providers"`
+	Accounts  []string `json:"accounts"`
+	Regions   []string `json:"regions"`
+	Kinds     []string `json:"kinds"`
+	Protected []string `json:"protected"`
+}
+
+// SLA is how long a vulnerability may be known, in seconds, by its severity; -1: for ever.
+type SLA struct {
+	Critical int64 `json:"critical"`
+	High     int64 `json:"high"`
+	Medium   int64 `json:"medium"`
+	Low      int64 `json:"low"`
 }
 
 // Freeze is a time in which nothing is deployed.
@@ -397,12 +446,18 @@ type Freeze struct {
 	From   Time   `json:"from"`
 	To     Time   `json:"to"`
 	Reason string `json:"reason"`
+	Holds  bool   `json:"holds"` // at the time of the decision
 }
 
-// Promotions are the allow decisions of deploy points about this digest.
+// Promotions are the allow decisions of the point about this digest, in every environment,
+// by signers whom the map lets promote there.
 type Promotions struct {
 	State verdict.State `json:"state"`
-	List  []Promotion   `json:"list"`
+	// First: nothing of the service was promoted into this environment before.
+	First bool        `json:"first"`
+	List  []Promotion `json:"list"`
+	// Rebuilt are promotions of another digest that was made from the same commit.
+	Rebuilt []Promotion `json:"rebuilt"`
 }
 
 // Promotion let the digest into one environment.
@@ -411,17 +466,24 @@ type Promotion struct {
 	Environment string         `json:"environment"`
 	Digest      verdict.Digest `json:"digest"`
 	At          Time           `json:"at"`
+	AgeSeconds  int64          `json:"age_seconds"`
 	Expires     Time           `json:"expires"`
+	Lapsed      bool           `json:"lapsed"` // it expired
 }
 
 // Rollback is the way back in the environment.
 type Rollback struct {
-	State          verdict.State  `json:"state"`
+	State verdict.State `json:"state"`
+	// Requested: this decision is about going back to a digest that was promoted here before.
+	Requested bool `json:"requested"`
+	// PreviousDigest is what was promoted here before this digest, "" for nothing.
 	PreviousDigest verdict.Digest `json:"previous_digest"`
-	TestedAt       Time           `json:"tested_at"`
+	// TestedAt is when somebody last went back here, as its deployment was stated.
+	TestedAt Time `json:"tested_at"`
 }
 
-// Runtime is what observation has open against the service in the environment.
+// Runtime is what observation has open against the service in the environment. Its state
+// is missing where nobody observes: then the counts say nothing.
 type Runtime struct {
 	State        verdict.State `json:"state"`
 	OpenDrift    int64         `json:"open_drift"`
@@ -431,8 +493,23 @@ type Runtime struct {
 
 // Requester is who asks for the deployment.
 type Requester struct {
-	State  verdict.State `json:"state"`
+	State  verdict.State `json:"state"` // unknown where the map does not know the account
 	Person string        `json:"person"`
 	Kind   string        `json:"kind"` // "person" or "workload"
 	Teams  []string      `json:"teams"`
+}
+
+// BreakGlass is what emergencies of the service left behind in the environment.
+type BreakGlass struct {
+	State   verdict.State `json:"state"`
+	Overdue []Emergency   `json:"overdue"` // nobody reviewed them in time
+}
+
+// Emergency is one use of break-glass.
+type Emergency struct {
+	ID       string         `json:"id"`
+	Incident string         `json:"incident"`
+	By       string         `json:"by"`
+	ReviewBy Time           `json:"review_by"`
+	Evidence verdict.Digest `json:"evidence"`
 }

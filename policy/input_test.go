@@ -107,7 +107,7 @@ func documentOf(t *testing.T, in *Input) any {
 }
 
 func TestEarlyLayersHaveNoGroupOfPlaceAndTime(t *testing.T) {
-	want := []string{"environment", "promotions", "requester", "rollback", "runtime"}
+	want := []string{"break_glass", "environment", "promotions", "requester", "rollback", "runtime"}
 	if got := DeployOnly(); !slices.Equal(got, want) {
 		t.Errorf("DeployOnly is %v, want %v", got, want)
 	}
@@ -145,7 +145,7 @@ func wantError(t *testing.T, err error, what, remedy string) {
 func TestNothingIsLeftOutOfTheDocument(t *testing.T) {
 	var empty Input
 	empty.Environment, empty.Promotions, empty.Rollback = &Environment{}, &Promotions{}, &Rollback{}
-	empty.Runtime, empty.Requester = &Runtime{}, &Requester{}
+	empty.Runtime, empty.Requester, empty.BreakGlass = &Runtime{}, &Requester{}, &BreakGlass{}
 	empty.Checks = map[string]Check{"secrets": {}}
 	empty.Normalize()
 	full := documentOf(t, Example(verdict.LayerDeploy)).(object)
@@ -164,7 +164,7 @@ func TestNothingIsLeftOutOfTheDocument(t *testing.T) {
 			t.Errorf("input.%s: a state that nobody set is %v, not unknown", strings.Join(path, "."), v)
 		}
 	}
-	wantGroups := "artifact artifact.provenance artifact.sbom artifact.signature artifact.source change checks.secrets environment ownership plan promotions requester review rollback runtime service vulnerabilities vulnerabilities.database"
+	wantGroups := "artifact artifact.base artifact.provenance artifact.sbom artifact.signature artifact.source break_glass change checks.secrets environment ownership plan promotions requester review rollback runtime service vulnerabilities vulnerabilities.database"
 	var groups []string
 	for _, g := range stateGroups(zero) {
 		groups = append(groups, strings.Join(g, "."))

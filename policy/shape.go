@@ -59,7 +59,7 @@ func (i *Input) ForLayer(l verdict.Layer) *Input {
 	view := *i
 	view.Decision.Layer = l
 	if !l.SeesEnvironment() {
-		view.Environment, view.Promotions, view.Rollback, view.Runtime, view.Requester = nil, nil, nil, nil, nil
+		view.Environment, view.Promotions, view.Rollback, view.Runtime, view.Requester, view.BreakGlass = nil, nil, nil, nil, nil, nil
 	}
 	return &view
 }

@@ -68,7 +68,7 @@ func TestEveryBuiltinRuleFoldsWhatIsTooMuch(t *testing.T) {
 	many := in
 	for _, r := range b.Rules() {
 		in := many
-		if slices.Contains(fewItems, r.ID) {
+		if slices.Contains(fewItems, r.ID) || strings.HasPrefix(r.ID, "deploy.") { // deployment has a test of its own
 			continue
 		}
 		if strings.HasPrefix(r.ID, "artifact.trust.") {

@@ -1,0 +1,29 @@
+# METADATA
+# title: Nothing malicious is in the artifact
+# description: >-
+#   Going back does not excuse it.
+# custom:
+#   id: deploy.gate.malicious
+#   effect: deny
+#   severity: critical
+#   evidence: [vulnerabilities]
+#   remediation: >-
+#     Take the package out, build anew, and look for what it did where it was installed.
+#   owner: appsec
+package verdict.rules.deploy.gate.malicious
+
+import data.verdict.rules.ci.vulnerabilities as all
+import data.verdict.rules.deploy
+
+malicious := [f | some f in all.open; f.malicious == true]
+
+harmless := [f.key | some f in all.open; f.malicious == false]
+
+check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
+	"fail": sprintf("%d malicious packages are in the artifact", [count(malicious)]),
+	"pass": "no package in it is known to be malicious",
+	"observed": {"malicious": count(malicious)},
+	"expected": {"malicious": 0},
+})
+
+items := all.items(malicious, "is malicious") if count(malicious) + count(harmless) == count(all.open)

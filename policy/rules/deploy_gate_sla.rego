@@ -1,0 +1,54 @@
+# METADATA
+# title: No vulnerability is open for longer than the environment allows
+# description: >-
+#   The time counts from when the service first brought the vulnerability towards the
+#   environment, and a build of the same component does not begin it anew.
+# custom:
+#   id: deploy.gate.sla
+#   effect: deny
+#   severity: high
+#   evidence: [vulnerabilities]
+#   remediation: >-
+#     Take the fixed version and build anew. Where there is none, state by VEX what is true of
+#     it, or ask for an exception: verdict exception add --help.
+#   owner: appsec
+package verdict.rules.deploy.gate.sla
+
+import data.verdict.rules.ci.vulnerabilities as all
+import data.verdict.rules.deploy
+import input.environment
+
+# limits: for how many seconds one may be open. Of a severity that nobody states, the worst
+# but one is assumed; -1 is for ever.
+limits := {
+	"critical": environment.vulnerability_sla.critical,
+	"high": environment.vulnerability_sla.high,
+	"unknown": environment.vulnerability_sla.high,
+	"medium": environment.vulnerability_sla.medium,
+	"low": environment.vulnerability_sla.low,
+	"info": -1,
+}
+
+late := [f | some f in all.open; overdue(f, limits[f.severity]) == true]
+
+others := [f.key | some f in all.open; overdue(f, limits[f.severity]) == false]
+
+# overdue: since when a finding is open has to be known where there is a limit.
+overdue(finding, limit) if {
+	limit >= 0
+	finding.open_seconds > limit
+} else if {
+	limit >= 0
+	finding.open_seconds < 0
+} else := false if {
+	finding.open_seconds >= -1
+}
+
+check := deploy.answer({"environment": environment.state, "vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
+	"fail": sprintf("%d vulnerabilities are open for longer than %s allows", [count(late), environment.name]),
+	"pass": sprintf("%d vulnerabilities are open, none for longer than %s allows%s", [count(all.open), environment.name, all.excuses]),
+	"observed": {"overdue": count(late)},
+	"expected": environment.vulnerability_sla,
+})
+
+items := all.items(late, sprintf("is open for longer than %s allows", [environment.name])) if count(late) + count(others) == count(all.open)

@@ -1,0 +1,20 @@
+package verdict.rules.deploy.gate.sla_test
+
+import data.verdict.rules.deploy.gate.sla as rule
+
+known := {"environment": {"state": "verified", "name": "production", "vulnerability_sla": {"critical": 100, "high": 100, "medium": -1, "low": -1}}, "vulnerabilities": {"state": "verified", "complete": true, "components": 2, "database": {"state": "verified"}, "vex": [], "findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": false, "exploited": false, "severity": "high", "open_seconds": 10, "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}]}}
+
+test_what_is_in_order_passes if {
+	result := rule.check with input as known
+	result.status == "pass"
+}
+
+test_an_overdue_vulnerability_fails if {
+	result := rule.check with input as object.union(known, {"vulnerabilities": {"findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": false, "exploited": false, "severity": "high", "open_seconds": 101, "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}]}})
+	result.status == "fail"
+	result.items[0].key == "V-1@a@1"
+}
+
+test_without_vulnerability_sla_of_environment_the_rule_is_silent if {
+	not rule.check with input as object.union(object.remove(known, ["environment"]), {"environment": object.remove(known.environment, ["vulnerability_sla"])})
+}
