@@ -105,6 +105,9 @@ type Decision struct {
 	Actor       string    `json:"actor"`
 	// Requester asks for a deployment; nil at points of other layers.
 	Requester *Requester `json:"requester,omitempty"`
+	// Rollback is true where the subject goes back to an environment that it was promoted to
+	// before.
+	Rollback bool `json:"rollback,omitempty"`
 	// From holds digests of what the subject was made from, as evidence that counts tells:
 	// the commit of an artifact. The trail leads over them.
 	From []Digest `json:"from,omitempty"`

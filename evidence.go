@@ -117,8 +117,38 @@ type Report struct {
 	Base Digest `json:"base,omitempty"`
 	// Change is what the check "change" tells; nil for every other.
 	Change *Change `json:"change,omitempty"`
+	// Plan is what the check "iac-plan" tells; nil for every other.
+	Plan *Plan `json:"plan,omitempty"`
 	// History is what was searched besides the tree; nil when nothing was.
 	History *History `json:"history,omitempty"`
+}
+
+// Plan is what an infrastructure plan would do, as far as it says so.
+type Plan struct {
+	Tool    string `json:"tool"` // terraform 1.9.8
+	Create  int64  `json:"create"`
+	Update  int64  `json:"update"`
+	Replace int64  `json:"replace"`
+	Delete  int64  `json:"delete"`
+	Forget  int64  `json:"forget"`
+	// Partial: more is to be planned after it was applied.
+	Partial bool `json:"partial"`
+	// Providers, Accounts and Regions are those that it is known to reach, sorted.
+	Providers []string          `json:"providers"`
+	Accounts  []string          `json:"accounts"`
+	Regions   []string          `json:"regions"`
+	Resources []PlannedResource `json:"resources"` // that would change, in the plan's order
+}
+
+// PlannedResource is what a plan does to one resource.
+type PlannedResource struct {
+	Address  string `json:"address"`
+	Type     string `json:"type"`
+	Provider string `json:"provider"` // azurerm, aws, google …
+	Action   string `json:"action"`   // create, update, replace, delete, forget
+	Class    string `json:"class"`    // identity, network, data, other
+	Account  string `json:"account"`  // empty: the plan does not tell
+	Region   string `json:"region"`   // empty: the plan does not tell, or it has none
 }
 
 // History is a range of commits and what a check read of it.

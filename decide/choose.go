@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sort"
+	"time"
 
 	"verdict"
 	"verdict/sbom"
@@ -16,6 +17,7 @@ type earlier struct {
 	Service string
 	Outcome verdict.Outcome
 	From    []verdict.Digest
+	Expires time.Time       // zero: it does not
 	Input   json.RawMessage // what it was decided from
 }
 
@@ -44,6 +46,7 @@ type Stated struct {
 	Primary bool
 	// Unreadable says why the body could not be read: pruned, damaged, or not of its kind.
 	Unreadable string
+	decision   *recorded // of an earlier point; nil for any other statement
 	// Gone is true where the ledger no longer gives the body: what it said cannot be told.
 	Gone bool
 }

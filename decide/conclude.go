@@ -60,8 +60,12 @@ type Case struct {
 	NotApprovers []verdict.Barred     `json:"not_approvers"` // author, requester, …
 	People       *People              `json:"people,omitempty"`
 	// OldFrom is the day from which what was there before the change counts as well.
-	OldFrom time.Time              `json:"old_from"`
-	Refs    map[string]verdict.Ref `json:"refs"` // statements that items may name, by digest
+	OldFrom time.Time `json:"old_from"`
+	// ValidFor is for how many seconds an allow counts; 0: for ever.
+	ValidFor int64 `json:"valid_for,omitempty"`
+	// Rollback is true where the decision is about going back to what ran there before.
+	Rollback bool                   `json:"rollback,omitempty"`
+	Refs     map[string]verdict.Ref `json:"refs"` // statements that items may name, by digest
 }
 
 // partialRule is the code of the fault for a rule that a blocking point does not let count.
@@ -123,6 +127,9 @@ func Conclude(c Case, ev policy.Evaluation) Conclusion {
 	out.Outcome = out.join()
 	if deploy && out.Outcome != verdict.Allow {
 		out.breakGlass(c)
+	}
+	if until := c.At.Add(time.Duration(c.ValidFor) * time.Second); deploy && c.ValidFor > 0 && out.Outcome == verdict.Allow && (out.Expires.IsZero() || until.Before(out.Expires)) {
+		out.Expires = until
 	}
 	out.Enforced = c.Mode.Enforce(out.Outcome)
 	out.sort()

@@ -93,7 +93,16 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 		return verdict.Decision{}, ledger.Entry{}, err
 	}
 	entry, err := e.record(ctx, r, point, &d, basis)
+	if err == nil {
+		e.recall.took(d.ID, entry.Index)
+	}
 	return d, entry, err
+}
+
+// Preview answers the request as Decide would, and records nothing.
+func (e *Engine) Preview(ctx context.Context, r Request) (verdict.Decision, error) {
+	d, _, _, err := e.take(ctx, r)
+	return d, err
 }
 
 // take takes the decision and records nothing.
@@ -181,7 +190,7 @@ func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusio
 	return verdict.Decision{
 		ID: id, Point: p.ID, Layer: p.Layer, Question: p.Question, Mode: b.Case.Mode, Subject: r.Subject,
 		Service: r.Service, Team: r.Team, Environment: r.Environment, At: b.Case.At, Trigger: r.Trigger, Actor: r.Actor, Requester: r.Requester, From: from,
-		Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
+		Rollback: b.Case.Rollback, Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
 		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires, Answer: o.Answer, Lifted: o.Lifted, Aside: o.Aside,
 		Digests: verdict.Digests{
 			Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,

@@ -27,6 +27,8 @@ type gathered struct {
 	gone   []gone        // needs of which the ledger no longer gives every statement
 	origin origin        // of an artifact
 	peopled
+	trusted *earlier // the decision of an artifact point that counts, at a later one
+	weighed []Stated // what was stated of vulnerabilities
 }
 
 // gone is a need about which a statement can no longer be read, and why.
@@ -46,8 +48,9 @@ type moment struct {
 const perNeed = 1000
 
 // gather builds the closed input of one point: its needs and nothing else, so that a
-// point cannot rest on evidence that the map does not show. It reads the ledger at the
-// moment's position alone, so that replay gathers the same.
+// point cannot rest on evidence that the map does not show; at deployment points with what
+// fillDeploy says of the place. It reads the ledger at the moment's position alone, so that
+// replay gathers the same.
 func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m moment) (*gathered, error) {
 	g := &gathered{input: &policy.Input{Checks: map[string]policy.Check{}}, refs: []verdict.Ref{}, faults: []verdict.Fault{}}
 	g.input = g.input.ForLayer(p.Layer)
@@ -64,6 +67,11 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m m
 	}
 	if err := e.gatherPeople(ctx, r, p, m, g); err != nil {
 		return nil, err
+	}
+	if p.Layer == verdict.LayerDeploy {
+		if err := e.fillDeploy(ctx, r, p, m, g); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortFunc(g.refs, func(a, b verdict.Ref) int { return int(a.Index - b.Index) })
 	for _, ref := range g.refs {
@@ -87,6 +95,10 @@ func (e *Engine) service(r Request) policy.Service {
 // gatherNeed finds the statement that counts for one need, judges how well the fact is
 // known, and writes it into the input.
 func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point, need decisionmap.Need, m moment, g *gathered) error {
+	if f, ok := e.ofTheRequest(r, p, need); ok {
+		g.facts = append(g.facts, f)
+		return nil
+	}
 	q := e.lookupFor(r, p, need.Kind, g.origin.commit)
 	all, err := e.statements(ctx, r, q, m.seen)
 	if err != nil {
@@ -127,6 +139,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 		}
 	}
 	g.facts = append(g.facts, f)
+	if need.Kind == string(verdict.KindVulnerabilities) {
+		g.weighed = all
+	}
 	if err := e.fillGroup(ctx, r, p, f, x, m, g); err != nil {
 		return err
 	}
@@ -177,6 +192,8 @@ func (e *Engine) fillGroup(ctx context.Context, r Request, p decisionmap.Point, 
 		return e.fillTrusted(ctx, r, f, x.counts, m, g)
 	case f.Need == needChange, kind == verdict.KindOwnership, kind == verdict.KindChangeReview:
 		g.fillCode(f, x.counts)
+	case f.Need == needPlan:
+		g.input.Plan = planned(f, r.Subject.Digest, x.counts)
 	case kind == verdict.KindTestResult || check != "":
 		g.fillAll(f, x.counts, x.others)
 	}
@@ -209,6 +226,16 @@ func groupOf(m *decisionmap.Map, need string) string {
 		return "review"
 	case string(verdict.KindProvenance), string(verdict.KindSignature), string(verdict.KindSBOM):
 		return "artifact"
+	case needPlan:
+		return "plan"
+	case needImage:
+		return "artifact"
+	case string(verdict.KindDeployment):
+		return "rollback"
+	case string(verdict.KindFinding):
+		return "runtime"
+	case string(verdict.KindBreakGlass):
+		return "break_glass"
 	}
 	if kind, _, _ := m.Evidence(need); kind == verdict.KindDecision {
 		return "artifact"
@@ -338,7 +365,7 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 			s.Unreadable = err.Error()
 		}
 		s.Fails = d.Outcome != verdict.Allow
-		s.Decided = &earlier{d.ID, d.Point, d.Service, d.Outcome, d.From, d.Basis.Input}
+		s.Decided = &earlier{d.ID, d.Point, d.Service, d.Outcome, d.From, d.Expires, d.Basis.Input}
 		return true
 	}
 	report, ok := told.report, told.report != nil
@@ -365,6 +392,9 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 func incoherent(r *verdict.Report) string {
 	if r.Check == needChange && r.Change == nil {
 		return "it tells nothing of the change"
+	}
+	if r.Check == needPlan && r.Plan == nil {
+		return "it tells nothing of the plan"
 	}
 	if r.Check != string(verdict.KindVulnerabilities) {
 		return ""
@@ -592,6 +622,10 @@ func (e *Engine) caseOf(g *gathered, r Request, p decisionmap.Point, rules []ver
 	if p.Layer == verdict.LayerDeploy {
 		c.Exceptions, c.Approvals, c.BreakGlasses = append(c.Exceptions, g.exceptions...), append(c.Approvals, g.approvals...), append(c.BreakGlasses, g.glasses...)
 		c.Approvers, c.NotApprovers, c.People = max(g.persons, 1), append(c.NotApprovers, g.barred...), g.people
+	}
+	if p.Layer == verdict.LayerDeploy {
+		c.ValidFor = e.Map.Environments[r.Environment].PromotionValidity.Seconds()
+		c.Rollback = g.input.Rollback != nil && g.input.Rollback.Requested
 	}
 	return c
 }

@@ -428,6 +428,7 @@ func (e *Engine) fillTrusted(ctx context.Context, r Request, f Fact, s *Stated, 
 		g.input.Artifact.State = f.State
 		return nil
 	}
+	g.trusted = s.Decided
 	was, err := policy.ParseInput(s.Decided.Input)
 	if err != nil {
 		g.input.Artifact.State = verdict.StateUnknown

@@ -3,6 +3,7 @@ package decide
 import (
 	"context"
 	"sync"
+	"time"
 
 	"verdict"
 	"verdict/evidence"
@@ -18,6 +19,9 @@ type recall struct {
 	known  map[int64]said
 	checks map[int64]string // of entries that hold a report
 	bytes  int
+	flaws  map[int64]map[flaw]time.Time // of decisions at deployment points, by entry
+	// pending are the same of decisions that were taken and not recorded yet, by id.
+	pending map[string]map[flaw]time.Time
 
 	once sync.Once // guards the making of here
 	here verdict.Digest
@@ -27,6 +31,7 @@ type recall struct {
 const (
 	maxRecalled = 4 << 20
 	largest     = 32 << 10
+	maxFlaws    = 256 // decisions
 )
 
 // here is the digest of the engine's map.
@@ -88,5 +93,44 @@ func (r *recall) keep(index int64, s said, size int) {
 	}
 	if size <= largest && r.bytes+size <= maxRecalled {
 		r.known[index], r.bytes = s, r.bytes+size
+	}
+}
+
+// flawsAt gives since when the decision in an entry knew each flaw, where it was kept.
+func (r *recall) flawsAt(index int64) (map[flaw]time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.flaws[index]
+	return known, ok
+}
+
+// keepFlaws keeps what the next decision in the same place asks for. It is read, and never
+// changed.
+func (r *recall) keepFlaws(index int64, flaws map[flaw]time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flaws == nil || len(r.flaws) >= maxFlaws {
+		r.flaws = map[int64]map[flaw]time.Time{}
+	}
+	r.flaws[index] = flaws
+}
+
+// taking keeps the same of a decision that has no entry yet, and took gives it one.
+func (r *recall) taking(id string, flaws map[flaw]time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending == nil || len(r.pending) >= maxFlaws {
+		r.pending = map[string]map[flaw]time.Time{}
+	}
+	r.pending[id] = flaws
+}
+
+func (r *recall) took(id string, index int64) {
+	r.mu.Lock()
+	flaws, ok := r.pending[id]
+	delete(r.pending, id)
+	r.mu.Unlock()
+	if ok {
+		r.keepFlaws(index, flaws)
 	}
 }

@@ -35,7 +35,7 @@ func Example(l verdict.Layer) *Input {
 				{Need: "secrets-check", Point: "ci.secrets", State: known, Outcome: verdict.Allow, Decision: "d-3", Evidence: digest("d-3")},
 				{Need: "vulnerabilities-check", Point: "ci.vulnerabilities", State: known, Outcome: verdict.Allow, Decision: "d-4", Evidence: digest("d-4")},
 			},
-			Base:     Base{State: verdict.StatePresent, Name: "base", Digest: digest("base"), Created: "2025-12-20T12:00:00Z", AgeSeconds: 12 * 86400, Evidence: digest("image")},
+			Base: Base{State: verdict.StatePresent, Name: "base", Digest: digest("base"), Created: "2025-12-20T12:00:00Z", AgeSeconds: 12 * 86400, Evidence: digest("image")},
 		},
 		Vulnerabilities: Vulnerabilities{
 			State: known, MatchedAt: at, By: "verdict", Complete: true, Inputs: 2, Components: 40,

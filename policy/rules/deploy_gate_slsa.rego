@@ -16,12 +16,20 @@ import input.artifact
 import input.environment
 
 check := deploy.answer({"environment": environment.state, "artifact": artifact.state, "provenance": artifact.provenance.state}, items, {
-	"fail": sprintf("the build is at SLSA level %d, and %s asks for %d", [artifact.provenance.slsa, environment.name, environment.min_slsa]),
+	"fail": sprintf("%s asks for a build at SLSA level %d, and this one is at %d, or nobody knows", [environment.name, environment.min_slsa, artifact.provenance.slsa]),
 	"pass": sprintf("the build is at SLSA level %d of the %d that %s asks for", [artifact.provenance.slsa, environment.min_slsa, environment.name]),
-	"observed": {"slsa": artifact.provenance.slsa},
+	"observed": {"slsa": artifact.provenance.slsa, "provenance": artifact.provenance.state},
 	"expected": {"slsa": environment.min_slsa},
 })
 
-items := [deploy.item("slsa", sprintf("SLSA build level %d instead of %d", [artifact.provenance.slsa, environment.min_slsa]), "build it on a builder of that level")] if artifact.provenance.slsa < environment.min_slsa
+known := {"verified", "present"}
 
-items := [] if artifact.provenance.slsa >= environment.min_slsa
+items := [deploy.item("slsa:unknown", sprintf("who built it is not known (provenance is %s), and %s asks for SLSA build level %d", [artifact.provenance.state, environment.name, environment.min_slsa]), "record its provenance, and have it trusted: verdict artifact trust REF")] if {
+	environment.min_slsa > 0
+	not artifact.provenance.state in known
+	artifact.provenance.state != ""
+} else := [deploy.item("slsa", sprintf("SLSA build level %d instead of %d", [artifact.provenance.slsa, environment.min_slsa]), "build it on a builder of that level")] if {
+	artifact.provenance.slsa < environment.min_slsa
+} else := [] if {
+	artifact.provenance.slsa >= environment.min_slsa
+}

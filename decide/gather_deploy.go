@@ -1,0 +1,400 @@
+package decide
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/ledger"
+	"verdict/policy"
+)
+
+// What a deployment point sees beside its needs: the environment as the map declares it, who
+// asks, and what the ledger says has happened there. All of it comes from the map, the
+// request and the ledger at one position, so that replay sees the same.
+
+// Decisions is what the engine asks of the ledger's index at deployment points: which
+// decisions of a point there are, without their bodies.
+type Decisions interface {
+	Decisions(ctx context.Context, q ledger.DecisionQuery) ([]ledger.DecisionRow, error)
+}
+
+// TriggerRollback in Request.Trigger asks to go back to a digest that was promoted to the
+// environment before.
+const TriggerRollback = "verdict gate --rollback"
+
+// The needs that the map and the request answer, and no statement.
+const (
+	needEnvironment = "environment"
+	needRequest     = "request"
+)
+
+// perEnvironment bounds how many promotions of a service in one environment are looked at,
+// newest first, and perContext how many statements of each kind about it.
+const (
+	perEnvironment = 50
+	perContext     = 200
+)
+
+// ofTheRequest answers a need by the map and the request. It is false for every other need.
+func (e *Engine) ofTheRequest(r Request, p decisionmap.Point, need decisionmap.Need) (Fact, bool) {
+	f := Fact{Need: need.Kind, State: verdict.StateVerified, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner}
+	if p.Layer != verdict.LayerDeploy {
+		return f, false
+	}
+	switch need.Kind {
+	case needEnvironment:
+		_, known := e.Map.Environments[r.Environment]
+		_, whole := e.Map.Chain(r.Environment)
+		switch {
+		case !known:
+			f.State, f.Why = verdict.StateMissing, fmt.Sprintf("the map has no environment %q", r.Environment)
+			f.Remedy = "name one that `verdict map show` lists under environments, or declare it there"
+		case !whole:
+			f.State, f.Why = verdict.StateFailed, "the promotion chain of "+r.Environment+" is cut or comes back to itself"
+			f.Remedy = "mend promote_from in the map: `verdict map lint` names the place"
+		}
+	case needRequest:
+		if r.Requester == nil || r.Requester.Person == "" {
+			f.State, f.Why, f.Remedy = verdict.StateMissing, "nobody is known to ask", "name who asks: `--requester SYSTEM:ACCOUNT`"
+		}
+	default:
+		return f, false
+	}
+	return f, true
+}
+
+// deployment gathers what one decision of a deployment point sees.
+type deployment struct {
+	*Engine
+	r     Request
+	p     decisionmap.Point
+	m     moment
+	g     *gathered
+	index Decisions
+}
+
+// fillDeploy writes the groups of a deployment into the input.
+func (e *Engine) fillDeploy(ctx context.Context, r Request, p decisionmap.Point, m moment, g *gathered) error {
+	index, ok := e.Ledger.(Decisions)
+	if !ok {
+		return errors.New("the ledger has no index of decisions, and a deployment point needs one")
+	}
+	d := &deployment{Engine: e, r: r, p: p, m: m, g: g, index: index}
+	g.input.Environment = d.environment()
+	g.input.Requester = asker(r.Requester)
+	for _, fill := range []func(context.Context) error{d.promotions, d.deployments, d.findings, d.emergencies, d.behind, d.image, d.openSince} {
+		if err := fill(ctx); err != nil {
+			return fmt.Errorf("gather for %s in %s: %w", p.ID, r.Environment, err)
+		}
+	}
+	return nil
+}
+
+func (d *deployment) environment() *policy.Environment {
+	e, known := d.Map.Environments[d.r.Environment]
+	_, whole := d.Map.Chain(d.r.Environment)
+	out := &policy.Environment{
+		State: verdict.StateVerified, Name: d.r.Environment, Declared: slices.Contains(d.Map.Services[d.r.Service].Environments, d.r.Environment),
+		Tier: e.Tier, Cloud: e.Cloud, Exposure: e.Exposure, Data: e.Data, BlastRadius: e.BlastRadius, Rollback: e.Rollback, MinSLSA: e.MinSLSA,
+		PromoteFrom: e.PromoteFrom, Chain: whole, SoakSeconds: e.Soak.Seconds(), Hours: "always", Open: e.Open(d.m.now),
+		SLA: policy.SLA{
+			Critical: limit(e.VulnerabilitySLA.Critical), High: limit(e.VulnerabilitySLA.High), Medium: limit(e.VulnerabilitySLA.Medium), Low: limit(e.VulnerabilitySLA.Low),
+		},
+		MaxBaseAgeSeconds: limit(e.MaxBaseAge), Providers: slices.Clone(e.Reach.Providers), Accounts: slices.Clone(e.Reach.Accounts),
+		Regions: slices.Clone(e.Reach.Regions), Kinds: slices.Clone(e.Reach.Kinds), Protected: slices.Clone(e.Protected),
+	}
+	if !known {
+		out.State = verdict.StateMissing
+	}
+	if e.Hours != nil {
+		var windows []string
+		for _, w := range e.Hours.Allow {
+			windows = append(windows, w.String())
+		}
+		out.Hours = strings.Join(windows, ", ") + " " + e.Hours.Timezone
+	}
+	for _, f := range e.Freezes {
+		out.Freezes = append(out.Freezes, policy.Freeze{From: policy.TimeOf(f.From), To: policy.TimeOf(f.To), Reason: f.Reason, Holds: f.Holds(d.m.now)})
+	}
+	return out
+}
+
+// limit is a length of time in seconds, -1 for none.
+func limit(d decisionmap.Duration) int64 {
+	if d == 0 {
+		return -1
+	}
+	return d.Seconds()
+}
+
+func asker(r *verdict.Requester) *policy.Requester {
+	switch {
+	case r == nil || r.Person == "":
+		return &policy.Requester{State: verdict.StateMissing}
+	case !r.Known:
+		return &policy.Requester{State: verdict.StateUnknown, Person: r.Person, Kind: r.Kind}
+	}
+	return &policy.Requester{State: verdict.StateVerified, Person: r.Person, Kind: r.Kind, Teams: slices.Clone(r.Teams)}
+}
+
+// promoted lists the promotions that a query chooses, newest first, as far as their signers
+// may promote to where they say: whoever else says so has said nothing.
+func (d *deployment) promoted(ctx context.Context, q ledger.DecisionQuery, enough func(ledger.DecisionRow) bool) ([]ledger.DecisionRow, error) {
+	q.Point, q.Service, q.Outcome, q.At, q.Limit = d.p.ID, d.r.Service, verdict.Allow, d.m.seen, perEnvironment
+	rows, err := d.index.Decisions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.DecisionRow
+	for _, row := range rows {
+		if row.Environment == "" {
+			continue
+		}
+		entry, ok, err := d.promotion(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		d.use(entry)
+		out = append(out, row)
+		if enough != nil && enough(row) {
+			break
+		}
+	}
+	return out, nil
+}
+
+// promotion is the entry of a decision whose signer may take it there.
+func (d *deployment) promotion(ctx context.Context, row ledger.DecisionRow) (ledger.Entry, bool, error) {
+	found, err := d.Ledger.Find(ctx, ledger.Query{Kind: verdict.KindDecision, At: d.m.seen, Before: row.Index + 1, Limit: 1})
+	if err != nil || len(found) == 0 || found[0].Index != row.Index {
+		return ledger.Entry{}, false, err
+	}
+	r := d.r
+	r.Environment = row.Environment
+	return found[0], !found[0].Foreign && d.rank(found[0].Producer, d.p.Produces.Kind, r, d.m.seen) != Untrusted, nil
+}
+
+// use says that the input rests on an entry.
+func (d *deployment) use(entry ledger.Entry) { d.weigh(entry.Ref()) }
+
+func (d *deployment) weigh(ref verdict.Ref) {
+	d.g.rest(ref)
+	if !slices.ContainsFunc(d.g.about, func(x verdict.Ref) bool { return x.Index == ref.Index }) {
+		d.g.about = append(d.g.about, ref)
+	}
+}
+
+func (d *deployment) listed(row ledger.DecisionRow) policy.Promotion {
+	return policy.Promotion{
+		Decision: row.ID, Environment: row.Environment, Digest: row.Subject, At: policy.TimeOf(row.At), AgeSeconds: d.since(row.At),
+		Expires: policy.TimeOf(row.Expires), Lapsed: !row.Expires.IsZero() && !d.m.now.Before(row.Expires),
+	}
+}
+
+// since is for how many seconds something is so, never less than none.
+func (d *deployment) since(t time.Time) int64 {
+	return max(0, int64(d.m.now.Sub(t)/time.Second))
+}
+
+// promotions fills where the digest was let in, what was let in here before, and whether
+// this goes back to it.
+func (d *deployment) promotions(ctx context.Context) error {
+	out := &policy.Promotions{State: verdict.StateVerified}
+	back := &policy.Rollback{State: verdict.StateVerified}
+	d.g.input.Promotions, d.g.input.Rollback = out, back
+	rows, err := d.promoted(ctx, ledger.DecisionQuery{Subject: d.r.Subject.Digest}, nil)
+	if err != nil {
+		return err
+	}
+	before := false
+	for _, row := range rows {
+		out.List = append(out.List, d.listed(row))
+		before = before || row.Environment == d.r.Environment
+	}
+	here, err := d.promoted(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(row ledger.DecisionRow) bool { return row.Subject != d.r.Subject.Digest })
+	if err != nil {
+		return err
+	}
+	out.First = len(here) == 0
+	for _, row := range here {
+		if row.Subject != d.r.Subject.Digest {
+			back.PreviousDigest = row.Subject
+		}
+	}
+	overtaken := before && len(here) > 0 && here[0].Subject != d.r.Subject.Digest
+	back.Requested = before && (d.r.Trigger == TriggerRollback || overtaken)
+	if d.r.Trigger == TriggerRollback && !before {
+		d.g.faults = append(d.g.faults, verdict.Fault{
+			Code: "rollback.target", What: fmt.Sprintf("nothing says that %s was ever promoted to %s, so it cannot be gone back to", d.r.Subject.Digest.Short(), d.r.Environment),
+			Remedy: "leave --rollback out, or name a digest that `verdict trail` shows as promoted there",
+		})
+	}
+	return d.rebuilt(ctx, out)
+}
+
+// rebuilt fills the promotions, on the way here, of other builds of the same commit.
+func (d *deployment) rebuilt(ctx context.Context, out *policy.Promotions) error {
+	way, _ := d.Map.Chain(d.r.Environment)
+	builds := d.g.input.Artifact.Rebuilds
+	for _, x := range builds[:min(len(builds), perEnvironment)] {
+		rows, err := d.promoted(ctx, ledger.DecisionQuery{Subject: x.Digest}, nil)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if slices.Contains(way, row.Environment) {
+				out.Rebuilt = append(out.Rebuilt, d.listed(row))
+			}
+		}
+	}
+	return nil
+}
+
+// trusted lists the statements of a kind about the service in the environment by signers
+// who may state it there, newest first.
+func (d *deployment) trusted(ctx context.Context, kind verdict.Kind, service string) ([]ledger.Entry, error) {
+	entries, err := d.Ledger.Find(ctx, ledger.Query{Kind: kind, Service: service, Environment: d.r.Environment, At: d.m.seen, Limit: perContext})
+	return slices.DeleteFunc(entries, func(x ledger.Entry) bool { return d.rank(x.Producer, string(kind), d.r, d.m.seen) == Untrusted }), err
+}
+
+// told decodes an entry; what cannot be read is said to be gone, in the words of a need.
+func (d *deployment) told(ctx context.Context, entry ledger.Entry, need string, into any) bool {
+	s, err := d.said(ctx, entry.Index)
+	if err == nil && s.failure == nil {
+		err = s.statement.Decode(into)
+	} else {
+		err = cmp.Or(err, s.failure)
+	}
+	if err != nil {
+		d.g.pruned(d.Map, need, entry.Index, err.Error())
+	}
+	return err == nil
+}
+
+// deployments fills when somebody last went back here.
+func (d *deployment) deployments(ctx context.Context) error {
+	entries, err := d.trusted(ctx, verdict.KindDeployment, d.r.Service)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		var x verdict.Deployment
+		if !d.told(ctx, entry, string(verdict.KindDeployment), &x) {
+			d.g.input.Rollback.State = verdict.StateUnknown
+			continue
+		}
+		if x.Rollback && x.Environment == d.r.Environment && x.Service == d.r.Service {
+			d.use(entry)
+			d.g.input.Rollback.TestedAt = policy.TimeOf(entry.At)
+			return nil
+		}
+	}
+	return nil
+}
+
+// runtimeFinding is what is read of a finding of observation.
+type runtimeFinding struct {
+	ID    string `json:"id"`
+	Class string `json:"class"` // drift, exposure, misuse
+	State string `json:"state"` // open, closed
+}
+
+// findings fills what observation has open. Where nobody has observed anything the state is
+// missing, and the counts say nothing.
+func (d *deployment) findings(ctx context.Context) error {
+	out := &policy.Runtime{State: verdict.StateMissing}
+	d.g.input.Runtime = out
+	for _, kind := range []verdict.Kind{verdict.KindFinding, verdict.KindObservation} {
+		service := d.r.Service
+		if kind == verdict.KindObservation { // of the whole environment
+			service = ""
+		}
+		entries, err := d.trusted(ctx, kind, service)
+		if err != nil {
+			return err
+		}
+		if len(entries) > 0 {
+			out.State = verdict.StateVerified
+			d.use(entries[0])
+		}
+		if kind == verdict.KindFinding {
+			d.open(ctx, entries, out)
+		}
+	}
+	return nil
+}
+
+func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *policy.Runtime) {
+	unread, seen := false, map[string]bool{}
+	for _, entry := range entries {
+		var x runtimeFinding
+		if !d.told(ctx, entry, string(verdict.KindFinding), &x) {
+			unread = true
+			continue
+		}
+		if seen[x.ID] || x.ID == "" {
+			continue
+		}
+		if seen[x.ID] = true; x.State == "closed" {
+			continue
+		}
+		d.use(entry)
+		switch x.Class {
+		case "drift":
+			out.OpenDrift++
+		case "exposure":
+			out.OpenExposure++
+		case "misuse":
+			out.OpenMisuse++
+		}
+	}
+	if unread || len(entries) == perContext {
+		out.State = verdict.StateUnknown
+	}
+}
+
+// emergencies fills what was let through by break-glass and not looked at in time.
+func (d *deployment) emergencies(context.Context) error {
+	out := &policy.BreakGlass{State: verdict.StateVerified}
+	d.g.input.BreakGlass = out
+	for _, x := range d.g.glasses {
+		if !x.Reviewed.IsZero() || x.ReviewBy.IsZero() || !d.m.now.After(x.ReviewBy) {
+			continue
+		}
+		one := policy.Emergency{ID: x.ID, Incident: x.Incident, By: x.By, ReviewBy: policy.TimeOf(x.ReviewBy)}
+		for _, ref := range d.g.people.Entries[x.ID] {
+			d.g.rest(ref)
+			one.Evidence = ref.Digest
+		}
+		out.Overdue = append(out.Overdue, one)
+	}
+	return nil
+}
+
+// needPlan is the need that the check of a plan answers.
+const needPlan = "iac-plan"
+
+// planned is what a checked plan would do.
+func planned(f Fact, digest verdict.Digest, s *Stated) policy.Plan {
+	out := policy.Plan{State: f.State, Digest: digest}
+	if s == nil || s.Report == nil || s.Report.Plan == nil {
+		return out
+	}
+	p := s.Report.Plan
+	out.Tool, out.Create, out.Update, out.Replace, out.Delete, out.Partial = p.Tool, p.Create, p.Update, p.Replace, p.Delete, p.Partial
+	out.Providers, out.Accounts, out.Regions, out.Evidence = slices.Clone(p.Providers), slices.Clone(p.Accounts), slices.Clone(p.Regions), s.Ref.Digest
+	for _, r := range p.Resources {
+		out.Resources = append(out.Resources, policy.PlannedResource(r))
+	}
+	return out
+}
