@@ -39,6 +39,7 @@ FUZZ = \
 	./ci/iac:FuzzNative \
 	./ci/iac:FuzzPipelines \
 	./ci/iac:FuzzPlan \
+	./ci/iac:FuzzReach \
 	./ci/iac:FuzzRendered \
 	./ci:FuzzArchives \
 	./ci/reachability:FuzzImports \

@@ -40,8 +40,9 @@ type PlanOptions struct {
 // Plan is a plan that was judged.
 type Plan struct {
 	Subject verdict.Subject
-	Report  verdict.Report
-	Told    string // what it would do: "plans 2 to create and 1 to replace"
+	Report  verdict.Report // of the check iac
+	Reach   verdict.Report // of the check iac-plan: what it would do, and where
+	Told    string         // what it would do: "plans 2 to create and 1 to replace"
 }
 
 // PlanSubject names a plan by the digest of its bytes: one that was written anew is another.
@@ -83,7 +84,34 @@ func CheckPlan(ctx context.Context, o PlanOptions) (*Plan, error) {
 	p.Report.Hits, p.Report.Ignored, stated = ignored(p.Report.Hits, ignoresOf(ignores.FalsePositives, iacKey), cmp.Or(o.IgnoreName, IgnoreFile), o.Now())
 	p.Report.NotChecked = append(p.Report.NotChecked, append(told, stated...)...)
 	p.Report.Scope.Components = total(read.Counts)
-	return p, nil
+	p.Reach, err = o.reach(content, read)
+	return p, err
+}
+
+// PlanCheck is the check whose report tells what a plan would do, and where.
+const PlanCheck = "iac-plan"
+
+// maxPlanned bounds the resources that a report lists: a decision reads all of them.
+const maxPlanned = 5000
+
+// reach is the report of what the plan would do. It finds nothing wrong: that is for the gate
+// of the environment to say.
+func (o *PlanOptions) reach(content []byte, read *iac.Plan) (verdict.Report, error) {
+	plan, err := iac.Reach(content, read)
+	if err != nil {
+		return verdict.Report{}, err
+	}
+	r := verdict.Report{
+		Check: PlanCheck, Tool: verdict.Tool{Name: "verdict", Version: o.Version}, Complete: true, NotChecked: []verdict.NotChecked{}, Hits: []verdict.Hit{},
+		Scope: verdict.Scope{Path: ".", Files: 1, Inputs: 1, Bytes: int64(len(content)), Components: int64(len(plan.Resources))}, Plan: &plan,
+	}
+	if n := len(plan.Resources); n > maxPlanned {
+		plan.Resources, r.Complete = plan.Resources[:maxPlanned], false
+		r.NotChecked = append(r.NotChecked, verdict.NotChecked{
+			Path: path.Base(o.Name), Reason: fmt.Sprintf("it changes %d resources, more than the %d that one decision weighs: divide it into several plans", n, maxPlanned), Blocks: true,
+		})
+	}
+	return r, nil
 }
 
 // place gives problems the place of the declaration that they are about, and counts those of

@@ -148,7 +148,7 @@ func (w *workspace) checkPlan(ctx context.Context, name string, content []byte, 
 
 // recordPlan signs and records what was found about the plan.
 func (w *workspace) recordPlan(ctx context.Context, p *ci.Plan, started time.Time, m *decisionmap.Map, service string) error {
-	bundles, err := w.signChecks(ctx, []verdict.Report{p.Report}, p.Subject, started, w.aboutChange(m, service))
+	bundles, err := w.signChecks(ctx, []verdict.Report{p.Report, p.Reach}, p.Subject, started, w.aboutChange(m, service))
 	if err != nil {
 		return err
 	}

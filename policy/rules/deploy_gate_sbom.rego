@@ -16,11 +16,21 @@ import input.artifact
 
 check := deploy.answer({"artifact": artifact.state, "sbom": artifact.sbom.state}, items, {
 	"fail": "the bill of materials does not hold all that is in the artifact",
-	"pass": sprintf("the bill of materials holds %d components", [artifact.sbom.components]),
-	"observed": {"complete": artifact.sbom.complete, "components": artifact.sbom.components},
-	"expected": {"complete": true},
+	"pass": sprintf("the bill of materials holds %d components; whether these are all, it calls %s", [artifact.sbom.components, artifact.sbom.inventory]),
+	"observed": {"inventory": artifact.sbom.inventory, "components": artifact.sbom.components},
+	"expected": {"inventory": "complete"},
 })
 
-items := [deploy.item("sbom", "the bill of materials says of itself that it is not complete, or names no component", "make it again with a tool that reads all of the artifact")] if artifact.sbom.complete == false
+items := [deploy.item("sbom", "the bill of materials says of itself that it is not complete", "make it again with a tool that reads all of the artifact")] if artifact.sbom.inventory == "incomplete"
 
-items := [] if artifact.sbom.complete == true
+items := [deploy.item("sbom", "the bill of materials names nothing, and does not say that there is nothing", "make it again with a tool that reads the artifact")] if {
+	artifact.sbom.inventory == "unknown"
+	artifact.sbom.components == 0
+}
+
+items := [] if {
+	artifact.sbom.inventory == "unknown"
+	artifact.sbom.components > 0
+}
+
+items := [] if artifact.sbom.inventory == "complete"

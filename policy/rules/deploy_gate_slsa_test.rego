@@ -2,7 +2,7 @@ package verdict.rules.deploy.gate.slsa_test
 
 import data.verdict.rules.deploy.gate.slsa as rule
 
-known := {"environment": {"state": "verified", "name": "production", "min_slsa": 3}, "artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart"}, "sbom": {"state": "verified", "complete": true, "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}}
+known := {"environment": {"state": "verified", "name": "production", "min_slsa": 3}, "artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart"}, "sbom": {"state": "verified", "inventory": "complete", "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}}
 
 test_what_is_in_order_passes if {
 	result := rule.check with input as known

@@ -2,7 +2,7 @@ package verdict.rules.deploy.gate.trusted_test
 
 import data.verdict.rules.deploy.gate.trusted as rule
 
-known := {"artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart"}, "sbom": {"state": "verified", "complete": true, "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}, "subject": {"digest": "sha256:a"}}
+known := {"artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart"}, "sbom": {"state": "verified", "inventory": "complete", "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}, "subject": {"digest": "sha256:a"}}
 
 test_what_is_in_order_passes if {
 	result := rule.check with input as known
