@@ -214,7 +214,7 @@ func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *
 	if b.Blobs.Map, err = e.Ledger.PutBlob(ctx, chart); err != nil {
 		return ledger.Entry{}, fmt.Errorf("keep map of decision %s: %w", d.ID, err)
 	}
-	s, err := evidence.New(verdict.KindDecision, []verdict.Subject{d.Subject}, recorded{Decision: *d, Basis: b}, verdict.Context{
+	s, err := evidence.New(verdict.KindDecision, []verdict.Subject{d.Subject}, recorded{Decision: *d, Basis: b, Declared: declared(e.Map, *d)}, verdict.Context{
 		Service: d.Service, Team: d.Team, Environment: d.Environment, Point: d.Point, Run: r.Run, Actor: d.Actor, At: d.At,
 		Retention: retention(p),
 	}, e.Rand)
@@ -230,6 +230,13 @@ func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *
 		return ledger.Entry{}, fmt.Errorf("record decision %s: %w", d.ID, err)
 	}
 	return entry, nil
+}
+
+func declared(m *decisionmap.Map, d verdict.Decision) []decisionmap.Declared {
+	if d.Layer != verdict.LayerDeploy {
+		return nil
+	}
+	return m.Context(d.Environment)
 }
 
 func retention(p decisionmap.Point) string {
@@ -260,6 +267,9 @@ func newID(random io.Reader) (string, error) {
 type recorded struct {
 	verdict.Decision
 	Basis Basis `json:"basis"`
+	// Declared is what the map declared of the environment and where it said so, for people:
+	// no decision rests on the place of a value.
+	Declared []decisionmap.Declared `json:"declared,omitempty"`
 }
 
 // BasisSchema is the word in Basis.Schema.

@@ -84,7 +84,7 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	again.Digests.Map, again.Digests.Point, again.Engine = m.digest, m.points[d.Point], d.Engine
 	out.Result = again.Digests.Result
 	if out.Difference == "" {
-		out.Difference = differs(rec, recorded{again, basis})
+		out.Difference = differs(rec, recorded{Decision: again, Basis: basis})
 	}
 	if out.Difference == "" && out.Facts.State == verdict.StateFailed {
 		out.Facts.State = verdict.StateVerified

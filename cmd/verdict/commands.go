@@ -21,6 +21,7 @@ func commands() []command {
 		rejectCommand(),
 		exceptionCommand(),
 		breakGlassCommand(),
+		gateCommand(),
 		whyCommand(),
 		trailCommand(),
 		whereCommand(),

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +34,8 @@ type planCheck struct {
 	base    string
 	service string
 	guard   bool
-	maxAge  int64 // hours
+	env     string // whose permit the guard asks for
+	maxAge  int64  // hours
 }
 
 func planCheckCommand() command {
@@ -43,9 +43,9 @@ func planCheckCommand() command {
 		use: "check FILE", short: "Decide whether what a plan would make is provably unsafe, and guard its apply",
 		long: "FILE is what terraform show -json or tofu show -json wrote of a plan; - reads standard input. What the plan would make is judged by the same checks as the code, with every value that the code alone does not tell, " +
 			"and the answer is recorded about the plan's digest. Findings name the file and line where the resource is declared, below --source.\n\n" +
-			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. Run it in the job that applies, on the JSON of the very file that is applied: " +
+			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. With --env that is the answer of verdict gate --env NAME --plan FILE, by a key that the map lets permit an apply there, and no other answer counts; without it, that of the check of the code, which knows no environment. Run it in the job that applies, on the JSON of the very file that is applied: " +
 			"terraform show -json tfplan | verdict plan check --apply-guard - && terraform apply tfplan.",
-		example: "terraform show -json tfplan | verdict plan check -\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json",
+		example: "terraform show -json tfplan | verdict plan check -\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json\nverdict plan check --apply-guard --env production tfplan.json",
 		args:    exactly(1), formats: report.Formats, judges: true,
 		setup: func(f *flags) runner {
 			p := &planCheck{}
@@ -53,6 +53,7 @@ func planCheckCommand() command {
 			f.text(&p.base, "base", "BRANCH", "branch that the change goes to; default: the repository's default branch")
 			f.text(&p.service, "service", "NAME", "service of the map that the plan is of")
 			f.toggle(&p.guard, "apply-guard", "end with 0 only when exactly this plan was allowed; judge nothing")
+			f.text(&p.env, "env", "NAME", "environment that it is applied to: its gate has to have allowed it, for --apply-guard")
 			p.maxAge = 24
 			f.number(&p.maxAge, "max-age", "HOURS", "how long ago it may have been allowed, for --apply-guard", 1, 24*365)
 			return p.run
@@ -68,6 +69,9 @@ func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) 
 	subject := ci.PlanSubject(args[0], content)
 	if p.guard {
 		return p.permit(ctx, a, subject)
+	}
+	if p.env != "" {
+		return usage("verdict plan check --help", "--env asks whose permit the guard wants, and nothing is guarded: what a plan would make is judged alike for every environment", "add --apply-guard, or ask the gate of the environment: verdict gate --env "+p.env+" --plan FILE")
 	}
 	w, err := a.open(ctx)
 	if err != nil {
@@ -191,7 +195,29 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(rows, func(r ledger.DecisionRow) bool { return r.Point == planPoint })
+	counts := func(r ledger.DecisionRow) (bool, error) { return r.Point == planPoint, nil }
+	if p.env != "" {
+		if counts, err = w.permits(ctx, p.env, at); err != nil {
+			return err
+		}
+	}
+	i := -1
+	for k, r := range rows { // newest first
+		ok, err := counts(r)
+		if err != nil {
+			return err
+		}
+		if ok {
+			i = k
+			break
+		}
+	}
+	if i < 0 && p.env != "" {
+		return &verdict.Error{
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("the gate of %s was not asked about this plan (%s), or not by a key that the map lets permit an apply there", p.env, plan.Digest.Short()),
+			Remedy: fmt.Sprintf("have it judged and let in, and apply that very file: verdict plan check FILE, then verdict gate --env %s --plan FILE", p.env),
+		}
+	}
 	if i < 0 {
 		return &verdict.Error{
 			Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s): it was never checked here, or it is not the one that was", plan.Digest.Short()),
@@ -204,6 +230,11 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 	}
 	answer := planPermit{
 		Schema: "verdict.plan-permit/v1", Plan: plan.Digest, Permit: d.Enforced == verdict.Allow, Decision: d.ID, Entry: entry.Index, Outcome: d.Outcome, Enforced: d.Enforced, At: d.At,
+	}
+	if answer.Permit && !d.Expires.IsZero() && !w.now().Before(d.Expires) {
+		return &verdict.Error{
+			Code: verdict.CodeRefused, What: "the permit for this plan expired at " + d.Expires.UTC().Format("2006-01-02 15:04 UTC"), Remedy: "plan again, and have that judged and let in",
+		}
 	}
 	age := w.now().Sub(d.At)
 	if limit := time.Duration(p.maxAge) * time.Hour; answer.Permit && (age > limit || age < -time.Hour) {
@@ -230,4 +261,34 @@ func (p planPermit) text() string {
 		words = "! This plan may be applied because the point does not block yet; the facts said " + string(p.Outcome)
 	}
 	return fmt.Sprintf("%s\n  plan      %s\n  decision  %s, entry %d, %s\n  more      verdict why %s\n", words, p.Plan, p.Decision, p.Entry, p.At.UTC().Format("2006-01-02 15:04 UTC"), p.Decision)
+}
+
+// permits tells which decisions let a plan be applied to an environment: answers of its gate
+// by keys that the map in force lets permit that there.
+func (w *workspace) permits(ctx context.Context, environment string, at ledger.Position) (func(ledger.DecisionRow) (bool, error), error) {
+	repo, err := repository(ctx, ".")
+	if err != nil {
+		return nil, err
+	}
+	judged, err := w.judgeBy(ctx, repo, pipelineGoal(w.app.env))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := environmentIn(judged.Map, judged.From, environment); err != nil {
+		return nil, err
+	}
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	point, _ := judged.Map.Point(applyPoint)
+	name := namesOf(keys)
+	return func(r ledger.DecisionRow) (bool, error) {
+		if r.Point != applyPoint || r.Environment != environment {
+			return false, nil
+		}
+		e, err := w.ledger.Entry(ctx, r.Index)
+		by := decisionmap.Signer{Key: e.Signer, KeyName: name(e.Signer, ledger.Position(e.Index))}
+		return err == nil && !e.Foreign && judged.Map.Trusts(by, point.Produces.Kind, r.Service, environment), err
+	}, nil
 }

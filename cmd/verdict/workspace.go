@@ -32,6 +32,7 @@ type workspace struct {
 	signer *evidence.KeyFile // signs what this command records
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
+	dry    bool           // nothing is recorded, not even which rules decide
 	judge  *decide.Engine // of the last map that was asked for; nil until engine makes it
 	chosen *chosenPolicy  // what policyFor found; nil until it looked
 	told   map[int64]bool // entries of which say spoke
@@ -313,6 +314,9 @@ func (w *workspace) releasePolicy(ctx context.Context, m *decisionmap.Map, b *po
 		if err := w.app.prove(ctx, b, besideMap, verdict.CodeUnavailable, "nothing is decided by them"); err != nil {
 			return err
 		}
+	}
+	if w.dry {
+		return nil
 	}
 	subject := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "policy bundle", Digest: b.Digest()}
 	release := policyRelease{Bundle: b.Digest(), Engine: b.Engine(), Version: version(), Rules: len(b.Rules())}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"verdict"
+	"verdict/ci"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/deploy"
+	"verdict/ledger"
+	"verdict/report"
+)
+
+const (
+	applyPoint  = "deploy.plan" // gatePoint for a plan
+	seeGate     = "verdict gate --help"
+	triggerGate = "verdict gate"
+)
+
+// gating is what one run of `verdict gate` is asked for.
+type gating struct {
+	environment string
+	service     string
+	requester   string
+	plan        string
+	rollback    bool
+	dry         bool
+}
+
+func gateCommand() command {
+	return command{
+		use: "gate [REF]", short: "Decide whether a trusted artifact, or a plan, may go into an environment now",
+		long: "REF is an image as NAME@sha256:…, a digest, or a file. Only what artifact.trust allowed is let in, and the rules then weigh what is at stake in the environment: where the digest was before and for how long, hours and freezes, " +
+			"vulnerabilities that are open for too long, the way back, what is open against the service there, and who asks. An allow is a promotion: the decision, and a SLSA verification summary about the digest. " +
+			"A tag is refused, because it can be moved between the decision and the deployment.\n\n" +
+			"With --plan the question is about an infrastructure plan that verdict plan check allowed; the allow is what verdict plan check --apply-guard --env asks for before the apply.\n\n" +
+			"The requester is a person of the map or SYSTEM:ACCOUNT, such as github:jane; by default the person of the key that signs, else the account that started the pipeline, else the machine whose key it is. " +
+			"--rollback goes back to a digest that was promoted here before: it waits neither for hours, freezes and soak time nor for the environment before, and everything that is true of the artifact still counts. Going back is noticed without it too, and told. " +
+			"--dry-run decides and records nothing. --report-only is refused: what a gate does not let in stays out.\n\n" +
+			"Exit codes: 0 let in, 3 not let in, 5 a person has to approve, 1 could not decide.",
+		example: "verdict gate --env staging ghcr.io/acme/payments-api@sha256:…\nverdict gate --env production ghcr.io/acme/payments-api@sha256:… --requester github:jane --as pipeline\nverdict gate --env production sha256:… --service payments-api --dry-run\nverdict gate --env production sha256:… --rollback\nverdict gate --env production --plan tfplan.json",
+		args:    atMost(1), formats: report.Formats, judges: true,
+		setup: func(f *flags) runner {
+			x := &gating{}
+			f.required(&x.environment, "env", "NAME", "environment of the map that it would go into")
+			f.text(&x.service, "service", "NAME", "service of the map; default: the one that it was decided on for before")
+			f.text(&x.requester, "requester", "WHO", "who asks: a person of the map, or SYSTEM:ACCOUNT")
+			f.text(&x.plan, "plan", "FILE", "the question is about this plan, as terraform show -json wrote it")
+			f.toggle(&x.rollback, "rollback", "go back to a digest that was promoted to this environment before")
+			f.toggle(&x.dry, "dry-run", "say what would be decided, and record nothing")
+			return x.run
+		},
+	}
+}
+
+func (x *gating) run(ctx context.Context, a *app, args []string) (err error) {
+	if err := x.check(a, args); err != nil {
+		return err
+	}
+	opened := a.open
+	if x.dry { // what opens to record makes a ledger where there is none
+		opened = a.openExisting
+	}
+	w, err := opened(ctx)
+	if err != nil {
+		return err
+	}
+	w.dry = x.dry
+	defer w.end(&err)
+	subject, err := x.subject(ctx, w, args)
+	if err != nil {
+		return err
+	}
+	repo, err := repository(ctx, ".")
+	if err != nil {
+		return err
+	}
+	judged, err := w.judgeBy(ctx, repo, pipelineGoal(a.env))
+	if err == nil {
+		err = judged.Unknown
+	}
+	if err != nil {
+		return err
+	}
+	own, err := w.rulesOf(ctx, repo, judged)
+	if err != nil {
+		return err
+	}
+	if _, err := environmentIn(judged.Map, judged.From, x.environment); err != nil {
+		return err
+	}
+	if x.service, err = x.serviceOf(ctx, w, judged.Map, subject); err != nil {
+		return err
+	}
+	r, err := x.request(ctx, w, judged.Map, subject)
+	if err != nil {
+		return err
+	}
+	return x.decide(ctx, w, judged, own, r)
+}
+
+// check refuses what no gate is asked.
+func (x *gating) check(a *app, args []string) error {
+	switch {
+	case a.config.ReportOnly:
+		return usage(seeGate, "--report-only is refused at a gate: what it does not let in stays out", "leave --report-only and VERDICT_REPORT_ONLY out; --dry-run tells what would be decided, and a point that only observes says `mode: observe` in the map")
+	case x.plan == "" && len(args) == 0:
+		return usage(seeGate, "nothing says what would go into "+x.environment, "name the image as NAME@sha256:…, a digest or a file; or a plan with --plan FILE")
+	case x.plan != "" && len(args) > 0:
+		return usage(seeGate, "an artifact and a plan are two questions", "ask them one after the other: verdict gate --env "+x.environment+" --plan FILE, and verdict gate --env "+x.environment+" REF")
+	case x.plan != "" && x.rollback:
+		return usage(seeGate, "a plan is not gone back to", "plan what was there before, have that judged (verdict plan check FILE), and ask for it without --rollback")
+	}
+	return nil
+}
+
+// subject is what would go in. Of a plan the file is read to compute its digest, and for
+// nothing else: what it would do was recorded when it was checked.
+func (x *gating) subject(ctx context.Context, w *workspace, args []string) (verdict.Subject, error) {
+	if x.plan == "" {
+		return w.deployable(ctx, args[0])
+	}
+	content, err := w.app.readInput(x.plan, "the plan", ci.MaxPlan)
+	if err != nil {
+		return verdict.Subject{}, err
+	}
+	return ci.PlanSubject(x.plan, content), nil
+}
+
+// request is the question as the engine takes it.
+func (x *gating) request(ctx context.Context, w *workspace, m *decisionmap.Map, subject verdict.Subject) (decide.Request, error) {
+	name, err := w.nameOfSigner(ctx)
+	if err != nil {
+		return decide.Request{}, err
+	}
+	who, err := deploy.Requester(m, deploy.Asking{Named: x.requester, Account: pipelineAccount(w.app.env), Key: w.signer.KeyID(), KeyName: name})
+	if err != nil {
+		return decide.Request{}, err
+	}
+	r := decide.Request{
+		Point: gatePoint, Subject: subject, Service: x.service, Team: m.Services[x.service].Team, Environment: x.environment,
+		Trigger: triggerGate, Actor: w.actor(), Requester: who, Run: pipelineRun(w.app.env),
+	}
+	if x.plan != "" {
+		r.Point = applyPoint
+	}
+	if x.rollback {
+		r.Trigger = decide.TriggerRollback
+	}
+	return r, nil
+}
+
+// decide asks the point and tells the answer.
+func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own map[string]string, r decide.Request) error {
+	run := report.Run{Version: version(), At: w.now(), Command: x.again(r), Notes: x.notes(judged, r)}
+	if !x.dry {
+		if err := w.mayPromote(ctx, judged.Map, r); err != nil {
+			return err
+		}
+	}
+	e, err := w.engine(ctx, judged.Map, own)
+	if err != nil {
+		return err
+	}
+	var d verdict.Decision
+	if x.dry {
+		d, err = e.Preview(ctx, r)
+	} else {
+		d, _, err = e.Decide(ctx, r)
+	}
+	if err != nil {
+		return err
+	}
+	run.Decisions = []verdict.Decision{d}
+	if d.Rollback {
+		run.Notes = append(run.Notes, fmt.Sprintf("this goes back to a digest that was promoted to %s before: hours, freezes, soak time and the environment before do not bind", x.environment))
+	}
+	switch {
+	case x.dry:
+		run.Notes = append(run.Notes, "DRY RUN: nothing was recorded, and nothing was let in")
+	case d.Outcome == verdict.Allow && x.plan == "":
+		if err := w.summarise(ctx, d); err != nil {
+			return err
+		}
+	case d.Exit() == verdict.CodeReview.Exit():
+		run.Notes = append(run.Notes, fmt.Sprintf("next: have a person approve it, then ask again: verdict approve %s --as KEY --rationale TEXT --expires 24h", d.ID))
+	}
+	return w.app.conclude(run)
+}
+
+// again is the command as it can be typed again.
+func (x *gating) again(r decide.Request) string {
+	words := []string{triggerGate, "--env", x.environment, "--service", x.service}
+	if x.plan != "" {
+		return strings.Join(append(words, "--plan", x.plan), " ")
+	}
+	ref := string(r.Subject.Digest)
+	if r.Subject.Name != "" {
+		ref = r.Subject.Name + "@" + ref
+	}
+	return strings.Join(append(words, ref), " ")
+}
+
+// notes are what a reader must not miss: which map judged, what it says of the place and
+// where, and who asks.
+func (x *gating) notes(judged judgedBy, r decide.Request) []string {
+	var said []string
+	for _, d := range judged.Map.Context(x.environment) {
+		said = append(said, fmt.Sprintf("%s %s (%s)", d.Key, d.Value, d.From))
+	}
+	who := r.Requester.Person + ", a " + r.Requester.Kind
+	if !r.Requester.Known {
+		who += " whom the map does not know"
+	}
+	return []string{"judged by " + judged.From, x.environment + ": " + strings.Join(said, ", "), "asked by " + who}
+}
+
+// mayPromote refuses to record an answer that would count nowhere: the map does not let this
+// key promote into the environment, and who deploys on its 0 would find no promotion later.
+func (w *workspace) mayPromote(ctx context.Context, m *decisionmap.Map, r decide.Request) error {
+	p, _ := m.Point(r.Point)
+	name, err := w.nameOfSigner(ctx)
+	if err != nil || m.Trusts(decisionmap.Signer{Key: w.signer.KeyID(), KeyName: name}, p.Produces.Kind, r.Service, r.Environment) {
+		return err
+	}
+	return &verdict.Error{
+		Code: verdict.CodeForbidden, What: fmt.Sprintf("the map does not trust this key (%s) with a %s of %s in %s, so its answer would count nowhere", name, p.Produces.Kind, r.Service, r.Environment),
+		Remedy: fmt.Sprintf("sign with a key that it trusts: --as KEY; or add to trust: of the map {name: gate, key: %s, kinds: [%s], services: [%q], environments: [%s]}", name, p.Produces.Kind, r.Service, r.Environment),
+	}
+}
+
+// summarise states a promotion as tools other than Verdict read it.
+func (w *workspace) summarise(ctx context.Context, d verdict.Decision) error {
+	_, s, err := w.ledger.DecisionStatement(ctx, d.ID, ledger.Now)
+	if err != nil {
+		return err
+	}
+	var knew struct {
+		Basis struct {
+			Input struct {
+				Artifact struct {
+					Provenance struct {
+						State verdict.State `json:"state"`
+						SLSA  int64         `json:"slsa"`
+					} `json:"provenance"`
+				} `json:"artifact"`
+			} `json:"input"`
+		} `json:"basis"`
+	}
+	if err := s.Decode(&knew); err != nil {
+		return err
+	}
+	level := int64(0)
+	if p := knew.Basis.Input.Artifact.Provenance; p.State == verdict.StateVerified {
+		level = p.SLSA
+	}
+	_, err = w.state(ctx, verdict.KindVSA, d.Subject, deploy.Promotion(d, level), verdict.Context{
+		Service: d.Service, Team: d.Team, Environment: d.Environment, Point: d.Point, Run: pipelineRun(w.app.env), Retention: "release",
+	})
+	if err != nil {
+		return fmt.Errorf("state the promotion %s: %w", d.ID, err)
+	}
+	return nil
+}
