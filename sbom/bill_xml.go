@@ -269,7 +269,7 @@ func (x *xmlReader) field(c *xmlItem, name, text string) error {
 		c.hashes = append(c.hashes, cdxHash{x.hash, text})
 	case name == "expression" && x.above(1) == "licenses" && listed(2),
 		(name == "id" || name == "name") && x.above(1) == "license" && x.above(2) == "licenses" && listed(3):
-		if x.r.validate && name == "id" && !licenceIDs()[text] {
+		if x.r.validate && name == "id" && !readableIDs()[text] {
 			return x.wrong(fmt.Sprintf("%q is no id of SPDX", cut(text, 100)))
 		}
 		c.licenses = append(c.licenses, text)

@@ -22,7 +22,13 @@ var cdxTypes = map[string]string{"operating_system": "operating-system", "": "li
 // bytes. source is the digest of the document that it was read from, and names the result
 // where that has no name of its own. It gives what could not be carried over.
 func (b *Bill) WriteCycloneDX(w io.Writer, source verdict.Digest, tool verdict.Tool) (left []string, err error) {
-	c := cdxConversion{bill: b, known: licences{}, refs: map[string]bool{rootRef: true}}
+	c := cdxConversion{bill: b, known: licences{}, root: "subject"}
+	for _, d := range b.Subject.Digests {
+		if len(cdxHashes([]verdict.Digest{d})) == 0 { // no hash of CycloneDX: the reference says it
+			c.root = string(d)
+		}
+	}
+	c.refs = map[string]bool{c.root: true}
 	j := newJSON(w)
 	j.member("$schema", schemaBase+"bom-1.6.schema.json")
 	j.member("bomFormat", "CycloneDX")
@@ -45,17 +51,16 @@ func (b *Bill) WriteCycloneDX(w io.Writer, source verdict.Digest, tool verdict.T
 		}
 	})
 	j.list("compositions", func(yield func(any) bool) {
-		yield(cdxComposition{Aggregate: cmp.Or(b.Inventory, Unknown), Assemblies: []string{rootRef}})
+		yield(cdxComposition{Aggregate: cmp.Or(b.Inventory, Unknown), Assemblies: []string{c.root}})
 	})
 	return append(c.left(), NotConverted), j.end()
 }
-
-const rootRef = "subject"
 
 // cdxConversion is one bill on its way.
 type cdxConversion struct {
 	bill     *Bill
 	known    licences
+	root     string // the reference to the subject
 	refs     map[string]bool
 	nameless int // components without a name
 	retyped  int // components of a type that CycloneDX does not have
@@ -71,10 +76,10 @@ func (c *cdxConversion) left() (out []string) {
 	return out
 }
 
-// serial is the document's own name where CycloneDX allows it, else one that is derived
-// from its bytes (a UUID of version 8).
+// serial is the name that a document of CycloneDX has, else one that is derived from its
+// bytes (a UUID of version 8).
 func (c *cdxConversion) serial(source verdict.Digest) string {
-	if strings.HasPrefix(c.bill.Serial, "urn:uuid:") && serialNumber.MatchString(c.bill.Serial) {
+	if c.bill.Form == "CycloneDX" && strings.HasPrefix(c.bill.Serial, "urn:uuid:") && serialNumber.MatchString(c.bill.Serial) {
 		return c.bill.Serial
 	}
 	b, err := hex.DecodeString(source.Hex())
@@ -87,7 +92,7 @@ func (c *cdxConversion) serial(source verdict.Digest) string {
 
 func (c *cdxConversion) subject() cdxComponent {
 	s := c.bill.Subject
-	out := cdxComponent{Type: "application", Ref: rootRef, Name: cmp.Or(s.Name, "unnamed"), Version: s.Version, PURL: s.PURL, Hashes: cdxHashes(s.Digests)}
+	out := cdxComponent{Type: "application", Ref: c.root, Name: cmp.Or(s.Name, "unnamed"), Version: s.Version, PURL: s.PURL, Hashes: cdxHashes(s.Digests)}
 	if strings.HasPrefix(s.PURL, "pkg:oci/") || strings.HasPrefix(s.PURL, "pkg:docker/") {
 		out.Type = "container"
 	}

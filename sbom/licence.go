@@ -63,13 +63,19 @@ func (l licence) spdx() string {
 
 func (l licence) text() string { return l.id + l.expression + l.name }
 
-// licenceIDs are the ids that the schema of CycloneDX lists. SPDX publishes new ones
-// more often than CycloneDX a schema.
-var licenceIDs = sync.OnceValue(func() map[string]bool {
+// licenceIDs are the ids that are written as such, and readableIDs those that may be read.
+// SPDX publishes new ones more often than CycloneDX a schema.
+var licenceIDs, readableIDs = idsIn(oldLicences), idsIn(newLicences)
+
+func idsIn(file string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool { return readIDs(file) })
+}
+
+func readIDs(file string) map[string]bool {
 	var list struct {
 		Enum []string `json:"enum"`
 	}
-	b, err := schemas.ReadFile(schemaFolder + "spdx.schema.json")
+	b, err := schemas.ReadFile(schemaFolder + file)
 	if err == nil {
 		err = json.Unmarshal(b, &list)
 	}
@@ -81,7 +87,7 @@ var licenceIDs = sync.OnceValue(func() map[string]bool {
 		ids[id] = true
 	}
 	return ids
-})
+}
 
 // cut shortens a foreign text, at the border of a character.
 func cut(s string, n int) string {

@@ -18,6 +18,11 @@ var schemas embed.FS
 const (
 	schemaFolder = "third_party/cyclonedx/"
 	schemaBase   = "http://cyclonedx.org/schema/" // their ids begin so; nothing is fetched
+
+	// The ids of licences, as SPDX 3.17 and 3.29 list them. What we write has ids of the old
+	// list, which every reader knows; what we read may have any.
+	oldLicences = "spdx.schema.json"
+	newLicences = "spdx-3.29.schema.json"
 )
 
 // forms are what is asked of the forms for which no schema is published that could be taken
@@ -39,7 +44,7 @@ var spdx2Schema, spdx3Schema = ours("spdx-2.json"), ours("spdx-3.json")
 
 func published(name string) func() (*rule, error) {
 	return sync.OnceValues(func() (*rule, error) {
-		return compile(schemas, schemaFolder, name, "spdx.schema.json", "jsf-0.82.schema.json", "cryptography-defs.schema.json")
+		return compile(schemas, schemaFolder, name, newLicences, "jsf-0.82.schema.json", "cryptography-defs.schema.json")
 	})
 }
 
@@ -59,6 +64,9 @@ func compile(from embed.FS, folder string, files ...string) (*rule, error) {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 		if err != nil {
 			return nil, err
+		}
+		if file == newLicences {
+			file = oldLicences // which the schemas refer to, of whatever time
 		}
 		if err := c.AddResource(schemaBase+file, doc); err != nil {
 			return nil, err
