@@ -88,6 +88,24 @@ func (d Distribution) Ecosystem() string {
 	return ""
 }
 
+// distributionOf reads a word of Ecosystem back, with the type of its packages.
+func distributionOf(ecosystem string) (d Distribution, purlType string, ok bool) {
+	base, release, _ := strings.Cut(ecosystem, ":")
+	switch base {
+	case "Alpine":
+		d, purlType = Distribution{"alpine", strings.TrimPrefix(release, "v")}, "apk"
+	case "Debian":
+		d, purlType = Distribution{"debian", release}, "deb"
+	case "Ubuntu":
+		d, purlType = Distribution{"ubuntu", strings.TrimSuffix(release, ":LTS")}, "deb"
+	case "Wolfi", "Chainguard":
+		d, purlType = Distribution{strings.ToLower(base), release}, "apk"
+	case "AlmaLinux":
+		d, purlType = Distribution{"almalinux", release}, "rpm"
+	}
+	return d, purlType, purlType != "" && d.Ecosystem() == ecosystem
+}
+
 func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // systemComponent is the component that a package URL of a distribution names, in OSV's

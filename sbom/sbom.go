@@ -84,6 +84,9 @@ func HasAdvisories(ecosystem string) bool {
 // standard library and the toolchain carry none. An ecosystem without a purl type, or a
 // name that its type does not allow, is an *verdict.Error with CodeInvalid.
 func PURL(ecosystem, name, version string) (string, error) {
+	if d, purlType, ok := distributionOf(ecosystem); ok {
+		return d.PURL(SystemPackage{Type: purlType, Name: name, Version: version})
+	}
 	for _, k := range slices.Concat(kinds, own) {
 		if k.ecosystem != ecosystem {
 			continue
