@@ -122,6 +122,9 @@ func (x *pulling) about(ctx context.Context, w *workspace, c *registry.Client, d
 				return fmt.Errorf("record %s: %w", p.Where, err)
 			}
 			p.Entry = e.Index
+			if _, err := w.exposed(ctx, e, x.context); err != nil {
+				return err
+			}
 			j.recorded[p.Digest] = p
 			out.Recorded = append(out.Recorded, p)
 		}

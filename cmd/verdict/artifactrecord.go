@@ -8,6 +8,7 @@ import (
 	"verdict"
 	"verdict/artifact"
 	"verdict/artifact/registry"
+	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -156,6 +157,22 @@ func baseText(b verdict.BaseImage) string {
 		text += ", whose age is not known"
 	}
 	return report.Neutral(text)
+}
+
+// imageSummary tells what a registry said in a few words.
+func imageSummary(s *evidence.Statement) string {
+	var i verdict.Image
+	if s.Decode(&i) != nil {
+		return string(verdict.KindImage)
+	}
+	words := "image: " + kindOfImage(i)
+	if i.Tag != "" {
+		words += ", then named by the tag " + i.Tag
+	}
+	if i.Moved != nil {
+		words += ", which named another digest before"
+	}
+	return words
 }
 
 // lastImage is the newest record of a digest, of those that our own keys made; nil for none.

@@ -208,7 +208,13 @@ func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *arti
 	if e.Digest != b.PayloadDigest() {
 		return fmt.Sprintf("recorded before, as entry %d", e.Index), nil
 	}
-	return fmt.Sprintf("as entry %d", e.Index), nil
+	said = fmt.Sprintf("as entry %d", e.Index)
+	if known, err := w.exposed(ctx, e, x.context); err != nil {
+		return "", err
+	} else if known != "" {
+		said += "; " + known
+	}
+	return said, nil
 }
 
 func writeImageBill(out io.Writer, format string, s report.Style, doc sbom.Document, recorded string) error {

@@ -22,7 +22,7 @@ var statable = []verdict.Kind{
 // effect in the ledger by themselves, so each has a way of its own that checks it first.
 var reserved = map[verdict.Kind]string{
 	verdict.KindDecision:      "verdict ci takes and records decisions",
-	verdict.KindImage:         "verdict artifact records what a registry says of a digest",
+	verdict.KindImage:         "verdict artifact record REF states what a registry says of a digest",
 	verdict.KindSignature:     "verdict attest --bundle FILE records it as it was signed",
 	verdict.KindKey:           "verdict people enroll and verdict keys record what happens to keys",
 	verdict.KindIngestion:     "verdict attest --bundle FILE records evidence of others",

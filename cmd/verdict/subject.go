@@ -138,7 +138,7 @@ func unknownSubject(ref string, err error) error {
 	switch {
 	case imageName.MatchString(bare) && bare != ref && (host || !path || strings.Contains(ref, ":")):
 		return usage(see, fmt.Sprintf("%s names an image by its tag, and a tag can be moved to another image", ref),
-			fmt.Sprintf("give the digest that you mean: %s@sha256:…, as the push printed it or `crane digest %s` does", bare, ref))
+			fmt.Sprintf("give the digest that you mean: %s@sha256:…, as the push printed it or `verdict artifact record %s` does", bare, ref))
 	case imageName.MatchString(ref) && host:
 		return usage(see, fmt.Sprintf("there is no file %s; if it is an image, its digest is missing", ref),
 			fmt.Sprintf("check the path, or give the image's digest: %s@sha256:…", ref))

@@ -169,7 +169,7 @@ func layerOf(k verdict.Kind) verdict.Layer {
 		return verdict.LayerCode
 	case verdict.KindTestResult, verdict.KindVulnerabilities, verdict.KindIgnore:
 		return verdict.LayerCI
-	case verdict.KindSBOM, verdict.KindProvenance, verdict.KindVSA, verdict.KindVEX:
+	case verdict.KindSBOM, verdict.KindImage, verdict.KindSignature, verdict.KindProvenance, verdict.KindVSA, verdict.KindVEX:
 		return verdict.LayerArtifact
 	case verdict.KindDeployment, verdict.KindApproval, verdict.KindException, verdict.KindBreakGlass, verdict.KindAdmission:
 		return verdict.LayerDeploy
@@ -228,6 +228,9 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		return nil
 	case verdict.KindDeployment, verdict.KindOutcome:
 		placedWords(s, n)
+		return nil
+	case verdict.KindImage:
+		n.Summary = strings.Replace(n.Summary, string(e.Kind), imageSummary(s), 1)
 		return nil
 	case verdict.KindVEX:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), vexSummary(s), 1)
