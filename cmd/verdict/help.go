@@ -93,6 +93,20 @@ archive    the call gives ?checksum=sha256:… and the entry has the same digest
 path       a copy in the repository; another folder of the tree is its own code and needs no entry
 
 Content is compared where it lies: run terraform init -backend=false before verdict ci, and verdict plan check where the plan was made. h1: is a digest over all files of what was downloaded, as Go makes it of modules. What is not there was not checked, and then the point cannot decide. What a module itself calls has to be approved too; it is seen where the module lies, and in every plan.`},
+	{"builders", "Who builds, and what their provenance is worth", `An artifact is trusted for what a builder that the map knows made from checked source. The section builders: of the map says who signs a builder's provenance, and which level of SLSA's build track that is worth:
+
+    builders:
+      - name: release
+        identity: https://github.com/acme/*/.github/workflows/release.yml@refs/heads/main
+        issuer: https://token.actions.githubusercontent.com
+        builder: https://github.com/actions/runner/github-hosted
+        level: 2
+        build_types: [https://actions.github.io/buildtypes/workflow/v1]
+        parameters: [workflow]
+
+Signer (key, or identity with issuer), builder and build type have to fit together; * stands for one part of a word. The source has to be the repo: of the service, or one of sources:. An external parameter that parameters: does not list fails the build: somebody set something that the map does not know. The signer also needs the kind provenance under trust:.
+
+In a pipeline of GitHub Actions, Azure Pipelines or GitLab, verdict attest provenance --from-pipeline states what was built from what. It is worth level 1 where the job's own key signs: whoever runs the step can set its variables. verdict artifact trust decides, and says what is missing.`},
 	{"tools", "Other tools in the place of Verdict's own checks, or beside them", `What another tool found is evidence of a check once the map says which question the tool answers. The map is the one that judges: the released one, or verdict.yaml as the base of the change has it.
 
     sources:
