@@ -300,3 +300,60 @@ func TestReplayWithoutTheProvenanceSaysThatFactsAreUnknown(t *testing.T) {
 		t.Errorf("%+v, %q", out.Facts, out.Difference)
 	}
 }
+
+// levelRule lets a test see what a deploy point is given of an artifact.
+const levelRule = `# METADATA
+# title: The level that was verified
+# custom:
+#   id: acme.gate
+#   effect: deny
+#   severity: high
+#   remediation: build it at a higher level
+#   owner: acme
+package acme.gate
+
+import input.artifact
+
+check := {"status": "fail", "message": sprintf("level %d, %d rebuilds", [artifact.provenance.slsa, count(artifact.rebuilds)]), "observed": {"level": artifact.provenance.slsa}, "expected": {"level": 4}, "items": []} if {
+	artifact.state in {"verified", "present"}
+	artifact.provenance.slsa < 4
+} else := {"status": "skip", "message": "not trusted", "observed": {"state": artifact.state}, "expected": {"state": "verified"}}
+`
+
+// A gate that weighed provenance anew could come to another answer than the one that was given
+// to everybody.
+func TestALaterPointTakesWhatTheTrustRestedOn(t *testing.T) {
+	h := newHouse(t, strings.Replace(trustMap, "points: [", "environments: {dev: {tier: dev}}\npoints: [{id: deploy.gate, mode: block, needs: [vsa], policy: acme.gate}, ", 1)+"  - {name: later, key: local, builder: \"https://ci.example/later\", level: 1, build_types: [\"https://ci.example/t/v1\"]}\n")
+	var err error
+	h.engine.Policy, err = policy.Compile(map[string]string{"gate.rego": levelRule}, policy.CompileOptions{})
+	must(t, err)
+	h.checkCommit("payments")
+	h.attest("local", verdict.KindSBOM, artifact, aBill)
+	gate := func() verdict.Decision {
+		d, _, err := h.engine.Decide(h.ctx, decide.Request{Point: "deploy.gate", Subject: artifact, Service: "payments", Team: "payments", Environment: "dev", Trigger: "test", Actor: "key:test"})
+		must(t, err)
+		return d
+	}
+	h.trust(artifact, "payments") // denied: nobody told the build
+	if d := gate(); missing(d) != "vsa" || rulesOf(d) != "evidence.missing" {
+		t.Errorf("an artifact that is not trusted: %s, missing %q", rulesOf(d), missing(d))
+	}
+	h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+	h.trust(artifact, "payments")
+	h.attest("local", verdict.KindProvenance, artifact, build{builder: "https://ci.example/later"}.json()) // after the trust: not weighed
+	d := gate()
+	if len(d.Reasons) != 1 || d.Reasons[0].Message != "level 2, 0 rebuilds" || len(d.From) != 0 {
+		t.Errorf("%+v", d.Reasons)
+	}
+	second := artifact
+	second.Digest = verdict.NewDigest("sha256", strings.Repeat("e", 64))
+	h.attest("local", verdict.KindSBOM, second, aBill)
+	h.attest("local", verdict.KindProvenance, second, build{}.json())
+	h.trust(second, "payments")
+	if d = gate(); len(d.Reasons) != 1 || d.Reasons[0].Message != "level 2, 1 rebuilds" {
+		t.Errorf("a rebuild since: %+v", d.Reasons)
+	}
+	if out := h.replay(d.ID); !out.Same || out.Facts.State != verdict.StateVerified {
+		t.Errorf("replay: %+v, %q", out.Facts, out.Difference)
+	}
+}

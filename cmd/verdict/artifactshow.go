@@ -67,6 +67,7 @@ type shownArtifact struct {
 	Image     *verdict.Image  `json:"image"` // null: nobody recorded what its registry says
 	Moved     *movedTag       `json:"moved"` // null: the tag names what was recorded, or nothing was
 	Evidence  []piece         `json:"evidence"`
+	Builds    []shownBuild    `json:"builds"`
 	Decisions []shownDecision `json:"decisions"`
 	// Unknown says what the answer does not cover.
 	Unknown []string `json:"unknown"`
@@ -84,6 +85,7 @@ type showSection struct {
 var showSections = []showSection{
 	{"identity", nothing, identityRows},
 	{"evidence", nothing, evidenceRows},
+	{"built by", fillBuilds, buildRows},
 	{"decisions", fillDecisions, decisionRows},
 }
 
@@ -91,7 +93,7 @@ func nothing(context.Context, *showing) error { return nil }
 
 func (x *showing) run(ctx context.Context, a *app, args []string) (err error) {
 	x.app = a
-	x.doc = shownArtifact{Schema: "verdict.artifact/v1", Asked: args[0], Position: -1, Unknown: []string{}, Evidence: []piece{}, Decisions: []shownDecision{}}
+	x.doc = shownArtifact{Schema: "verdict.artifact/v1", Asked: args[0], Position: -1, Unknown: []string{}, Evidence: []piece{}, Builds: []shownBuild{}, Decisions: []shownDecision{}}
 	if x.m, err = a.effectiveMap(ctx); err != nil {
 		return err
 	}
