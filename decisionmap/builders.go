@@ -166,6 +166,11 @@ func (d *differ) builder(path string, a, b Builder) {
 }
 
 func buildersTrusted(l *linter) { // VD-T03
+	for _, p := range l.Points {
+		if len(l.Builders) == 0 && p.Layer == verdict.LayerArtifact && acts(p) && p.needs(string(verdict.KindProvenance)) {
+			l.found(at(p, "needs"), p.ID+" needs provenance, and the map knows no builder: nothing can be trusted", "name who builds under `builders:`, as `verdict help builders` shows")
+		}
+	}
 	for i, b := range l.Builders {
 		trusted := slices.ContainsFunc(l.Trust, func(t Trust) bool {
 			return listed(t.Kinds, string(verdict.KindProvenance)) && (t.sameSigner(b.signer()) || t.signedBy(Signer{Key: b.Key, KeyName: b.Key, Identity: b.Identity, Issuer: b.Issuer}))
