@@ -1,0 +1,174 @@
+package decide
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"verdict"
+	"verdict/decisionmap"
+	"verdict/evidence"
+	"verdict/ledger"
+)
+
+// lookup is one search for statements, and what came of it beside them.
+type lookup struct {
+	need     string
+	about    verdict.Subject
+	ofCommit bool // decisions about the commit of an artifact, for the service that is decided on
+
+	cut       bool     // there are more than were read
+	elsewhere []string // services that were decided on instead
+}
+
+// lookupFor is the search for a need: about the subject, or for what an earlier layer decided
+// about the commit that the subject was built from.
+func (e *Engine) lookupFor(r Request, p decisionmap.Point, need string, commit verdict.Digest) *lookup {
+	if e.early(r, p, need) {
+		return &lookup{need: need, about: verdict.Subject{Kind: verdict.SubjectChange, Digest: commit}, ofCommit: true}
+	}
+	return &lookup{need: need, about: r.Subject}
+}
+
+// statements lists what was said about a subject for a need: a check's reports, the
+// decisions of an earlier point, or statements of a kind.
+func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger.Position) (out []Stated, err error) {
+	if q.about.Digest == "" {
+		return nil, nil
+	}
+	kind, check, point := e.Map.Evidence(q.need)
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: q.about.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
+	if err != nil {
+		return nil, fmt.Errorf("find %s of %s: %w", q.need, q.about.Digest, err)
+	}
+	q.cut = len(entries) == perNeed
+	for _, entry := range entries {
+		if e.ofAnother(entry.Index, check) {
+			continue
+		}
+		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, q.need, r, at)}
+		if kind == verdict.KindDecision && entry.Foreign {
+			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
+		}
+		told, err := e.said(ctx, entry.Index)
+		if err != nil {
+			s.Unreadable, s.Gone = err.Error(), true
+			out = append(out, s)
+			continue
+		}
+		if entry.Foreign && told.statement != nil && told.statement.PredicateType == evidence.StoredBill {
+			told.bill, told.unread = nil, errors.New("the bill of materials lies beside its statement, in the ledger that it came from")
+		}
+		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {
+			continue
+		}
+		if d := s.Decided; d != nil && q.ofCommit && d.Service != r.Service {
+			q.elsewhere = append(q.elsewhere, cmp.Or(d.Service, "the repository as a whole"))
+			continue
+		}
+		if s.Built != nil {
+			e.knowBuilder(&s, r, at)
+		}
+		s.Primary = s.Report != nil && producer(e.Map, q.need) == cmp.Or(s.Report.Source, decisionmap.OwnSource)
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// covers reports whether a report that read a part of a commit read all that belongs to
+// the service that is decided on. One that read all of it covers every service.
+func (e *Engine) covers(r *verdict.Report, service string) bool {
+	if r == nil || len(r.Scope.Paths) == 0 {
+		return true
+	}
+	s, known := e.Map.Services[service]
+	return known && len(s.Folders()) > 0 && !slices.ContainsFunc(s.Folders(), func(p string) bool {
+		return !slices.ContainsFunc(r.Scope.Paths, func(read string) bool { return read == "." || p == read || strings.HasPrefix(p, read+"/") })
+	})
+}
+
+// read takes what the statement says of its subject. It is false for a statement of the
+// kind that speaks about another check.
+func (s *Stated) read(told said, check, point string, about verdict.Subject) bool {
+	if told.failure != nil {
+		s.Unreadable = told.failure.Error()
+		return true
+	}
+	statement := told.statement
+	if point != "" {
+		var d recorded
+		if err := statement.Decode(&d); err != nil {
+			s.Unreadable = err.Error()
+		}
+		s.Fails = d.Outcome != verdict.Allow
+		s.Decided = &earlier{d.ID, d.Point, d.Service, d.Outcome, d.From, d.Expires, d.Basis.Input}
+		return true
+	}
+	report, ok := told.report, told.report != nil
+	switch {
+	case check != "" && (!ok || report.Check != check):
+		return false
+	case check == "" && ok && statement.Kind() == verdict.KindTestResult:
+		return false // a check of ours answers the need of its own name, and no other
+	case ok:
+		s.Report, s.Fails = report, len(report.Hits) > 0 || !report.Complete
+		s.Unreadable = incoherent(report)
+		if report.Change != nil {
+			s.Known, s.JoinedBy = &report.Change.Knowledge, report.Change.Map
+		}
+	case s.readCode(statement):
+	case s.readArtifact(told, about):
+	default:
+		s.Fails = !passed(statement)
+	}
+	return true
+}
+
+// incoherent says why a report cannot be judged as it stands; "" when it can.
+func incoherent(r *verdict.Report) string {
+	if r.Check == needChange && r.Change == nil {
+		return "it tells nothing of the change"
+	}
+	if r.Check == needPlan && r.Plan == nil {
+		return "it tells nothing of the plan"
+	}
+	if r.Check != string(verdict.KindVulnerabilities) {
+		return ""
+	}
+	for _, h := range r.Hits {
+		if h.Vulnerability == nil {
+			return fmt.Sprintf("its finding %.80q names no vulnerability", h.Key)
+		}
+	}
+	return ""
+}
+
+// passed reads the result that predicates of others state: in-toto test results and
+// verification summaries. A kind that states no result says nothing against its subject.
+func passed(s *evidence.Statement) bool {
+	var p struct {
+		Result             string `json:"result"`
+		VerificationResult string `json:"verificationResult"`
+	}
+	switch s.Kind() {
+	case verdict.KindTestResult:
+		return s.Decode(&p) == nil && p.Result == "PASSED"
+	case verdict.KindVSA:
+		return s.Decode(&p) == nil && p.VerificationResult == "PASSED"
+	}
+	return true
+}
+
+// rank is the place of the first trust entry that lets the producer state the need
+// about the service that is decided on: what service the statement names for itself
+// gives no right.
+func (e *Engine) rank(producer, need string, r Request, at ledger.Position) int {
+	s := e.signerOf(producer, at)
+	if rank := e.Map.Rank(s, need, r.Service, r.Environment); rank >= 0 {
+		return rank
+	}
+	return Untrusted
+}
