@@ -85,7 +85,8 @@ FUZZ = \
 	./sbom:FuzzBillXML \
 	./sbom:FuzzLicence \
 	./sbom:FuzzParsePURL \
-	./sbom:FuzzVEX
+	./sbom:FuzzVEX \
+	./store:FuzzUnpackIDs
 
 .PHONY: help build demo test test-long parts lint bench bench-ci fuzz test-peers clean
 

@@ -25,9 +25,12 @@ type Finding struct {
 	// Components are those that have it, and Fixed the version of the first that has not.
 	Components []Component `json:"components"`
 	Fixed      string      `json:"fixed"`
-	Opened     time.Time   `json:"opened"`
-	Closed     time.Time   `json:"closed,omitzero"`
-	Why        string      `json:"why,omitempty"` // it was closed
+	// Replaces is the entry of the statement before this one about the same finding; -1 for
+	// the first.
+	Replaces int64     `json:"replaces"`
+	Opened   time.Time `json:"opened"`
+	Closed   time.Time `json:"closed,omitzero"`
+	Why      string    `json:"why,omitempty"` // it was closed
 }
 
 // FindingState is how a finding stands.

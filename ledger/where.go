@@ -122,6 +122,7 @@ type search struct {
 	out    *Where
 	meant  map[int64]store.Component // by id, with those that cannot be told
 	untold map[int64]bool
+	aside  map[int64]bool  // sources of bills that do not count
 	with   *roaring.Bitmap // bills that list any of them, hold and count
 }
 
@@ -289,6 +290,7 @@ func (x *search) bills(ctx context.Context) error {
 	}
 	x.with.And(hold)
 	aside := roaring.New()
+	x.aside = map[int64]bool{}
 	if x.q.Counts != nil {
 		sources, err := x.v.BillSources(ctx)
 		if err != nil {
@@ -298,6 +300,7 @@ func (x *search) bills(ctx context.Context) error {
 			if x.q.Counts(verdict.KindSBOM, s.Producer, s.Service, s.Environment) {
 				continue
 			}
+			x.aside[id] = true
 			if err := x.v.EachOfSource(ctx, id, func(n int64) { aside.Add(uint32(n)) }); err != nil {
 				return err
 			}
@@ -333,10 +336,8 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 	for _, r := range all {
 		seen.Running++ // whoever states it: what runs by the word of nobody in particular runs all the same
 		bills := r.bills
-		if x.q.Counts != nil {
-			bills = slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool {
-				return !x.q.Counts(verdict.KindSBOM, b.BillBy.Producer, b.BillBy.Service, b.BillBy.Environment)
-			})
+		if len(x.aside) > 0 {
+			bills = slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool { return x.aside[b.Source] })
 		}
 		x.know(r.row, bills)
 		var hit *RunsWith

@@ -37,7 +37,7 @@ func BenchmarkWhere(b *testing.B) {
 	ask := func(b *testing.B, rank func(r *mathrand.Rand) int, limit int, fresh bool) {
 		r := mathrand.New(mathrand.NewPCG(7, 7))
 		var took []time.Duration
-		found := 0
+		found, spent := 0, cpu(b)
 		for b.Loop() {
 			name := ledger.PackageName(rank(r))
 			if fresh {
@@ -56,6 +56,7 @@ func BenchmarkWhere(b *testing.B) {
 			found += w.Bills
 		}
 		percentiles(b, took)
+		b.ReportMetric(float64((cpu(b)-spent).Microseconds())/float64(len(took))/1000, "cpu-ms/question")
 		b.ReportMetric(float64(found)/float64(len(took)), "bills/question")
 	}
 	popular := func(r *mathrand.Rand) int { return r.IntN(30) }

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -265,34 +263,6 @@ func (x *indexing) source(ctx context.Context, s BillSource) (int64, error) {
 	}
 	x.sources[s] = id
 	return id, nil
-}
-
-// packIDs writes ids in rising order.
-func packIDs(ids []int64) []byte {
-	out := make([]byte, 0, 2*len(ids))
-	last := int64(0)
-	for _, id := range ids {
-		out = binary.AppendUvarint(out, uint64(id-last))
-		last = id
-	}
-	return out
-}
-
-var errIDs = errors.New("the components of a bill make no sense")
-
-// unpackIDs reads what packIDs wrote.
-func unpackIDs(b []byte) ([]int64, error) {
-	out := make([]int64, 0, len(b))
-	last := int64(0)
-	for len(b) > 0 {
-		d, n := binary.Uvarint(b)
-		if n <= 0 || d == 0 || int64(d) < 0 || last+int64(d) < last {
-			return nil, errIDs
-		}
-		last += int64(d)
-		out, b = append(out, last), b[n:]
-	}
-	return out, nil
 }
 
 // Listed is what the statement of an entry lists, found out later; nil: it is no bill of

@@ -70,7 +70,7 @@ func (p Projections) statements(args []any, subject, decision, register, foreign
 	out = eachRow(out, foreign, args, readForeign, p.Foreign)
 	out = eachRow(out, use, args, readUse, p.Use)
 	out = eachRow(out, running, args, readRunning, p.Running)
-	return eachRow(out, bill, args, readBill, p.Bill)
+	return eachRow(out, bill, args, readAnyBill, p.Bill)
 }
 
 // eachRow adds a statement whose rows go to each, if there is somebody to take them.

@@ -22,7 +22,7 @@ CREATE INDEX bill_source_of ON bill (source);
 
 CREATE TABLE bill_component (
   number     BIGINT NOT NULL PRIMARY KEY,
-  components blob   NOT NULL -- ids in rising order, each as its distance from the one before, in varints
+  components blob   NOT NULL -- ids in rising order: see packIDs
 );
 
 CREATE TABLE bill_source (

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -45,16 +46,26 @@ const (
 
 	// Index: running_end, the rows that had not ended at the position; subject by its primary
 	// key, bill by bill_from.
-	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, COALESCE(number, -1), COALESCE(bill_source.producer, ''), COALESCE(bill_source.service, ''), COALESCE(bill_source.environment, ''), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running LEFT JOIN subject ON subject.digest = running.digest AND subject.kind = 'sbom' AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 LEFT JOIN bill_source ON bill_source.id = source WHERE running.from_seq < $1 AND running.to_seq >= $1`
+	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, COALESCE(number, -1), COALESCE(source, 0), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running LEFT JOIN subject ON subject.digest = running.digest AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 WHERE running.from_seq < $1 AND running.to_seq >= $1`
 )
 
 const billColumns = `bill.number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless`
 
-func readBill(r Row) (b Bill, err error) {
-	var packed []byte
-	if err = r.Scan(&b.Number, &b.From, &b.To, &b.About, &b.Source.Producer, &b.Source.Service, &b.Source.Environment, &b.Inventory, &b.Listed, &b.Nameless, &packed); err == nil {
-		b.IDs, err = unpackIDs(packed)
+// readBill reads a bill, whose components must make sense.
+func readBill(r Row) (Bill, error) {
+	b, err := readAnyBill(r)
+	if err == nil && b.IDs == nil {
+		err = fmt.Errorf("bill %d: %w", b.Number, errIDs)
 	}
+	return b, err
+}
+
+// readAnyBill leaves the ids of a bill nil whose components make no sense: what verifies
+// finds that they are missing.
+func readAnyBill(r Row) (b Bill, err error) {
+	var packed []byte
+	err = r.Scan(&b.Number, &b.From, &b.To, &b.About, &b.Source.Producer, &b.Source.Service, &b.Source.Environment, &b.Inventory, &b.Listed, &b.Nameless, &packed)
+	b.IDs, _ = unpackIDs(packed)
 	return b, err
 }
 
@@ -214,18 +225,17 @@ func (v *View) AllBills(ctx context.Context) (*roaring.Bitmap, error) {
 type RunningBill struct {
 	Environment, Service, Name, Digest, Decision string
 	At, From                                     int64
-	Number                                       int64
-	BillBy                                       BillSource // who states the bill
+	Number, Source                               int64 // of the bill, and of who states it
 	Inventory                                    string
 	Nameless                                     int64
 }
 
 // EachRunning calls each with what runs at a position: an artifact comes once for each
-// of its bills that hold then, and once without any.
+// of its bills that hold then, and for whatever else was said of it without one.
 func (v *View) EachRunning(ctx context.Context, at int64, each func(RunningBill) error) error {
 	return v.r.Run(ctx, Statement{SQL: runningBillsStatement, Args: []any{at}, Each: func(r Row) error {
 		var x RunningBill
-		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.Number, &x.BillBy.Producer, &x.BillBy.Service, &x.BillBy.Environment, &x.Inventory, &x.Nameless); err != nil {
+		if err := r.Scan(&x.Environment, &x.Service, &x.Name, &x.Digest, &x.Decision, &x.At, &x.From, &x.Number, &x.Source, &x.Inventory, &x.Nameless); err != nil {
 			return err
 		}
 		return each(x)

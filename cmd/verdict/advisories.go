@@ -444,8 +444,14 @@ func advisoriesRemoveCommand() command {
 				_, err := advisory.Open(index) // it says what to do
 				return err
 			}
+			if err := keepBefore(index); err != nil {
+				return err
+			}
 			if err := advisory.Forget(ctx, index, args[0]); err != nil {
 				return advisoryError(args[0], err)
+			}
+			if _, err := a.rematch(ctx, index); err != nil {
+				return err
 			}
 			return a.listAdvisories(ctx)
 		}),

@@ -267,7 +267,7 @@ func (c *advisoryChange) text(s report.Style, now time.Time) string {
 		}
 		b.WriteString(report.Table(rows, s.Width, "  "))
 	}
-	return b.String()
+	return b.String() + c.Rematched.text()
 }
 
 // ageText is a length of time in the unit that a person thinks in.

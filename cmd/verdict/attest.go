@@ -335,7 +335,13 @@ func (x *attesting) ingest(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	return x.tell(ctx, w, attested{Entry: entry, Known: entry.Index < int64(before.Position)})
+	r := attested{Entry: entry, Known: entry.Index < int64(before.Position)}
+	if !r.Known {
+		if r.Found, err = exposed(ctx, w, entry, nil); err != nil {
+			return err
+		}
+	}
+	return x.tell(ctx, w, r)
 }
 
 // retentionOf is the class under which a statement is kept.

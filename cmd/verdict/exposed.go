@@ -20,10 +20,14 @@ import (
 // exposed matches the bills of the artifacts of an entry with the installed advisories, and
 // records a report about each. It says in words what was found, or why nothing was matched:
 // then nothing is recorded, so that a decision finds no report rather than a clean one.
-func (w *workspace) exposed(ctx context.Context, e ledger.Entry, c verdict.Context) (words string, err error) {
+// An artifact whose bill was matched before has its report already.
+func exposed(ctx context.Context, w *workspace, e ledger.Entry, _ *sbom.Bill) (words string, err error) {
 	about := artifactsOf(e)
 	if e.Kind != verdict.KindSBOM || len(about) == 0 {
 		return "", nil
+	}
+	if said, err := w.ledger.Find(ctx, ledger.Query{Subject: about[0].Digest, Kind: verdict.KindVulnerabilities, At: ledger.Now, Limit: 1}); err != nil || len(said) > 0 && said[0].Index > e.Index {
+		return "", err
 	}
 	index, err := w.app.indexOf()
 	if err != nil {
@@ -33,13 +37,24 @@ func (w *workspace) exposed(ctx context.Context, e ledger.Entry, c verdict.Conte
 		return "not matched, because no advisories are installed: run verdict advisories update, which matches it then", nil
 	}
 	defer index.Close()
+	m, _, err := w.mapOfPeople(ctx, ledger.Now)
+	if err != nil {
+		return "", err
+	}
+	counts, err := w.counts(ctx, m)
+	if err != nil {
+		return "", err
+	}
 	for _, t := range about {
-		listed, err := w.ledger.Listed(ctx, t.Digest, ledger.Now, nil)
+		listed, err := w.ledger.Listed(ctx, t.Digest, ledger.Now, counts)
 		if err != nil {
 			return "", err
 		}
+		if len(listed.Bills) == 0 {
+			return "not matched, because the map does not trust who signed it with bills of materials", nil
+		}
 		r := exposure.Report(listingOf(listed), index, version())
-		b, err := w.exposureOf(ctx, t, r, c)
+		b, err := w.exposureOf(ctx, t, r, e.Context)
 		if err != nil {
 			return "", err
 		}

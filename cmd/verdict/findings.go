@@ -75,7 +75,7 @@ func (a *app) listFindings(ctx context.Context, all bool) error {
 		if f.State != verdict.FindingOpen && !all {
 			continue
 		}
-		x, err := w.attributed(ctx, f, m, at)
+		x, err := w.attributed(ctx, f.Finding, m, at)
 		if err != nil {
 			return err
 		}
@@ -98,21 +98,27 @@ func (w *workspace) attributed(ctx context.Context, f verdict.Finding, m *decisi
 	return x, err
 }
 
+// heldFinding is a finding with the entry that says how it stands.
+type heldFinding struct {
+	verdict.Finding
+	entry int64
+}
+
 // findings are the findings of vulnerable artifacts, each as its last statement says. What
 // others state is a claim, and is not among them.
-func (w *workspace) findings(ctx context.Context, at ledger.Position) (map[verdict.Digest]verdict.Finding, error) {
+func (w *workspace) findings(ctx context.Context, at ledger.Position) (map[verdict.Digest]heldFinding, error) {
 	entries, err := w.findAll(ctx, ledger.Query{Kind: verdict.KindFinding, At: at})
 	if err != nil {
 		return nil, err
 	}
-	out := map[verdict.Digest]verdict.Finding{}
+	out := map[verdict.Digest]heldFinding{}
 	for _, e := range entries { // the newest first
 		var f verdict.Finding
 		if e.Foreign || e.Pruned || w.decode(ctx, e.Index, &f) != nil || f.Kind != verdict.FindingVulnerable || f.Fingerprint == "" {
 			continue
 		}
 		if _, newer := out[f.Fingerprint]; !newer {
-			out[f.Fingerprint] = f
+			out[f.Fingerprint] = heldFinding{f, e.Index}
 		}
 	}
 	return out, nil

@@ -234,7 +234,7 @@ func (x *rematching) flush(ctx context.Context) error {
 }
 
 // place opens and closes the findings of one artifact in one environment.
-func (x *rematching) place(ctx context.Context, r ledger.RunsWith, open map[verdict.Digest]verdict.Finding) error {
+func (x *rematching) place(ctx context.Context, r ledger.RunsWith, open map[verdict.Digest]heldFinding) error {
 	var news []gained
 	for _, s := range r.Components {
 		c := componentOf(s)
@@ -253,11 +253,15 @@ func (x *rematching) place(ctx context.Context, r ledger.RunsWith, open map[verd
 	}
 	for _, g := range news {
 		f := x.findingOf(r, g)
-		if known, ok := open[f.Fingerprint]; ok && known.State == verdict.FindingOpen || knownAs(open, f) {
+		known, ok := open[f.Fingerprint]
+		if ok && known.State == verdict.FindingOpen || knownAs(open, f) {
 			continue
 		}
+		if ok {
+			f.Replaces = known.entry
+		}
 		x.out.Opened++
-		open[f.Fingerprint] = f
+		open[f.Fingerprint] = heldFinding{f, -1}
 		if err := x.say(ctx, f); err != nil {
 			return err
 		}
@@ -275,14 +279,14 @@ func (x *rematching) findingOf(r ledger.RunsWith, g gained) verdict.Finding {
 	f := verdict.Finding{
 		Kind: verdict.FindingVulnerable, State: verdict.FindingOpen, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, Decision: r.Decision,
 		Advisories: append([]string{g.v.ID}, g.v.Aliases...), Severity: g.v.Severity, Exploited: g.v.Exploited, Malicious: g.v.Malicious,
-		Components: g.components, Fixed: g.v.Fixed, Opened: x.w.now(),
+		Components: g.components, Fixed: g.v.Fixed, Opened: x.w.now(), Replaces: -1,
 	}
 	f.Fingerprint = sha256Digest([]byte(strings.Join([]string{f.Kind, f.Environment, f.Service, f.Name, string(f.Digest), g.v.ID}, "\n")))
 	return f
 }
 
 // knownAs reports whether an open finding is the same under another id.
-func knownAs(open map[verdict.Digest]verdict.Finding, f verdict.Finding) bool {
+func knownAs(open map[verdict.Digest]heldFinding, f verdict.Finding) bool {
 	for _, o := range open {
 		if o.State == verdict.FindingOpen && o.Environment == f.Environment && o.Service == f.Service && o.Name == f.Name && o.Digest == f.Digest &&
 			slices.ContainsFunc(o.Advisories, func(id string) bool { return slices.Contains(f.Advisories, id) }) {
@@ -306,10 +310,11 @@ func (x *rematching) say(ctx context.Context, f verdict.Finding) error {
 
 // gone closes the findings of what does not run any more, and those that no advisory
 // bears out.
-func (x *rematching) gone(ctx context.Context, open map[verdict.Digest]verdict.Finding) error {
+func (x *rematching) gone(ctx context.Context, open map[verdict.Digest]heldFinding) error {
 	for _, id := range slices.Sorted(maps.Keys(open)) {
-		f := open[id]
-		if f.State != verdict.FindingOpen {
+		held := open[id]
+		f := held.Finding
+		if f.State != verdict.FindingOpen || held.entry < 0 { // opened just now
 			continue
 		}
 		runs, err := x.w.ledger.Running(ctx, ledger.RunningQuery{Environment: f.Environment, Service: f.Service, Digest: f.Digest, At: ledger.Now})
@@ -325,7 +330,7 @@ func (x *rematching) gone(ctx context.Context, open map[verdict.Digest]verdict.F
 			continue
 		}
 		x.out.Closed++
-		f.State, f.Closed = verdict.FindingClosed, x.w.now()
+		f.State, f.Closed, f.Replaces = verdict.FindingClosed, x.w.now(), held.entry
 		if err := x.say(ctx, f); err != nil {
 			return err
 		}

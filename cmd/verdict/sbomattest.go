@@ -25,7 +25,7 @@ type attestedBill struct {
 
 // afterBill are what follows from a bill that was recorded of an artifact, in order: each
 // says in a few words what it did, or nothing. A bill that was recorded before comes again.
-var afterBill = []func(ctx context.Context, w *workspace, e ledger.Entry, b *sbom.Bill) (string, error){}
+var afterBill = []func(ctx context.Context, w *workspace, e ledger.Entry, b *sbom.Bill) (string, error){exposed}
 
 // takeBill reads the document, holds it to its schema, and gives the predicate to state it
 // with: the document itself, or for what is no JSON or too large what stands for it.

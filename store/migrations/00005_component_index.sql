@@ -46,7 +46,7 @@ CREATE INDEX bill_ended ON bill (to_seq) WHERE to_seq < 9223372036854775807;
 -- What a bill lists, apart from it: most questions about bills do not read it.
 CREATE TABLE bill_component (
   number     BIGINT NOT NULL PRIMARY KEY,
-  components blob   NOT NULL -- ids in rising order, each as its distance from the one before, in varints
+  components blob   NOT NULL -- ids in rising order: see packIDs
 );
 
 -- The bills of each component as sets of numbers, by segments of 65,536 bills. Bills from
