@@ -56,6 +56,7 @@ FUZZ = \
 	./ci/inventory:FuzzTOMLBounds \
 	./ci:FuzzTables \
 	./cmd/verdict:FuzzConfig \
+	./cmd/verdict:FuzzExemptions \
 	./cmd/verdict:FuzzPredicateOf \
 	./code:FuzzCMS \
 	./code:FuzzCatalog \

@@ -170,7 +170,7 @@ func (p *signatory) selects(ctx context.Context, x verdict.Exception, b *policy.
 			Remedy: "fix it; where it is a false positive, state that: verdict help false-positives",
 		}
 	default:
-		return selectsNothing("rule of a deploy point", x.Rule, rules, "verdict policy list shows the rules")
+		return selectsNothing("rule of a deploy point", x.Rule, rules, "write it as the decision names it: verdict why DECISION")
 	}
 	for _, d := range x.Digests {
 		found, err := p.w.ledger.Find(ctx, ledger.Query{Subject: d, At: ledger.Now, Limit: 1})

@@ -205,10 +205,11 @@ func openVEX(all []verdict.Exception, id, author string, now time.Time) (doc vex
 	for _, x := range all {
 		any := false
 		for _, item := range x.Items {
-			name, component, _ := strings.Cut(item, " ")
-			if !strings.HasPrefix(component, "pkg:") {
+			at := strings.Index(item, "pkg:")
+			if at < 2 {
 				continue
 			}
+			name, component := item[:at-1], item[at:] // "CVE-… pkg:…", or with @ between them
 			any = true
 			doc.Statements = append(doc.Statements, vexStatement{
 				Vulnerability: vexName{name}, Products: vexProducts(x, component), Status: "affected", Timestamp: x.Created, ActionTimestamp: x.Created,
