@@ -118,7 +118,7 @@ func tally(d verdict.Decision) string {
 		}
 		return ": " + strings.Join(lacking, ", ")
 	}
-	counts, rest, notes := 0, 0, 0
+	counts, rest, notes, lifted := 0, 0, 0, 0
 	for i := range d.Reasons {
 		r := &d.Reasons[i]
 		n := max(1, len(r.Items))
@@ -132,6 +132,8 @@ func tally(d verdict.Decision) string {
 			counts, rest = counts+n-waiting, rest+waiting
 		} else if r.Standing == verdict.Counts {
 			notes += n
+		} else if r.Standing == verdict.Accepted || r.Standing == verdict.Approved {
+			lifted += n
 		} else {
 			rest += n
 		}
@@ -142,6 +144,9 @@ func tally(d verdict.Decision) string {
 	}
 	if rest > 0 {
 		parts = append(parts, count(rest, "that does", "that do")+" not count yet or any more")
+	}
+	if lifted > 0 {
+		parts = append(parts, count(lifted, "that persons let in", "that persons let in"))
 	}
 	if notes > 0 {
 		parts = append(parts, count(notes, "note", "notes"))

@@ -186,7 +186,7 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 			return err
 		}
 	case d.Exit() == verdict.CodeReview.Exit():
-		run.Notes = append(run.Notes, fmt.Sprintf("next: have a person approve it, then ask again: verdict approve %s --as KEY --rationale TEXT --expires 24h", d.ID))
+		run.Notes = append(run.Notes, fmt.Sprintf("next: have a person approve it, then ask again: verdict approve %s --as KEY --scope TEXT --rationale TEXT --expires 24h", d.ID))
 	}
 	return w.app.conclude(run)
 }
