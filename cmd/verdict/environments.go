@@ -260,7 +260,7 @@ func (l *looking) deployed(ctx context.Context, r ledger.RunningRow) (report.Dep
 	return d, nil
 }
 
-func (l *looking) aftermath(o said[verdict.Aftermath]) report.Aftermath {
+func (l *looking) aftermath(o ourWord[verdict.Aftermath]) report.Aftermath {
 	x := report.Aftermath{Result: o.What.Result, At: o.What.At, Detail: o.What.Detail, Link: o.What.Link, Recorded: o.Entry.Ref()}
 	x.By, x.Trusted = l.trusted(o.Entry, o.What.Service, o.What.Environment)
 	return x

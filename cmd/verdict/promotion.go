@@ -86,29 +86,29 @@ func deniedEntry(x verdict.Decision, d verdict.Deployment) string {
 	return ""
 }
 
-// said is one deployment or outcome of ours.
-type said[T any] struct {
+// ourWord is one deployment or outcome of ours.
+type ourWord[T any] struct {
 	Entry ledger.Entry
 	What  T
 }
 
 // deploymentsOf lists the deployments of a digest, newest first. Those of other logs are
 // claims and are not among them, and one that cannot be read says nothing.
-func (w *workspace) deploymentsOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]said[verdict.Deployment], error) {
+func (w *workspace) deploymentsOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]ourWord[verdict.Deployment], error) {
 	return statedOf(ctx, w, verdict.KindDeployment, d, at, func(x verdict.Deployment) bool { return x.Digest == d && x.Environment != "" })
 }
 
 // outcomesOf lists what came of the deployments of a digest, newest first.
-func (w *workspace) outcomesOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]said[verdict.Aftermath], error) {
+func (w *workspace) outcomesOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]ourWord[verdict.Aftermath], error) {
 	return statedOf(ctx, w, verdict.KindOutcome, d, at, func(x verdict.Aftermath) bool { return x.Digest == d && x.Result.Valid() })
 }
 
-func statedOf[T any](ctx context.Context, w *workspace, kind verdict.Kind, d verdict.Digest, at ledger.Position, fits func(T) bool) ([]said[T], error) {
+func statedOf[T any](ctx context.Context, w *workspace, kind verdict.Kind, d verdict.Digest, at ledger.Position, fits func(T) bool) ([]ourWord[T], error) {
 	entries, err := w.findAll(ctx, ledger.Query{Kind: kind, Subject: d, At: at})
 	if err != nil {
 		return nil, err
 	}
-	var out []said[T]
+	var out []ourWord[T]
 	for _, e := range entries {
 		var x T
 		if e.Foreign || e.Pruned {
@@ -119,7 +119,7 @@ func statedOf[T any](ctx context.Context, w *workspace, kind verdict.Kind, d ver
 		} else if err != nil || !fits(x) {
 			continue
 		}
-		out = append(out, said[T]{e, x})
+		out = append(out, ourWord[T]{e, x})
 	}
 	return out, nil
 }
