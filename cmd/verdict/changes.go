@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"verdict"
+	"verdict/decide"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -200,59 +201,37 @@ func (w *workspace) madeFrom(ctx context.Context, d verdict.Digest, at ledger.Po
 
 // accepted lists the exceptions for an environment that began or ended to hold.
 func (l *looking) accepted(ctx context.Context, from *looking, environment string) ([]report.Accept, error) {
-	before, err := from.exceptions(ctx, environment)
+	held, err := from.exceptions(ctx, environment)
 	if err != nil {
 		return nil, err
 	}
-	after, err := l.exceptions(ctx, environment)
+	holds, err := l.exceptions(ctx, environment)
 	if err != nil {
 		return nil, err
 	}
 	out := []report.Accept{}
-	add := func(x verdict.Exception, began bool, why string) {
-		out = append(out, report.Accept{ID: x.ID, Rule: x.Rule, Service: x.Service, Began: began, Why: why, Expires: x.Expires})
-	}
-	for id, x := range after {
-		if held := before[id]; x.LiveAt(l.now) && !held.LiveAt(from.now) {
-			add(x, true, "")
-		}
-	}
-	for id, x := range before {
-		now, there := after[id]
-		switch {
-		case !x.LiveAt(from.now) || there && now.LiveAt(l.now):
-		case there && !now.Revoked.IsZero() && !l.now.Before(now.Revoked):
-			add(now, false, "revoked")
-		case there:
-			add(now, false, "expired")
-		default:
-			add(x, false, "replaced by one that does not hold here")
+	for id, x := range holds {
+		before, now := held[id].State(from.now), x.State(l.now)
+		was := held[id].ID != "" && before == decide.ExceptionActive
+		switch is := now == decide.ExceptionActive; {
+		case is && !was:
+			out = append(out, report.Accept{ID: x.ID, Rule: x.Rule, Service: x.Service, Began: true, Expires: x.Expires})
+		case was && !is:
+			out = append(out, report.Accept{ID: x.ID, Rule: x.Rule, Service: x.Service, Why: first(x.Why, now), Expires: x.Expires})
 		}
 	}
 	slices.SortFunc(out, func(a, b report.Accept) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
 }
 
-// exceptions are those that stand for an environment, by id.
-func (l *looking) exceptions(ctx context.Context, environment string) (map[string]verdict.Exception, error) {
-	entries, err := l.w.ledger.Standing(ctx, verdict.KindException, "", l.at)
-	if err != nil {
-		return nil, err
+// exceptions are those for an environment as they stand at the position, by id.
+func (l *looking) exceptions(ctx context.Context, environment string) (map[string]decide.ExceptionRecord, error) {
+	all, err := (&decide.Persons{Ledger: l.w.ledger, Map: l.m, At: l.at}).Exceptions(ctx, "", environment)
+	out := map[string]decide.ExceptionRecord{}
+	for _, x := range all {
+		out[x.ID] = x
 	}
-	out := map[string]verdict.Exception{}
-	for _, e := range entries {
-		var x verdict.Exception
-		if e.Pruned {
-			continue
-		}
-		if err := l.w.decode(ctx, e.Index, &x); err != nil {
-			return nil, err
-		}
-		if len(x.Environments) == 0 || slices.Contains(x.Environments, environment) {
-			out[x.ID] = x
-		}
-	}
-	return out, nil
+	return out, err
 }
 
 // findings are those that were stated about an environment since a position.

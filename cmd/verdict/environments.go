@@ -91,36 +91,19 @@ type looking struct {
 
 // look fixes what is looked at: a position, its time, and the map that held then.
 func (w *workspace) look(ctx context.Context, at ledger.Position, when moment) (*looking, error) {
-	l := &looking{w: w, at: at, now: w.now()}
+	l := &looking{w: w, at: at}
 	var err error
 	if l.size, err = w.size(ctx, at); err != nil {
 		return nil, err
 	}
-	switch {
-	case !when.Set:
-	case when.Ago > 0:
-		l.now = l.now.Add(-when.Ago)
-	case !when.Time.IsZero():
-		l.now = when.Time
-	case l.size > 0:
-		if l.now, err = w.recordedAt(ctx, l.size); err != nil {
-			return nil, err
-		}
+	if l.now, err = w.timeOf(ctx, when, at); err != nil {
+		return nil, err
 	}
 	if l.m, l.from, err = w.mapOfPeople(ctx, at); err != nil {
 		return nil, err
 	}
 	l.trusted, err = w.trusting(ctx, l.m)
 	return l, err
-}
-
-// recordedAt is when the last entry before a position was recorded.
-func (w *workspace) recordedAt(ctx context.Context, size int64) (time.Time, error) {
-	last, err := w.ledger.Find(ctx, ledger.Query{At: ledger.Position(size), Limit: 1})
-	if err != nil || len(last) == 0 {
-		return w.now(), err
-	}
-	return last[0].At, nil
 }
 
 // environment tells all that is known of one.

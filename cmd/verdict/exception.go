@@ -10,7 +10,6 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/decisionmap"
-	"verdict/ledger"
 	"verdict/report"
 )
 
@@ -99,22 +98,6 @@ func (w *workspace) exceptionsAt(ctx context.Context, service, environment strin
 		out.Exceptions = append(out.Exceptions, shownException{ExceptionRecord: x, State: x.State(out.At), At: out.At})
 	}
 	return out, nil
-}
-
-// momentOf is the time that a position of --at stands for: the time itself where one was
-// given, else when the last entry before it was recorded.
-func (w *workspace) momentOf(ctx context.Context, at ledger.Position) (time.Time, error) {
-	switch {
-	case at == ledger.Now:
-		return w.now(), nil
-	case !w.app.config.At.Time.IsZero():
-		return w.app.config.At.Time.UTC(), nil
-	}
-	last, err := w.ledger.Find(ctx, ledger.Query{At: at, Limit: 1})
-	if err != nil || len(last) == 0 {
-		return w.now(), err
-	}
-	return last[0].At, nil
 }
 
 func (x exceptionsAt) text(s report.Style) string {

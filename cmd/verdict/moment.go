@@ -75,3 +75,26 @@ func (w *workspace) positionOf(ctx context.Context, name string, at moment) (led
 	}
 	return w.ledger.PositionAt(ctx, at.Time)
 }
+
+// momentOf is the time that the position of --at stands for.
+func (w *workspace) momentOf(ctx context.Context, at ledger.Position) (time.Time, error) {
+	return w.timeOf(ctx, w.app.config.At, at)
+}
+
+// timeOf is the time that a position stands for: the time itself where one was given, else
+// when the last entry before it was recorded.
+func (w *workspace) timeOf(ctx context.Context, m moment, at ledger.Position) (time.Time, error) {
+	switch {
+	case !m.Set:
+		return w.now(), nil
+	case m.Ago > 0:
+		return w.now().Add(-m.Ago), nil
+	case !m.Time.IsZero():
+		return m.Time, nil
+	}
+	last, err := w.ledger.Find(ctx, ledger.Query{At: at, Limit: 1})
+	if err != nil || len(last) == 0 {
+		return w.now(), err
+	}
+	return last[0].At, nil
+}
