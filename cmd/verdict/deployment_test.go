@@ -192,4 +192,16 @@ func TestTheChainLeadsFromTheCommitToWhatRuns(t *testing.T) {
 			t.Errorf("trail of the artifact lacks %q: %s", want, out)
 		}
 	}
+	out, _ = p.run(0, "why", string(commit.Digest), "--map", file)
+	for _, want := range []string{"became  artifact ghcr.io/acme/payments-api 111111111111, as d-1111bbbb says", "✓ into production: allowed (d-2222cccc)", "runs in production as payments-api since"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("why of the commit lacks %q: %s", want, out)
+		}
+	}
+	out, _ = p.run(0, "trail", string(commit.Digest), "--map", file)
+	for _, want := range []string{"built from it, as artifact.trust took it", "deploy.gate allowed", "deployed into production as payments-api, by d-2222cccc"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("trail of the commit lacks %q: %s", want, out)
+		}
+	}
 }
