@@ -40,7 +40,7 @@ func (w *workspace) cameOf(ctx context.Context, c *report.Case, at ledger.Positi
 			end = -1
 		}
 		until[key] = x.Entry.Index
-		used, err := w.used(ctx, x.What, d.ID, at)
+		used, err := l.used(ctx, x.What, d.ID)
 		if err != nil {
 			return err
 		}
@@ -68,11 +68,11 @@ func (w *workspace) cameOf(ctx context.Context, c *report.Case, at ledger.Positi
 
 // used reports whether a deployment rests on a decision: it names it, or it names none and
 // this was the gate's answer then.
-func (w *workspace) used(ctx context.Context, x verdict.Deployment, id string, at ledger.Position) (bool, error) {
+func (l *looking) used(ctx context.Context, x verdict.Deployment, id string) (bool, error) {
 	if x.Decision != "" {
 		return x.Decision == id, nil
 	}
-	p, err := w.promotionOf(ctx, x, at)
+	p, err := l.w.promotionOf(ctx, l.m, x, l.at)
 	return p.ID == id, err
 }
 

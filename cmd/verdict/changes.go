@@ -145,7 +145,7 @@ func (l *looking) ended(ctx context.Context, r ledger.RunningRow, c *report.Chan
 	s := report.Step{Result: cmp.Or(x.Result, verdict.ResultFailed), Deployed: report.Deployed{
 		Environment: r.Environment, Service: r.Service, Team: c.Team, Name: r.Name, Digest: r.Digest, At: e.At, Recorded: e.Ref(), Run: e.Context.Run,
 	}}
-	s.By, s.Trusted = l.trusted(e, r.Service, r.Environment)
+	s.By, s.Trusted = l.trusted(e, string(e.Kind), r.Service, r.Environment)
 	c.Steps = append(c.Steps, s)
 	return nil
 }

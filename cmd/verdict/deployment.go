@@ -118,7 +118,7 @@ func (x *stating) state(ctx context.Context, a *app, of *attesting, args []strin
 		return err
 	}
 	about.Name = x.said.Name
-	let, err := w.promotionOf(ctx, x.deployment(), ledger.Now)
+	let, err := w.promotionOf(ctx, m, x.deployment(), ledger.Now)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ environments:
 services:
   payments-api: {team: payments}
 trust:
-  - {name: this machine, key: local, kinds: [deployment, outcome], services: ["*"], environments: ["*"]}
+  - {name: this machine, key: local, kinds: [deployment, outcome, promotion], services: ["*"], environments: ["*"]}
 `
 
 // decided records a decision as the engine would, and gives its id.

@@ -172,7 +172,7 @@ func (x *stating) tell(ctx context.Context, w *workspace, of *attesting, r attes
 	if r.Promotion.Problem == "" {
 		return nil
 	}
-	fmt.Fprintf(w.app.stderr, "verdict: recorded, but nothing that held let %s into %s: %s\n  fix: ask the gate before the next deployment, and name its answer with --decision\n",
-		report.Neutral(x.said.Name), x.said.Environment, report.Neutral(r.Promotion.Problem))
+	fmt.Fprintf(w.app.stderr, "verdict: recorded, but nothing that held let %s into %s: %s\n  fix: ask before the next one: verdict gate --env %s %s; and name its answer with --decision\n",
+		report.Neutral(x.said.Name), x.said.Environment, report.Neutral(r.Promotion.Problem), x.said.Environment, report.Neutral(x.ref))
 	return exit(verdict.CodeRefused.Exit())
 }

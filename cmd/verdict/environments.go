@@ -85,7 +85,7 @@ type looking struct {
 	now     time.Time // that the answer is of
 	m       *decisionmap.Map
 	from    string
-	trusted func(e ledger.Entry, service, environment string) (string, bool)
+	trusted judge
 	brief   bool // what runs is counted, and nobody reads what came of it
 }
 
@@ -220,7 +220,7 @@ func (l *looking) deployed(ctx context.Context, r ledger.RunningRow) (report.Dep
 		return d, err
 	}
 	d.Recorded, d.Run = e.Ref(), e.Context.Run
-	d.By, d.Trusted = l.trusted(e, r.Service, r.Environment)
+	d.By, d.Trusted = l.trusted(e, string(e.Kind), r.Service, r.Environment)
 	if l.brief {
 		return d, nil
 	}
@@ -245,13 +245,13 @@ func (l *looking) deployed(ctx context.Context, r ledger.RunningRow) (report.Dep
 
 func (l *looking) aftermath(o ourWord[verdict.Aftermath]) report.Aftermath {
 	x := report.Aftermath{Result: o.What.Result, At: o.What.At, Detail: o.What.Detail, Link: o.What.Link, Recorded: o.Entry.Ref()}
-	x.By, x.Trusted = l.trusted(o.Entry, o.What.Service, o.What.Environment)
+	x.By, x.Trusted = l.trusted(o.Entry, string(o.Entry.Kind), o.What.Service, o.What.Environment)
 	return x
 }
 
 // promotion is what let in what a row says, as it stands at the position.
 func (l *looking) promotion(ctx context.Context, r ledger.RunningRow) (report.Promotion, error) {
-	p, err := l.w.promotionOf(ctx, verdict.Deployment{Decision: r.Decision, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, At: r.At}, l.at)
+	p, err := l.w.promotionOf(ctx, l.m, verdict.Deployment{Decision: r.Decision, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, At: r.At}, l.at)
 	p.Expired = !p.Expires.IsZero() && !l.now.Before(p.Expires)
 	return p, err
 }

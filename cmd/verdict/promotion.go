@@ -20,24 +20,19 @@ const (
 )
 
 // promotionOf finds what let a deployment in, as far as the log tells at a position: the
-// decision that it names, else the answer of the gate that stood when it happened.
-func (w *workspace) promotionOf(ctx context.Context, d verdict.Deployment, at ledger.Position) (report.Promotion, error) {
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Digest, Point: gatePoint, Environment: d.Environment, At: at})
-	if err != nil {
-		return report.Promotion{}, err
-	}
-	stood := func(r ledger.DecisionRow) bool { return !r.At.After(d.At) }
+// decision that it names, else the answer of the gate that stood when it happened. Only
+// answers count whose signer the map trusts with them.
+func (w *workspace) promotionOf(ctx context.Context, m *decisionmap.Map, d verdict.Deployment, at ledger.Position) (report.Promotion, error) {
 	p := report.Promotion{ID: d.Decision, Named: d.Decision != ""}
+	rows, err := w.gateAnswers(ctx, m, d, at)
+	if err != nil {
+		return p, err
+	}
 	if !p.Named {
-		i := slices.IndexFunc(rows, stood)
-		if last := len(rows) - 1; i < 0 && last >= 0 && !rows[last].At.After(d.At.Add(aheadOfUs)) {
-			i = last // by a clock that goes before ours
-		}
-		if i < 0 {
-			p.Problem = "no answer of the gate about it into " + d.Environment + " is recorded"
+		if p.ID = stoodAt(rows, d.At); p.ID == "" {
+			p.Problem = "no answer of the gate that counts is recorded about it into " + d.Environment
 			return p, nil
 		}
-		p.ID = rows[i].ID
 	}
 	_, x, err := w.ledger.Decision(ctx, p.ID, at)
 	var e *verdict.Error
@@ -49,20 +44,60 @@ func (w *workspace) promotionOf(ctx context.Context, d verdict.Deployment, at le
 		return p, err
 	}
 	p.ID, p.Outcome, p.Enforced, p.Mode, p.At, p.Expires = x.ID, x.Outcome, x.Enforced, x.Mode, x.At, x.Expires
-	p.RestedOn = report.RestedOn(*x)
-	p.Problem = deniedEntry(*x, d)
+	p.RestedOn, p.Problem = report.RestedOn(*x), deniedEntry(*x, d)
+	if p.Problem == "" && !slices.ContainsFunc(rows, func(r ledger.DecisionRow) bool { return r.ID == x.ID }) {
+		p.Problem = x.ID + " was signed by somebody whom the map does not trust with promotions of this service there"
+	}
 	for _, r := range rows { // newest first
 		if r.ID == x.ID {
 			break
 		}
-		if p.Problem == "" && stood(r) && r.Enforced != verdict.Allow {
+		if p.Problem == "" && !r.At.After(d.At) && r.Enforced != verdict.Allow {
 			p.Problem = fmt.Sprintf("the gate took it back before: %s ended with %s", r.ID, r.Outcome)
 		}
 	}
-	if len(rows) > 0 && rows[0].ID != x.ID && rows[0].Replaced < 0 {
-		p.Newer = &report.Answer{ID: rows[0].ID, Outcome: rows[0].Outcome, Enforced: rows[0].Enforced, At: rows[0].At}
+	if len(rows) > 0 && rows[0].ID != x.ID {
+		newer := answerOf(rows[0])
+		p.Newer = &newer
 	}
 	return p, nil
+}
+
+// gateAnswers lists the answers of the gate about what is deployed that count, newest first.
+func (w *workspace) gateAnswers(ctx context.Context, m *decisionmap.Map, d verdict.Deployment, at ledger.Position) ([]ledger.DecisionRow, error) {
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Digest, Point: gatePoint, Environment: d.Environment, At: at})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	trusted, err := w.trusting(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	point, _ := m.Point(gatePoint)
+	var out []ledger.DecisionRow
+	for _, r := range rows {
+		e, err := w.ledger.Entry(ctx, r.Index)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := trusted(e, point.Produces.Kind, r.Service, r.Environment); ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// stoodAt is the answer that stood at a time, of those that are given with the newest
+// first; empty: none did.
+func stoodAt(rows []ledger.DecisionRow, t time.Time) string {
+	i := slices.IndexFunc(rows, func(r ledger.DecisionRow) bool { return !r.At.After(t) })
+	if last := len(rows) - 1; i < 0 && last >= 0 && !rows[last].At.After(t.Add(aheadOfUs)) {
+		i = last // by a clock that goes before ours
+	}
+	if i < 0 {
+		return ""
+	}
+	return rows[i].ID
 }
 
 // deniedEntry says why a decision does not let a deployment in; empty when it does.
@@ -124,16 +159,18 @@ func statedOf[T any](ctx context.Context, w *workspace, kind verdict.Kind, d ver
 	return out, nil
 }
 
-// trusting says whether the map lets the signer of an entry state what it states, and
-// under which name his key is enrolled.
-func (w *workspace) trusting(ctx context.Context, m *decisionmap.Map) (func(e ledger.Entry, service, environment string) (name string, trusted bool), error) {
+// judge says whether the map lets the signer of an entry state something of a kind about a
+// service in an environment, and under which name his key is enrolled.
+type judge func(e ledger.Entry, kind, service, environment string) (name string, trusted bool)
+
+func (w *workspace) trusting(ctx context.Context, m *decisionmap.Map) (judge, error) {
 	keys, err := w.ledger.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	name := namesOf(keys)
-	return func(e ledger.Entry, service, environment string) (string, bool) {
+	return func(e ledger.Entry, kind, service, environment string) (string, bool) {
 		by := decisionmap.Signer{Key: e.Signer, KeyName: name(e.Signer, ledger.Position(e.Index))}
-		return first(by.KeyName, e.Signer), m.Trusts(by, string(e.Kind), service, environment)
+		return first(by.KeyName, e.Signer), kind != "" && m.Trusts(by, kind, service, environment)
 	}, nil
 }
