@@ -85,16 +85,12 @@ func (l *looking) runs(ctx context.Context, d report.Deployed) (bool, error) {
 // chain tells where a subject stands between its commit and what runs; nil where nothing
 // was made of it or from it, and it runs nowhere.
 func (w *workspace) chain(ctx context.Context, d verdict.Digest, at ledger.Position) (*report.Chain, error) {
-	from, by, err := w.madeFrom(ctx, d, at)
-	if err != nil {
-		return nil, err
-	}
-	made, err := w.madeOf(ctx, d, at)
+	joins, err := w.ledger.Find(ctx, ledger.Query{Subject: d, Kind: verdict.KindDecision, Point: trustPoint, At: at, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	rows, err := w.ledger.Running(ctx, ledger.RunningQuery{Digest: d, At: at})
-	if err != nil || len(from)+len(made)+len(rows) == 0 {
+	if err != nil || len(joins)+len(rows) == 0 {
 		return nil, err
 	}
 	l, err := w.look(ctx, at, w.app.config.At)
@@ -110,12 +106,12 @@ func (w *workspace) chain(ctx context.Context, d verdict.Digest, at ledger.Posit
 			return nil, err
 		}
 	}
-	for _, x := range from {
-		s, err := l.link(ctx, verdict.Subject{Kind: kindOfSubject(x), Digest: x}, by)
-		if err != nil {
-			return nil, err
-		}
-		c.From = append(c.From, s)
+	if c.From, err = l.madeFrom(ctx, d); err != nil {
+		return nil, err
+	}
+	made, err := l.madeOf(ctx, d)
+	if err != nil {
+		return nil, err
 	}
 	for _, x := range made {
 		s, err := l.link(ctx, x.Subject, x.ID)
@@ -124,28 +120,60 @@ func (w *workspace) chain(ctx context.Context, d verdict.Digest, at ledger.Posit
 		}
 		c.Made = append(c.Made, s)
 	}
+	if len(c.From)+len(c.Made)+len(c.Runs) == 0 {
+		return nil, nil
+	}
 	return c, nil
 }
 
-// madeOf lists the newest answer of artifact.trust about each artifact that was made from
-// a subject.
-func (w *workspace) madeOf(ctx context.Context, d verdict.Digest, at ledger.Position) ([]verdict.Decision, error) {
-	entries, err := w.findAll(ctx, ledger.Query{Subject: d, Kind: verdict.KindDecision, Point: trustPoint, At: at})
+// madeFrom links an artifact to what it was made from.
+func (l *looking) madeFrom(ctx context.Context, d verdict.Digest) ([]report.Link, error) {
+	x, err := l.trustedAs(ctx, d)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	var out []report.Link
+	for _, from := range x.From {
+		s, err := l.link(ctx, verdict.Subject{Kind: kindOfSubject(from), Digest: from}, x.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// trustedAs is the newest answer of artifact.trust about an artifact, nil where none
+// counts: it says what the artifact was made from.
+func (l *looking) trustedAs(ctx context.Context, d verdict.Digest) (*verdict.Decision, error) {
+	rows, err := l.w.counting(ctx, l.m, ledger.DecisionQuery{Subject: d, Point: trustPoint, At: l.at})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	x := &verdict.Decision{}
+	return x, l.w.decode(ctx, rows[0].Index, x)
+}
+
+// madeOf lists the answer of artifact.trust that counts about each artifact that was made
+// from a subject.
+func (l *looking) madeOf(ctx context.Context, d verdict.Digest) ([]verdict.Decision, error) {
+	entries, err := l.w.findAll(ctx, ledger.Query{Subject: d, Kind: verdict.KindDecision, Point: trustPoint, At: l.at})
 	if err != nil {
 		return nil, err
 	}
+	var seen []verdict.Digest
 	var out []verdict.Decision
 	for _, e := range entries {
-		if e.Foreign || e.Pruned {
+		if e.Foreign || len(e.Subjects) == 0 || isAbout(e, d) || slices.Contains(seen, e.Subjects[0].Digest) {
 			continue
 		}
-		var x verdict.Decision
-		if err := w.decode(ctx, e.Index, &x); err != nil {
+		seen = append(seen, e.Subjects[0].Digest)
+		x, err := l.trustedAs(ctx, e.Subjects[0].Digest)
+		if err != nil {
 			return nil, err
 		}
-		known := func(o verdict.Decision) bool { return o.Subject.Digest == x.Subject.Digest }
-		if slices.Contains(x.From, d) && x.Subject.Digest != d && !slices.ContainsFunc(out, known) {
-			out = append(out, x)
+		if x != nil && slices.Contains(x.From, d) {
+			out = append(out, *x)
 		}
 	}
 	return out, nil

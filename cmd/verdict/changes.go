@@ -176,27 +176,16 @@ func (l *looking) commitOf(ctx context.Context, d verdict.Digest) (verdict.Diges
 	if d == "" {
 		return "", nil
 	}
-	from, _, err := l.w.madeFrom(ctx, d, l.at)
-	for _, x := range from {
-		if x.Algorithm() == "gitCommit" {
-			return x, err
+	x, err := l.trustedAs(ctx, d)
+	if err != nil || x == nil {
+		return "", err
+	}
+	for _, from := range x.From {
+		if from.Algorithm() == "gitCommit" {
+			return from, nil
 		}
 	}
-	return "", err
-}
-
-// madeFrom lists what an artifact was made from, as the newest answer of artifact.trust
-// took it, and the answer's id.
-func (w *workspace) madeFrom(ctx context.Context, d verdict.Digest, at ledger.Position) ([]verdict.Digest, string, error) {
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d, Point: trustPoint, At: at, Limit: 1})
-	if err != nil || len(rows) == 0 {
-		return nil, "", err
-	}
-	var x verdict.Decision
-	if err := w.decode(ctx, rows[0].Index, &x); err != nil {
-		return nil, "", err
-	}
-	return x.From, x.ID, nil
+	return "", nil
 }
 
 // accepted lists the exceptions for an environment that began or ended to hold.

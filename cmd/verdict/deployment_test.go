@@ -20,7 +20,7 @@ environments:
 services:
   payments-api: {team: payments}
 trust:
-  - {name: this machine, key: local, kinds: [deployment, outcome, promotion], services: ["*"], environments: ["*"]}
+  - {name: this machine, key: local, kinds: [deployment, outcome, promotion, vsa], services: ["*"], environments: ["*"]}
 `
 
 // decided records a decision as the engine would, and gives its id.
@@ -165,6 +165,26 @@ func TestWhyAPromotionTellsWhatCameOfIt(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("why lacks %q: %s", want, out)
 		}
+	}
+}
+
+// Any enrolled key can record a decision. Only one that the map trusts with promotions lets
+// something in, and only one that it trusts with artifacts says what they were made from.
+func TestADecisionOfAnybodyLetsNothingIn(t *testing.T) {
+	p := newPerson(t)
+	file := p.file("map.yaml", strings.NewReplacer(", promotion, vsa", "").Replace(deployedMap))
+	one := image1("1")
+	trust := gated("d-1111bbbb", one, "", verdict.Allow)
+	trust.Point, trust.Layer, trust.From = trustPoint, verdict.LayerArtifact, []verdict.Digest{verdict.NewDigest("gitCommit", strings.Repeat("c", 40))}
+	p.decided(trust)
+	p.decided(gated("d-2222cccc", one, "production", verdict.Allow))
+	_, talk := p.run(3, "attest", "deployment", "--map", file, "--env", "production", "--decision", "d-2222", one.Name+"@"+string(one.Digest))
+	if !strings.Contains(talk, "d-2222cccc was signed by somebody whom the map does not trust with promotions") {
+		t.Error(talk)
+	}
+	out, _ := p.run(0, "why", string(one.Digest), "--map", file)
+	if strings.Contains(out, "made from") {
+		t.Errorf("it is believed what it was made from: %s", out)
 	}
 }
 

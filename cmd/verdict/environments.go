@@ -120,7 +120,7 @@ func (l *looking) environment(ctx context.Context, name string) (report.Environm
 	if out.Closed == "" && e.Hours != nil && !e.Hours.Open(l.now) {
 		out.Closed = "outside of its hours"
 	}
-	waiting, err := l.w.ledger.Decisions(ctx, ledger.DecisionQuery{Point: gatePoint, Environment: name, Outcome: verdict.Review, At: l.at})
+	waiting, err := l.w.counting(ctx, l.m, ledger.DecisionQuery{Point: gatePoint, Environment: name, Outcome: verdict.Review, At: l.at})
 	if err != nil {
 		return out, err
 	}

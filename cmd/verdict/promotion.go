@@ -65,7 +65,13 @@ func (w *workspace) promotionOf(ctx context.Context, m *decisionmap.Map, d verdi
 
 // gateAnswers lists the answers of the gate about what is deployed that count, newest first.
 func (w *workspace) gateAnswers(ctx context.Context, m *decisionmap.Map, d verdict.Deployment, at ledger.Position) ([]ledger.DecisionRow, error) {
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Digest, Point: gatePoint, Environment: d.Environment, At: at})
+	return w.counting(ctx, m, ledger.DecisionQuery{Subject: d.Digest, Point: gatePoint, Environment: d.Environment, At: at})
+}
+
+// counting lists the decisions that a query chooses, newest first, whose signer the map
+// trusts with what their point leaves.
+func (w *workspace) counting(ctx context.Context, m *decisionmap.Map, q ledger.DecisionQuery) ([]ledger.DecisionRow, error) {
+	rows, err := w.ledger.Decisions(ctx, q)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -73,13 +79,13 @@ func (w *workspace) gateAnswers(ctx context.Context, m *decisionmap.Map, d verdi
 	if err != nil {
 		return nil, err
 	}
-	point, _ := m.Point(gatePoint)
 	var out []ledger.DecisionRow
 	for _, r := range rows {
 		e, err := w.ledger.Entry(ctx, r.Index)
 		if err != nil {
 			return nil, err
 		}
+		point, _ := m.Point(r.Point)
 		if _, ok := trusted(e, point.Produces.Kind, r.Service, r.Environment); ok {
 			out = append(out, r)
 		}

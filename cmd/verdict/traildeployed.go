@@ -15,30 +15,33 @@ import (
 // trusted gives the joins of changes and artifacts that artifact.trust took for true, on
 // either side of a subject.
 func (t *trailer) trusted(ctx context.Context, d verdict.Digest) ([]provenance, error) {
-	made, err := t.w.madeOf(ctx, d, t.at)
+	any, err := t.w.ledger.Find(ctx, ledger.Query{Subject: d, Kind: verdict.KindDecision, Point: trustPoint, At: t.at, Limit: 1})
+	if err != nil || len(any) == 0 {
+		return nil, err
+	}
+	l, err := t.w.look(ctx, t.at, t.w.app.config.At)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := t.w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d, Point: trustPoint, At: t.at, Limit: 1})
+	all, err := l.madeOf(ctx, d)
 	if err != nil {
 		return nil, err
+	}
+	itself, err := l.trustedAs(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	if itself != nil {
+		all = append(all, *itself)
 	}
 	var out []provenance
-	add := func(id string) error {
-		e, x, err := t.w.ledger.Decision(ctx, id, t.at)
-		if err == nil && len(x.From) > 0 {
+	for _, x := range all {
+		e, _, err := t.w.ledger.Decision(ctx, x.ID, t.at)
+		if err != nil {
+			return nil, err
+		}
+		if len(x.From) > 0 {
 			out = append(out, provenance{entry: e, artifacts: []verdict.Digest{x.Subject.Digest}, sources: x.From, trusted: true})
-		}
-		return err
-	}
-	for _, x := range made {
-		if err := add(x.ID); err != nil {
-			return nil, err
-		}
-	}
-	for _, r := range rows {
-		if err := add(r.ID); err != nil {
-			return nil, err
 		}
 	}
 	return out, nil
