@@ -36,7 +36,18 @@ type LintOptions struct {
 	// AdoptingSince is when the map began to say adopting: true, where a history knows
 	// it. It matters only to a map without adopting_until.
 	AdoptingSince time.Time
+	// History is what recorded decisions tell of points, by id; nil without a ledger.
+	History map[string]History
 }
+
+// History is what the last decisions of a point tell of its rules.
+type History struct {
+	Decisions int            // how many were looked at, at most MaxHistory
+	Asked     map[string]int // in how many of them a rule with the effect review failed, by its id
+}
+
+// MaxHistory is how many decisions of a point VD-A04 looks at.
+const MaxHistory = 100
 
 // Problem is one thing that the linter found.
 type Problem struct {
@@ -57,8 +68,7 @@ type LintRule struct {
 	check    func(*linter)
 }
 
-// LintRules lists the rules in the order of their table. VD-A04 needs the history of
-// decisions and is none of them.
+// LintRules lists the rules in the order of their table.
 func LintRules() []LintRule { return slices.Clone(lintRules) }
 
 var lintRules = []LintRule{
@@ -90,6 +100,7 @@ var lintRules = []LintRule{
 	{"VD-A01", SeverityError, "approvals require scope, rationale and expiry and exclude author and requester", approvalLimits},
 	{"VD-A02", SeverityError, "exceptions require rule, scope, rationale, owner and expiry, for at most 90 days", exceptionLimits},
 	{"VD-A03", SeverityError, "break-glass names who, incident, at most 4 h, a review time and who is told", breakGlassLimits},
+	{"VD-A04", SeverityWarning, "no rule asks for a review in over half of the last 100 decisions", reviewsAreRare},
 	{"VD-P01", SeverityError, "every policy, rule and selector that is named exists", selectorsExist},
 	{"VD-P02", SeverityError, "the bundle is pinned by digest and its signer is named", bundlePinned},
 	{"VD-T01", SeverityError, "every needed kind has a trusted producer for each service and environment", producersTrusted},

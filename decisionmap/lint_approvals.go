@@ -130,3 +130,20 @@ func breakGlassLimits(l *linter) { // VD-A03
 		l.found("break_glass", "break-glass "+strings.Join(why, " and "), "name `who:` and `notify:`, require incident and rationale, at most 4h, reviewed within 24h")
 	}
 }
+
+// leastHistory is how many decisions say something: of a few, half are soon reached.
+const leastHistory = 20
+
+// reviewsAreRare: what is nearly always asked is nearly always granted, and nobody looks any
+// more.
+func reviewsAreRare(l *linter) { // VD-A04
+	for _, p := range l.Points {
+		h := l.opts.History[p.ID]
+		for _, r := range l.rules[p.ID] {
+			if n := h.Asked[r.ID]; r.Effect == verdict.EffectReview && h.Decisions >= leastHistory && 2*n > h.Decisions {
+				l.found(at(p, "policy"), fmt.Sprintf("the rule %s of %s asked for a review in %d of the last %d decisions", r.ID, p.ID, n, h.Decisions),
+					"write down what the reviewers look at as a rule that allows or denies, and let people see what is left")
+			}
+		}
+	}
+}

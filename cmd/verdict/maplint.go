@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,6 +151,9 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	if err != nil {
 		return r, err
 	}
+	if o.History, err = a.history(ctx, m, rules); err != nil {
+		return r, err
+	}
 	r.Problems = decisionmap.Lint(m, rules, o)
 	r.NotBuilt = decisionmap.NotBuilt(m, rules)
 	if wrong != nil {
@@ -160,6 +164,56 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	}
 	r.count()
 	return r, nil
+}
+
+// history is what the last decisions of the points that can ask for a review tell, where this
+// machine has a ledger. Those whose bodies are gone are passed over.
+func (a *app) history(ctx context.Context, m *decisionmap.Map, rules *policy.Bundle) (map[string]decisionmap.History, error) {
+	asks := func(p decisionmap.Point) bool {
+		return slices.ContainsFunc(p.Policy, func(selector string) bool {
+			found, _ := rules.Select(selector)
+			return slices.ContainsFunc(found, func(r verdict.Rule) bool { return r.Effect == verdict.EffectReview })
+		})
+	}
+	if !slices.ContainsFunc(m.Points, asks) || a.mustExist() != nil {
+		return nil, nil
+	}
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	out := map[string]decisionmap.History{}
+	for _, p := range m.Points {
+		if asks(p) {
+			if out[p.ID], err = w.askedAt(ctx, p.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// askedAt counts which rules asked for a review in the last decisions of a point.
+func (w *workspace) askedAt(ctx context.Context, point string) (decisionmap.History, error) {
+	h := decisionmap.History{Asked: map[string]int{}}
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Point: point, At: ledger.Now, Limit: decisionmap.MaxHistory})
+	if err != nil {
+		return h, err
+	}
+	for _, row := range rows {
+		var d verdict.Decision
+		if w.decode(ctx, row.Index, &d) != nil {
+			continue
+		}
+		h.Decisions++
+		for _, r := range d.Reasons {
+			if r.Effect == verdict.EffectReview && r.Standing != verdict.Announced {
+				h.Asked[r.Rule]++
+			}
+		}
+	}
+	return h, ctx.Err()
 }
 
 // adoptingSince is when the organisation began to adopt, as this machine's ledger tells
