@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/ledger"
 	"verdict/policy"
@@ -241,5 +242,47 @@ func TestTheRulesOfAReleaseAreKept(t *testing.T) {
 	agreedRules(t, w, "alma", "noor", rulesSaying("next"), rulesRelease{Organization: "acme", Replaces: first, Rollback: -1})
 	if r, err := w.ledger.Sweep(t.Context()); err != nil || len(r.Marked) > 0 {
 		t.Errorf("%d blobs are marked for removal (%v)", len(r.Marked), err)
+	}
+}
+
+// Whoever signs a decision chooses the rules that its record keeps: replay must tell when
+// they are not those that two persons released.
+func TestReplayHoldsTheRulesOfADecisionAgainstTheRelease(t *testing.T) {
+	w, _, first := organised(t)
+	second := agreedRules(t, w, "alma", "noor", rulesSaying("second"), rulesRelease{Organization: "acme", Replaces: first, Rollback: -1})
+	e, err := w.ledger.Entry(t.Context(), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		rules map[string]string
+		seen  int64
+		after time.Duration // the release
+		state verdict.State
+		same  bool
+	}{
+		{"before any release", rulesSaying("any"), first, time.Hour, verdict.StatePresent, true},
+		{"by what was released", rulesSaying("second"), second + 1, time.Hour, verdict.StateVerified, true},
+		{"by what was in force until then", rulesSaying("first"), second, time.Hour, verdict.StateVerified, true},
+		{"by the one before, moments after", rulesSaying("first"), second + 1, time.Second, verdict.StateUnknown, true},
+		{"by the one before, an hour after", rulesSaying("first"), second + 1, time.Hour, verdict.StateUnknown, true},
+		{"by others", rulesSaying("others"), second + 1, time.Hour, verdict.StateFailed, false},
+		{"by the built-in ones alone", nil, second + 1, time.Hour, verdict.StateFailed, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := map[string]string{policy.BuiltinPrefix + "lib.rego": "package verdict.lib\n"}
+			for name, text := range c.rules {
+				files[name] = text
+			}
+			r := replayed{Replayed: &decide.Replayed{Decision: verdict.Decision{At: e.At.Add(c.after)}, Rules: files, Same: true}}
+			r.Facts.Seen = ledger.Position(c.seen)
+			if err := w.placePolicy(t.Context(), &r); err != nil {
+				t.Fatal(err)
+			}
+			if r.Policy != c.state || r.Same != c.same || r.PolicyFrom == "" || !c.same && r.Difference == "" {
+				t.Errorf("%s, %s; same %v: %s", r.Policy, r.PolicyFrom, r.Same, r.Difference)
+			}
+		})
 	}
 }
