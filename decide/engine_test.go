@@ -33,6 +33,7 @@ type house struct {
 	ledger *ledger.Ledger
 	keys   map[string]*evidence.KeyFile
 	engine *decide.Engine
+	again  *decide.Replayer // nil until a test takes decisions again by it
 	now    time.Time
 }
 

@@ -28,6 +28,6 @@ items := [deploy.item(sprintf("stakes:%s", [name]), sprintf("%s does not declare
 	some name, value in declared
 	value == ""
 ] if {
-	environment.tier != ""
+	environment.tier != null
 	count(declared) == 4
 }

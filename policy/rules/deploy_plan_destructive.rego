@@ -20,7 +20,7 @@ items := [deploy.item(sprintf("%s:%s", [r.action, r.address]), sprintf("%s would
 	some r in shared.read
 	r.action in shared.ending
 ] if {
-	environment.tier != ""
+	environment.tier != null
 	count(shared.read) >= 0
 }
 
