@@ -122,7 +122,7 @@ func (x *pulling) about(ctx context.Context, w *workspace, c *registry.Client, d
 				return fmt.Errorf("record %s: %w", p.Where, err)
 			}
 			p.Entry = e.Index
-			if _, err := w.exposed(ctx, e, x.context); err != nil {
+			if _, err := w.exposed(ctx, e); err != nil {
 				return err
 			}
 			j.recorded[p.Digest] = p

@@ -209,7 +209,7 @@ func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *arti
 		return fmt.Sprintf("recorded before, as entry %d", e.Index), nil
 	}
 	said = fmt.Sprintf("as entry %d", e.Index)
-	if known, err := w.exposed(ctx, e, x.context); err != nil {
+	if known, err := w.exposed(ctx, e); err != nil {
 		return "", err
 	} else if known != "" {
 		said += "; " + known

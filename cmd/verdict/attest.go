@@ -144,11 +144,13 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 		return err
 	}
 	if r.Found = found; x.bill != nil {
-		told, err := x.bill.followed(ctx, w, r.Entry)
+		told, err := w.exposed(ctx, r.Entry)
 		if err != nil {
-			return err
+			return fmt.Errorf("after entry %d, the bill of materials, was recorded: %w", r.Index, err)
 		}
-		r.Found += told
+		if told != "" {
+			r.Found += "; " + told
+		}
 	}
 	return x.tell(ctx, w, r)
 }
@@ -337,7 +339,7 @@ func (x *attesting) ingest(ctx context.Context, a *app) (err error) {
 	}
 	r := attested{Entry: entry, Known: entry.Index < int64(before.Position)}
 	if !r.Known {
-		if r.Found, err = exposed(ctx, w, entry, nil); err != nil {
+		if r.Found, err = w.exposed(ctx, entry); err != nil {
 			return err
 		}
 	}

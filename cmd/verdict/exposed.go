@@ -21,7 +21,7 @@ import (
 // records a report about each. It says in words what was found, or why nothing was matched:
 // then nothing is recorded, so that a decision finds no report rather than a clean one.
 // An artifact whose bill was matched before has its report already.
-func exposed(ctx context.Context, w *workspace, e ledger.Entry, _ *sbom.Bill) (words string, err error) {
+func (w *workspace) exposed(ctx context.Context, e ledger.Entry) (words string, err error) {
 	about := artifactsOf(e)
 	if e.Kind != verdict.KindSBOM || len(about) == 0 {
 		return "", nil

@@ -10,7 +10,6 @@ import (
 	"verdict"
 	"verdict/blob"
 	"verdict/evidence"
-	"verdict/ledger"
 	"verdict/sbom"
 )
 
@@ -22,10 +21,6 @@ type attestedBill struct {
 	beside bool
 	note   string // what is to be told of its digests
 }
-
-// afterBill are what follows from a bill that was recorded of an artifact, in order: each
-// says in a few words what it did, or nothing. A bill that was recorded before comes again.
-var afterBill = []func(ctx context.Context, w *workspace, e ledger.Entry, b *sbom.Bill) (string, error){exposed}
 
 // takeBill reads the document, holds it to its schema, and gives the predicate to state it
 // with: the document itself, or for what is no JSON or too large what stands for it.
@@ -144,18 +139,4 @@ func (b *attestedBill) keep(ctx context.Context, w *workspace) error {
 		return fmt.Errorf("keep the bill of materials: %w", err)
 	}
 	return nil
-}
-
-// followed does what follows from a recorded bill, and tells it.
-func (b *attestedBill) followed(ctx context.Context, w *workspace, e ledger.Entry) (told string, err error) {
-	for _, f := range afterBill {
-		text, err := f(ctx, w, e, b.bill)
-		if err != nil {
-			return told, fmt.Errorf("after entry %d, the bill of materials, was recorded: %w", e.Index, err)
-		}
-		if text != "" {
-			told += "; " + text
-		}
-	}
-	return told, nil
 }
