@@ -119,7 +119,7 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 		return err
 	}
 	if x.bill != nil {
-		if err := x.bill.isOf(subjects); err != nil {
+		if err := x.billIsOf(ctx, a, subjects); err != nil {
 			return err
 		}
 		found = x.bill.says()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -75,20 +76,14 @@ func noPredicate(raw []byte) error {
 // isOf refuses a bill that names digests of its subject of which none is a subject's: it is
 // the bill of something else. Digests of other algorithms than the subject's say nothing
 // of it, which is told.
-func (b *attestedBill) isOf(subjects []verdict.Subject) error {
+func (b *attestedBill) isOf(digests []verdict.Digest) error {
 	named := b.bill.Subject.Digests
-	comparable := false
-	for _, s := range subjects {
-		for _, d := range append([]verdict.Digest{s.Digest}, s.Also...) {
-			if slices.Contains(named, d) {
-				b.note = "it names this digest as its subject"
-				return nil
-			}
-			comparable = comparable || slices.ContainsFunc(named, func(n verdict.Digest) bool { return n.Algorithm() == d.Algorithm() })
-		}
+	if slices.ContainsFunc(digests, func(d verdict.Digest) bool { return slices.Contains(named, d) }) {
+		b.note = "it names this digest as its subject"
+		return nil
 	}
 	switch {
-	case comparable:
+	case b.compares(digests):
 		remedy := "give the bill of what --subject names"
 		if len(named) == 1 {
 			remedy += fmt.Sprintf(", or state this one of what it is of: --subject %s", named[0])
@@ -103,6 +98,35 @@ func (b *attestedBill) isOf(subjects []verdict.Subject) error {
 		b.note = "it names no digest of its subject: that it is of --subject is the word of who signs"
 	}
 	return nil
+}
+
+// compares reports whether the bill names its subject by an algorithm of one of the digests.
+func (b *attestedBill) compares(digests []verdict.Digest) bool {
+	return slices.ContainsFunc(b.bill.Subject.Digests, func(n verdict.Digest) bool {
+		return slices.ContainsFunc(digests, func(d verdict.Digest) bool { return n.Algorithm() == d.Algorithm() })
+	})
+}
+
+// billIsOf holds the bill against the digests of its subjects: of a file also those that no
+// statement names, where the bill has no other.
+func (x *attesting) billIsOf(ctx context.Context, a *app, subjects []verdict.Subject) error {
+	var digests []verdict.Digest
+	for _, s := range subjects {
+		digests = append(append(digests, s.Digest), s.Also...)
+	}
+	if len(x.bill.bill.Subject.Digests) > 0 && !x.bill.compares(digests) {
+		for _, ref := range x.about {
+			if info, err := os.Stat(ref); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			t, err := a.thing(ctx, ref)
+			if err != nil {
+				return err
+			}
+			digests = append(digests, t.digests...)
+		}
+	}
+	return x.bill.isOf(digests)
 }
 
 // joined lists a few digests.

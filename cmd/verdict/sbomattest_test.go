@@ -30,7 +30,11 @@ func TestABillOfAnotherDigestIsRefused(t *testing.T) {
 		{"another commit", []verdict.Digest{commit}, []verdict.Subject{{Digest: verdict.NewDigest("gitCommit", strings.Repeat("5", 40))}}, ""},
 	} {
 		b := attestedBill{bill: &sbom.Bill{Subject: sbom.BillSubject{Digests: c.named}}}
-		err := b.isOf(c.about)
+		var digests []verdict.Digest
+		for _, s := range c.about {
+			digests = append(append(digests, s.Digest), s.Also...)
+		}
+		err := b.isOf(digests)
 		if (err == nil) != (c.note != "") || !strings.Contains(b.note, c.note) {
 			t.Errorf("%s: %q, %v", c.what, b.note, err)
 		}
