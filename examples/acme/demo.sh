@@ -44,6 +44,8 @@ unsaid='^$a' # nothing, until the pinned clock was told
 says() { grep -qF -- "$1" "$scratch/said" || stop "it did not say \"$1\""; }
 # at TIME: the hour of the pinned day.
 at() { export VERDICT_CLOCK="2026-11-20T$1:00Z" GIT_AUTHOR_DATE="2026-11-20T$1:00Z" GIT_COMMITTER_DATE="2026-11-20T$1:00Z"; }
+# decision FILE: the id of the first decision in a JSON answer.
+decision() { sed -n 's/^ *"id": *"\(d-[^"]*\)".*/\1/p' "$1" | head -n 1; }
 commit() { git add -A && git commit -q -m "$1" && git rev-parse HEAD; }
 
 echo "Verdict's first journey. The clock is pinned to 2026-11-20. Everything happens in $scratch, below: …"
@@ -158,6 +160,71 @@ step "Somebody changes the packed file: the same evidence does not hold for it a
 printf 'x' >>"$scratch/payments-api.tar"
 run 3 verdict verify "$scratch/payments-api.tar" --bundle "$bundle" --key "$out/key.pub" --trusted-root "$out/trusted_root.json" --type "$type"
 
+step "The team releases from its own machine: its map says whom it trusts to build, and what is at stake in dev, staging and production."
+at 12:30
+cp -R "$here/payments-api" "$scratch/release" && cd "$scratch/release"
+git init -q -b main . && git remote add origin https://github.com/acme/payments-api
+cp "$here/release/verdict.yaml" verdict.yaml
+commit "How we release" >/dev/null
+printf 'Answers who owes what.\n' >>README.md
+commit "Say what it does" >/dev/null
+run 0 verdict map lint
+run 0 verdict people enroll noor
+most=12
+run 0 verdict ci -o text -o cyclonedx="$scratch/bom.json"
+most=
+
+step "An artifact earns trust once, by its digest. Nobody has stated anything of this one: blocked (exit 3), with what is missing."
+git archive -o "$scratch/app.tar" HEAD
+run 3 verdict artifact trust "$scratch/app.tar"
+says "provenance is missing"
+says "sbom is missing"
+
+step "Its bill of materials and its provenance are bound to the digest, and it is trusted (exit 0)."
+run 0 verdict attest sbom "$scratch/bom.json" --subject "$scratch/app.tar"
+cat >"$scratch/release.json" <<END
+{"buildDefinition": {"buildType": "https://acme.example/make/v1", "externalParameters": {"repository": "https://github.com/acme/payments-api", "ref": "refs/heads/main"}, "resolvedDependencies": [{"uri": "git+https://github.com/acme/payments-api@refs/heads/main", "digest": {"gitCommit": "$(git rev-parse HEAD)"}}]}, "runDetails": {"builder": {"id": "https://acme.example/builder"}, "metadata": {"finishedOn": "2026-11-20T12:00:00Z"}}}
+END
+run 0 verdict attest provenance "$scratch/release.json" --subject "$scratch/app.tar"
+run 0 verdict artifact trust "$scratch/app.tar"
+says "SLSA_BUILD_LEVEL_1"
+
+step "The same digest goes from dev to staging; nobody is asked. Production waits for the soak time (exit 3), and a first deployment there for a person (exit 5)."
+at 13:00
+run 0 verdict gate --env dev "$scratch/app.tar"
+run 0 verdict gate --env staging "$scratch/app.tar"
+run 3 verdict gate --env production "$scratch/app.tar"
+says "soak time"
+at 14:30
+run 5 verdict gate --env production "$scratch/app.tar" -o text -o json="$scratch/gate.json"
+says "first deployment"
+id=$(decision "$scratch/gate.json")
+
+step "Noor, who had no part in it, approves exactly these facts, with scope, rationale and expiry. Now it is let in (exit 0), and is deployed."
+run 0 verdict approve "$id" --as noor --scope "release 1" --rationale "looked at it, and at the way back" --expires 12h
+run 0 verdict gate --env production "$scratch/app.tar" -o text -o json="$scratch/gate.json"
+id=$(decision "$scratch/gate.json")
+run 0 verdict attest deployment --env production --decision "$id" "$scratch/app.tar"
+run 0 verdict environments production
+says "allowed by"
+
+step "Next morning something becomes known about a component. Nothing is rescanned: Verdict says at once what runs with it, where, and whose it is."
+export VERDICT_CLOCK="2026-11-21T07:00:00Z"
+cp -R "$here/advisories" "$scratch/advisories" && cp "$here"/advisories-later/*.json "$scratch/advisories/"
+run 0 verdict advisories import "$scratch/advisories" --as-of 2026-11-21T06:00:00Z
+run 0 verdict where GHSA-acme-demo-0001
+says "production"
+says "payments-leads@acme.example"
+run 0 verdict where 'pkg:golang/golang.org/x/text@<0.44.0' --running
+
+step "What came of the promotion, who let it in, and what it rested on, is on its page; it can be taken again, and the log holds."
+most=30
+run 0 verdict why "$id"
+most=
+run 0 verdict policy replay "$id"
+run 0 verdict log verify
+cd "$scratch/payments-api"
+
 step "Acme's decision map is linted, and drawn from the very file that is executed."
 run 0 verdict map lint --map "$here/verdict.yaml"
 most=20
@@ -170,6 +237,8 @@ This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network
   - a clean commit passes; a leaked key and a vulnerable dependency with a fix are blocked; the repair passes;
   - the block is explained from the record: what was found, where, what would make it pass, and who owns it;
   - infrastructure open to everybody is blocked as code and as a plan, and only a plan that was allowed may be applied;
+  - an artifact is trusted by its digest, goes from dev to production by gates that ask a person once, and only whom the map allows;
+  - what becomes known later is told of what runs, with its owner and the decision that let it in;
   - the secret itself is not in the record;
   - the log holds from its first entry, and the decision comes out the same when it is taken again;
   - $outside;
