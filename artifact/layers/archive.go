@@ -3,6 +3,7 @@ package layers
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +21,13 @@ const (
 const maxPath = 4096
 
 // archive walks over the entries of a layer.
-func (x *reading) archive(r io.Reader) error {
+func (x *reading) archive(ctx context.Context, r io.Reader) error {
 	t := tar.NewReader(r)
 	for {
 		h, err := t.Next()
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err == io.EOF:
 			return nil
 		case err != nil:

@@ -158,7 +158,7 @@ func (x *reading) read(ctx context.Context, s artifact.Store, d artifact.Descrip
 		return err
 	}
 	defer in.Close()
-	if err := x.archive(in); err != nil {
+	if err := x.archive(ctx, in); err != nil {
 		return err
 	}
 	// To the end of the blob, or its digest would not be verified.

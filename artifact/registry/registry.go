@@ -120,14 +120,41 @@ type call struct {
 	body         []byte
 }
 
+// A registry that sends a byte now and then never stalls, so each answer has an end too.
+const (
+	answerWithin = 2 * time.Minute
+	blobWithin   = time.Hour
+)
+
+// within is how long the whole answer may take.
+func (x call) within() time.Duration {
+	if x.method == http.MethodGet && strings.Contains(x.path, "/blobs/") {
+		return blobWithin
+	}
+	return answerWithin
+}
+
+// ending is a body whose end ends the time for it.
+type ending struct {
+	io.ReadCloser
+	end context.CancelFunc
+}
+
+func (e *ending) Close() error {
+	defer e.end()
+	return e.ReadCloser.Close()
+}
+
 // once makes a request. Whatever the status, the caller closes the body.
 func (c *Client) once(ctx context.Context, x call) (*http.Response, error) {
 	u := x.url
 	if u == nil {
 		u = c.base.ResolveReference(&url.URL{Path: x.path})
 	}
+	ctx, end := context.WithTimeout(ctx, x.within())
 	req, err := http.NewRequestWithContext(ctx, x.method, u.String(), bytes.NewReader(x.body))
 	if err != nil {
+		end()
 		return nil, err
 	}
 	for k, v := range x.header {
@@ -137,7 +164,13 @@ func (c *Client) once(ctx context.Context, x call) (*http.Response, error) {
 	if c.authorization != "" && sameHost(u, c.base) {
 		req.Header.Set("Authorization", c.authorization)
 	}
-	return c.http.Do(req)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	resp.Body = &ending{resp.Body, end}
+	return resp, nil
 }
 
 // do is once, with a second try when the registry wants another token.

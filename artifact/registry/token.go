@@ -97,6 +97,8 @@ func (c *Client) authorize(ctx context.Context, ch challenge, scope string) erro
 	if ch.scope == "" {
 		ch.scope = scope
 	}
+	ctx, end := context.WithTimeout(ctx, answerWithin)
+	defer end()
 	req, err := c.tokenRequest(ctx, realm, ch)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ type showSection struct {
 
 // showSections are the parts, in the order in which they are read.
 var showSections = []showSection{
-	{"identity", nothing, identityRows},
+	{"identity", fillIdentity, identityRows},
 	{"evidence", nothing, evidenceRows},
 	{"built by", fillBuilds, buildRows},
 	{"decisions", fillDecisions, decisionRows},
@@ -267,6 +267,14 @@ func (d shownArtifact) text(s report.Style) string {
 		}
 	}
 	return out
+}
+
+// fillIdentity says that an index and its manifests are different subjects.
+func fillIdentity(_ context.Context, x *showing) error {
+	if x.doc.Image != nil && len(x.doc.Image.Platforms) > 0 {
+		x.doc.Unknown = append(x.doc.Unknown, "what was stated of each platform alone: ask for its digest")
+	}
+	return nil
 }
 
 // identityRows is the section of what the registry says.
