@@ -94,27 +94,39 @@ func (x *reading) entry(t *tar.Reader, h *tar.Header, name string) error {
 	switch h.Typeflag {
 	case tar.TypeReg:
 		return x.file(t, h, name)
-	case tar.TypeLink:
-		if read := readerOf(name); read != nil {
-			target, ok := within(h.Linkname)
-			if !ok {
-				x.open(name, "it is a link out of the image: it was not followed", true)
-				return nil
-			}
-			x.layer.links[name] = target
-		}
-	case tar.TypeSymlink:
-		// os-release is one to the other place that is looked at.
-		if readerOf(name) != nil && !strings.HasSuffix(name, "/os-release") {
-			x.open(name, "it is a symbolic link, and links are not followed", true)
-		}
+	case tar.TypeLink, tar.TypeSymlink:
+		x.link(h, name)
 	}
 	return nil
 }
 
+// link takes up a name that stands for another one. It is never followed: a symbolic link
+// loses nothing where its target is a name that is read itself, wherever it lies in the
+// image, and a hard link is the file of the same layer.
+func (x *reading) link(h *tar.Header, name string) {
+	kind, read := kindOf(name)
+	if read == nil {
+		return
+	}
+	to := h.Linkname
+	if h.Typeflag == tar.TypeSymlink && !strings.HasPrefix(to, "/") {
+		to = parent(name) + "/" + to
+	}
+	target, ok := within(to)
+	if !ok {
+		x.open(name, "it is a link out of the image: it was not followed", true)
+		return
+	}
+	if h.Typeflag == tar.TypeLink {
+		x.layer.links[name] = target
+	} else if same, _ := kindOf(target); same != kind {
+		x.open(name, "it is a symbolic link to "+clip(target)+", and links are not followed", true)
+	}
+}
+
 // file reads one file where something can be found in it.
 func (x *reading) file(t *tar.Reader, h *tar.Header, name string) error {
-	read := readerOf(name)
+	_, read := kindOf(name)
 	if read == nil && h.Mode&0o111 != 0 && h.Size > minBinary {
 		read = executable
 	}
@@ -184,22 +196,29 @@ func (f *file) head(n int) ([]byte, error) {
 // reader finds the packages of one file.
 type reader func(f *file) ([]found, error)
 
-// readerOf is what reads a file of this name; nil for those that say nothing.
-func readerOf(name string) reader {
+// kindOf is what reads a file of this name, and which kind of list it is; nothing for those
+// that say nothing.
+func kindOf(name string) (kind string, read reader) {
 	switch name {
 	case "lib/apk/db/installed", "usr/lib/apk/db/installed":
-		return readAPK
+		return "apk", readAPK
 	case "var/lib/dpkg/status":
-		return readDpkg
+		return "dpkg", readDpkg
 	case "etc/os-release", "usr/lib/os-release":
-		return readRelease
+		return "release", readRelease
 	}
 	dir, base := parent(name), name[strings.LastIndexByte(name, '/')+1:]
 	switch {
 	case dir == "var/lib/dpkg/status.d" && !strings.HasSuffix(base, ".md5sums"):
-		return readDpkg
+		return "dpkg", readDpkg
 	case dir == "var/lib/rpm" || dir == "usr/lib/sysimage/rpm" || dir == "usr/share/rpm":
-		return rpmReader(base)
+		if read = rpmReader(base); read == nil {
+			return "", nil
+		}
+		return "rpm", read
 	}
-	return languageReader(name, base)
+	if read = languageReader(name, base); read == nil {
+		return "", nil
+	}
+	return "language", read
 }

@@ -201,7 +201,15 @@ func TestNamesAndLinksDoNotLeadOut(t *testing.T) {
 			t.Errorf("%s: %v, %q, %+v", name, purls(d), d.Inventory, d.Open)
 		}
 	}
-	d := read(t, Limits{}, tarOf(t, entry{name: "/lib/apk/db/installed", content: apkMusl}))
+	d := read(t, Limits{}, tarOf(t, entry{name: "b.jar", kind: tar.TypeSymlink, link: "../usr/share/java/a.jar"}, entry{name: "x/node_modules/a/package.json", kind: tar.TypeSymlink, link: "/x/secret"}))
+	if !told(d, "links are not followed") || !told(d, "out of the image") {
+		t.Errorf("links to what is not read: %+v", d.Open)
+	}
+	d = read(t, Limits{}, tarOf(t, entry{name: "srv/b.jar", kind: tar.TypeSymlink, link: "../usr/share/java/a.jar"}))
+	if d.Inventory != sbom.Unknown {
+		t.Errorf("a link to what is read where it lies: %+v", d.Open)
+	}
+	d = read(t, Limits{}, tarOf(t, entry{name: "/lib/apk/db/installed", content: apkMusl}))
 	if len(d.Components) != 1 {
 		t.Errorf("an absolute name is one of the image's own root: %v", purls(d))
 	}
