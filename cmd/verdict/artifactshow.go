@@ -21,7 +21,7 @@ const seeArtifactShow = "verdict artifact show --help"
 
 func artifactShowCommand() command {
 	return command{
-		use: "show REF|DIGEST|FILE", short: "Show what is known of an artifact: identity, evidence, decisions",
+		use: "show REF|DIGEST|FILE", short: "Show what is known of an artifact: identity, evidence, decisions, deployments",
 		long: "REF is an image by tag or digest, DIGEST is sha256:…, and FILE is hashed. Of an image whose name has a host, what lies beside it in the registry is read; of everything else, what the ledger holds. " +
 			"--from says it otherwise. The same evidence gives the same answer from both.\n\n" +
 			"Evidence is trusted (the map lets its producer state it), verified (its signature holds), or unknown (nothing says whose it is). Keys that are enrolled here are known; others are given as for verdict verify. " +
@@ -69,6 +69,8 @@ type shownArtifact struct {
 	Evidence  []piece         `json:"evidence"`
 	Builds    []shownBuild    `json:"builds"`
 	Decisions []shownDecision `json:"decisions"`
+	// Deployments are where it is stated to run or to have run, the last first.
+	Deployments []shownPlace `json:"deployments"`
 	// Unknown says what the answer does not cover.
 	Unknown []string `json:"unknown"`
 }
@@ -87,13 +89,14 @@ var showSections = []showSection{
 	{"evidence", nothing, evidenceRows},
 	{"built by", fillBuilds, buildRows},
 	{"decisions", fillDecisions, decisionRows},
+	{"deployments", fillPlaces, placeRows},
 }
 
 func nothing(context.Context, *showing) error { return nil }
 
 func (x *showing) run(ctx context.Context, a *app, args []string) (err error) {
 	x.app = a
-	x.doc = shownArtifact{Schema: "verdict.artifact/v1", Asked: args[0], Position: -1, Unknown: []string{}, Evidence: []piece{}, Builds: []shownBuild{}, Decisions: []shownDecision{}}
+	x.doc = shownArtifact{Schema: "verdict.artifact/v1", Asked: args[0], Position: -1, Unknown: []string{}, Evidence: []piece{}, Builds: []shownBuild{}, Decisions: []shownDecision{}, Deployments: []shownPlace{}}
 	if x.m, err = a.effectiveMap(ctx); err != nil {
 		return err
 	}
