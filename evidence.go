@@ -133,6 +133,9 @@ type Plan struct {
 	Forget  int64  `json:"forget"`
 	// Partial: more is to be planned after it was applied.
 	Partial bool `json:"partial"`
+	// Commit is the one whose tree it was planned from; empty where the tree held anything
+	// else, or that was not known.
+	Commit Digest `json:"commit,omitempty"`
 	// Providers, Accounts and Regions are those that it is known to reach, sorted.
 	Providers []string          `json:"providers"`
 	Accounts  []string          `json:"accounts"`

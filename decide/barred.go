@@ -88,7 +88,7 @@ func (e *Engine) authors(ctx context.Context, r Request, at ledger.Position, b *
 		return err
 	}
 	if len(commits) == 0 {
-		b.doubt("which commit it was made from is not known", "have it trusted first, which tells its commit: verdict artifact trust; a plan is joined with its commit by verdict plan check")
+		b.doubt("which commit it was made from is not known", "have it trusted, which tells its commit: verdict artifact trust; for a plan: plan from a commit, with nothing else in the tree, and have that judged: verdict plan check FILE")
 		return nil
 	}
 	for _, commit := range commits {
@@ -135,6 +135,9 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 	if r.Subject.Digest.Algorithm() == "gitCommit" {
 		return []verdict.Digest{r.Subject.Digest}, nil
 	}
+	if r.Subject.Kind == verdict.SubjectPlan {
+		return e.plannedFrom(ctx, r, at)
+	}
 	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
@@ -156,6 +159,25 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 		if len(from) > 0 {
 			return from, nil
 		}
+	}
+	return nil, nil
+}
+
+// plannedFrom is the commit of a plan, as whoever checked it states.
+func (e *Engine) plannedFrom(ctx context.Context, r Request, at ledger.Position) ([]verdict.Digest, error) {
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
+	if err != nil {
+		return nil, fmt.Errorf("find what plan %s was made from: %w", r.Subject.Digest, err)
+	}
+	for _, entry := range entries { // newest first
+		told, err := e.said(ctx, entry.Index)
+		if err != nil || told.report == nil || told.report.Plan == nil || e.rank(entry.Producer, told.report.Check, Request{Service: r.Service}, at) == Untrusted {
+			continue
+		}
+		if c := told.report.Plan.Commit; c.Algorithm() == "gitCommit" {
+			return []verdict.Digest{c}, nil
+		}
+		return nil, nil
 	}
 	return nil, nil
 }

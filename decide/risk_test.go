@@ -1,11 +1,15 @@
 package decide_test
 
 import (
+	"crypto/rand"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"verdict"
 	"verdict/decide"
+	"verdict/evidence"
 )
 
 // risk is an exception for the finding of the artifact, as its requester files it.
@@ -296,4 +300,37 @@ func TestRangesOfVersions(t *testing.T) {
 			t.Errorf("%q in %q: %v, %v", c.version, c.versions, in, err)
 		}
 	}
+}
+
+// Who wrote the infrastructure code does not approve what it would do. A plan whose commit
+// nobody states is approved by nobody.
+func TestAPlanIsApprovedBySomebodyElse(t *testing.T) {
+	g := newGate(t)
+	plan := verdict.Subject{Kind: verdict.SubjectPlan, Name: "plan", Digest: verdict.NewDigest("sha256", strings.Repeat("7", 64))}
+	state := func(check string, r verdict.Report) {
+		t.Helper()
+		r.Check, r.Tool = check, verdict.Tool{Name: "verdict", Version: "test"}
+		s, err := evidence.NewCheck(r, []verdict.Subject{plan}, g.now, g.now, verdict.Context{At: g.now}, rand.Reader)
+		must(t, err)
+		g.append("local", s)
+	}
+	v := clean("vulnerabilities")
+	v.Database = &verdict.Database{Name: "osv", At: g.now}
+	v.Hits = []verdict.Hit{{Key: "CVE-1 pkg", Severity: verdict.SeverityHigh, Vulnerability: &verdict.Vulnerability{ID: "CVE-1"}}}
+	state("vulnerabilities", v)
+	g.request.Subject = plan
+	d := g.ask()
+	if d.Answer == nil || !strings.Contains(d.Answer.Unknown, "which commit it was made from is not known") {
+		t.Fatalf("without a commit the answer is %+v", d.Answer)
+	}
+	r := clean("iac-plan")
+	r.Plan = &verdict.Plan{Commit: commit.Digest}
+	state("iac-plan", r)
+	d = g.ask()
+	if d.Answer.Unknown != "" || !slices.ContainsFunc(d.Answer.Not, func(b verdict.Barred) bool { return b.Person == "ben" }) {
+		t.Fatalf("the author of its commit is not barred: %+v", d.Answer)
+	}
+	a := g.yes("noor", d)
+	g.says("noor", verdict.KindApproval, a, verdict.Context{Service: "pay", Environment: "production", Point: a.Point}, plan)
+	g.holds(g.ask(), verdict.Allow, "")
 }

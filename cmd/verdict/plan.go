@@ -99,6 +99,11 @@ func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
+	if plan := checked.Report.Plan; plan != nil && repo != nil {
+		if plan.Commit, err = plannedFrom(ctx, repo); err != nil {
+			return err
+		}
+	}
 	if err := w.recordPlan(ctx, checked, started, judged.Map, service); err != nil {
 		return err
 	}
