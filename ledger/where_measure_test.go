@@ -67,6 +67,7 @@ func BenchmarkWhere(b *testing.B) {
 	b.Run("tail_with_built", func(b *testing.B) { ask(b, tail, 50, false) })
 	b.Run("popular_after_a_change", func(b *testing.B) { ask(b, popular, 0, true) })
 	b.Run("tail_after_a_change", func(b *testing.B) { ask(b, tail, 0, true) })
+	b.Run("one_new_advisory", func(b *testing.B) { ask(b, tail, 1<<30, false) }) // every artifact, to be matched again
 	b.Run("size", func(b *testing.B) {
 		for b.Loop() {
 		}

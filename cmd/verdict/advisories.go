@@ -164,7 +164,7 @@ func advisoriesImportCommand() command {
 		use: "import [SOURCE…]", short: "Take advisories from files",
 		long: "SOURCE is a folder, zip or tar.gz of OSV records in JSON or YAML; --kev names CISA's catalogue of known exploited vulnerabilities, --epss FIRST's scores. No ledger is needed, and nothing goes over the network.\n\n" +
 			"A source is kept under its name, and importing that name again replaces it. Its age counts from --as-of, else from the file's own time or its newest record: an old archive does not become fresh by being imported. " +
-			"What is damaged, holds nothing, lost over 10 % of its records or has over 2 % unreadable ones is refused, ends with 1, and changes nothing. The others are still imported.",
+			"What is new is matched with the bills of materials in the ledger, where there is one: artifacts get a new report, and what runs a finding. What is damaged, holds nothing, lost over 10 % of its records or has over 2 % unreadable ones is refused, ends with 1, and changes nothing. The others are still imported.",
 		example: "verdict advisories import go-vulndb.zip --kev known_exploited_vulnerabilities.json\nverdict advisories import all.zip --name npm --covers npm --as-of 2026-11-20T09:00:00Z",
 		args:    atLeast(0), formats: textOrJSON,
 		setup: func(f *flags) runner {
@@ -311,7 +311,7 @@ func advisoriesUpdateCommand() command {
 	return command{
 		use: "update [ECOSYSTEM…]", short: "Fetch advisories from their publisher, as far as they changed",
 		long: "Fetches the archive that OSV publishes of each ECOSYSTEM: Go, npm, PyPI, crates.io, Maven and others, as OSV writes them. Where none is named it is those that were fetched before, and the first time those of this repository's lockfiles. " +
-			"An archive that has not changed is confirmed, and not fetched again; a download that broke off is continued.\n\n" +
+			"An archive that has not changed is confirmed, and not fetched again; a download that broke off is continued. What is new is matched with the bills of materials in the ledger, where there is one: artifacts get a new report, and what runs a finding.\n\n" +
 			"Where one ecosystem fails the others are still updated, and the command ends with 1; what was known about it stays in use until it is stale.",
 		example: "verdict advisories update Go npm\nverdict advisories update",
 		args:    atLeast(0), formats: textOrJSON,
