@@ -165,6 +165,7 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 	if err != nil {
 		return err
 	}
+	run.Notes = append(run.Notes, w.chosen.notes()...)
 	var d verdict.Decision
 	if x.dry {
 		d, err = e.Preview(ctx, r)

@@ -151,14 +151,12 @@ func (w *workspace) clockAt(ctx context.Context, at ledger.Position) (time.Time,
 	switch asked := w.app.config.At; {
 	case !asked.Set:
 		return w.now(), nil
+	case asked.Ago > 0:
+		return w.now().Add(-asked.Ago), nil
 	case !asked.Time.IsZero():
 		return asked.Time, nil
 	}
-	last, err := w.ledger.Find(ctx, ledger.Query{At: at, Limit: 1})
-	if err != nil || len(last) == 0 {
-		return w.now(), err
-	}
-	return last[0].At, nil
+	return w.recordedAt(ctx, int64(at))
 }
 
 // sinceWhen reads a length of time before an end, or a time.
