@@ -125,7 +125,7 @@ func (b backtest) window(ctx context.Context, w *workspace, test *decide.Backtes
 		return err
 	}
 	test.Chosen = ledger.DecisionQuery{Point: b.point, Service: b.service, Environment: b.env, At: ledger.Position(r.Position)}
-	end, err := w.clockAt(ctx, at)
+	end, err := w.momentOf(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -144,19 +144,6 @@ func (b backtest) window(ctx context.Context, w *workspace, test *decide.Backtes
 		test.Verify = func() *decide.Replayer { return &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)} }
 	}
 	return nil
-}
-
-// clockAt is the time that a position stands for: that of --at, or of its last entry.
-func (w *workspace) clockAt(ctx context.Context, at ledger.Position) (time.Time, error) {
-	switch asked := w.app.config.At; {
-	case !asked.Set:
-		return w.now(), nil
-	case asked.Ago > 0:
-		return w.now().Add(-asked.Ago), nil
-	case !asked.Time.IsZero():
-		return asked.Time, nil
-	}
-	return w.recordedAt(ctx, int64(at))
 }
 
 // sinceWhen reads a length of time before an end, or a time.

@@ -91,7 +91,7 @@ func (w *workspace) policies(ctx context.Context) (policyList, error) {
 	if out.Position, err = w.size(ctx, at); err != nil {
 		return out, err
 	}
-	if out.At, err = w.clockAt(ctx, at); err != nil {
+	if out.At, err = w.momentOf(ctx, at); err != nil {
 		return out, err
 	}
 	in, err := w.inForce(ctx, at)
