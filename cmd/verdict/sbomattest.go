@@ -53,7 +53,7 @@ func (x *attesting) takeBill(a *app, file, predicateType string) (string, []byte
 	if b.Version == "3.0.1" {
 		fits = evidence.SPDX3
 	}
-	if predicateType != "" && !strings.HasPrefix(predicateType, fits) {
+	if predicateType != "" && (!strings.HasPrefix(predicateType, fits) || predicateType == evidence.SPDX3 && fits != evidence.SPDX3) {
 		return "", nil, wrongPredicate(fmt.Sprintf("the predicate is %s %s, and %s is the type of another form", b.Form, b.Version, predicateType), "leave the type to Verdict: verdict attest sbom FILE")
 	}
 	return first(predicateType, fits), raw, nil
