@@ -121,8 +121,10 @@ func (d *Document) cdxMetadata() cdxMetadata {
 	if d.Subject.Kind == verdict.SubjectArtifact {
 		m.Lifecycles = []cdxPhase{{"post-build"}} // what is in it
 		m.Component.Type = "container"
-		if alg := map[string]string{"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}[d.Subject.Digest.Algorithm()]; alg != "" {
-			m.Component.Hashes = []cdxHash{{alg, d.Subject.Digest.Hex()}}
+		for _, x := range append([]verdict.Digest{d.Subject.Digest}, d.Subject.Also...) {
+			if alg := map[string]string{"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}[x.Algorithm()]; alg != "" {
+				m.Component.Hashes = append(m.Component.Hashes, cdxHash{alg, x.Hex()})
+			}
 		}
 	}
 	if !d.At.IsZero() {

@@ -19,7 +19,8 @@ import (
 
 // serveRegistry is the script command `registry [plain]`: an OCI registry in this process,
 // with the referrers API unless it is plain. $REGISTRY is its host. It holds acme/app:v1,
-// an index of two platforms ($INDEX, $AMD64), and acme/app:other ($OTHER), one image.
+// an index of two platforms ($INDEX, $AMD64), acme/app:other ($OTHER), one image, and
+// acme/app:single ($SINGLE), an index of one.
 func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
 		ts.Fatalf("usage: registry [plain]")
@@ -35,6 +36,10 @@ func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	other := x.image("amd64", "2026-03-03T03:04:05Z")
 	x.manifest("other", other["mediaType"].(string), x.raw[other["digest"].(string)])
+	single := x.manifest("single", "application/vnd.oci.image.index.v1+json", map[string]any{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []any{arm},
+	})
+	ts.Setenv("SINGLE", single["digest"].(string))
 	ts.Setenv("REGISTRY", host)
 	ts.Setenv("INDEX", index["digest"].(string))
 	ts.Setenv("AMD64", amd["digest"].(string))

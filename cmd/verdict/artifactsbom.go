@@ -29,7 +29,7 @@ func artifactSBOMCommand() command {
 		long: "Reads the databases of apk, dpkg and rpm, and what npm, Python, RubyGems, Maven and Go leave beside their packages, in the layers as they lie over each other. FILE is what docker save wrote, or an OCI layout in a tar archive. " +
 			"Nothing of a layer is unpacked to disk.\n\n" +
 			"What could not be read is told, and the bill says then that it is incomplete. It never says that it is complete: what no package manager brought in is in no list.\n\n" +
-			"--attest records the bill as evidence about the digest of the manifest; of what an older docker save wrote, about the file.\n\n" + aboutRegistry,
+			"--attest records the bill as evidence about the digest of the manifest, and about an index that holds that image alone: the images of several platforms differ, so each has a bill of its own. Of what an older docker save wrote, it is about the file.\n\n" + aboutRegistry,
 		example: "verdict artifact sbom ghcr.io/acme/payments-api:v1.2.3 --platform linux/amd64 -o cyclonedx=bom.cdx.json\n" +
 			"verdict artifact sbom ghcr.io/acme/payments-api@sha256:… --attest --service payments-api\nverdict artifact sbom ./image.tar -o cyclonedx=bom.cdx.json",
 		args: exactly(1), formats: []string{"text", "cyclonedx", "spdx"},
@@ -167,7 +167,11 @@ func (x *billing) choose(ctx context.Context, s artifact.Store, i artifact.Ident
 	if err != nil {
 		return layers.Image{}, err
 	}
-	return layers.Image{Subject: verdict.Subject{Kind: verdict.SubjectArtifact, Name: i.Name, Digest: digest}, Layers: c.Layers, Store: s}, nil
+	subject := verdict.Subject{Kind: verdict.SubjectArtifact, Name: i.Name, Digest: digest}
+	if len(i.Platforms) == 1 { // an index of one image is that image under another digest
+		subject.Also = []verdict.Digest{i.Digest}
+	}
+	return layers.Image{Subject: subject, Layers: c.Layers, Store: s}, nil
 }
 
 // record signs the bill and appends it, with the identity of the image that it is of.
@@ -193,7 +197,7 @@ func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *arti
 		a.tellMoved(moved)
 	}
 	x.context.At, x.context.Actor, x.context.Retention = w.now(), w.actor(), "release"
-	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{doc.Subject}, json.RawMessage(text), x.context, a.rand)
+	s, err := evidence.New(verdict.KindSBOM, subjectsOfBill(doc), json.RawMessage(text), x.context, a.rand)
 	if err != nil {
 		return "", err
 	}
@@ -215,6 +219,16 @@ func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *arti
 		said += "; " + known
 	}
 	return said, nil
+}
+
+// subjectsOfBill are the manifest that the bill is of, and the index that holds it alone.
+func subjectsOfBill(doc sbom.Document) []verdict.Subject {
+	var out []verdict.Subject
+	for _, d := range append([]verdict.Digest{doc.Subject.Digest}, doc.Subject.Also...) {
+		out = append(out, verdict.Subject{Kind: verdict.SubjectArtifact, Name: doc.Subject.Name, Digest: d})
+	}
+	slices.SortFunc(out, func(a, b verdict.Subject) int { return strings.Compare(string(a.Digest), string(b.Digest)) })
+	return out
 }
 
 func writeImageBill(out io.Writer, format string, s report.Style, doc sbom.Document, recorded string) error {
