@@ -6,6 +6,7 @@ import (
 
 	"verdict"
 	"verdict/decisionmap"
+	"verdict/policy"
 )
 
 // retakes is how often a decision is taken again because what persons had said no longer
@@ -26,7 +27,7 @@ func (e *Engine) stands(ctx context.Context, r Request, p decisionmap.Point, d v
 	if err != nil || seen == b.Seen {
 		return err == nil, err
 	}
-	again := &gathered{}
+	again := &gathered{input: &policy.Input{}}
 	if err := e.gatherPeople(ctx, r, p, moment{id: d.ID, now: now, seen: seen}, again); err != nil {
 		return false, fmt.Errorf("look again at what persons said of %s: %w", r.Subject.Digest, err)
 	}

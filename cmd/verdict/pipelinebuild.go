@@ -200,9 +200,18 @@ func provenanceFound(predicateType string, raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source := first(p.Source, "a source that it does not name")
+	said := "built by " + p.Builder + " from " + first(p.Source, "a source that it does not name")
 	if p.Commit == "" {
-		return "built by " + p.Builder + " from " + source + ", without a commit", nil
+		return said + ", without a commit", nil
 	}
-	return "built by " + p.Builder + " from " + source + " at " + p.Commit.Short(), nil
+	return said + " at " + p.Commit.Short(), nil
+}
+
+// provenanceSummary is the same of what was recorded.
+func provenanceSummary(s *evidence.Statement) string {
+	said, err := provenanceFound(s.PredicateType, s.Body())
+	if err != nil {
+		return "provenance that cannot be read: " + verdict.AsError(err).What
+	}
+	return said
 }

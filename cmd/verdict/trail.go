@@ -229,6 +229,9 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 	case verdict.KindDeployment, verdict.KindOutcome:
 		placedWords(s, n)
 		return nil
+	case verdict.KindProvenance:
+		n.Summary = strings.Replace(n.Summary, string(e.Kind), provenanceSummary(s), 1)
+		return nil
 	case verdict.KindImage:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), imageSummary(s), 1)
 		return nil

@@ -159,8 +159,11 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 	r, ok := evidence.ReportOf(s)
 	if !ok {
 		e.State, e.Summary = verdict.StateVerified, personTold(s)
-		if s.Kind() == verdict.KindVEX {
+		switch s.Kind() {
+		case verdict.KindVEX:
 			e.Summary = vexSummary(s)
+		case verdict.KindProvenance:
+			e.Summary = provenanceSummary(s)
 		}
 		return e, nil, nil
 	}
