@@ -136,7 +136,10 @@ func (e *Engine) gatherExceptions(ctx context.Context, who *Persons, r Request, 
 		return err
 	}
 	out.people.Accepters = who.accepters(r.Service)
-	b, err := e.barred(ctx, who, r, append([]string{"author"}, e.Map.Exceptions.ApproverNot...))
+	// Who asks for the deployment is not who asked for the exception: that one was judged with
+	// its steps.
+	not := slices.DeleteFunc(append([]string{"author"}, e.Map.Exceptions.ApproverNot...), func(w string) bool { return w == "requester" })
+	b, err := e.barred(ctx, who, r, not)
 	if err != nil {
 		return err
 	}
@@ -180,7 +183,6 @@ func (e *Engine) accepted(ctx context.Context, who *Persons, x *ExceptionRecord,
 		part := ""
 		for _, p := range b.persons {
 			switch one, err := "", error(nil); {
-			case p.Role == roleRequester: // of the deployment, and not of the exception
 			case p.Person == k.Person:
 				part = k.Person + " is " + p.Role
 			default:

@@ -47,6 +47,16 @@ func TestExceptionsThatCountAndThoseThatDoNot(t *testing.T) {
 			g.file("alma", g.risk("alma"))
 			g.agree("lena", g.risk("alma"), verdict.StepApprove)
 		}, verdict.Allow, ""},
+		{"where the account of who asks for the deployment is not known", func(g *gate) {
+			g.request.Requester = &verdict.Requester{Person: "unknown-1", Kind: "person"}
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Allow, ""},
+		{"where the author of the artifact is not known", func(g *gate) {
+			g.made("unknown-account-1", false)
+			g.file("alma", g.risk("alma"))
+			g.agree("lena", g.risk("alma"), verdict.StepApprove)
+		}, verdict.Review, "nobody can be shown to be another"},
 		{"only asked for", func(g *gate) { g.file("alma", g.risk("alma")) }, verdict.Review, "0 of 1 persons approved it"},
 		{"approved by who asked", func(g *gate) {
 			g.file("lena", g.risk("lena"))

@@ -31,9 +31,12 @@ func (e *Engine) stands(ctx context.Context, r Request, p decisionmap.Point, d v
 	if err := e.gatherPeople(ctx, r, p, moment{id: d.ID, now: now, seen: seen}, again); err != nil {
 		return false, fmt.Errorf("look again at what persons said of %s: %w", r.Subject.Digest, err)
 	}
-	c := e.caseOf(again, r, p, nil, now)
-	return same(b.Case.Exceptions, c.Exceptions) && same(b.Case.Approvals, c.Approvals) && same(b.Case.BreakGlasses, c.BreakGlasses) && same(b.Case.People, c.People), nil
+	return same(b.Case.Exceptions, orNone(again.exceptions)) && same(b.Case.Approvals, orNone(again.approvals)) &&
+		same(b.Case.BreakGlasses, orNone(again.glasses)) && same(b.Case.NotApprovers, orNone(again.barred)) && same(b.Case.People, again.people), nil
 }
+
+// orNone is a list as a case writes it: never null.
+func orNone[T any](list []T) []T { return append([]T{}, list...) }
 
 func unsteady(point string) error {
 	return &verdict.Error{
