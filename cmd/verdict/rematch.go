@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,13 +44,39 @@ func keepBefore(index string) error {
 		return nil // that of a run that broke off is older, and counts
 	}
 	err := os.Link(index, kept)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(kept, nil, 0o600) // empty: nothing was known
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.WriteFile(kept, nil, 0o600) // empty: nothing was known
+	case err != nil: // a file system without links
+		err = copyIndex(index, kept)
 	}
 	if err != nil {
-		return fmt.Errorf("keep the advisories of before: %w", err)
+		return advisoryError(index, err)
 	}
 	return nil
+}
+
+// copyIndex copies a file, which is there whole or not at all.
+func copyIndex(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".*.new")
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(out, in); err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = os.Rename(out.Name(), to)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(out.Name()))
+	}
+	return err
 }
 
 // rematch matches again what new advisories are about, where there is a ledger: of the
