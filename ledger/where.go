@@ -129,14 +129,14 @@ func (x *search) run(ctx context.Context, l *Ledger) error {
 	if err := x.components(ctx); err != nil {
 		return err
 	}
-	running, err := l.runningNow(ctx, x.v, x.at)
+	state, err := l.runningAt(ctx, x.v, x.at)
 	if err != nil {
 		return err
 	}
-	if err := x.bills(ctx); err != nil {
+	if err := x.bills(ctx, state.sources); err != nil {
 		return err
 	}
-	if err := x.running(ctx, running); err != nil {
+	if err := x.running(ctx, state.all); err != nil {
 		return err
 	}
 	return x.built(ctx)
@@ -270,7 +270,7 @@ func (x *search) licensed(ctx context.Context) error {
 }
 
 // bills finds the bills that list them, and takes away those that do not hold or count.
-func (x *search) bills(ctx context.Context) error {
+func (x *search) bills(ctx context.Context, sources map[int64]store.BillSource) error {
 	ids := make([]int64, 0, len(x.meant))
 	for id := range x.meant {
 		ids = append(ids, id)
@@ -291,10 +291,6 @@ func (x *search) bills(ctx context.Context) error {
 	aside := roaring.New()
 	x.aside = map[int64]bool{}
 	if x.q.Counts != nil {
-		sources, err := x.v.BillSources(ctx)
-		if err != nil {
-			return err
-		}
 		for id, s := range sources {
 			if x.q.Counts(verdict.KindSBOM, s.Producer, s.Service, s.Environment) {
 				continue

@@ -19,17 +19,23 @@ type runsBills struct {
 // runs and of the bills, and not for each question.
 type runningState struct {
 	mark store.RunningMark
-	all  []runsBills // shared: nobody changes it
+	all  []runsBills // shared, as sources is: nobody changes it
+	// sources are all that ever stated a bill.
+	sources map[int64]store.BillSource
 }
 
-// runningNow gives what runs at a position with its bills.
-func (l *Ledger) runningNow(ctx context.Context, v *store.View, at int64) ([]runsBills, error) {
+// runningAt gives what runs at a position with its bills.
+func (l *Ledger) runningAt(ctx context.Context, v *store.View, at int64) (*runningState, error) {
 	mark, err := v.RunningMark(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if last := l.runs.Load(); last != nil && at == store.Open && last.mark == mark {
-		return last.all, nil
+		return last, nil
+	}
+	sources, err := v.BillSources(ctx)
+	if err != nil {
+		return nil, err
 	}
 	places := map[int64]int{}
 	all := []runsBills{}
@@ -52,10 +58,11 @@ func (l *Ledger) runningNow(ctx context.Context, v *store.View, at int64) ([]run
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b runsBills) int { return compareRunning(a.row, b.row) })
+	state := &runningState{mark, all, sources}
 	if at == store.Open {
-		l.runs.Store(&runningState{mark, all})
+		l.runs.Store(state)
 	}
-	return all, nil
+	return state, nil
 }
 
 func compareRunning(a, b RunningRow) int {
