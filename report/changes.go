@@ -66,9 +66,12 @@ type Accept struct {
 
 // Finding is one that was stated between the two.
 type Finding struct {
-	Subject  verdict.Subject `json:"subject"`
-	Service  string          `json:"service"`
-	Recorded verdict.Ref     `json:"recorded"`
+	Subject    verdict.Subject `json:"subject"`
+	Service    string          `json:"service"`
+	Kind       string          `json:"kind"`  // such as runtime.vulnerable
+	State      string          `json:"state"` // that it was stated to be in: open, closed …
+	Advisories []string        `json:"advisories"`
+	Recorded   verdict.Ref     `json:"recorded"`
 }
 
 // WriteChanges writes the document as text or json.
@@ -113,7 +116,11 @@ func changesText(x Changes, s Style) string {
 		p.heading("Findings")
 	}
 	for _, f := range x.Findings {
-		p.under("  · ", join("stated about", subjectText(f.Subject), parens(word(f.Service))+",", entry(f.Recorded.Index)))
+		ids := []string{}
+		for _, id := range f.Advisories {
+			ids = append(ids, name(id))
+		}
+		p.under("  · ", join(word(f.Kind), listed(ids, 3), word(f.State)+":", subjectText(f.Subject), parens(word(f.Service))+",", entry(f.Recorded.Index)))
 	}
 	return p.String()
 }

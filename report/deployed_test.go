@@ -61,7 +61,7 @@ func changesCase() Changes {
 			},
 		}},
 		Exceptions: []Accept{{ID: "x-1", Rule: "deploy.gate.vulnerabilities", Service: "payments-api", Began: true, Expires: noon.AddDate(0, 1, 0)}, {ID: "x-2", Rule: "deploy.gate.first", Why: "expired"}},
-		Findings:   []Finding{{Subject: change(), Service: "payments-api", Recorded: ref(verdict.KindFinding, 4100, time.Hour)}},
+		Findings:   []Finding{{Subject: change(), Service: "payments-api", Kind: "runtime.vulnerable", State: "open", Advisories: []string{"CVE-2026-1"}, Recorded: ref(verdict.KindFinding, 4100, time.Hour)}},
 	}
 }
 

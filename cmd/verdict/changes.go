@@ -234,9 +234,20 @@ func (l *looking) findings(ctx context.Context, since ledger.Position, environme
 		if ledger.Position(e.Index) < since {
 			break
 		}
-		if !e.Foreign && len(e.Subjects) > 0 {
-			out = append(out, report.Finding{Subject: e.Subjects[0], Service: e.Context.Service, Recorded: e.Ref()})
+		if e.Foreign || len(e.Subjects) == 0 {
+			continue
 		}
+		var x verdict.Finding
+		if !e.Pruned {
+			if err := l.w.decode(ctx, e.Index, &x); ctx.Err() != nil {
+				return nil, err
+			} else if err != nil { // in a form of somebody's own: that it was stated is told
+				x = verdict.Finding{}
+			}
+		}
+		out = append(out, report.Finding{
+			Subject: e.Subjects[0], Service: first(x.Service, e.Context.Service), Kind: first(x.Kind, "finding"), State: first(string(x.State), "stated"), Advisories: x.Advisories, Recorded: e.Ref(),
+		})
 	}
 	return out, nil
 }
