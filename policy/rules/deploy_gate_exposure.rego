@@ -1,35 +1,63 @@
 # METADATA
-# title: A release to where sensitive data can be reached from outside is approved
+# title: What reaches sensitive data from outside was looked at by a second person
 # description: >-
-#   Going back to a digest that was let in here before asks nobody.
+#   Where the review of the change is verified, nobody is asked again: the summary of its source
+#   says that somebody who had no hand in it agreed. Going back to a digest that was let in here
+#   before asks nobody.
 # custom:
 #   id: deploy.gate.exposure
 #   effect: review
 #   severity: high
-#   evidence: [environment]
+#   evidence: [environment, vsa]
 #   remediation: >-
-#     Have a person look at the release: verdict approve ID. Nothing of the environment has to
-#     change.
+#     Have the change reviewed where it is made, so that it is verified when the artifact is
+#     trusted (verdict ci, then verdict artifact trust); or have a person approve this release:
+#     verdict approve ID.
 #   owner: security
 package verdict.rules.deploy.gate.exposure
 
 import data.verdict.rules.deploy
+import input.artifact.source
 import input.environment
 
-# weighty: the pairs of exposure and data that a person looks at.
+# weighty: the pairs of exposure and data for which one person is not enough.
 weighty := {["internet", "restricted"], ["internet", "confidential"], ["partner", "restricted"]}
 
 pair := [environment.exposure, environment.data]
 
+# reviewed: yes, or why not.
+reviewed := sprintf("what is known of its review is %s", [source.state]) if source.state != "verified"
+
+reviewed := "nobody who had no hand in the change is known to have agreed to it" if {
+	source.state == "verified"
+	source.reviewed == false
+}
+
+reviewed := "yes" if {
+	source.state == "verified"
+	source.reviewed == true
+}
+
 check := deploy.answer({"environment": environment.state, "rollback": input.rollback.state}, items, {
-	"fail": sprintf("%s is reached from %s and holds %s data", [environment.name, environment.exposure, environment.data]),
+	"fail": sprintf("%s is reached from %s and holds %s data, and no second person is known to have looked at the change", [environment.name, environment.exposure, environment.data]),
 	"pass": sprintf("%s is reached from %q and holds %q data", [environment.name, environment.exposure, environment.data]),
-	"observed": {"exposure": environment.exposure, "data": environment.data},
-	"expected": {"review": weighty},
+	"observed": {"exposure": environment.exposure, "data": environment.data, "reviewed": reviewed == "yes"},
+	"expected": {"reviewed": weighty},
 })
 
-items := [deploy.item(sprintf("exposure:%s/%s", pair), sprintf("%s data, reached from %s", [environment.data, environment.exposure]), "have a person look at the release")] if {
+items := [deploy.item(
+	sprintf("exposure:%s/%s", pair),
+	sprintf("%s data, reached from %s: %s", [environment.data, environment.exposure, reviewed]),
+	"have the change reviewed where it is made, or approve this release",
+)] if {
 	pair in weighty
+	reviewed != "yes"
+	input.rollback.requested == false
+}
+
+items := [] if {
+	pair in weighty
+	reviewed == "yes"
 	input.rollback.requested == false
 }
 
