@@ -261,6 +261,11 @@ func TestGoingBackIsAShortWay(t *testing.T) {
 			t.Errorf("%s: %s %s, rollback %v", trigger, d.Outcome, rulesOf(d), d.Rollback)
 		}
 	}
+	back := ready(t)
+	back.gate(back.asks(older, "production"))
+	if d := back.gate(back.asks(artifact, "production")); d.Outcome != verdict.Deny || d.Rollback {
+		t.Errorf("what was gone back from came back as a rollback: %s, rollback %v", d.Outcome, d.Rollback)
+	}
 	bad := h.vulnerable("", time.Hour)
 	bad.Hits[0].Vulnerability.Exploited = true
 	h.matched(older, bad)

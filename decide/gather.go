@@ -163,7 +163,12 @@ func (e *Engine) factOf(r Request, p decisionmap.Point, need decisionmap.Need, o
 		Need: need.Kind, AcceptPresent: need.Accept == verdict.StatePresent, Producer: producer(e.Map, need.Kind), Owner: p.Owner,
 	}
 	f.Own = p.Layer == verdict.LayerCI && (f.Producer == decisionmap.OwnSource || len(e.Map.Sources[f.Producer].Command) > 0)
+	_, _, decided := e.Map.Evidence(need.Kind)
 	switch {
+	case r.Subject.Kind == verdict.SubjectPlan:
+		f.Remedy = "plan anew, and have that judged: `verdict plan check FILE`"
+	case r.Subject.Kind == verdict.SubjectArtifact && !ofCommit && e.layerOf(decided) == verdict.LayerArtifact:
+		f.Remedy = "have it decided first: `verdict artifact trust " + string(r.Subject.Digest) + "`"
 	case e.Map.Sources[f.Producer].OnDemand:
 		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
 	case f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind):

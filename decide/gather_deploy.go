@@ -221,25 +221,43 @@ func (d *deployment) promotions(ctx context.Context) error {
 		out.List = append(out.List, d.listed(row))
 		before = before || row.Environment == d.r.Environment
 	}
-	here, err := d.promoted(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(row ledger.DecisionRow) bool { return row.Subject != d.r.Subject.Digest })
+	other := func(row ledger.DecisionRow) bool { return row.Subject != d.r.Subject.Digest }
+	enough := other
+	if before { // then it matters in which order they came first
+		enough = nil
+	}
+	here, err := d.promoted(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, enough)
 	if err != nil {
 		return err
 	}
 	out.First = len(here) == 0
-	for _, row := range here {
-		if row.Subject != d.r.Subject.Digest {
-			back.PreviousDigest = row.Subject
-		}
+	if i := slices.IndexFunc(here, other); i >= 0 {
+		back.PreviousDigest = here[i].Subject
 	}
-	overtaken := before && len(here) > 0 && here[0].Subject != d.r.Subject.Digest
-	back.Requested = before && (d.r.Trigger == TriggerRollback || overtaken)
-	if d.r.Trigger == TriggerRollback && !before {
+	back.Requested = goesBack(here, d.r.Subject.Digest)
+	if d.r.Trigger == TriggerRollback && !back.Requested {
 		d.g.faults = append(d.g.faults, verdict.Fault{
-			Code: "rollback.target", What: fmt.Sprintf("nothing says that %s was ever promoted to %s, so it cannot be gone back to", d.r.Subject.Digest.Short(), d.r.Environment),
-			Remedy: "leave --rollback out, or name a digest that `verdict trail` shows as promoted there",
+			Code: "rollback.target", What: fmt.Sprintf("nothing says that %s was promoted to %s before what was promoted there last, so it cannot be gone back to", d.r.Subject.Digest.Short(), d.r.Environment),
+			Remedy: "leave --rollback out, or name a digest that `verdict trail` shows as promoted there earlier",
 		})
 	}
 	return d.rebuilt(ctx, out)
+}
+
+// goesBack reports whether a digest came into an environment before the one that was let in
+// last, by its promotions, newest first. To let in again what was gone back from is to go
+// forward: what was wrong with it may still be.
+func goesBack(here []ledger.DecisionRow, to verdict.Digest) bool {
+	first := func(d verdict.Digest) (place int) {
+		place = -1
+		for i, row := range here {
+			if row.Subject == d {
+				place = i
+			}
+		}
+		return place
+	}
+	return len(here) > 0 && here[0].Subject != to && first(to) > first(here[0].Subject)
 }
 
 // rebuilt fills the promotions, on the way here, of other builds of the same commit.

@@ -3,6 +3,7 @@ package decide
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"verdict"
@@ -14,8 +15,13 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 	switch {
 	case s == nil && len(aside) > 0:
 		f.State = verdict.StateMissing
-		f.Why = fmt.Sprintf("stated only by %s, which the map does not trust with it", aside[len(aside)-1].Ref.Producer)
+		last := aside[len(aside)-1]
+		f.Why = fmt.Sprintf("stated only by %s, which the map does not trust with it", last.Ref.Producer)
 		f.Remedy = "have a trusted producer state it, or add the signer to `trust:` in the map"
+		if len(last.Elsewhere) > 0 {
+			f.Why += " here, but in " + strings.Join(last.Elsewhere, ", ")
+			f.Remedy = "add this environment to `environments:` of its entry under trust: in the map; an entry without environments trusts it everywhere with what is the same everywhere, such as " + f.Need
+		}
 	case s == nil:
 		f.State, f.Why = verdict.StateMissing, "nobody has stated it for this subject"
 	case s.Unreadable != "":
@@ -26,6 +32,8 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 		f.State, f.Why, f.Remedy = verdict.StateFailed, unchecked(s.Report), remedyIncomplete(s.Report)
 	case s.Report == nil && s.Known == nil && s.Fails:
 		f.State, f.Why = verdict.StateFailed, cmp.Or(s.Against, "what was stated speaks against the subject")
+	case s.Decided != nil && !s.Decided.Expires.IsZero() && !now.Before(s.Decided.Expires):
+		f.State, f.Why = verdict.StateStale, "the decision expired at "+s.Decided.Expires.UTC().Format(time.RFC3339)
 	case age(s, now) < -maxSkew || s.Ref.At.Sub(now) > maxSkew:
 		f.State, f.Why = verdict.StateUnknown, fmt.Sprintf("it is from %s, which lies ahead of this machine's clock: its age cannot be told", later(dataTime(s), s.Ref.At).Format(time.RFC3339))
 		f.Remedy = "set the clock of this machine, or of the one that stated it, right; then have it stated again"

@@ -50,6 +50,9 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 			continue
 		}
 		s := Stated{Ref: entry.Ref(), Rank: e.rank(entry.Producer, q.need, r, at)}
+		if s.Rank == Untrusted && r.Environment != "" {
+			s.Elsewhere = e.Map.Elsewhere(e.signerOf(entry.Producer, at), q.need, r.Service)
+		}
 		if kind == verdict.KindDecision && entry.Foreign {
 			s.Rank = Untrusted // a decision taken elsewhere is a claim; it is taken again here
 		}

@@ -59,6 +59,19 @@ func (m *Map) Rank(s Signer, kind, service, environment string) int {
 	})
 }
 
+// Elsewhere lists the environments in which the signer may state the kind about the service,
+// sorted: for who is told that he may not where it was asked.
+func (m *Map) Elsewhere(s Signer, kind, service string) []string {
+	var out []string
+	for name := range m.Environments {
+		if m.Trusts(s, kind, service, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // TrustsDecisionsOf reports whether the signer may state what some point leaves, about
 // some service: his decisions count somewhere.
 func (m *Map) TrustsDecisionsOf(s Signer) bool {

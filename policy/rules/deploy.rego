@@ -42,6 +42,11 @@ matched := input.vulnerabilities.state if input.vulnerabilities.complete == true
 
 matched := "failed" if input.vulnerabilities.complete == false
 
+# read and unread: the states in which something is there to be judged, and the others.
+read := {"verified", "present", "stale", "failed"}
+
+unread := {"missing", "unknown"}
+
 item(key, message, fix) := {"key": key, "message": message, "fix": fix}
 
 # frozen and closed: what holds changes of the environment back now, as items.

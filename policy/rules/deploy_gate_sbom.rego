@@ -21,16 +21,29 @@ check := deploy.answer({"artifact": artifact.state, "sbom": artifact.sbom.state}
 	"expected": {"inventory": "complete"},
 })
 
-items := [deploy.item("sbom", "the bill of materials says of itself that it is not complete", "make it again with a tool that reads all of the artifact")] if artifact.sbom.inventory == "incomplete"
+items := [deploy.item("sbom", "the bill of materials says of itself that it is not complete", "make it again with a tool that reads all of the artifact")] if {
+	artifact.sbom.state in deploy.read
+	artifact.sbom.inventory == "incomplete"
+}
 
 items := [deploy.item("sbom", "the bill of materials names nothing, and does not say that there is nothing", "make it again with a tool that reads the artifact")] if {
+	artifact.sbom.state in deploy.read
 	artifact.sbom.inventory == "unknown"
 	artifact.sbom.components == 0
 }
 
 items := [] if {
+	artifact.sbom.state in deploy.read
 	artifact.sbom.inventory == "unknown"
 	artifact.sbom.components > 0
 }
 
-items := [] if artifact.sbom.inventory == "complete"
+items := [] if {
+	artifact.sbom.state in deploy.read
+	artifact.sbom.inventory == "complete"
+}
+
+items := [] if {
+	artifact.sbom.state in deploy.unread
+	artifact.sbom.inventory != null
+}

@@ -27,11 +27,19 @@ check := deploy.answer({"service": service.state, "artifact": artifact.state, "p
 
 items := [deploy.item("source", sprintf("it was built from %q, and the repository of %s is %q", [artifact.provenance.source, service.name, service.repo]), "check the name of the service: --service")] if {
 	service.repo != ""
+	artifact.provenance.state in deploy.read
 	address(artifact.provenance.source) != address(service.repo)
 }
 
 items := [] if {
 	service.repo != ""
+	artifact.provenance.state in deploy.unread
+	artifact.provenance.source != null
+}
+
+items := [] if {
+	service.repo != ""
+	artifact.provenance.state in deploy.read
 	address(artifact.provenance.source) == address(service.repo)
 }
 
