@@ -38,32 +38,37 @@ reviewed := "yes" if {
 	source.reviewed == true
 }
 
+# asks: whether the review of the change matters here at all.
+asks if {
+	pair in weighty
+	input.rollback.requested == false
+}
+
 check := deploy.answer({"environment": environment.state, "rollback": input.rollback.state}, items, {
 	"fail": sprintf("%s is reached from %s and holds %s data, and no second person is known to have looked at the change", [environment.name, environment.exposure, environment.data]),
-	"pass": sprintf("%s is reached from %q and holds %q data", [environment.name, environment.exposure, environment.data]),
-	"observed": {"exposure": environment.exposure, "data": environment.data, "reviewed": reviewed == "yes"},
-	"expected": {"reviewed": weighty},
-})
+	"pass": sprintf("a second person looked at the change before it reaches %s data from %s", [environment.data, environment.exposure]),
+	"observed": observed,
+	"expected": {"reviewed": true},
+}) if {
+	asks
+} else := {
+	"status": "skip",
+	"message": sprintf("%s is reached from %q and holds %q data: no second person is asked for", [environment.name, environment.exposure, environment.data]),
+	"observed": observed,
+	"expected": {"reviewed": false},
+} if {
+	input.rollback.requested in {true, false}
+	count([environment.state, input.rollback.state]) == 2
+}
+
+observed := {"exposure": environment.exposure, "data": environment.data, "reviewed": reviewed == "yes"}
 
 items := [deploy.item(
 	sprintf("exposure:%s/%s", pair),
 	sprintf("%s data, reached from %s: %s", [environment.data, environment.exposure, reviewed]),
 	"have the change reviewed where it is made, or approve this release",
 )] if {
-	pair in weighty
 	reviewed != "yes"
-	input.rollback.requested == false
 }
 
-items := [] if {
-	pair in weighty
-	reviewed == "yes"
-	input.rollback.requested == false
-}
-
-items := [] if {
-	pair in weighty
-	input.rollback.requested == true
-}
-
-items := [] if not pair in weighty
+items := [] if reviewed == "yes"

@@ -8,9 +8,14 @@ known := {
 	"rollback": {"state": "verified", "requested": false, "previous_digest": "sha256:p", "tested_at": "2026-01-01T00:00:00Z"},
 }
 
-test_what_is_in_order_passes if {
+test_what_no_second_person_is_needed_for_is_skipped if {
 	result := rule.check with input as known
-	result.status == "pass"
+	result.status == "skip"
+}
+
+test_going_back_asks_nobody if {
+	result := rule.check with input as object.union(known, {"environment": {"data": "restricted"}, "rollback": {"requested": true}})
+	result.status == "skip"
 }
 
 test_restricted_data_asks_where_nobody_looked if {
