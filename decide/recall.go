@@ -25,12 +25,28 @@ type recall struct {
 
 	once sync.Once // guards the making of here
 	here verdict.Digest
+
+	kept  sync.Once // guards the making of what follows
+	rules []byte    // the engine's bundle and map, as every decision keeps them
+	chart []byte
+	err   error
+}
+
+// blobs are the bundle and the map as a decision keeps them. To write them costs more than
+// to decide, and they stay the same.
+func (e *Engine) blobs() (rules, chart []byte, err error) {
+	r := &e.recall
+	r.kept.Do(func() {
+		r.rules = encodeBundle(e.Policy)
+		r.chart, r.err = e.Map.Canonical()
+	})
+	return r.rules, r.chart, r.err
 }
 
 // Bounds of what is kept, in bytes of statements.
 const (
-	maxRecalled = 4 << 20
-	largest     = 32 << 10
+	maxRecalled = 16 << 20
+	largest     = 1 << 20
 	maxFlaws    = 256 // decisions
 )
 

@@ -6,6 +6,7 @@
 #   there leaves the rule silent.
 package verdict.rules.deploy
 
+import data.verdict.rules.ci.vulnerabilities as stated
 import input.environment
 
 # answer: what a rule reports. states are those of the facts that it rests on, by their
@@ -41,6 +42,16 @@ answer(states, items, said) := {
 matched := input.vulnerabilities.state if input.vulnerabilities.complete == true
 
 matched := "failed" if input.vulnerabilities.complete == false
+
+# open: the findings that nothing excuses. Where nobody states anything, these are all.
+open := input.vulnerabilities.findings if count(stated.said) == 0
+
+open := stated.open if count(stated.said) > 0
+
+# excuses: what a result says of those that something does.
+excuses := "" if count(stated.said) == 0
+
+excuses := stated.excuses if count(stated.said) > 0
 
 # read and unread: the states in which something is there to be judged, and the others.
 read := {"verified", "present", "stale", "failed"}

@@ -15,9 +15,9 @@ package verdict.rules.deploy.gate.malicious
 import data.verdict.rules.ci.vulnerabilities as all
 import data.verdict.rules.deploy
 
-malicious := [f | some f in all.open; f.malicious == true]
+malicious := [f | some f in deploy.open; f.malicious == true]
 
-harmless := [f.key | some f in all.open; f.malicious == false]
+harmless := [f.key | some f in deploy.open; f.malicious == false]
 
 check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
 	"fail": sprintf("%d malicious packages are in the artifact", [count(malicious)]),
@@ -26,4 +26,4 @@ check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vul
 	"expected": {"malicious": 0},
 })
 
-items := all.items(malicious, "is malicious") if count(malicious) + count(harmless) == count(all.open)
+items := all.items(malicious, "is malicious") if count(malicious) + count(harmless) == count(deploy.open)

@@ -29,26 +29,40 @@ limits := {
 	"info": -1,
 }
 
-late := [f | some f in all.open; overdue(f, limits[f.severity]) == true]
-
-others := [f.key | some f in all.open; overdue(f, limits[f.severity]) == false]
-
-# overdue: since when a finding is open has to be known where there is a limit.
-overdue(finding, limit) if {
+late := [f |
+	some f in deploy.open
+	limit := limits[f.severity]
 	limit >= 0
-	finding.open_seconds > limit
-} else if {
-	limit >= 0
-	finding.open_seconds < 0
-} else := false if {
-	finding.open_seconds >= -1
-}
+	f.open_seconds > limit
+]
+
+# undated: since when a finding is open has to be known where there is a limit.
+undated := [f |
+	some f in deploy.open
+	f.open_seconds < 0
+	limits[f.severity] >= 0
+]
+
+in_time := [f.key |
+	some f in deploy.open
+	limit := limits[f.severity]
+	f.open_seconds <= limit
+	f.open_seconds >= 0
+]
+
+unlimited := [f.key |
+	some f in deploy.open
+	limits[f.severity] < 0
+	f.open_seconds >= -1
+]
+
+overdue := array.concat(late, undated)
 
 check := deploy.answer({"environment": environment.state, "vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
-	"fail": sprintf("%d vulnerabilities are open for longer than %s allows", [count(late), environment.name]),
-	"pass": sprintf("%d vulnerabilities are open, none for longer than %s allows%s", [count(all.open), environment.name, all.excuses]),
-	"observed": {"overdue": count(late)},
+	"fail": sprintf("%d vulnerabilities are open for longer than %s allows", [count(overdue), environment.name]),
+	"pass": sprintf("%d vulnerabilities are open, none for longer than %s allows%s", [count(deploy.open), environment.name, deploy.excuses]),
+	"observed": {"overdue": count(overdue)},
 	"expected": environment.vulnerability_sla,
 })
 
-items := all.items(late, sprintf("is open for longer than %s allows", [environment.name])) if count(late) + count(others) == count(all.open)
+items := all.items(overdue, sprintf("is open for longer than %s allows", [environment.name])) if (count(overdue) + count(in_time)) + count(unlimited) == count(deploy.open)
