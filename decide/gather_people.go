@@ -250,7 +250,7 @@ func (e *Engine) gatherEmergencies(ctx context.Context, who *Persons, r Request,
 		g.lost(x.gone)
 		if x.Why != "" {
 			g.peopled.people.Aside = append(g.peopled.people.Aside, verdict.Aside{
-				Kind: verdict.KindBreakGlass, ID: x.ID, By: x.By, Index: x.Index, Why: x.Why, Remedy: "have somebody break the glass whom the map lets: verdict break-glass",
+				Kind: verdict.KindBreakGlass, ID: x.ID, By: x.By, Index: x.Index, Why: x.Why, Remedy: "have somebody break the glass whom the map lets: verdict break-glass open",
 			})
 			continue
 		}

@@ -428,7 +428,7 @@ func (o *Conclusion) breakGlass(c Case) {
 			why = "it is for another digest than this one"
 		}
 		if why != "" {
-			o.Aside = append(o.Aside, c.asideOf(verdict.KindBreakGlass, b.ID, b.By, why, "if the emergency goes on, break the glass for it: verdict break-glass"))
+			o.Aside = append(o.Aside, c.asideOf(verdict.KindBreakGlass, b.ID, b.By, why, "if the emergency goes on, break the glass for it: verdict break-glass open"))
 			continue
 		}
 		if best.ID == "" || b.Expires.After(best.Expires) || b.Expires.Equal(best.Expires) && b.ID < best.ID {

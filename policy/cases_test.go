@@ -40,7 +40,7 @@ func TestACaseIsTheBaseWithWhatItWrites(t *testing.T) {
 		t.Errorf("case %+v", c)
 	}
 	in := c.Input
-	if in.Service.Tier != "2" || in.Service.Owner != "p-ana" || in.Environment.MinSLSA != 3 || in.Environment.Tier != "production" {
+	if in.Service.Tier != "2" || in.Service.Owner != "p-ana" || in.Environment.MinSLSA != 3 || in.Environment.Tier != "prod" {
 		t.Errorf("merged %+v %+v", in.Service, in.Environment)
 	}
 	f := in.Vulnerabilities.Findings

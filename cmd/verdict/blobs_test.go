@@ -12,11 +12,12 @@ import (
 
 	"verdict"
 	"verdict/decide"
+	"verdict/evidence"
 )
 
 // putters are the files that keep blobs. Each puts them for a statement whose struct is
 // below: who adds a file here adds that too.
-var putters = []string{"cmd/verdict/maprelease.go", "cmd/verdict/ownrules.go", "decide/engine.go"}
+var putters = []string{"cmd/verdict/maprelease.go", "cmd/verdict/ownrules.go", "cmd/verdict/policyrelease.go", "cmd/verdict/sbomattest.go", "decide/engine.go"}
 
 // A blob that a statement names and that no row is about is removed by a sweep, and with
 // it what everything was judged by. So each digest of a real struct is held against the
@@ -29,22 +30,36 @@ func TestASweepKeepsEveryBlobThatAStatementNames(t *testing.T) {
 	about := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "x", Digest: sha256Digest([]byte("x"))}
 	d := decided{Decision: verdict.Decision{ID: "d-0000", Point: "ci.secrets", Subject: about}}
 	release, proposal := mapRelease{Action: actionMapRelease}, mapRelease{Action: actionMapRelease}
+	rules, bill := rulesRelease{Action: actionPolicyRelease}, verdict.StoredBill{}
 	w, _ := installation(t)
 	blobs := map[verdict.Digest]string{}
 	put := func(kind verdict.Kind, of any) { putDigests(t, w, string(kind), reflect.ValueOf(of).Elem(), blobs) }
 	put(verdict.KindDecision, &d.Basis)
 	put(verdict.KindMapRelease, &release)
 	put(verdict.KindProposal, &proposal)
-	if len(blobs) != 6 {
+	put(verdict.KindPolicyRelease, &rules)
+	put(verdict.KindSBOM, &bill)
+	if len(blobs) != 9 {
 		t.Fatalf("these are no digests of blobs, or one more is: %v", blobs)
 	}
-	for kind, said := range map[verdict.Kind]any{verdict.KindDecision: d, verdict.KindMapRelease: release, verdict.KindProposal: proposal} {
+	for kind, said := range map[verdict.Kind]any{verdict.KindDecision: d, verdict.KindMapRelease: release, verdict.KindProposal: proposal, verdict.KindPolicyRelease: rules} {
 		if _, err := w.state(t.Context(), kind, about, said, verdict.Context{}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	beside, err := evidence.NewTyped(evidence.StoredBill, []verdict.Subject{about}, bill, verdict.Context{At: w.now()}, w.app.rand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := evidence.Sign(t.Context(), beside, w.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ledger.Append(t.Context(), signed); err != nil {
+		t.Fatal(err)
+	}
 	r, err := w.ledger.Sweep(t.Context())
-	if err != nil || r.Seen != 6 {
+	if err != nil || r.Seen != 9 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for _, m := range r.Marked {
@@ -59,7 +74,7 @@ func putDigests(t *testing.T, w *workspace, path string, v reflect.Value, blobs 
 	for i := range v.NumField() {
 		f, name := v.Field(i), path+"."+v.Type().Field(i).Name
 		switch {
-		case name == "map-release.Map" || name == "proposal.Map":
+		case name == "map-release.Map" || name == "proposal.Map" || name == "policy-release.Bundle":
 		case f.Type() == reflect.TypeFor[verdict.Digest]():
 			d, err := w.ledger.PutBlob(t.Context(), []byte(name))
 			if err != nil {

@@ -20,14 +20,21 @@ type glass struct {
 	incident, rationale, lifetime, review string
 }
 
-const seeGlass = "verdict break-glass --help"
+const seeGlass = "verdict break-glass open --help"
 
 func breakGlassCommand() command {
 	return command{
-		use: "break-glass [REF]", short: "Let one artifact in during an emergency, visibly, and answer for it afterwards",
+		use: "break-glass", short: "Let something in during an emergency, visibly, and answer for it afterwards",
+		sub: []command{breakGlassOpenCommand(), breakGlassReviewCommand(), breakGlassListCommand()},
+	}
+}
+
+func breakGlassOpenCommand() command {
+	return command{
+		use: "open [REF]", short: "Let one artifact or plan in for hours, with every reason against it in plain sight",
 		long: "REF is an image by its digest (NAME@sha256:…), a digest or a file; --plan FILE is a plan of infrastructure. The next answer of the gate lets exactly that in, for hours, with every reason against it in plain sight. " +
 			"Who may, for how long at most and until when another person reviews it, stands under break_glass: of the map. One that nobody reviewed in time speaks against the service's next deployments.",
-		example: "verdict break-glass registry.example/pay@sha256:… --env production --service pay --incident INC-7 --rationale 'payments are down' --expires 2h --as noor\n" +
+		example: "verdict break-glass open registry.example/pay@sha256:… --env production --service pay --incident INC-7 --rationale 'payments are down' --expires 2h --as noor\n" +
 			"verdict break-glass review b-4k7m --rationale 'needed; the fix is in 1.4.2' --as mei",
 		args: atMost(1), formats: textOrJSON,
 		setup: func(f *flags) runner {
@@ -40,7 +47,6 @@ func breakGlassCommand() command {
 			f.text(&c.lifetime, "expires", "TIME", "until when: 2h, or a time")
 			return c.begin
 		},
-		sub: []command{breakGlassReviewCommand(), breakGlassListCommand()},
 	}
 }
 
@@ -63,7 +69,7 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, key, err := a.asPerson(ctx, "verdict break-glass")
+	w, key, err := a.asPerson(ctx, "verdict break-glass open")
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ var reserved = map[verdict.Kind]string{
 	verdict.KindIgnore:        "false positives stand in the file .verdictignore",
 	verdict.KindApproval:      "verdict approve and verdict reject record a person's answer",
 	verdict.KindException:     "verdict exception add and verdict exception approve record it, by two persons",
-	verdict.KindBreakGlass:    "it is recorded by verdict break-glass",
+	verdict.KindBreakGlass:    "it is recorded by verdict break-glass open",
 	verdict.KindHold:          byPerson, verdict.KindModeChange: byPerson, verdict.KindRoleChange: byPerson,
 }
 

@@ -10,7 +10,7 @@
 #   evidence: [environment]
 #   remediation: >-
 #     Wait for the end of the freeze. To go back to an earlier digest, add --rollback; in an
-#     emergency see verdict break-glass --help.
+#     emergency see verdict break-glass open --help.
 #   owner: platform
 package verdict.rules.deploy.gate.freeze
 

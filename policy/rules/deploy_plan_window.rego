@@ -7,7 +7,7 @@
 #   evidence: [environment]
 #   remediation: >-
 #     Apply within the hours of the environment and outside of its freezes; in an emergency
-#     see verdict break-glass --help.
+#     see verdict break-glass open --help.
 #   owner: platform
 package verdict.rules.deploy.plan.window
 
