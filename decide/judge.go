@@ -43,7 +43,7 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 		if s.Report != nil && s.Report.Source != "" {
 			f.Remedy = "have " + s.Report.Source + " update its data and run again"
 		} else if s.Report != nil && s.Report.Database != nil {
-			f.Remedy = "run `verdict advisories update`, then ask again: `verdict ci` about a commit, `verdict gate` about an artifact"
+			f.Remedy = "run `verdict advisories update`, then `verdict ci` again"
 		}
 	default:
 		f.State = verdict.StateVerified

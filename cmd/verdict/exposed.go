@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"verdict"
 	"verdict/advisory"
 	"verdict/artifact/exposure"
-	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/sbom"
@@ -48,99 +46,24 @@ func (w *workspace) exposed(ctx context.Context, e ledger.Entry) (words string, 
 		return "", err
 	}
 	for _, t := range about {
-		r, listed, err := w.reportOn(ctx, t, index, counts)
+		listed, err := w.ledger.Listed(ctx, t.Digest, ledger.Now, counts)
 		if err != nil {
 			return "", err
 		}
-		if !listed {
+		if len(listed.Bills) == 0 {
 			return "not matched, because the map does not trust who signed it with bills of materials", nil
 		}
-		if err := w.recordReport(ctx, t, r, e.Context); err != nil {
+		r := exposure.Report(listingOf(listed), index, version())
+		b, err := w.exposureOf(ctx, t, r, e.Context)
+		if err != nil {
 			return "", err
+		}
+		if _, err := w.ledger.Append(ctx, b); err != nil {
+			return "", fmt.Errorf("record what is known of %s: %w", t.Digest, err)
 		}
 		words = exposedText(r)
 	}
 	return words, nil
-}
-
-// renewed matches the bills of an artifact again where the installed advisories are newer
-// than what is known of it, and records the report: an artifact of which nothing changed
-// would otherwise grow stale, and no update of the advisories would help. Older advisories
-// than those of the report replace nothing. It says in words what it did, or nothing; a dry
-// run records nothing, and says so.
-func (w *workspace) renewed(ctx context.Context, m *decisionmap.Map, about verdict.Subject) (string, error) {
-	index, err := w.app.indexOf()
-	if err != nil || index == nil {
-		return "", err
-	}
-	defer index.Close()
-	counts, err := w.counts(ctx, m)
-	if err != nil {
-		return "", err
-	}
-	r, listed, err := w.reportOn(ctx, about, index, counts)
-	if err != nil || !listed || r.Database == nil {
-		return "", err
-	}
-	last, err := w.lastMatched(ctx, about)
-	if err != nil || !r.Database.At.After(last) {
-		return "", err
-	}
-	day := r.Database.At.Format("2006-01-02")
-	if w.dry {
-		return "the installed advisories, of " + day + ", are newer than what is known of it: without --dry-run it is matched with them first", nil
-	}
-	if err := w.recordReport(ctx, about, r, verdict.Context{}); err != nil {
-		return "", err
-	}
-	return "matched again with the advisories of " + day + ": " + exposedText(r), nil
-}
-
-// lastMatched is of when the data is that Verdict's own latest report about an artifact
-// rests on; zero where there is none.
-func (w *workspace) lastMatched(ctx context.Context, about verdict.Subject) (time.Time, error) {
-	said, err := w.ledger.Find(ctx, ledger.Query{Subject: about.Digest, Kind: verdict.KindVulnerabilities, At: ledger.Now, Limit: maxLater})
-	if err != nil {
-		return time.Time{}, err
-	}
-	for _, e := range said {
-		if e.Foreign {
-			continue
-		}
-		b, err := w.ledger.Bundle(ctx, e.Index)
-		if err != nil {
-			continue // pruned or damaged: what it rested on is not known
-		}
-		s, err := b.Statement()
-		if err != nil {
-			continue
-		}
-		if r, ok := evidence.ReportOf(s); ok && r.Source == "" && r.Database != nil {
-			return r.Database.At, nil
-		}
-	}
-	return time.Time{}, nil
-}
-
-// reportOn matches what the bills of an artifact list; it is false where none counts.
-func (w *workspace) reportOn(ctx context.Context, about verdict.Subject, index *advisory.Index, counts func(kind verdict.Kind, producer, service, environment string) bool) (verdict.Report, bool, error) {
-	listed, err := w.ledger.Listed(ctx, about.Digest, ledger.Now, counts)
-	if err != nil || len(listed.Bills) == 0 {
-		return verdict.Report{}, false, err
-	}
-	return exposure.Report(listingOf(listed), index, version()), true, nil
-}
-
-// recordReport signs a report about an artifact and puts it into the log.
-func (w *workspace) recordReport(ctx context.Context, about verdict.Subject, r verdict.Report, c verdict.Context) error {
-	b, err := w.exposureOf(ctx, about, r, c)
-	if err != nil {
-		return err
-	}
-	if _, err := w.ledger.Append(ctx, b); err != nil {
-		return fmt.Errorf("record what is known of %s: %w", about.Digest, err)
-	}
-	return nil
 }
 
 // exposureOf signs a report about an artifact.

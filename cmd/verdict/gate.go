@@ -166,15 +166,6 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 		return err
 	}
 	run.Notes = append(run.Notes, w.chosen.notes()...)
-	if x.plan == "" {
-		told, err := w.renewed(ctx, judged.Map, r.Subject)
-		if err != nil {
-			return err
-		}
-		if told != "" {
-			run.Notes = append(run.Notes, told)
-		}
-	}
 	var d verdict.Decision
 	if x.dry {
 		d, err = e.Preview(ctx, r)
