@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -257,6 +258,9 @@ func (e *Engine) settle(f *Fact, x *weighed, r Request, m moment, g *gathered) {
 	if kind, _, _ := e.Map.Evidence(f.Need); kind == verdict.KindSignature {
 		x.counts = e.signedBy(f, x.counts, x.aside, m, g)
 	}
+	if f.Need == string(verdict.KindVulnerabilities) && f.Producer == decisionmap.OwnSource && r.Subject.Kind == verdict.SubjectArtifact {
+		f.Remedy = cmp.Or(matchedRemedies[f.State], f.Remedy)
+	}
 }
 
 // signedBy answers who signed a digest: whoever made a signature and nothing else, or the
@@ -414,11 +418,7 @@ func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit v
 			}
 		}
 	}
-	list := make([]policy.Rebuild, 0, len(out))
-	for _, x := range out {
-		list = append(list, x)
-	}
-	return list, nil // in order once the input is normalized
+	return slices.Collect(maps.Values(out)), nil // in order once the input is normalized
 }
 
 // fillTrusted takes what the decision that trusts an artifact rested on into the input of a

@@ -50,6 +50,14 @@ func judge(f *Fact, s *Stated, aside []Stated, maxAge time.Duration, now time.Ti
 	}
 }
 
+// matchedRemedies bring what is not known of an artifact's vulnerabilities: its bill is matched
+// again when a gate is asked, and not by verdict ci.
+var matchedRemedies = map[verdict.State]string{
+	verdict.StateMissing: "have its bill of materials matched with current advisories: `verdict advisories update`, then ask again",
+	verdict.StateStale:   "have its bill of materials matched with current advisories: `verdict advisories update`, then ask again",
+	verdict.StateFailed:  "record a bill of materials that names all of it by package URLs (`verdict attest sbom FILE --subject REF`), or bring the advisories that it lacks (`verdict advisories update`), then ask again",
+}
+
 // dataTime is the moment that freshness rests on: that of the database behind a check,
 // else that of the statement.
 func dataTime(s *Stated) time.Time {

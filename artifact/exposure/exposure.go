@@ -18,6 +18,9 @@ import (
 // a tree.
 const Check = "vulnerabilities"
 
+// Tool is who made a report.
+const Tool = "verdict"
+
 // Matcher knows advisories. An advisory index is one.
 type Matcher interface {
 	// Match gives the vulnerabilities of a component. An error beside them says that
@@ -55,7 +58,7 @@ var distributions = []string{"deb", "rpm", "apk", "alpm"}
 // Report matches what is listed with advisories. version is Verdict's.
 func Report(l Listing, m Matcher, version string) verdict.Report {
 	r := verdict.Report{
-		Check: Check, Tool: verdict.Tool{Name: "verdict", Version: version}, Hits: []verdict.Hit{}, NotChecked: []verdict.NotChecked{},
+		Check: Check, Tool: verdict.Tool{Name: Tool, Version: version}, Hits: []verdict.Hit{}, NotChecked: []verdict.NotChecked{},
 		Scope: verdict.Scope{Path: ".", Files: 1, Inputs: 1, Components: int64(len(l.Components))},
 	}
 	open := func(blocks bool, format string, a ...any) {
@@ -87,8 +90,10 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 		}
 	}
 	match(&r, l.Components, m, open)
-	db := m.DatabaseFor(slices.Sorted(maps.Keys(ecosystems))...)
-	r.Database = &db
+	if len(ecosystems) > 0 { // else no data is about it, and none can be too old
+		db := m.DatabaseFor(slices.Sorted(maps.Keys(ecosystems))...)
+		r.Database = &db
+	}
 	if !m.KnowsExploited() && len(ecosystems) > 0 {
 		open(false, "no catalogue of exploited vulnerabilities was imported, so none is marked as exploited")
 	}

@@ -21,7 +21,7 @@ const seeArtifactShow = "verdict artifact show --help"
 
 func artifactShowCommand() command {
 	return command{
-		use: "show REF|DIGEST|FILE", short: "Show what is known of an artifact: identity, evidence, decisions, deployments",
+		use: "show REF|DIGEST|FILE", short: "Show what is known of an artifact: identity, evidence, contents, decisions, deployments",
 		long: "REF is an image by tag or digest, DIGEST is sha256:…, and FILE is hashed. Of an image whose name has a host, what lies beside it in the registry is read; of everything else, what the ledger holds. " +
 			"--from says it otherwise. The same evidence gives the same answer from both.\n\n" +
 			"Evidence is trusted (the map lets its producer state it), verified (its signature holds), or unknown (nothing says whose it is). Keys that are enrolled here are known; others are given as for verdict verify. " +
@@ -67,6 +67,7 @@ type shownArtifact struct {
 	Image     *verdict.Image  `json:"image"` // null: nobody recorded what its registry says
 	Moved     *movedTag       `json:"moved"` // null: the tag names what was recorded, or nothing was
 	Evidence  []piece         `json:"evidence"`
+	Contents  shownContents   `json:"contents"`
 	Builds    []shownBuild    `json:"builds"`
 	Decisions []shownDecision `json:"decisions"`
 	// Deployments are where it is stated to run or to have run, the last first.
@@ -87,6 +88,7 @@ type showSection struct {
 var showSections = []showSection{
 	{"identity", fillIdentity, identityRows},
 	{"evidence", nothing, evidenceRows},
+	{"contents", fillContents, contentRows},
 	{"built by", fillBuilds, buildRows},
 	{"decisions", fillDecisions, decisionRows},
 	{"deployments", fillPlaces, placeRows},

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/advisory"
 	"verdict/artifact/exposure"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/sbom"
@@ -34,7 +37,7 @@ func (w *workspace) exposed(ctx context.Context, e ledger.Entry) (words string, 
 		return "", err
 	}
 	if index == nil {
-		return "not matched, because no advisories are installed: run verdict advisories update, which matches it then", nil
+		return "not matched, because no advisories are installed: run verdict advisories update; a gate matches it then, before it decides", nil
 	}
 	defer index.Close()
 	m, _, err := w.mapOfPeople(ctx, ledger.Now)
@@ -64,6 +67,81 @@ func (w *workspace) exposed(ctx context.Context, e ledger.Entry) (words string, 
 		words = exposedText(r)
 	}
 	return words, nil
+}
+
+// current matches the bills of an artifact again before a gate decides, where the installed
+// advisories are newer than what is recorded of it, or nothing is: an update matches again
+// only what it changed, and what it left as it was would be too old for ever. It says in
+// words what it did, or on a dry run would do.
+func (w *workspace) current(ctx context.Context, m *decisionmap.Map, about verdict.Subject, service string) (words string, err error) {
+	point, _ := m.Point(gatePoint)
+	if !slices.ContainsFunc(point.Needs, func(n decisionmap.Need) bool { return n.Kind == string(verdict.KindVulnerabilities) }) {
+		return "", nil
+	}
+	index, err := w.app.indexOf()
+	if err != nil || index == nil {
+		return "", err
+	}
+	defer index.Close()
+	counts, err := w.counts(ctx, m)
+	if err != nil {
+		return "", err
+	}
+	if !counts(verdict.KindVulnerabilities, evidence.Producer{Key: w.signer.KeyID()}.String(), service, "") {
+		return "", nil // what this key would state counts nowhere
+	}
+	listed, err := w.ledger.Listed(ctx, about.Digest, ledger.Now, counts)
+	if err != nil || len(listed.Bills) == 0 {
+		return "", err
+	}
+	r := exposure.Report(listingOf(listed), index, version())
+	last, err := w.lastReport(ctx, about.Digest, counts)
+	if err != nil || last != nil && !newer(r.Database, last.Database) {
+		return "", err
+	}
+	said := "its bill of materials was matched with the installed advisories: " + exposedText(r)
+	if w.dry {
+		return strings.Replace(said, "was matched", "is not matched yet", 1) + "; without --dry-run that is recorded first", nil
+	}
+	b, err := w.exposureOf(ctx, about, r, verdict.Context{Service: service})
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.ledger.Append(ctx, b); err != nil {
+		return "", fmt.Errorf("record what is known of %s: %w", about.Digest, err)
+	}
+	return said, nil
+}
+
+// lastReport is the last report of this check about an artifact that counts; nil where there
+// is none.
+func (w *workspace) lastReport(ctx context.Context, d verdict.Digest, counts func(kind verdict.Kind, producer, service, environment string) bool) (*verdict.Report, error) {
+	said, err := w.ledger.Find(ctx, ledger.Query{Subject: d, Kind: verdict.KindVulnerabilities, At: ledger.Now})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range said { // newest first
+		if !counts(e.Kind, e.Producer, e.Context.Service, e.Context.Environment) {
+			continue
+		}
+		b, err := w.ledger.Bundle(ctx, e.Index)
+		if err != nil {
+			continue // it cannot be read, so nothing is known by it
+		}
+		s, err := b.Statement()
+		if err != nil {
+			continue
+		}
+		if r, ok := evidence.ReportOf(s); ok && r.Tool.Name == exposure.Tool {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// newer reports whether data is from a later moment than what was matched with before.
+func newer(data, before *verdict.Database) bool {
+	return data != nil && (before == nil || data.At.After(before.At))
 }
 
 // exposureOf signs a report about an artifact.

@@ -35,7 +35,8 @@ func gateCommand() command {
 		use: "gate [REF]", short: "Decide whether a trusted artifact, or a plan, may go into an environment now",
 		long: "REF is an image as NAME@sha256:…, a digest, or a file. Only what artifact.trust allowed is let in, and the rules then weigh what is at stake in the environment: where the digest was before and for how long, hours and freezes, " +
 			"vulnerabilities that are open for too long, the way back, what is open against the service there, and who asks. An allow is a promotion: the decision, and a SLSA verification summary about the digest. " +
-			"A tag is refused, because it can be moved between the decision and the deployment.\n\n" +
+			"A tag is refused, because it can be moved between the decision and the deployment. " +
+			"Where the installed advisories are newer than what is recorded of the artifact, its bill of materials is matched with them first, and the report recorded.\n\n" +
 			"With --plan the question is about an infrastructure plan that verdict plan check allowed; the allow is what verdict plan check --apply-guard --env asks for before the apply.\n\n" +
 			"The requester is a person of the map or SYSTEM:ACCOUNT, such as github:jane; by default the person of the key that signs, else the account that started the pipeline, else the machine whose key it is. " +
 			"--rollback goes back to a digest that was promoted here before: it waits neither for hours, freezes and soak time nor for the environment before, and everything that is true of the artifact still counts. Going back is noticed without it too, and told. " +
@@ -159,6 +160,15 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 	if !x.dry {
 		if err := w.mayPromote(ctx, judged.Map, r); err != nil {
 			return err
+		}
+	}
+	if x.plan == "" {
+		matched, err := w.current(ctx, judged.Map, r.Subject, r.Service)
+		if err != nil {
+			return err
+		}
+		if matched != "" {
+			run.Notes = append(run.Notes, matched)
 		}
 	}
 	e, err := w.engine(ctx, judged.Map, own)
