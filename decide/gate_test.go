@@ -169,7 +169,7 @@ func TestWhatHoldsAReleaseBack(t *testing.T) {
 		"nobody asks": {calm, func(_ *house, r *decide.Request) { r.Requester = nil }, verdict.Deny, "deploy.gate.requester evidence.missing"},
 		"a place that is not there": {calm, func(_ *house, r *decide.Request) { r.Environment = "moon" }, verdict.Deny,
 			"deploy.gate.chain deploy.gate.declared evidence.missing"},
-		"another service": {calm, func(_ *house, r *decide.Request) { r.Service, r.Team = "web", "web" }, verdict.Deny, "deploy.gate.first deploy.gate.previous deploy.gate.soak"},
+		"another service": {calm, func(_ *house, r *decide.Request) { r.Service, r.Team = "web", "web" }, verdict.Deny, "deploy.gate.first deploy.gate.previous deploy.gate.slsa deploy.gate.soak evidence.missing"},
 		"drift that is open": {calm, func(h *house, _ *decide.Request) {
 			h.observed(`{"id":"f-1","class":"drift","state":"open"}`)
 			h.observed(`{"id":"f-2","class":"drift","state":"open"}`)

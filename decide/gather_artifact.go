@@ -255,6 +255,7 @@ func (e *Engine) settle(f *Fact, x *weighed, r Request, m moment, g *gathered) {
 		e.fillEarly(f, f.Need, x.counts, g)
 		return
 	}
+	elsewhereMissing(f, x.elsewhere, r)
 	if kind, _, _ := e.Map.Evidence(f.Need); kind == verdict.KindSignature {
 		x.counts = e.signedBy(f, x.counts, x.aside, m, g)
 	}
@@ -333,8 +334,7 @@ func earlyMissing(f *Fact, g *gathered, r Request, elsewhere []string) {
 		f.Remedy += ", with `--service " + r.Service + "` where the repository holds several"
 	}
 	if len(elsewhere) > 0 {
-		slices.Sort(elsewhere)
-		f.Why = fmt.Sprintf("it was decided about %s for %s, and not for %s", commit.Short(), strings.Join(slices.Compact(elsewhere), ", "), cmp.Or(r.Service, "the repository as a whole"))
+		f.Why = fmt.Sprintf("it was decided about %s for %s, and not for %s", commit.Short(), services(elsewhere), cmp.Or(r.Service, "the repository as a whole"))
 	} else if strings.HasPrefix(f.Why, "nobody") {
 		f.Why = "nobody has decided it about the commit " + commit.Short()
 	}
@@ -358,7 +358,7 @@ func (e *Engine) finishArtifact(ctx context.Context, r Request, p decisionmap.Po
 		return err
 	}
 	var err error
-	a.Rebuilds, err = e.rebuilds(ctx, r, p.ID, g.origin.commit, m.seen)
+	a.Rebuilds, err = e.rebuilds(ctx, r, p.ID, g.origin.commit, m.seen, g)
 	return err
 }
 
@@ -395,10 +395,16 @@ func (e *Engine) sourceLevel(ctx context.Context, r Request, m moment, g *gather
 
 // rebuilds lists other digests of the artifact's name that the point decided on and that come
 // from the same commit, by digest. The manifests of one image are one build.
-func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit verdict.Digest, at ledger.Position) ([]policy.Rebuild, error) {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindDecision, Point: point, At: at, Limit: perNeed})
+func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit verdict.Digest, at ledger.Position, g *gathered) ([]policy.Rebuild, error) {
+	of, _ := e.Map.Point(point)
+	entries, cut, err := e.kept(ctx, ledger.Query{Subject: commit, Kind: verdict.KindDecision, Point: point, At: at, Limit: perNeed}, func(x ledger.Entry) bool {
+		return !x.Foreign && e.rank(x.Producer, of.Produces.Kind, r, at) != Untrusted
+	})
 	if err != nil {
 		return nil, fmt.Errorf("find what else was built from %s: %w", commit, err)
+	}
+	if cut {
+		g.flooded("decisions about what was built from " + commit.Short())
 	}
 	images, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
 	if err != nil {
@@ -413,7 +419,7 @@ func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit v
 	out := map[verdict.Digest]policy.Rebuild{}
 	for _, entry := range entries { // newest first, so that the first decision about a digest stays
 		for _, s := range entry.Subjects {
-			if !entry.Foreign && s.Kind == verdict.SubjectArtifact && s.Name == r.Subject.Name && s.Name != "" && s.Digest != r.Subject.Digest && !sameImage(s.Digest) {
+			if s.Kind == verdict.SubjectArtifact && s.Name == r.Subject.Name && s.Name != "" && s.Digest != r.Subject.Digest && !sameImage(s.Digest) {
 				out[s.Digest] = policy.Rebuild{Digest: s.Digest, At: policy.TimeOf(entry.At), Evidence: entry.Digest}
 			}
 		}
@@ -443,6 +449,6 @@ func (e *Engine) fillTrusted(ctx context.Context, r Request, f Fact, s *Stated, 
 	if len(s.Decided.From) == 0 {
 		return nil
 	}
-	g.input.Artifact.Rebuilds, err = e.rebuilds(ctx, r, s.Decided.Point, s.Decided.From[0], m.seen)
+	g.input.Artifact.Rebuilds, err = e.rebuilds(ctx, r, s.Decided.Point, s.Decided.From[0], m.seen, g)
 	return err
 }

@@ -147,22 +147,16 @@ type flaw struct{ id, ecosystem, name string }
 
 // before is since when the last decision about the service here knew each flaw.
 func (d *deployment) before(ctx context.Context) (map[flaw]time.Time, error) {
-	rows, err := d.index.Decisions(ctx, ledger.DecisionQuery{Point: d.p.ID, Service: d.r.Service, Environment: d.r.Environment, At: d.m.seen, Limit: perEnvironment})
-	if err != nil {
+	last := int64(-1)
+	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
+		d.use(entry)
+		last = entry.Index
+		return false
+	})
+	if err != nil || last < 0 {
 		return nil, err
 	}
-	for _, row := range rows {
-		entry, ok, err := d.promotion(ctx, row)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
-		d.use(entry)
-		return d.flaws(ctx, entry.Index)
-	}
-	return nil, nil
+	return d.flaws(ctx, last)
 }
 
 // flaws reads since when a decision knew each flaw. They are kept for the next decision: to

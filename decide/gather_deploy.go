@@ -36,7 +36,7 @@ const (
 )
 
 // perEnvironment bounds how many promotions of a service in one environment are looked at,
-// newest first, and perContext how many statements of each kind about it.
+// newest first; perContext is how many statements of each kind about it are read at once.
 const (
 	perEnvironment = 50
 	perContext     = 200
@@ -144,33 +144,15 @@ func asker(r *verdict.Requester) *policy.Requester {
 	return &policy.Requester{State: verdict.StateVerified, Person: r.Person, Kind: r.Kind, Teams: slices.Clone(r.Teams)}
 }
 
-// promoted lists the promotions that a query chooses, newest first, as far as their signers
-// may promote to where they say: whoever else says so has said nothing.
-func (d *deployment) promoted(ctx context.Context, q ledger.DecisionQuery, enough func(ledger.DecisionRow) bool) ([]ledger.DecisionRow, error) {
-	q.Point, q.Service, q.Outcome, q.At, q.Limit = d.p.ID, d.r.Service, verdict.Allow, d.m.seen, perEnvironment
-	rows, err := d.index.Decisions(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	var out []ledger.DecisionRow
-	for _, row := range rows {
-		if row.Environment == "" {
-			continue
-		}
-		entry, ok, err := d.promotion(ctx, row)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			continue
-		}
+// promoted lists the promotions that a query chooses, newest first.
+func (d *deployment) promoted(ctx context.Context, q ledger.DecisionQuery, enough func(ledger.DecisionRow) bool) (out []ledger.DecisionRow, err error) {
+	q.Outcome = verdict.Allow
+	err = d.decided(ctx, q, func(row ledger.DecisionRow, entry ledger.Entry) bool {
 		d.use(entry)
 		out = append(out, row)
-		if enough != nil && enough(row) {
-			break
-		}
-	}
-	return out, nil
+		return len(out) < perEnvironment && (enough == nil || !enough(row))
+	})
+	return out, err
 }
 
 // promotion is the entry of a decision whose signer may take it there.
@@ -281,8 +263,12 @@ func (d *deployment) rebuilt(ctx context.Context, out *policy.Promotions) error 
 // trusted lists the statements of a kind about the service in the environment by signers
 // who may state it there, newest first.
 func (d *deployment) trusted(ctx context.Context, kind verdict.Kind, service string) ([]ledger.Entry, error) {
-	entries, err := d.Ledger.Find(ctx, ledger.Query{Kind: kind, Service: service, Environment: d.r.Environment, At: d.m.seen, Limit: perContext})
-	return slices.DeleteFunc(entries, func(x ledger.Entry) bool { return d.rank(x.Producer, string(kind), d.r, d.m.seen) == Untrusted }), err
+	q := ledger.Query{Kind: kind, Service: service, Environment: d.r.Environment, At: d.m.seen, Limit: perContext}
+	out, cut, err := d.kept(ctx, q, func(x ledger.Entry) bool { return d.rank(x.Producer, string(kind), d.r, d.m.seen) != Untrusted })
+	if cut {
+		d.g.flooded("statements of the kind " + string(kind) + " about " + d.r.Environment)
+	}
+	return out, err
 }
 
 // told decodes an entry; what cannot be read is said to be gone, in the words of a need.
@@ -376,7 +362,7 @@ func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *poli
 			out.OpenMisuse++
 		}
 	}
-	if unread || len(entries) == perContext {
+	if unread {
 		out.State = verdict.StateUnknown
 	}
 }

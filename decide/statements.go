@@ -21,7 +21,7 @@ type lookup struct {
 	ofCommit bool // decisions about the commit of an artifact, for the service that is decided on
 
 	cut       bool     // there are more than were read
-	elsewhere []string // services that were decided on instead
+	elsewhere []string // services that it was decided for instead
 }
 
 // lookupFor is the search for a need: about the subject, or for what an earlier layer decided
@@ -68,7 +68,7 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {
 			continue
 		}
-		if d := s.Decided; d != nil && q.ofCommit && d.Service != r.Service {
+		if d := s.Decided; d != nil && !q.decidedFor(d.Service, r) {
 			q.elsewhere = append(q.elsewhere, cmp.Or(d.Service, "the repository as a whole"))
 			continue
 		}
@@ -79,6 +79,34 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// decidedFor reports whether a decision that was taken for a service counts for the one that
+// is decided on: what was checked as a part of one says nothing of another, also where both
+// are built from one repository. A plan that was judged as a whole is that of every service.
+func (q *lookup) decidedFor(service string, r Request) bool {
+	return service == r.Service || service == "" && !q.ofCommit && r.Subject.Kind == verdict.SubjectPlan
+}
+
+// elsewhereMissing says of a decision about the subject that it was taken for another service.
+func elsewhereMissing(f *Fact, elsewhere []string, r Request) {
+	if f.State != verdict.StateMissing || len(elsewhere) == 0 {
+		return
+	}
+	f.Why = fmt.Sprintf("it was decided for %s, and not for %s", services(elsewhere), cmp.Or(r.Service, "the repository as a whole"))
+	switch r.Subject.Kind {
+	case verdict.SubjectArtifact:
+		f.Remedy = fmt.Sprintf("where it is a part of that service too, have it decided for it: `verdict artifact trust %s --service %s`", r.Subject.Digest, r.Service)
+	case verdict.SubjectPlan:
+		f.Remedy = fmt.Sprintf("have it judged for that service: `verdict plan check FILE --service %s`", r.Service)
+	}
+}
+
+// services lists them for people, each once.
+func services(all []string) string {
+	all = slices.Clone(all)
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ", ")
 }
 
 // covers reports whether a report that read a part of a commit read all that belongs to

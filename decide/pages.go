@@ -1,0 +1,77 @@
+package decide
+
+import (
+	"context"
+	"fmt"
+
+	"verdict"
+	"verdict/ledger"
+)
+
+// Whoever holds any enrolled key can state as often as he likes. What counts for nothing is
+// therefore passed over page by page, and never takes the place of what counts: a finding
+// would otherwise be hidden behind a few hundred statements that nobody believes. Past most
+// pages the decision fails, and does not go by what it happened to see.
+
+// mostPages bounds how many pages of one question are read.
+const mostPages = 50
+
+// kept lists what a query chooses and keep keeps, newest first. cut is true where there is
+// more than was read.
+func (e *Engine) kept(ctx context.Context, q ledger.Query, keep func(ledger.Entry) bool) (out []ledger.Entry, cut bool, err error) {
+	for range mostPages {
+		page, err := e.Ledger.Find(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, x := range page {
+			if keep(x) {
+				out = append(out, x)
+			}
+		}
+		if len(page) < q.Limit || page[len(page)-1].Index == 0 {
+			return out, false, nil
+		}
+		q.Before = page[len(page)-1].Index
+	}
+	return out, true, nil
+}
+
+// decided walks through the decisions that a query chooses, newest first, as far as their
+// signers may take them where they say: whoever else says so has said nothing. It ends where
+// each says that it has seen enough.
+func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each func(ledger.DecisionRow, ledger.Entry) (more bool)) error {
+	q.Point, q.Service, q.At, q.Limit = d.p.ID, d.r.Service, d.m.seen, perEnvironment
+	for range mostPages {
+		rows, err := d.index.Decisions(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.Environment == "" {
+				continue
+			}
+			entry, ok, err := d.promotion(ctx, row)
+			if err != nil {
+				return err
+			}
+			if ok && !each(row, entry) {
+				return nil
+			}
+		}
+		if len(rows) < q.Limit || rows[len(rows)-1].Index == 0 {
+			return nil
+		}
+		q.Before = rows[len(rows)-1].Index
+	}
+	d.g.flooded("decisions of " + d.p.ID + " about the service")
+	return nil
+}
+
+// flooded says that more was stated than is read, so that what counts may not have been seen.
+func (g *gathered) flooded(what string) {
+	g.faults = append(g.faults, verdict.Fault{
+		Code: "evidence.too-many", What: fmt.Sprintf("there are more %s than are read, so that one which counts may be among the rest", what),
+		Remedy: "find out who states them over and over, and have that key revoked: verdict log checkpoint, verdict keys revoke",
+	})
+}
