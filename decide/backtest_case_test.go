@@ -51,7 +51,7 @@ func TestABacktestKeepsApprovalsOfTheSameFacts(t *testing.T) {
 	}
 	for _, who := range []string{"alma", "noor"} {
 		rec.Basis.Case.Approvals = append(rec.Basis.Case.Approvals, verdict.Approval{
-			ID: "AP-" + who, By: who, Rules: []string{"a.b"}, Facts: asks.Facts, Created: noon.Add(-time.Minute), Expires: noon.Add(time.Hour),
+			ID: "AP-" + who, By: who, Rules: []string{"a.b"}, Facts: asks.Facts, Shown: []verdict.ShownReason{Shown(asks.Reasons[0])}, Created: noon.Add(-time.Minute), Expires: noon.Add(time.Hour),
 		})
 	}
 	for name, c := range map[string]struct {

@@ -50,23 +50,21 @@ func (e *Engine) barred(ctx context.Context, who *Persons, r Request, not []stri
 	return b, nil
 }
 
-// requester bars who asks: the person that the request names, else the person whose key
-// runs the gate. A workload is no person, and cannot approve.
+// requester bars who asks: the person that the request names, and the person whose key runs
+// the gate, who could name somebody else. A workload is no person, and cannot approve.
 func (e *Engine) requester(ctx context.Context, who *Persons, r Request, b *barred) error {
 	switch q := r.Requester; {
-	case q == nil:
-	case q.Kind == "workload":
-		return nil
+	case q == nil, q.Kind == "workload":
 	case !q.Known:
 		b.doubt(fmt.Sprintf("the map knows nobody by the account of who asks (%s)", q.Person), "add the account to its person under people: in the map")
-		return nil
 	default:
 		b.add(q.Person, roleRequester)
-		return nil
 	}
 	id, ok := strings.CutPrefix(r.Actor, "key:")
 	if !ok {
-		b.doubt("who asks for it is not said", "say who asks: --requester")
+		if r.Requester == nil {
+			b.doubt("who asks for it is not said", "say who asks: --requester")
+		}
 		return nil
 	}
 	h, err := who.keys(ctx)
@@ -108,6 +106,29 @@ func (e *Engine) authors(ctx context.Context, r Request, at ledger.Position, b *
 				e.hand(b, a, "an author of the change of"+of)
 			}
 			e.hand(b, one.Committer, "a committer of the change of"+of)
+		}
+		if err := e.proposer(ctx, r, commit, at, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proposer bars who asked the forge for the change: the addresses in commits are what their
+// maker wrote there, and the forge knows who was logged in.
+func (e *Engine) proposer(ctx context.Context, r Request, commit verdict.Digest, at ledger.Position, b *barred) error {
+	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindChangeReview, At: at, Limit: perNeed})
+	if err != nil {
+		return fmt.Errorf("find who asked for the change of %s: %w", commit, err)
+	}
+	for _, entry := range entries {
+		if e.rank(entry.Producer, string(verdict.KindChangeReview), Request{Service: r.Service}, at) == Untrusted {
+			continue
+		}
+		told, err := e.said(ctx, entry.Index)
+		var review verdict.ChangeReview
+		if err == nil && told.failure == nil && told.statement.Decode(&review) == nil && review.State == verdict.StateVerified {
+			e.hand(b, review.Author, "who asked for the change of commit "+commit.Short())
 		}
 	}
 	return nil
@@ -152,7 +173,7 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 			continue // then its commit is not known
 		}
 		var d verdict.Decision
-		if told.statement.Decode(&d) != nil {
+		if told.statement.Decode(&d) != nil || d.Service != r.Service {
 			continue
 		}
 		from := slices.DeleteFunc(slices.Clone(d.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
@@ -171,7 +192,7 @@ func (e *Engine) plannedFrom(ctx context.Context, r Request, at ledger.Position)
 	}
 	for _, entry := range entries { // newest first
 		told, err := e.said(ctx, entry.Index)
-		if err != nil || told.report == nil || told.report.Plan == nil || e.rank(entry.Producer, told.report.Check, Request{Service: r.Service}, at) == Untrusted {
+		if err != nil || told.report == nil || told.report.Check != needPlan || told.report.Plan == nil || e.rank(entry.Producer, needPlan, Request{Service: r.Service}, at) == Untrusted {
 			continue
 		}
 		if c := told.report.Plan.Commit; c.Algorithm() == "gitCommit" {

@@ -143,23 +143,6 @@ func (s *Stated) readArtifact(told said, about verdict.Subject) bool {
 	return true
 }
 
-// anotherDigest gives the digest by which a document says that it is about something else; ""
-// where it says nothing that can be compared.
-func anotherDigest(said []verdict.Digest, about verdict.Subject) verdict.Digest {
-	var other verdict.Digest
-	for _, ours := range append([]verdict.Digest{about.Digest}, about.Also...) {
-		for _, d := range said {
-			switch {
-			case d == ours:
-				return ""
-			case d.Algorithm() == ours.Algorithm():
-				other = d
-			}
-		}
-	}
-	return other
-}
-
 // knowBuilder holds provenance against the map: whose it is, what it may build from, and with
 // which parameters.
 func (e *Engine) knowBuilder(s *Stated, r Request, at ledger.Position) {

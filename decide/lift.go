@@ -276,7 +276,11 @@ func (o *Conclusion) unapproved(c Case, a verdict.Approval, asked []verdict.Show
 		return why, again
 	}
 	if a.Facts != o.Facts {
-		return "it died: the facts changed: " + changed(a.Shown, asked), again
+		return "it died: the facts changed: " + cmp.Or(changed(a.Shown, asked), "the rules did"), again
+	}
+	// The digest alone is what a forged decision can copy, beside reasons that are harmless.
+	if why := changed(a.Shown, asked); why != "" {
+		return "its signer was shown something else than these facts: " + why, again
 	}
 	for _, s := range asked {
 		if !slices.Contains(a.Rules, s.Rule) {
@@ -304,7 +308,8 @@ func (o *Conclusion) unapproved(c Case, a verdict.Approval, asked []verdict.Show
 	return "", ""
 }
 
-// changed says in what the review reasons are others than the ones that were approved.
+// changed says in what the review reasons are others than the ones that were approved; "" when
+// they are the same.
 func changed(was, is []verdict.ShownReason) string {
 	find := func(in []verdict.ShownReason, rule string) int {
 		return slices.IndexFunc(in, func(s verdict.ShownReason) bool { return s.Rule == rule })
@@ -330,9 +335,6 @@ func changed(was, is []verdict.ShownReason) string {
 		if find(is, s.Rule) < 0 {
 			out = append(out, s.Rule+" is no longer asked")
 		}
-	}
-	if len(out) == 0 {
-		return "the rules did"
 	}
 	return strings.Join(out, "; ")
 }

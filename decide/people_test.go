@@ -376,3 +376,61 @@ func TestAnApprovalOfAnotherLogDoesNotCount(t *testing.T) {
 	must(t, err)
 	g.holds(g.ask(), verdict.Review, "it comes from another log or signer")
 }
+
+// What an approver was shown is a part of the answer: a decision that somebody forged can copy
+// the digest of other facts, and tell a harmless story beside it.
+func TestAnApprovalIsOfWhatItsSignerWasShown(t *testing.T) {
+	g := newGate(t)
+	g.found(verdict.Vulnerability{ID: "CVE-1"}, verdict.Vulnerability{ID: "CVE-2"})
+	a := g.yes("noor", g.ask())
+	a.Shown[0].Items = []string{"CVE-1 pkg"}
+	g.sign("noor", a)
+	g.holds(g.ask(), verdict.Review, "its signer was shown something else than these facts: acme.deploy.findings has CVE-2 pkg besides")
+}
+
+// Whoever makes up an approver, or names somebody else as the one who asks, would accept a
+// risk of their own alone.
+func TestNobodyApprovesTheirOwnByAnotherWay(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		tell func(g *gate)
+		by   string
+		why  string
+	}{
+		{"with a key that the author enrolled before they revoked their own", func(g *gate) {
+			g.made("noor", true)
+			h := identity.NewRevocation(identity.EnrolledKey{ID: g.keys["noor"].KeyID(), Person: "noor", Algorithm: identity.AlgorithmP256}, "left")
+			g.says("zoe", verdict.KindKey, h, verdict.Context{}, verdict.Subject{Kind: verdict.SubjectIdentity, Name: "noor", Digest: verdict.NewDigest("sha256", strings.Repeat("0", 64))})
+		}, "kim", "noor enrolled the key of kim"},
+		{"by asking in another's name", func(g *gate) { g.request.Actor = "key:" + g.keys["noor"].KeyID() }, "noor", "noor is who asks for it"},
+		{"by committing in another's name", func(g *gate) {
+			g.says("local", verdict.KindChangeReview, verdict.ChangeReview{
+				Knowledge: verdict.Knowledge{State: verdict.StateVerified}, Forge: "github", Author: verdict.Party{ID: "noor", Known: true},
+			}, verdict.Context{}, commit)
+		}, "noor", "noor is who asked for the change of commit aaaaaaaaaaaa"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGate(t)
+			c.tell(g)
+			g.sign(c.by, g.yes(c.by, g.ask()))
+			g.holds(g.ask(), verdict.Review, c.why)
+		})
+	}
+}
+
+// An exception for everything that may not be known would let in what nobody knows.
+func TestNoExceptionAcceptsThatNothingIsKnown(t *testing.T) {
+	g := newGate(t)
+	p := &decide.Persons{Ledger: g.ledger, Map: g.engine.Map, At: ledger.Now}
+	x := verdict.Exception{
+		Rule: decide.EvidenceMissing, Service: "pay", Environments: []string{"production"}, Versions: "*", Rationale: "r", Owner: "payments", RequestedBy: "alma",
+		Created: g.now, Expires: g.now.Add(time.Hour),
+	}
+	if why := p.UnfitException(x); !strings.Contains(why, "nothing is known") {
+		t.Errorf("the whole of it is accepted: %q", why)
+	}
+	x.Items = []string{"sbom"}
+	if why := p.UnfitException(x); why != "" {
+		t.Errorf("one need that is named is not: %s", why)
+	}
+}

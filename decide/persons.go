@@ -164,14 +164,18 @@ func (p *Persons) one(ctx context.Context, a, b identity.EnrolledKey) (string, e
 	return hands.One(ctx, a, b)
 }
 
-// oneWith is one for every key that a person has at an entry: somebody without a key
-// enrolled nobody.
+// oneWith is one for every key that a person had up to an entry, whether or not it still
+// counts: whoever enrolls a key and then revokes their own has enrolled it all the same.
+// Somebody who never had a key enrolled nobody.
 func (p *Persons) oneWith(ctx context.Context, key identity.EnrolledKey, person string, index int64) (string, error) {
 	h, err := p.keys(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, other := range h.KeysOf(person, index) {
+	for _, other := range h.Keys() {
+		if other.Person != person || other.From > index {
+			continue
+		}
 		if why, err := p.one(ctx, key, other); why != "" || err != nil {
 			return why, err
 		}

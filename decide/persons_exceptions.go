@@ -136,6 +136,9 @@ func (p *Persons) UnfitException(x verdict.Exception) string {
 	if x.Service == "" || len(x.Environments) == 0 || x.Rule == "" || !x.Expires.After(x.Created) {
 		return "it does not say which rule, where and until when"
 	}
+	if x.Rule == EvidenceMissing && len(x.Items) == 0 {
+		return "it would accept that nothing is known: it does not name what may be missing"
+	}
 	return lacks(p.Map.Exceptions.Requires, map[string]bool{
 		"rule": x.Rule != "", "scope": x.Service != "" && len(x.Environments) > 0 && (len(x.Digests) > 0 || x.Versions != ""),
 		"rationale": x.Rationale != "", "owner": x.Owner != "", "expiry": !x.Expires.IsZero(), "ticket": x.Ticket != "", "controls": x.Controls != "",

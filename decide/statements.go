@@ -158,6 +158,23 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 	return true
 }
 
+// anotherDigest gives the digest by which a document says that it is about something else; ""
+// where it says nothing that can be compared.
+func anotherDigest(said []verdict.Digest, about verdict.Subject) verdict.Digest {
+	var other verdict.Digest
+	for _, ours := range append([]verdict.Digest{about.Digest}, about.Also...) {
+		for _, d := range said {
+			switch {
+			case d == ours:
+				return ""
+			case d.Algorithm() == ours.Algorithm():
+				other = d
+			}
+		}
+	}
+	return other
+}
+
 // incoherent says why a report cannot be judged as it stands; "" when it can.
 func incoherent(r *verdict.Report) string {
 	if r.Check == needChange && r.Change == nil {
