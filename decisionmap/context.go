@@ -7,10 +7,9 @@ import (
 
 // Declared is one value that the map says of an environment, and where.
 type Declared struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-	// From is the file and line, "released", or "default" where nobody said it.
-	From string `json:"from"`
+	Key   string
+	Value string // empty: the map does not declare it
+	From  Origin
 }
 
 // Context lists what the map declares of an environment, with the place of each value. What
@@ -22,10 +21,7 @@ func (m *Map) Context(name string) []Declared {
 		if value == "" && !always {
 			return
 		}
-		if value == "" {
-			value = "not declared"
-		}
-		out = append(out, Declared{Key: key, Value: value, From: m.said("environments." + name + "." + key)})
+		out = append(out, Declared{Key: key, Value: value, From: m.Origin("environments." + name + "." + key)})
 	}
 	add("tier", e.Tier, true)
 	add("exposure", e.Exposure, true)
@@ -58,16 +54,4 @@ func (m *Map) Context(name string) []Declared {
 	add("freezes", strings.Join(freezes, ", "), false)
 	add("protected", strings.Join(e.Protected, ", "), false)
 	return out
-}
-
-// said is where a value was said, in words.
-func (m *Map) said(path string) string {
-	o := m.Origin(path)
-	if o.From == FromDefault {
-		return "default"
-	}
-	if o.Line > 0 {
-		return fmt.Sprintf("%s:%d", o.Name, o.Line)
-	}
-	return o.Name
 }

@@ -38,6 +38,8 @@ type Run struct {
 	// Notes are further facts that a reader must not miss: which map judged, what was
 	// not recorded.
 	Notes []string
+	// Declared is by what an environment was judged; nil where none was.
+	Declared []Declared
 	// Mended is what --fix made of the working copy; nil where it was not asked for.
 	Mended *Mended
 	Style  Style // for text

@@ -247,3 +247,22 @@ func TestNotesAreCountedByTheirName(t *testing.T) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }
+
+// One person who approves two reasons at once is one person: a count that mixes the two
+// reads as if a second one had agreed.
+func TestPersonsAndReasonsAreCountedApart(t *testing.T) {
+	approved := func(rule string) verdict.Reason {
+		return verdict.Reason{Rule: rule, Standing: verdict.Approved, By: []string{"a-1"}, Items: []verdict.Item{{Key: "x"}, {Key: "y"}}}
+	}
+	d := verdict.Decision{
+		Outcome: verdict.Allow, Enforced: verdict.Allow, Reasons: []verdict.Reason{approved("deploy.gate.first"), approved("deploy.gate.rollback")},
+		Lifted: &verdict.Lifted{Approvals: []verdict.Approval{{ID: "a-1", By: "noor"}}},
+	}
+	if got, want := answerOf(d, false).words+tally(d), "allowed, with 2 reasons approved by noor"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	d.Lifted.Approvals = append(d.Lifted.Approvals, verdict.Approval{ID: "a-2", By: "mei"})
+	if got, want := answerOf(d, false).words, "allowed, with 2 reasons approved by mei, noor"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -145,8 +145,8 @@ func tally(d verdict.Decision) string {
 	if rest > 0 {
 		parts = append(parts, count(rest, "that does", "that do")+" not count yet or any more")
 	}
-	if lifted > 0 {
-		parts = append(parts, count(lifted, "that persons let in", "that persons let in"))
+	if lifted > 0 && d.Outcome != verdict.Allow { // an allow itself says on whose word it rests
+		parts = append(parts, count(lifted, "finding", "findings")+" let in by persons")
 	}
 	if notes > 0 {
 		parts = append(parts, count(notes, "note", "notes"))

@@ -75,7 +75,7 @@ func lifted(d verdict.Decision) string {
 		parts = append(parts, count(accepted, "accepted risk", "accepted risks"))
 	}
 	if approved > 0 {
-		parts = append(parts, count(approved, "approval", "approvals"))
+		parts = append(parts, count(approved, "reason", "reasons")+" approved"+approvers(d))
 	}
 	if announced > 0 {
 		parts = append(parts, count(announced, "announced rule", "announced rules")+" not in force yet")
@@ -84,6 +84,20 @@ func lifted(d verdict.Decision) string {
 		return ""
 	}
 	return ", with " + strings.Join(parts, " and ")
+}
+
+// approvers are the persons whose approvals an answer rests on. One person can approve
+// several reasons at once, so that persons and reasons are told apart.
+func approvers(d verdict.Decision) string {
+	if d.Lifted == nil || len(d.Lifted.Approvals) == 0 {
+		return ""
+	}
+	var who []string
+	for _, a := range d.Lifted.Approvals {
+		who = append(who, word(a.By))
+	}
+	slices.Sort(who)
+	return " by " + listed(slices.Compact(who), 3)
 }
 
 // headline is the answer of a run in a few words.

@@ -156,7 +156,7 @@ func (x *gating) request(ctx context.Context, w *workspace, m *decisionmap.Map, 
 
 // decide asks the point and tells the answer.
 func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own map[string]string, r decide.Request) error {
-	run := report.Run{Version: version(), At: w.now(), Command: x.again(r), Notes: x.notes(judged, r)}
+	run := report.Run{Version: version(), At: w.now(), Command: x.again(r), Declared: declared(judged, x.environment), Notes: x.notes(judged, r)}
 	if !x.dry {
 		if err := w.mayPromote(ctx, judged.Map, r); err != nil {
 			return err
@@ -215,18 +215,27 @@ func (x *gating) again(r decide.Request) string {
 	return strings.Join(append(words, ref), " ")
 }
 
-// notes are what a reader must not miss: which map judged, what it says of the place and
-// where, and who asks.
+// notes are what a reader must not miss: which map judged, what it says of the place, and
+// who asks.
 func (x *gating) notes(judged judgedBy, r decide.Request) []string {
-	var said []string
-	for _, d := range judged.Map.Context(x.environment) {
-		said = append(said, fmt.Sprintf("%s %s (%s)", d.Key, d.Value, d.From))
-	}
 	who := r.Requester.Person + ", a " + r.Requester.Kind
 	if !r.Requester.Known {
 		who += " whom the map does not know"
 	}
-	return []string{"judged by " + judged.From, x.environment + ": " + strings.Join(said, ", "), "asked by " + who}
+	return []string{"judged by " + judged.From, x.environment + ": " + report.DeclaredText(declared(judged, x.environment), judged.From), "asked by " + who}
+}
+
+// declared is what the map says of an environment.
+func declared(judged judgedBy, environment string) []report.Declared {
+	var out []report.Declared
+	for _, d := range judged.Map.Context(environment) {
+		from := d.From.Name
+		if d.From.From == decisionmap.FromDefault {
+			from = decisionmap.FromDefault
+		}
+		out = append(out, report.Declared{Key: d.Key, Value: d.Value, From: from, Line: d.From.Line})
+	}
+	return out
 }
 
 // mayPromote refuses to record an answer that would count nowhere: the map does not let this

@@ -27,6 +27,14 @@ binds if {
 	environment.rollback in {"required", "tested"}
 	promotions.first == false
 	rollback.requested == false
+	not already
+}
+
+# already: this very digest was let in here before. Asking again changes nothing that would
+# have to be taken back, and the first one would else be held against itself.
+already if {
+	some promotion in promotions.list
+	promotion.environment == environment.name
 }
 
 items := [deploy.item("rollback:target", sprintf("no other digest of the service was promoted to %s", [environment.name]), "approve it once: the next release has this one to go back to")] if {
@@ -45,6 +53,12 @@ items := [] if {
 }
 
 items := [] if rollback.requested == true
+
+items := [] if {
+	rollback.requested == false
+	promotions.first == false
+	already
+}
 
 items := [] if {
 	rollback.requested == false

@@ -15,6 +15,12 @@ test_no_way_back_asks if {
 	result.items[0].key == "rollback:target"
 }
 
+test_what_is_here_already_is_not_held_against_itself if {
+	again := {"promotions": {"list": [{"environment": "production", "lapsed": false, "age_seconds": 60}]}, "rollback": {"previous_digest": ""}}
+	result := rule.check with input as object.union(known, again)
+	result.status == "pass"
+}
+
 test_without_previous_digest_of_rollback_the_rule_is_silent if {
 	not rule.check with input as object.union(object.remove(known, ["rollback"]), {"rollback": object.remove(known.rollback, ["previous_digest"])})
 }
