@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"verdict"
-	"verdict/git"
 	"verdict/ledger"
 )
 
@@ -16,32 +14,27 @@ type target struct {
 	Digest   verdict.Digest
 }
 
-// resolve finds out what a REF is: the id of a decision, a digest, a commit in full, or
-// anything that git knows in this directory.
+// resolve finds out what a REF is: the id of a decision, a digest, an image by its digest, a
+// commit in full, or what the other commands take: a file, or anything that git knows here.
 func (w *workspace) resolve(ctx context.Context, ref string) (target, error) {
 	if strings.HasPrefix(ref, "d-") {
 		return target{Decision: ref}, nil
 	}
-	if strings.Contains(ref, ":") {
+	if typedDigest.MatchString(ref) {
 		d, err := verdict.ParseDigest(ref)
 		return target{Digest: d}, err
+	}
+	if name, digest, ok := strings.Cut(ref, "@"); ok && strings.Contains(digest, ":") {
+		s, err := image(name, digest)
+		return target{Digest: s.Digest}, err
 	}
 	for _, algorithm := range []string{"gitCommit:", "sha256:"} { // 64 digits are rather a commit's than a file's
 		if d, err := verdict.ParseDigest(algorithm + ref); err == nil {
 			return target{Digest: d}, nil
 		}
 	}
-	repo, err := git.Open(ctx, ".")
-	if err == nil {
-		var c git.Commit
-		if c, err = repo.Commit(ctx, ref); err == nil {
-			return target{Digest: c.ID}, nil
-		}
-	}
-	return target{}, &verdict.Error{
-		Code: verdict.CodeNotFound, What: fmt.Sprintf("%q is no decision, digest or commit that can be told from here", ref),
-		Remedy: "give a decision's id (d-…), a digest (sha256:…), a full commit id, or run inside the repository that has the commit", Err: err,
-	}
+	s, err := w.app.subject(ctx, ref)
+	return target{Digest: s.Digest}, err
 }
 
 // decisionsOf lists the decisions that a REF stands for: one by id, or those about a

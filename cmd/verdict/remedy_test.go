@@ -46,11 +46,11 @@ func TestEveryCommandThatATextNamesExists(t *testing.T) {
 				t.Error(err)
 				return true
 			}
-			for _, m := range namedCommand.FindAllStringSubmatch(text, -1) {
-				for _, line := range strings.Split(m[1], " verdict ") {
+			for _, named := range commandsIn(text) {
+				for _, line := range strings.Split(named, " verdict ") {
 					n++
 					if problem := unknownIn(root, strings.Fields(line)); problem != "" {
-						t.Errorf("%s: %q: %s", set.Position(lit.Pos()), m[0], problem)
+						t.Errorf("%s: %q: %s", set.Position(lit.Pos()), named, problem)
 					}
 				}
 			}
@@ -63,6 +63,33 @@ func TestEveryCommandThatATextNamesExists(t *testing.T) {
 	}
 	if n < 50 {
 		t.Errorf("only %d commands were found", n)
+	}
+}
+
+// commandsIn gives the words behind each verdict in a text. A last word that goes on as a
+// host, path or digest does is an argument: "verdict break-glass ghcr.io/acme/pay".
+func commandsIn(text string) []string {
+	var out []string
+	for _, m := range namedCommand.FindAllStringSubmatchIndex(text, -1) {
+		words := text[m[2]:m[3]]
+		if rest := text[m[3]:]; len(rest) > 1 && strings.ContainsRune("./:@0123456789", rune(rest[0])) && rest[1] != ' ' && rest[1] != '\n' {
+			words = words[:strings.LastIndexByte(words, ' ')]
+		}
+		out = append(out, words)
+	}
+	return out
+}
+
+func TestAnArgumentIsNotReadAsACommand(t *testing.T) {
+	for text, want := range map[string]string{
+		"verdict break-glass registry.example/pay@sha256:…": " break-glass",
+		"run verdict log verify.":                           " log verify",
+		"verdict log check: it is new":                      " log check",
+		"verdict why sha256:…":                              " why",
+	} {
+		if got := commandsIn(text); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 
 func trailCommand() command {
 	return command{
-		use: "trail REF", short: "Show the chain of evidence and decisions that a commit or digest belongs to",
-		long: "REF is a commit, a digest, a decision's id, or a name that git knows here. The chain is told in both directions: " +
+		use: "trail REF", short: "Show the chain of evidence and decisions that a commit, artifact or file belongs to",
+		long: "REF is a commit, a digest, an image as NAME@sha256:…, a file, a decision's id, or a name that git knows here. The chain is told in both directions: " +
 			"what led to the subject, what was said about it, and what came of it. A link that is expected and not recorded is said to be unknown.",
-		example: "verdict trail HEAD\nverdict trail sha256:… -o json",
+		example: "verdict trail HEAD\nverdict trail dist/app.tar\nverdict trail sha256:… -o json",
 		args:    exactly(1), formats: []string{"text", "json"}, reads: true,
 		setup: runs(trail),
 	}

@@ -105,3 +105,10 @@ func placedWords(s *evidence.Statement, n *report.TrailNode) {
 		n.Summary += ": " + x.Detail
 	}
 }
+
+// placedTold is placedWords where there is no trail.
+func placedTold(s *evidence.Statement) string {
+	n := report.TrailNode{Summary: string(s.Kind()), Recorded: verdict.Ref{Kind: s.Kind()}}
+	placedWords(s, &n)
+	return first(n.Unknown, n.Summary)
+}

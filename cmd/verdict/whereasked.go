@@ -58,7 +58,7 @@ func (a *app) ask(args []string, licence, name string) (x *asked, done func() er
 		return a.askVulnerability(args[0])
 	default:
 		err = usage(seeWhere, fmt.Sprintf("%q is neither a package URL nor the id of a vulnerability", report.Neutral(args[0])),
-			fmt.Sprintf("write verdict where 'pkg:npm/%s', verdict where CVE-2026-0001, or verdict where --component NAME to search names", report.Neutral(strings.Trim(args[0], "@<>=* "))))
+			fmt.Sprintf("write verdict where 'pkg:npm/%s', verdict where CVE-2026-0001, verdict where --licence MIT, or verdict where --component NAME to search names", report.Neutral(strings.Trim(args[0], "@<>=* "))))
 	}
 	return x, done, err
 }

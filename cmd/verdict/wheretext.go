@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"verdict/ledger"
 	"verdict/report"
@@ -19,9 +17,9 @@ func (d *whereFound) body(s report.Style) string {
 	b.WriteString(s.Strong(d.head()) + "\n")
 	d.runs(&b, s)
 	d.built(&b, s)
-	d.open(&b)
-	fmt.Fprintf(&b, "Searched: %s of artifacts, and %s that %s stated to run.\n", plural(d.Searched.Bills, "bill of materials", "bills of materials"),
-		plural(d.Searched.Running, "artifact", "artifacts"), map[bool]string{true: "is", false: "are"}[d.Searched.Running == 1])
+	d.open(&b, s)
+	b.WriteString(report.Table([][]string{{fmt.Sprintf("Searched: %s of artifacts, and %s that %s stated to run.", plural(d.Searched.Bills, "bill of materials", "bills of materials"),
+		plural(d.Searched.Running, "artifact", "artifacts"), map[bool]string{true: "is", false: "are"}[d.Searched.Running == 1])}}, s.Width, ""))
 	if d.Database != nil {
 		fmt.Fprintf(&b, "Advisories: as of %s.\n", d.Database.At.UTC().Format("2006-01-02 15:04:05 MST"))
 	}
@@ -49,13 +47,17 @@ func (d *whereFound) runs(b *strings.Builder, s report.Style) {
 	if len(d.Running) == 0 {
 		return
 	}
-	rows := [][]string{{"environment", "service", "owner", "artifact", "has", "since", "let in by"}}
 	for _, r := range d.Running {
-		by := cmp.Or(r.Decision, "not named")
-		rows = append(rows, []string{report.Neutral(r.Environment), report.Neutral(r.Service), owned(r.Team, r.Owner), shortArtifact(r.Name, string(r.Digest)),
-			d.maybe(r.Components, r.MayBe), r.At.UTC().Format(time.DateOnly), report.Neutral(by)})
+		by := "nothing that it names"
+		if r.Decision != "" {
+			by = report.Neutral(r.Decision)
+		}
+		fmt.Fprintf(b, "  %s\n", s.Strong(report.Neutral(r.Environment+"  "+r.Service)))
+		b.WriteString(report.Table([][]string{
+			{"has", d.maybe(r.Components, r.MayBe)}, {"artifact", shortArtifact(r.Name, string(r.Digest))}, {"owner", owned(r.Team, r.Owner)},
+			{"since", fmt.Sprintf("%s, let in by %s", r.At.UTC().Format("2006-01-02 15:04 UTC"), by)},
+		}, s.Width, "    "))
 	}
-	b.WriteString(report.Table(rows, s.Width, "  "))
 	if d.Totals.LeftOut > 0 {
 		fmt.Fprintf(b, "  and %d more: --limit 0 tells all\n", d.Totals.LeftOut)
 	}
@@ -75,22 +77,25 @@ func (d *whereFound) built(b *strings.Builder, s report.Style) {
 	}
 	all := len(d.Built) + d.Totals.BuiltLeftOut
 	fmt.Fprintf(b, "Built with it, and not stated to run: artifacts of %s.\n", plural(all, "bill", "bills"))
-	rows := [][]string{}
 	for _, x := range d.Built {
 		var names []string
 		for _, t := range x.Artifacts {
 			names = append(names, shortArtifact(t.Name, string(t.Digest)))
 		}
-		rows = append(rows, []string{strings.Join(names, ", "), report.Neutral(x.Service), owned(x.Team, x.Owner), d.maybe(x.Components, x.MayBe), fmt.Sprintf("entry %d", x.Bill)})
+		fmt.Fprintf(b, "  %s\n", s.Strong(strings.Join(names, ", ")))
+		of := owned(x.Team, x.Owner)
+		if x.Service != "" {
+			of = report.Neutral(x.Service) + ", " + of
+		}
+		b.WriteString(report.Table([][]string{{"has", d.maybe(x.Components, x.MayBe)}, {"of", of}, {"bill", fmt.Sprintf("entry %d", x.Bill)}}, s.Width, "    "))
 	}
-	b.WriteString(report.Table(rows, s.Width, "  "))
 	if d.Totals.BuiltLeftOut > 0 {
 		fmt.Fprintf(b, "  and %d more: --limit 0 tells all\n", d.Totals.BuiltLeftOut)
 	}
 }
 
 // open says what the answer does not cover.
-func (d *whereFound) open(b *strings.Builder) {
+func (d *whereFound) open(b *strings.Builder, s report.Style) {
 	var out []string
 	say := func(n int, one, many string) {
 		if n > 0 {
@@ -118,7 +123,10 @@ func (d *whereFound) open(b *strings.Builder) {
 	say(d.Totals.Unproved, "of these places is stated by somebody whom the map does not trust to say what runs", "of these places are stated by somebody whom the map does not trust to say what runs")
 	say(d.Totals.Aside, "bill lists it whose producer the map does not trust with bills: left aside", "bills list it whose producers the map does not trust with bills: left aside")
 	if len(out) > 0 {
-		b.WriteString("Not known:\n  " + strings.Join(out, "\n  ") + "\n")
+		b.WriteString("Not known:\n")
+		for _, line := range out {
+			b.WriteString(report.Table([][]string{{"-", line}}, s.Width, "  "))
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 func whyCommand() command {
 	return command{
-		use: "why REF", short: "Explain a decision, or what was decided about a commit or digest",
-		long: "REF is a decision's id (any beginning that is unique), a digest, a commit, or a name that git knows here, such as HEAD. " +
+		use: "why REF", short: "Explain a decision, or what was decided about a commit, artifact or file",
+		long: "REF is a decision's id (any beginning that is unique), a digest, an image as NAME@sha256:…, a file, a commit, or a name that git knows here, such as HEAD. " +
 			"The answer comes from what was recorded; nothing is scanned again. Of a digest or commit it is told what it was made from, what was made from it, and where that runs; of a promotion, what came of it.",
 		example: "verdict why HEAD\nverdict why d-4k7m\nverdict why d-4k7m -o json",
 		args:    exactly(1), formats: []string{"text", "json"}, reads: true,
@@ -164,12 +164,38 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 			e.Summary = vexSummary(s)
 		case verdict.KindProvenance:
 			e.Summary = provenanceSummary(s)
+		case verdict.KindSBOM:
+			e.Summary = billSummary(s)
+		case verdict.KindImage:
+			e.Summary = imageSummary(s)
+		case verdict.KindDecision:
+			e.Summary = decisionTold(s)
+		case verdict.KindDeployment, verdict.KindOutcome:
+			e.Summary = placedTold(s)
 		}
 		return e, nil, nil
 	}
 	e.State = verdict.StateVerified
 	e.Summary = fmt.Sprintf("%s %s checked %s: %s, %d found", r.Tool.Name, r.Tool.Version, r.Check, plural(int(r.Scope.Files), "file", "files"), len(r.Hits))
 	return e, r, nil
+}
+
+// decisionTold is the answer of another point that a decision rests on: which point, what it
+// answered, and about what.
+func decisionTold(s *evidence.Statement) string {
+	var d verdict.Decision
+	if s.Decode(&d) != nil || d.Point == "" {
+		return "a decision that cannot be read"
+	}
+	did := map[verdict.Outcome]string{verdict.Allow: "allowed", verdict.Deny: "denied", verdict.Review: "wants a person to approve"}[d.Outcome]
+	words := fmt.Sprintf("%s %s %s %s", d.Point, first(did, "could not decide on"), first(string(d.Subject.Kind), "subject"), d.Subject.Digest.Short())
+	if d.Environment != "" {
+		words += " in " + d.Environment
+	}
+	if d.Outcome != verdict.Allow && d.Enforced == verdict.Allow {
+		words += fmt.Sprintf(", and its mode (%s) let it through", d.Mode)
+	}
+	return words + " (" + d.ID + ")"
 }
 
 // stateOf says how a statement counted: a fault of the decision about its check is
