@@ -265,11 +265,64 @@ func (x *begun) file(service string) string {
 		line("# These it does not read yet, and it says so each time: %s.", quotedList(x.Unread))
 	}
 	line("")
-	line("# points:")
-	line("#   - {id: ci.secrets, mode: block}         # a leaked secret stops the change")
-	line("#   - {id: ci.vulnerabilities, mode: block} # so does a dependency that has a fix")
+	b.WriteString(laterParts)
 	return b.String()
 }
+
+// laterParts are what a team says when it goes further than its commits: comments, each of
+// which holds as it stands when it is uncommented.
+const laterParts = `# The rest is for later: who may say yes, where it runs, and who builds it. Take the # away
+# from the lines that you need, and put your own names into them.
+
+# Persons, and the accounts by which they are known. verdict people enroll NAME gives each a
+# key of their own; verdict help people tells what it is for.
+# people:
+#   ada: {name: Ada Example, teams: [payments], accounts: {git: ada@example.com}}
+#   noor: {name: Noor Example, teams: [payments], accounts: {git: noor@example.com}}
+
+# Where it runs, and what is at stake there. A gate takes what is not said for unknown, and
+# never for harmless. verdict gate --env dev NAME@sha256:... asks whether something may go in.
+# environments:
+#   dev: {tier: dev, exposure: private, data: synthetic, blast_radius: service, rollback: none}
+#   staging: {tier: staging, exposure: internal, data: synthetic, blast_radius: service, rollback: required, promote_from: dev}
+#   production:
+#     tier: prod
+#     exposure: internet         # private, internal, partner or internet
+#     data: internal             # synthetic, public, internal, confidential or restricted
+#     blast_radius: service      # service, zone, regional or global
+#     rollback: required         # none, required or tested
+#     promote_from: staging
+#     soak: 1h                   # how long it is in staging before
+#     timezone: Europe/Amsterdam
+#     hours: {allow: Mon-Fri 08:00-20:00}
+
+# Who builds, and what their provenance is worth: verdict help builders.
+# builders:
+#   - name: release
+#     identity: https://github.com/example/*/.github/workflows/release.yml@refs/heads/main
+#     issuer: https://token.actions.githubusercontent.com
+#     builder: https://github.com/actions/runner/github-hosted
+#     level: 2
+#     build_types: [https://actions.github.io/buildtypes/workflow/v1]
+#     parameters: [workflow]
+
+# Whose word counts for what: a builder states provenance, a deploying job deployments.
+# trust:
+#   - {name: this machine, key: local, kinds: ["*"], services: ["*"], environments: ["*"]}
+#   - name: release
+#     identity: https://github.com/example/*/.github/workflows/release.yml@refs/heads/main
+#     issuer: https://token.actions.githubusercontent.com
+#     kinds: [provenance, sbom]
+#     services: ["*"]
+
+# points:
+#   - {id: ci.secrets, mode: block}         # a leaked secret stops the change
+#   - {id: ci.vulnerabilities, mode: block} # so does a dependency that has a fix
+#   - {id: artifact.trust, mode: block}     # only what a known builder made from checked source
+#   - id: deploy.gate                       # and only that is let in
+#     mode: block
+#     review: {approvers: [payments], count: 1, not: [author, requester], requires: [scope, rationale, expiry], max_validity: 24h}
+`
 
 // maxFolders bounds the folders of infrastructure code in one line.
 const maxFolders = 50
