@@ -16,7 +16,7 @@ import (
 
 func artifactCommand() command {
 	return command{
-		use: "artifact", short: "Name images by their digest, and carry their evidence to and from a registry",
+		use: "artifact", short: "Decide whether an artifact is trusted; name images by digest, and carry their evidence to and from a registry",
 		long: "An image is named by the digest of its manifest or index. A tag is resolved once, what it named is recorded, and everything after that is about the digest: " +
 			"when the tag names another one later, that is told.",
 		sub: []command{artifactTrustCommand(), artifactShowCommand(), artifactRecordCommand(), artifactSBOMCommand(), artifactPushCommand(), artifactPullCommand()},
