@@ -25,7 +25,7 @@ const bundleRemedy = "give a Sigstore bundle v0.3 with a DSSE envelope, as `verd
 // Bundle is one statement, one signature, and what is needed to check it. It is
 // immutable, and safe for use by several goroutines.
 type Bundle struct {
-	json      []byte
+	json      func() []byte
 	payload   []byte
 	signature []byte
 	hint      string
@@ -54,7 +54,7 @@ func ParseBundle(b []byte) (*Bundle, error) {
 		return nil, beyond(fmt.Sprintf("the bundle is larger than the %d MiB that Verdict takes", MaxBundle>>20),
 			"store the data as a file and state its digest")
 	}
-	x := &Bundle{json: b}
+	x := &Bundle{json: func() []byte { return b }}
 	var mediaType string
 	var envelope, material []byte
 	err := present(b, func(name, v []byte) error {
@@ -242,6 +242,9 @@ func (b *Bundle) Payload() []byte { return b.payload }
 // PayloadDigest is the sha256 of Payload: what a verdict.Ref names.
 func (b *Bundle) PayloadDigest() verdict.Digest { return hexDigest("sha256", b.digest[:]) }
 
+// PayloadSum is PayloadDigest as it is computed.
+func (b *Bundle) PayloadSum() [sha256.Size]byte { return b.digest }
+
 // PAE is the pre-authentication encoding of DSSE: the bytes under the signature.
 func (b *Bundle) PAE() []byte {
 	return append(paeHead(make([]byte, 0, len(b.payload)+64), len(b.payload)), b.payload...)
@@ -266,7 +269,7 @@ func (b *Bundle) Certificate() []byte { return b.cert }
 func (b *Bundle) LogEntries() int { return b.entries }
 
 // JSON is the bundle as it came, or as it was made. The caller must not change it.
-func (b *Bundle) JSON() []byte { return b.json }
+func (b *Bundle) JSON() []byte { return b.json() }
 
 // build writes the JSON form of a bundle of ours, with the log entry if there is one.
 // The keyid of the signature is left out: verifiers disagree on its form.

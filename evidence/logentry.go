@@ -49,7 +49,8 @@ func (b *Bundle) WithLog(e LogEntry) (*Bundle, error) {
 		return nil, fmt.Errorf("log entry %d: %w", e.Index, err)
 	}
 	c := *b
-	c.entries, c.json = 1, b.build(entry)
+	whole := b.build(entry)
+	c.entries, c.json = 1, func() []byte { return whole }
 	return &c, nil
 }
 

@@ -22,6 +22,7 @@ type scanner struct {
 	depth int
 	names [][]byte // the names of the objects that are open, innermost last
 	at    int      // where the member that a callback is given begins
+	watch *index   // is told of each member, those of an inner object before it
 }
 
 // valid reports why data is not exactly one JSON value with unique names per object.
@@ -34,8 +35,12 @@ func valid(data []byte) error {
 // consists of. The whole document is checked on the way; f may stop it with an error.
 func members(data []byte, f func(name, value []byte) error) error {
 	s := scanner{data: data}
+	return s.outer(f)
+}
+
+func (s *scanner) outer(f func(name, value []byte) error) error {
 	return s.document(func() error {
-		if s.pos >= len(data) || data[s.pos] != '{' {
+		if s.pos >= len(s.data) || s.data[s.pos] != '{' {
 			return errors.New("not an object")
 		}
 		return s.object(f)
@@ -164,6 +169,9 @@ func (s *scanner) object(f func(name, value []byte) error) error {
 		start := s.pos
 		if err := s.value(); err != nil {
 			return err
+		}
+		if s.watch != nil {
+			s.watch.add(s.depth, plain(name), begin, start, s.pos)
 		}
 		if f != nil {
 			s.at = begin

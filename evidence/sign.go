@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Signer signs digests with one ECDSA P-256 key, wherever the key lives.
@@ -37,7 +38,7 @@ func Sign(ctx context.Context, s *Statement, k Signer) (*Bundle, error) {
 	if !ecdsa.VerifyASN1(k.Public(), b.pae[:], b.signature) {
 		return nil, fmt.Errorf("sign %s with key %s: the signer gave a signature that its own public key refuses", s.PredicateType, k.KeyID())
 	}
-	b.json = b.build(nil)
+	b.json = sync.OnceValue(func() []byte { return b.build(nil) }) // the ledger keeps the parts
 	return b, nil
 }
 

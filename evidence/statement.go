@@ -35,7 +35,8 @@ type Statement struct {
 	Predicate json.RawMessage
 	Version   string // StatementV1 or StatementV01
 
-	sound bool // the predicate was checked when the statement was made
+	sound bool  // the predicate was checked when the statement was made
+	parts index // of the predicate, empty for a statement made by hand
 }
 
 // New makes a statement of a kind about subjects, with the context and a fresh nonce
@@ -75,7 +76,7 @@ func NewTyped(predicateType string, subjects []verdict.Subject, predicate any, c
 	if _, err := io.ReadFull(random, c.Nonce); err != nil {
 		return nil, fmt.Errorf("nonce: %w", err)
 	}
-	if s.Predicate, err = withContext(body, c); err != nil {
+	if err = s.withContext(body, c); err != nil {
 		return nil, err
 	}
 	if len(s.Predicate) > MaxStatement {
@@ -97,21 +98,19 @@ func predicateBytes(predicate any) ([]byte, error) {
 		body = buf.Bytes()
 	}
 	body = bytes.TrimSpace(body)
-	const remedy = "give a JSON object whose names are unique"
-	if err := valid(body); err != nil {
-		return nil, jsonProblem("predicate", remedy, err)
-	}
-	if body[0] != '{' {
-		return nil, invalid("the predicate is not a JSON object", remedy, nil)
+	if len(body) > 0 && body[0] != '{' && valid(body) == nil {
+		return nil, invalid("the predicate is not a JSON object", predicateRemedy, nil)
 	}
 	return body, nil
 }
 
+const predicateRemedy = "give a JSON object whose names are unique"
+
 // withContext puts the context in as the predicate's last field and leaves every other
 // byte alone, so that Body gives back what the producer handed in.
-func withContext(body []byte, c verdict.Context) ([]byte, error) {
+func (s *Statement) withContext(body []byte, c verdict.Context) error {
 	empty := true
-	err := members(body, func(name, _ []byte) error {
+	err := s.parts.members(body, func(name, _ []byte) error {
 		empty = false
 		if string(name) == ContextField {
 			return invalid("the predicate has a context already", "leave "+ContextField+" out of the predicate: Verdict writes it", nil)
@@ -119,19 +118,24 @@ func withContext(body []byte, c verdict.Context) ([]byte, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return jsonProblem("predicate", predicateRemedy, err)
 	}
 	encoded, err := json.Marshal(c)
 	if err != nil {
-		return nil, fmt.Errorf("context: %w", err)
+		return fmt.Errorf("context: %w", err)
 	}
 	out := make([]byte, 0, len(body)+len(encoded)+len(ContextField)+8)
 	out = append(out, body[:len(body)-1]...)
 	if !empty {
 		out = append(out, ',')
 	}
+	at := len(out)
 	out = append(appendQuoted(out, ContextField), ':')
-	return append(append(out, encoded...), '}'), nil
+	value := len(out)
+	out = append(out, encoded...)
+	s.parts.end(ContextField, at, value, len(out))
+	s.Predicate = append(out, '}')
+	return nil
 }
 
 // ParseStatement reads the payload of an envelope: in-toto Statement v1 or v0.1. Unknown
@@ -141,7 +145,8 @@ func ParseStatement(payload []byte) (*Statement, error) {
 		return nil, tooLarge(len(payload))
 	}
 	s := new(Statement)
-	err := members(payload, func(name, value []byte) error {
+	sc := scanner{data: payload, watch: &s.parts}
+	err := sc.outer(func(name, value []byte) error {
 		var ok bool
 		var err error
 		switch string(name) {
@@ -177,6 +182,7 @@ func ParseStatement(payload []byte) (*Statement, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	s.parts.settle()
 	s.sound = true
 	return s, nil
 }
@@ -232,6 +238,9 @@ func (s *Statement) Context() (verdict.Context, bool) {
 
 // field gives one member of the predicate.
 func (s *Statement) field(name string) (value json.RawMessage, ok bool) {
+	if s.parts.known {
+		return s.parts.field(s.Predicate, name)
+	}
 	_ = members(s.Predicate, func(n, v []byte) error {
 		if string(n) == name {
 			value, ok = v, true
@@ -274,8 +283,19 @@ func (s *Statement) Body() json.RawMessage {
 
 // Decode reads the predicate, without the context, into a value as encoding/json does.
 // Unknown fields are ignored.
-func (s *Statement) Decode(into any) error {
-	if err := json.Unmarshal(s.Body(), into); err != nil {
+func (s *Statement) Decode(into any) error { return s.decode(s.Body(), into) }
+
+// DecodeFields is Decode for members that are named, and costs little where the rest is
+// large. "basis.blobs" is the member blobs of the object basis.
+func (s *Statement) DecodeFields(into any, paths ...string) error {
+	if !s.parts.known {
+		return s.Decode(into)
+	}
+	return s.decode(s.parts.only(s.Predicate, paths), into)
+}
+
+func (s *Statement) decode(body []byte, into any) error {
+	if err := json.Unmarshal(body, into); err != nil {
 		return invalid("the predicate "+s.PredicateType+" does not have the form of its type",
 			"produce it again with a tool that writes this version of the predicate", err)
 	}
@@ -296,7 +316,11 @@ func (s *Statement) Encode() ([]byte, error) {
 	if len(out) > MaxStatement {
 		return nil, tooLarge(len(out))
 	}
-	if err := valid(out); err != nil { // what is signed can be read back
+	check := out // what is signed can be read back
+	if s.sound { // then the predicate can, and what is around it is left
+		check = append(bytes.Clone(out[:len(out)-1-len(s.Predicate)]), "{}}"...)
+	}
+	if err := valid(check); err != nil {
 		return nil, jsonProblem("statement", statementRemedy, err)
 	}
 	return out, nil

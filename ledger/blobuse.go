@@ -31,7 +31,6 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 		Action   string          `json:"action"`
 		Source   json.RawMessage `json:"source"`
 		Policy   json.RawMessage `json:"policy"`
-		Basis    json.RawMessage `json:"basis"`
 		Backtest json.RawMessage `json:"backtest"`
 	}
 	var out []store.BlobUse
@@ -54,15 +53,17 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 	}
 	switch k := s.Kind(); k {
 	case verdict.KindDecision:
-		var basis struct {
-			Blobs struct {
-				Policy verdict.Digest `json:"policy"`
-				Map    verdict.Digest `json:"map"`
-			} `json:"blobs"`
+		var x struct {
+			Basis struct {
+				Blobs struct {
+					Policy verdict.Digest `json:"policy"`
+					Map    verdict.Digest `json:"map"`
+				} `json:"blobs"`
+			} `json:"basis"`
 		}
-		if s.Decode(&x) == nil && json.Unmarshal(x.Basis, &basis) == nil {
-			use(rolePolicy, basis.Blobs.Policy)
-			use(roleMap, basis.Blobs.Map)
+		if s.DecodeFields(&x, "basis.blobs") == nil {
+			use(rolePolicy, x.Basis.Blobs.Policy)
+			use(roleMap, x.Basis.Blobs.Map)
 		}
 	case verdict.KindSBOM:
 		if bill, ok := storedBill(s); ok {

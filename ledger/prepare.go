@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/sha256"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -67,7 +66,7 @@ func (l *Ledger) prepareStatement(ctx context.Context, b *evidence.Bundle, s *ev
 		return nil, err
 	}
 	x.leaf = tlog.RecordHash(leaf)
-	if x.projection, err = project(s, sha256.Sum256(b.Payload()), evidence.KeyID(x.signer)); err != nil {
+	if x.projection, err = project(s, b.PayloadSum(), evidence.KeyID(x.signer)); err != nil {
 		return nil, invalidStatement(s.Kind(), err)
 	}
 	if x.foreign == nil {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ func projectBundle(b *evidence.Bundle, signer string) (*projection, error) {
 
 // projectStatement is projectBundle for a bundle whose statement was read already.
 func projectStatement(s *evidence.Statement, b *evidence.Bundle, signer string) (*projection, error) {
-	return project(s, sha256.Sum256(b.Payload()), signer)
+	return project(s, b.PayloadSum(), signer)
 }
 
 // project computes the rows of a logged statement that signer signed.
@@ -220,7 +219,7 @@ func projectDecision(s *evidence.Statement) (*store.Decision, []verdict.Digest, 
 		Expires     time.Time        `json:"expires"`
 		From        []verdict.Digest `json:"from"`
 	}
-	if err := s.Decode(&d); err != nil {
+	if err := s.DecodeFields(&d, "id", "point", "subject", "service", "environment", "mode", "outcome", "enforced", "at", "expires", "from"); err != nil {
 		return nil, nil, fmt.Errorf("decision: %w", err)
 	}
 	for _, w := range []string{d.Point, d.Service, d.Environment, d.Mode, d.Outcome, d.Enforced, string(d.Subject.Digest)} {
