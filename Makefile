@@ -131,7 +131,7 @@ lint: ## gofmt, vet, staticcheck, govulncheck
 	else echo "govulncheck was NOT run, its database cannot be reached:"; echo "  $$out" | tail -n 1; fi
 
 bench: build ## the figures of speed and memory, with machine and load
-	go run ./bench -verdict bin/verdict -benchtime $(BENCHTIME)
+	go run ./bench -verdict bin/verdict -benchtime $(BENCHTIME) -tools "$$($(MAKE) --no-print-directory -s -C test/peers where)"
 
 bench-ci: build ## verdict ci beside gitleaks, osv-scanner and trivy: cost and findings (TREE=DIR for one more tree)
 	$(MAKE) --no-print-directory -C test/peers scanners

@@ -34,6 +34,7 @@ type options struct {
 	verdict   string // the binary
 	benchtime string
 	only      string // rooms, separated by commas; empty for all
+	tools     string // the folder of programs that are compared with
 }
 
 func run(ctx context.Context, w io.Writer, args []string) error {
@@ -42,6 +43,7 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	flags.StringVar(&o.verdict, "verdict", "bin/verdict", "the binary to measure")
 	flags.StringVar(&o.benchtime, "benchtime", "2s", "how long each benchmark runs (go test -benchtime)")
 	flags.StringVar(&o.only, "only", "", "measure these rooms only, such as ledger,policy; binary is the program itself")
+	flags.StringVar(&o.tools, "tools", "", "the folder that make -C test/peers engine built into")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

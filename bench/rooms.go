@@ -27,7 +27,7 @@ func inRoom(dir string, cores int) room {
 
 // What is promised per core or as processor time is measured on one: there the clock on
 // the wall and the processor's agree, also about collecting garbage.
-var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), inRoom("decide", 1), inRoom("advisory", 0), inRoom("ci", 0), {"binary", binary}}
+var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), inRoom("decide", 1), inRoom("advisory", 0), inRoom("ci", 0), {"opa", besideOPA}, {"binary", binary}}
 
 // promises are the figures to reach, row by row.
 var promises = []promise{
@@ -49,6 +49,8 @@ var promises = []promise{
 	{what: "… the index on disk", figure: "ledger Where/size MB", scale: 1, unit: "MB", most: 100},
 	{what: "policy decision, 25 rules, allow, one core", figure: "policy Decision25Rules/allow cpu-ms/op", scale: 1, unit: "ms", most: 0.6},
 	{what: "policy decision, 25 rules, deny, one core", figure: "policy Decision25Rules/deny cpu-ms/op", scale: 1, unit: "ms", most: 1.2},
+	{what: "the same 25 rules, 500 findings, beside opa run --server, throughput", figure: "opa 500_findings times", scale: 1, unit: "times", least: 1.8},
+	{what: "… by processor time, whatever else runs", figure: "opa 500_findings cpu-times", scale: 1, unit: "times", least: 1.8},
 	{what: "gate decision, 500 findings, recorded durably, p50", figure: "decide Gate/1_callers p50-ms", scale: 1, unit: "ms", most: 5},
 	{what: "… p99", figure: "decide Gate/1_callers p99-ms", scale: 1, unit: "ms", most: 25},
 	{what: "… 16 callers", figure: "decide Gate/16_callers decisions/s", scale: 1, unit: "/s", least: 400},
