@@ -8,6 +8,7 @@ import (
 
 	"verdict"
 	"verdict/decide"
+	"verdict/decisionmap"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -140,7 +141,10 @@ func (w *workspace) openDecision(ctx context.Context, id string) (*decide.Pendin
 			Remedy: "fix what it found: verdict why " + d.ID,
 		}
 	}
-	if err := w.notReplaced(ctx, d); err != nil {
+	if err := w.takenByGate(ctx, asked); err != nil {
+		return nil, err
+	}
+	if err := w.notReplaced(ctx, asked); err != nil {
 		return nil, err
 	}
 	switch d.Outcome {
@@ -163,6 +167,34 @@ func (w *workspace) openDecision(ctx context.Context, id string) (*decide.Pendin
 	}
 }
 
+// takenByGate refuses a decision by a key that may not take it there: whoever records one of
+// his own says in it whatever he likes, and a person would sign for that. It brings its map
+// along too, so that a released one has to trust the key as well.
+func (w *workspace) takenByGate(ctx context.Context, asked *decide.Pending) error {
+	released, err := w.releasedMapAt(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	d := asked.Decision
+	for _, m := range []*decisionmap.Map{asked.Map, released} {
+		if m == nil {
+			continue
+		}
+		trusted, err := w.trusting(ctx, m)
+		if err != nil {
+			return err
+		}
+		p, _ := m.Point(d.Point)
+		if name, ok := trusted(asked.Entry, p.Produces.Kind, d.Service, d.Environment); !ok || asked.Entry.Foreign {
+			return &verdict.Error{
+				Code: verdict.CodeRefused, What: fmt.Sprintf("decision %s was signed by %s, whom the map does not trust to decide at %s for %s in %s: what it says of the facts is a claim", d.ID, name, d.Point, d.Service, d.Environment),
+				Remedy: "have the gate asked, and answer its decision; or add the key to trust: of the map",
+			}
+		}
+	}
+	return nil
+}
+
 func firstFault(d verdict.Decision) string {
 	if len(d.Errors) == 0 {
 		return "it does not say why"
@@ -170,11 +202,31 @@ func firstFault(d verdict.Decision) string {
 	return report.Neutral(d.Errors[0].What)
 }
 
-// notReplaced refuses a decision of which a newer one has other facts.
-func (w *workspace) notReplaced(ctx context.Context, d verdict.Decision) error {
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Subject.Digest, Point: d.Point, Environment: d.Environment, At: ledger.Now, Limit: 1})
-	if err != nil || len(rows) == 0 || rows[0].ID == d.ID {
+// notReplaced refuses a decision of which a newer one has other facts. Decisions that count
+// for nothing keep nobody from an answer.
+func (w *workspace) notReplaced(ctx context.Context, asked *decide.Pending) error {
+	d := asked.Decision
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Subject.Digest, Point: d.Point, Environment: d.Environment, At: ledger.Now})
+	if err != nil {
 		return err
+	}
+	trusted, err := w.trusting(ctx, asked.Map)
+	if err != nil {
+		return err
+	}
+	p, _ := asked.Map.Point(d.Point)
+	for len(rows) > 0 && rows[0].ID != d.ID {
+		e, err := w.ledger.Entry(ctx, rows[0].Index)
+		if err != nil {
+			return err
+		}
+		if _, ok := trusted(e, p.Produces.Kind, d.Service, d.Environment); ok && !e.Foreign {
+			break
+		}
+		rows = rows[1:]
+	}
+	if len(rows) == 0 || rows[0].ID == d.ID {
+		return nil
 	}
 	_, newer, err := w.ledger.Decision(ctx, rows[0].ID, ledger.Now)
 	if err != nil {

@@ -43,7 +43,7 @@ func planCheckCommand() command {
 		use: "check FILE", short: "Decide whether what a plan would make is provably unsafe, and guard its apply",
 		long: "FILE is what terraform show -json or tofu show -json wrote of a plan; - reads standard input. What the plan would make is judged by the same checks as the code, with every value that the code alone does not tell, " +
 			"and the answer is recorded about the plan's digest. Findings name the file and line where the resource is declared, below --source.\n\n" +
-			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. With --env that is the answer of verdict gate --env NAME --plan FILE, by a key that the map lets permit an apply there, and no other answer counts; without it, that of the check of the code, which knows no environment. Run it in the job that applies, on the JSON of the very file that is applied: " +
+			"With --apply-guard nothing is judged anew: it ends with 0 only when exactly this plan was allowed, not longer ago than --max-age. With --env that is the answer of verdict gate --env NAME --plan FILE, by a key that the map lets permit an apply there, and no other answer counts; without it, that of the check of the code by a key that the map lets take it, which knows no environment. Run it in the job that applies, on the JSON of the very file that is applied: " +
 			"terraform show -json tfplan | verdict plan check --apply-guard - && terraform apply tfplan.",
 		example: "terraform show -json tfplan | verdict plan check -\nverdict plan check tfplan.json\nverdict plan check tfplan.json --source infra -o sarif=plan.sarif\nverdict plan check --apply-guard tfplan.json\nverdict plan check --apply-guard --env production tfplan.json",
 		args:    exactly(1), formats: report.Formats, judges: true,
@@ -196,15 +196,13 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 	if err != nil {
 		return err
 	}
-	rows, _, err := w.decisionsOf(ctx, target{Digest: plan.Digest}, at)
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: plan.Digest, At: at}) // also those that one of somebody else came after
 	if err != nil {
 		return err
 	}
-	counts := func(r ledger.DecisionRow) (bool, error) { return r.Point == planPoint, nil }
-	if p.env != "" {
-		if counts, err = w.permits(ctx, p.env, at); err != nil {
-			return err
-		}
+	counts, err := w.permits(ctx, p.env)
+	if err != nil {
+		return err
 	}
 	i := -1
 	for k, r := range rows { // newest first
@@ -225,7 +223,7 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 	}
 	if i < 0 {
 		return &verdict.Error{
-			Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s): it was never checked here, or it is not the one that was", plan.Digest.Short()),
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s) by a key that the map trusts with it: it was never checked here, or it is not the one that was", plan.Digest.Short()),
 			Remedy: "have it judged, and apply that very file: verdict plan check FILE. Its JSON has to be the same to the byte: terraform show -json writes it so each time",
 		}
 	}
@@ -268,28 +266,36 @@ func (p planPermit) text() string {
 	return fmt.Sprintf("%s\n  plan      %s\n  decision  %s, entry %d, %s\n  more      verdict why %s\n", words, p.Plan, p.Decision, p.Entry, p.At.UTC().Format("2006-01-02 15:04 UTC"), p.Decision)
 }
 
-// permits tells which decisions let a plan be applied to an environment: answers of its gate
-// by keys that the map in force lets permit that there.
-func (w *workspace) permits(ctx context.Context, environment string, at ledger.Position) (func(ledger.DecisionRow) (bool, error), error) {
+// permits tells which decisions let a plan be applied: answers of the environment's gate, or
+// of the check of the code where none is named, by keys that the map in force lets give them.
+// Anybody with a key could otherwise allow his own plan, by a map of his own.
+func (w *workspace) permits(ctx context.Context, environment string) (func(ledger.DecisionRow) (bool, error), error) {
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
 	judged, err := w.judgeBy(ctx, repo, pipelineGoal(w.app.env))
+	if err == nil {
+		err = judged.Unknown
+	}
 	if err != nil {
 		return nil, err
 	}
-	if _, err := environmentIn(judged.Map, judged.From, environment); err != nil {
-		return nil, err
+	asked := planPoint
+	if environment != "" {
+		asked = applyPoint
+		if _, err := environmentIn(judged.Map, judged.From, environment); err != nil {
+			return nil, err
+		}
 	}
 	keys, err := w.ledger.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	point, _ := judged.Map.Point(applyPoint)
+	point, _ := judged.Map.Point(asked)
 	name := namesOf(keys)
 	return func(r ledger.DecisionRow) (bool, error) {
-		if r.Point != applyPoint || r.Environment != environment {
+		if r.Point != asked || r.Environment != environment {
 			return false, nil
 		}
 		e, err := w.ledger.Entry(ctx, r.Index)
