@@ -206,27 +206,9 @@ func firstFault(d verdict.Decision) string {
 // for nothing keep nobody from an answer.
 func (w *workspace) notReplaced(ctx context.Context, asked *decide.Pending) error {
 	d := asked.Decision
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: d.Subject.Digest, Point: d.Point, Environment: d.Environment, At: ledger.Now})
-	if err != nil {
+	rows, err := w.counting(ctx, asked.Map, ledger.DecisionQuery{Subject: d.Subject.Digest, Point: d.Point, Environment: d.Environment, At: ledger.Now})
+	if err != nil || len(rows) == 0 || rows[0].ID == d.ID {
 		return err
-	}
-	trusted, err := w.trusting(ctx, asked.Map)
-	if err != nil {
-		return err
-	}
-	p, _ := asked.Map.Point(d.Point)
-	for len(rows) > 0 && rows[0].ID != d.ID {
-		e, err := w.ledger.Entry(ctx, rows[0].Index)
-		if err != nil {
-			return err
-		}
-		if _, ok := trusted(e, p.Produces.Kind, d.Service, d.Environment); ok && !e.Foreign {
-			break
-		}
-		rows = rows[1:]
-	}
-	if len(rows) == 0 || rows[0].ID == d.ID {
-		return nil
 	}
 	_, newer, err := w.ledger.Decision(ctx, rows[0].ID, ledger.Now)
 	if err != nil {
