@@ -31,6 +31,8 @@ type document struct {
 	Notes    []string `json:"notes"` // further facts that a reader must not miss
 	// Declared is what the map says of the environment that was asked about, value by value.
 	Declared []Declared `json:"declared,omitempty"`
+	// Next are the commands that lead on from this answer.
+	Next []Further `json:"next,omitempty"`
 	// Mended is what --fix wrote into the working copy after it was judged.
 	Mended *Mended `json:"mended,omitempty"`
 }
@@ -40,7 +42,7 @@ func runDocument(r Run) any {
 		Schema: "verdict.report/v1", Command: r.Command, Version: r.Version, At: r.At.UTC(),
 		Answer: lower(r.headline().words), Outcome: r.Outcome(), Enforced: r.Enforced(),
 		Exit: r.Exit(), ReportOnly: r.ReportOnly, Complete: r.complete(),
-		Decisions: r.Decisions, Reports: r.Reports, NotBuilt: r.NotBuilt, Notes: r.Notes, Declared: r.Declared, Mended: r.Mended,
+		Decisions: r.Decisions, Reports: r.Reports, NotBuilt: r.NotBuilt, Notes: r.Notes, Declared: r.Declared, Next: r.Next, Mended: r.Mended,
 	})
 }
 

@@ -40,9 +40,17 @@ type Run struct {
 	Notes []string
 	// Declared is by what an environment was judged; nil where none was.
 	Declared []Declared
+	// Next are the commands that lead on from this answer; see Further.
+	Next []Further
 	// Mended is what --fix made of the working copy; nil where it was not asked for.
 	Mended *Mended
 	Style  Style // for text
+}
+
+// Further is a command that leads on, as it can be typed.
+type Further struct {
+	Command string `json:"command"`
+	Why     string `json:"why"`
 }
 
 // Mended is what was written into the files of the working copy after they were judged.

@@ -436,11 +436,15 @@ func (r Run) textNext(p *page, hidden int) {
 			rows = append(rows, []string{"verdict why " + shortID(d.ID), "the whole explanation of " + name(d.Point)})
 		}
 	}
-	if len(rows) == 0 {
+	if len(rows)+len(r.Next) == 0 {
 		return
 	}
 	p.heading("Next")
 	p.table(rows, "  ")
+	for _, n := range r.Next { // beside a long command there is no room for a reason
+		p.under("  ", fit(n.Why, 300)+":")
+		p.line("    " + fit(n.Command, 2000))
+	}
 }
 
 // place is what was not read, and why; what concerns the whole tree names no path.

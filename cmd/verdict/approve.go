@@ -360,7 +360,16 @@ func (x answered) text(s report.Style) string {
 	if missing := x.Persons - len(x.Given); missing > 0 {
 		para(fmt.Sprintf("It takes %d persons: %d more has to approve it.", x.Persons, missing))
 	} else {
-		para("next: ask the gate again for " + report.Neutral(a.Service) + " in " + report.Neutral(a.Environment))
+		out += "next: " + askAgain(a) + "\n"
 	}
 	return out
+}
+
+// askAgain is the command that asks the gate again what was approved.
+func askAgain(a verdict.Approval) string {
+	of := string(a.Subject)
+	if a.Point == applyPoint {
+		of = "--plan FILE"
+	}
+	return report.Neutral(fmt.Sprintf("verdict gate --env %s --service %s %s", a.Environment, a.Service, of))
 }

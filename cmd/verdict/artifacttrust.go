@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"verdict"
 	"verdict/decide"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/policy"
@@ -79,7 +81,22 @@ func (x *trusting) run(ctx context.Context, a *app, args []string) (err error) {
 			written["bundle"], written["envelope"] = append(bytes.TrimSpace(s.bundle.JSON()), '\n'), append(s.bundle.Envelope(), '\n')
 		}
 	}
+	run.Next = firstGate(judged.Map, service, subject, run.Exit())
 	return a.concludeWith(run, written)
+}
+
+// firstGate is where an artifact that is trusted now goes next: an environment that comes
+// after no other.
+func firstGate(m *decisionmap.Map, service string, subject verdict.Subject, exit int) []report.Further {
+	if exit != 0 {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Environments)) {
+		if m.Environments[name].PromoteFrom == "" {
+			return []report.Further{{Command: fmt.Sprintf("verdict gate --env %s --service %s %s", name, service, reference(subject)), Why: "may it go into " + name + "?"}}
+		}
+	}
+	return nil
 }
 
 // artifactOf finds out which artifact a reference means.

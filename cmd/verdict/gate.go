@@ -196,23 +196,46 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 		if err := w.summarise(ctx, d); err != nil {
 			return err
 		}
-	case d.Exit() == verdict.CodeReview.Exit():
-		run.Notes = append(run.Notes, fmt.Sprintf("next: have a person approve it, then ask again: verdict approve %s --as KEY --scope TEXT --rationale TEXT --expires 24h", d.ID))
 	}
+	run.Next = x.next(d, run.Command)
 	return w.app.conclude(run)
+}
+
+// next is what somebody does with the answer. How it is approved stands with who has to.
+func (x *gating) next(d verdict.Decision, again string) []report.Further {
+	switch {
+	case x.dry && d.Exit() == 0:
+		return []report.Further{{Command: again, Why: "to let it in, ask without --dry-run"}}
+	case x.dry:
+		return nil
+	case d.Exit() == verdict.CodeReview.Exit():
+		return []report.Further{{Command: again, Why: "when it is approved, ask again"}}
+	case d.Exit() == 0 && x.plan != "":
+		return []report.Further{{Command: "verdict plan check --apply-guard --env " + x.environment + " " + shellWord(x.plan), Why: "before exactly this plan is applied"}}
+	case d.Exit() == 0:
+		return []report.Further{{Command: fmt.Sprintf("verdict attest deployment --env %s --service %s --decision %s %s", x.environment, x.service, d.ID, reference(d.Subject)), Why: "when it is deployed, state that it runs there"}}
+	}
+	return nil
+}
+
+// reference names a subject as every command takes it.
+func reference(s verdict.Subject) string {
+	if imageName.MatchString(s.Name) {
+		return s.Name + "@" + string(s.Digest)
+	}
+	return string(s.Digest)
 }
 
 // again is the command as it can be typed again.
 func (x *gating) again(r decide.Request) string {
 	words := []string{triggerGate, "--env", x.environment, "--service", x.service}
 	if x.plan != "" {
-		return strings.Join(append(words, "--plan", x.plan), " ")
+		return strings.Join(append(words, "--plan", shellWord(x.plan)), " ")
 	}
-	ref := string(r.Subject.Digest)
-	if r.Subject.Name != "" {
-		ref = r.Subject.Name + "@" + ref
+	if x.rollback {
+		words = append(words, "--rollback")
 	}
-	return strings.Join(append(words, ref), " ")
+	return strings.Join(append(words, reference(r.Subject)), " ")
 }
 
 // notes are what a reader must not miss: which map judged, what it says of the place, and
