@@ -122,7 +122,12 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	}
 	x := weighed{lookup: q, all: all}
 	x.counts, x.others, x.aside = choose(all)
-	judged := func(f *Fact, s *Stated) { judge(f, s, x.aside, e.maxAge(need, s), m.now) }
+	judged := func(f *Fact, s *Stated) {
+		judge(f, s, x.aside, e.maxAge(need, s), m.now)
+		if s != nil && s.Report != nil && !s.Report.Complete && s.Report.Source == "" && matchedBill(r, need.Kind, q.ofCommit) {
+			f.Remedy = artifactRemedy(verdict.KindVulnerabilities, r.Subject)
+		}
+	}
 	remedy := f.Remedy
 	judged(&f, x.counts)
 	f = leastKnown(f, x.others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
@@ -171,6 +176,8 @@ func (e *Engine) factOf(r Request, p decisionmap.Point, need decisionmap.Need, o
 		f.Remedy = "have it decided first: `verdict artifact trust " + string(r.Subject.Digest) + "`"
 	case e.Map.Sources[f.Producer].OnDemand:
 		f.Remedy = fmt.Sprintf("%s runs on demand: `verdict ci --reach`", f.Producer)
+	case matchedBill(r, need.Kind, ofCommit) && f.Producer == decisionmap.OwnSource:
+		f.Remedy = artifactRemedy(verdict.KindVulnerabilities, r.Subject)
 	case f.Producer != "" && !f.Own && slices.Contains(e.Map.Checks(f.Producer), need.Kind):
 		f.Remedy = fmt.Sprintf("have %s run and its report recorded: `verdict attest FORMAT FILE --tool %s --subject SUBJECT`", f.Producer, f.Producer)
 	case r.Subject.Kind == verdict.SubjectArtifact && !ofCommit:
@@ -178,6 +185,12 @@ func (e *Engine) factOf(r Request, p decisionmap.Point, need decisionmap.Need, o
 		f.Remedy = artifactRemedy(kind, r.Subject)
 	}
 	return f
+}
+
+// matchedBill reports whether a need is answered by matching an artifact's bill of materials:
+// no tree is read for it, so that no `verdict ci` mends it.
+func matchedBill(r Request, need string, ofCommit bool) bool {
+	return r.Subject.Kind == verdict.SubjectArtifact && !ofCommit && need == string(verdict.KindVulnerabilities)
 }
 
 // fillGroup writes what is known of a need into its group of the input.

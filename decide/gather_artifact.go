@@ -117,6 +117,8 @@ func artifactRemedy(k verdict.Kind, s verdict.Subject) string {
 		return "have the builder state provenance, which is signed; or record what cosign signed: `verdict attest --bundle FILE --key KEY`"
 	case verdict.KindSBOM:
 		return fmt.Sprintf("make it from what was built, and record it: `verdict attest sbom FILE --subject %s`", ref)
+	case verdict.KindVulnerabilities: // a bill is matched when it is recorded, and again when advisories change
+		return fmt.Sprintf("record its bill of materials, which is matched then: `verdict attest sbom FILE --subject %s`; where not all of it could be matched, `verdict advisories update` brings what is missing and matches it again", ref)
 	}
 	return ""
 }

@@ -253,13 +253,13 @@ func writeImageBill(out io.Writer, format string, s report.Style, doc sbom.Docum
 	}
 	slices.Sort(names)
 	for _, k := range names {
-		rows = append(rows, []string{report.Neutral(k), fmt.Sprintf("%d packages", kinds[k])})
+		rows = append(rows, []string{report.Neutral(k), plural(kinds[k], "package", "packages")})
 	}
 	rows = append(rows, []string{"inventory", string(doc.Inventory)})
 	if recorded != "" {
 		rows = append(rows, []string{"recorded", recorded})
 	}
-	text := s.Strong(fmt.Sprintf("%d packages.", len(doc.Components))) + "\n" + report.Table(rows, s.Width, "  ") + "not known:\n"
+	text := s.Strong(plural(len(doc.Components), "package", "packages")+".") + "\n" + report.Table(rows, s.Width, "  ") + "not known:\n"
 	const most = 20
 	for n, gap := range doc.Open {
 		if n == most {

@@ -22,7 +22,7 @@ check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vul
 
 items := [deploy.item("vulnerabilities", "the data that its components were matched against is too old", "verdict advisories update")] if vulnerabilities.state == "stale"
 
-items := [deploy.item("vulnerabilities", "a part of its components was not matched", "record a bill of materials whose components have package URLs")] if {
+items := [deploy.item("vulnerabilities", "a part of its components was not matched", "have advisories for all of its components: verdict advisories update; one without a package URL needs another bill of materials")] if {
 	vulnerabilities.state != "stale"
 	vulnerabilities.complete == false
 	vulnerabilities.state in {"verified", "present", "failed"}
