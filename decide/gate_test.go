@@ -144,6 +144,32 @@ func (h *house) seasoned(production string) {
 	h.under(production)
 }
 
+// A builder may build a service from other repositories where the map lists them, and what
+// was trusted so is let in. It is no source of another service, for which it was not trusted.
+func TestASourceIsTheServicesByRepositoryOrByBuilder(t *testing.T) {
+	listed := strings.Replace(chain(calm), "level: 2,", `level: 2, sources: ["https://github.com/acme/*"],`, 1)
+	h := newHouse(t, listed)
+	h.checkCommit("payments")
+	h.attest("local", verdict.KindSBOM, artifact, aBill)
+	h.attest("local", verdict.KindProvenance, artifact, build{source: "https://github.com/acme/tools"}.json())
+	h.matched(artifact, clean("vulnerabilities"))
+	if d := h.trust(artifact, "payments"); d.Outcome != verdict.Allow {
+		t.Fatalf("it is not trusted: %s %s", d.Outcome, rulesOf(d))
+	}
+	if d := h.gate(h.asks(artifact, "dev")); d.Outcome != verdict.Allow {
+		t.Errorf("a source that the builder may build from: %s %s %+v", d.Outcome, rulesOf(d), d.Errors)
+	}
+	r := h.asks(artifact, "dev")
+	r.Service, r.Team = "web", "web"
+	if d := h.gate(r); d.Outcome != verdict.Deny || !strings.Contains(rulesOf(d), "deploy.gate.source") {
+		t.Errorf("as a service that it was not trusted for: %s %s", d.Outcome, rulesOf(d))
+	}
+	h.under(calm)
+	if d := h.gate(h.asks(artifact, "dev")); d.Outcome != verdict.Deny || !strings.Contains(rulesOf(d), "deploy.gate.source") {
+		t.Errorf("after the map took the source from the builder: %s %s", d.Outcome, rulesOf(d))
+	}
+}
+
 // What holds a release back, each by itself. A user loses production on a Friday evening, or
 // a frozen year end, if one of them is passed over.
 func TestWhatHoldsAReleaseBack(t *testing.T) {

@@ -431,6 +431,7 @@ func (e *Engine) fillTrusted(ctx context.Context, r Request, f Fact, s *Stated, 
 		g.input.Artifact.SBOM = bill
 	}
 	g.input.Artifact.State = f.State
+	g.input.Artifact.Provenance.Own = e.ownSource(r, s.Decided, was.Artifact.Provenance)
 	if len(s.Decided.From) == 0 {
 		return nil
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"verdict"
+	"verdict/decisionmap"
+	"verdict/git"
 	"verdict/ledger"
 	"verdict/policy"
 )
@@ -16,6 +19,18 @@ import (
 // a need of the point, so each fact is optional: whether to do without is for the rules.
 
 const needImage = string(verdict.KindImage)
+
+// ownSource reports whether the source that a trusted artifact was built from is one of the
+// service that is asked about: it may have been trusted for another one. What the map's list
+// of the builder allows holds for the service that it was trusted for alone.
+func (e *Engine) ownSource(r Request, trust *earlier, p policy.Provenance) bool {
+	if repo := e.Map.Services[r.Service].Repo; repo != "" && git.SameRepository(repo, p.Source) {
+		return true
+	}
+	return p.Own && trust.Service == r.Service && slices.ContainsFunc(e.Map.Builders, func(b decisionmap.Builder) bool {
+		return b.Name == p.Known && len(b.Sources) > 0 && b.Allows(p.Source)
+	})
+}
 
 // behind fills the change behind the artifact, by the commit that its trust decision names,
 // or of a plan by that of the decision about its code.

@@ -7,16 +7,13 @@
 #   evidence: [provenance]
 #   remediation: >-
 #     Promote what was built from the repository that the map declares for the service, or
-#     correct repo: there.
+#     correct repo: there; a builder that may build from others lists them under sources:.
 #   owner: platform
 package verdict.rules.deploy.gate.source
 
 import data.verdict.rules.deploy
 import input.artifact
 import input.service
-
-# address: a repository's, without what differs between the ways to write it.
-address(text) := trim_suffix(trim_suffix(regex.replace(lower(text), `^(git\+)?([a-z]+://)?([^/@]*@)?`, ""), "/"), ".git")
 
 check := deploy.answer({"service": service.state, "artifact": artifact.state, "provenance": artifact.provenance.state}, items, {
 	"fail": "the artifact was built from another repository than the service's",
@@ -28,7 +25,7 @@ check := deploy.answer({"service": service.state, "artifact": artifact.state, "p
 items := [deploy.item("source", sprintf("it was built from %q, and the repository of %s is %q", [artifact.provenance.source, service.name, service.repo]), "check the name of the service: --service")] if {
 	service.repo != ""
 	artifact.provenance.state in deploy.read
-	address(artifact.provenance.source) != address(service.repo)
+	artifact.provenance.own == false
 }
 
 items := [] if {
@@ -40,7 +37,7 @@ items := [] if {
 items := [] if {
 	service.repo != ""
 	artifact.provenance.state in deploy.read
-	address(artifact.provenance.source) == address(service.repo)
+	artifact.provenance.own == true
 }
 
 items := [] if {
@@ -50,4 +47,4 @@ items := [] if {
 
 told := "the map names no repository of the service" if {
 	service.repo == ""
-} else := sprintf("it was built from %s", [service.repo])
+} else := sprintf("it was built from %s", [artifact.provenance.source])

@@ -2,7 +2,7 @@ package verdict.rules.deploy.gate.source_test
 
 import data.verdict.rules.deploy.gate.source as rule
 
-known := {"artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart"}, "sbom": {"state": "verified", "inventory": "complete", "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}, "service": {"state": "verified", "name": "cart", "repo": "https://h/acme/cart"}}
+known := {"artifact": {"state": "verified", "provenance": {"state": "verified", "slsa": 3, "source": "https://h/acme/cart", "own": true}, "sbom": {"state": "verified", "inventory": "complete", "components": 3}, "base": {"state": "present", "name": "base", "age_seconds": 10}}, "service": {"state": "verified", "name": "cart", "repo": "https://h/acme/cart"}}
 
 test_what_is_in_order_passes if {
 	result := rule.check with input as known
@@ -10,7 +10,7 @@ test_what_is_in_order_passes if {
 }
 
 test_a_fork_fails if {
-	result := rule.check with input as object.union(known, {"artifact": {"provenance": {"source": "https://h/mallory/cart"}}})
+	result := rule.check with input as object.union(known, {"artifact": {"provenance": {"source": "https://h/mallory/cart", "own": false}}})
 	result.status == "fail"
 	result.items[0].key == "source"
 }
