@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -19,13 +20,27 @@ import (
 
 // serveRegistry is the script command `registry [plain]`: an OCI registry in this process,
 // with the referrers API unless it is plain. $REGISTRY is its host. It holds acme/app:v1,
-// an index of two platforms ($INDEX, $AMD64), acme/app:other ($OTHER), one image, and
-// acme/app:single ($SINGLE), an index of one.
+// an index of two platforms ($INDEX, $AMD64), acme/app:other ($OTHER), one image,
+// acme/app:single ($SINGLE), an index of one, and acme/app:bad, whose layers are a bomb and
+// files that lead out of it. As `registry redirect` it sends everybody who asks for a manifest
+// to an address inside, and as `registry liar` it answers other bytes than the digest.
 func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 1 {
-		ts.Fatalf("usage: registry [plain]")
+		ts.Fatalf("usage: registry [plain|redirect|liar]")
 	}
-	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(len(args) == 0)))
+	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(len(args) == 0))
+	filled := false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch asks := filled && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/"); {
+		case asks && args[0] == "redirect":
+			http.Redirect(w, r, "https://169.254.169.254/latest/meta-data/", http.StatusTemporaryRedirect)
+		case asks && args[0] == "liar":
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			io.WriteString(w, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`)
+		default:
+			honest.ServeHTTP(w, r)
+		}
+	}))
 	ts.Defer(s.Close)
 	host := strings.TrimPrefix(s.URL, "http://")
 	x := registryContent{ts: ts, base: s.URL + "/v2/acme/app/"}
@@ -39,7 +54,10 @@ func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	single := x.manifest("single", "application/vnd.oci.image.index.v1+json", map[string]any{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []any{arm},
 	})
+	bad := x.imageOf("amd64", "2026-04-04T03:04:05Z", x.bomb(), x.escaping())
+	x.manifest("bad", bad["mediaType"].(string), x.raw[bad["digest"].(string)])
 	ts.Setenv("SINGLE", single["digest"].(string))
+	filled = len(args) == 1 && args[0] != "plain"
 	ts.Setenv("REGISTRY", host)
 	ts.Setenv("INDEX", index["digest"].(string))
 	ts.Setenv("AMD64", amd["digest"].(string))
@@ -68,25 +86,52 @@ func moveTag(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (x *registryContent) image(architecture, created string) map[string]any {
+	return x.imageOf(architecture, created, x.layer())
+}
+
+func (x *registryContent) imageOf(architecture, created string, layers ...any) map[string]any {
 	config := x.blob("application/vnd.oci.image.config.v1+json", map[string]any{"created": created, "os": "linux", "architecture": architecture})
 	d := x.manifest("", "application/vnd.oci.image.manifest.v1+json", map[string]any{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []any{x.layer()},
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": layers,
 	})
 	d["platform"] = map[string]any{"os": "linux", "architecture": architecture}
 	return d
 }
 
+const musl = "P:musl\nV:1.2.5-r0\nA:x86_64\n\n"
+
 // layer is one of Alpine with one package.
 func (x *registryContent) layer() map[string]any {
 	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, content := range map[string]string{"lib/apk/db/installed": "P:musl\nV:1.2.5-r0\nA:x86_64\n\n"} {
-		x.ts.Check(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(content))}))
+	x.archive(&b, "lib/apk/db/installed", musl, 1)
+	return x.putBlob(b.Bytes(), "application/vnd.oci.image.layer.v1.tar")
+}
+
+// escaping is a layer whose only file leads out of it.
+func (x *registryContent) escaping() map[string]any {
+	var b bytes.Buffer
+	x.archive(&b, "../../lib/apk/db/installed", musl, 1)
+	return x.putBlob(b.Bytes(), "application/vnd.oci.image.layer.v1.tar")
+}
+
+// bomb is a layer of few bytes that unpacks to many.
+func (x *registryContent) bomb() map[string]any {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	x.archive(z, "zeros", strings.Repeat("\x00", 1<<20), 200)
+	x.ts.Check(z.Close())
+	return x.putBlob(b.Bytes(), "application/vnd.oci.image.layer.v1.tar+gzip")
+}
+
+// archive writes one file, whose content is repeated.
+func (x *registryContent) archive(to io.Writer, name, content string, times int) {
+	w := tar.NewWriter(to)
+	x.ts.Check(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(content) * times)}))
+	for range times {
 		_, err := io.WriteString(w, content)
 		x.ts.Check(err)
 	}
 	x.ts.Check(w.Close())
-	return x.putBlob(b.Bytes(), "application/vnd.oci.image.layer.v1.tar")
 }
 
 func (x *registryContent) blob(mediaType string, v any) map[string]any {
