@@ -137,6 +137,35 @@ func TestOnlyADeploymentOfTheDigestThatItIsAboutRuns(t *testing.T) {
 	}
 }
 
+// What another log says was deployed is a claim: it neither runs here nor ends what does, or
+// whoever runs that log could hide what is vulnerable.
+func TestADeploymentFromAnotherLogChangesNothingThatRuns(t *testing.T) {
+	b := newBed(t)
+	l := b.begun()
+	b.append(l, b.state(stated{environment: "prod", service: "shop", digest: "v1", decision: "d-1"}))
+	before := runningAt(t, l, ledger.RunningQuery{At: ledger.Now})
+	if len(before) != 1 {
+		t.Fatalf("there runs %v", before)
+	}
+	other := newBed(t)
+	for i, x := range []stated{
+		{environment: "prod", service: "shop", digest: "v2", decision: "d-2"},
+		{environment: "prod", service: "bank", digest: "v2"},
+		{environment: "prod", service: "shop", digest: "v1", result: verdict.ResultRolledBack},
+	} {
+		arrival := ledger.Arrival{Bundle: other.state(x), Producer: evidence.Producer{Key: other.key.KeyID()}, Origin: "laptop.example", Index: int64(i), Context: b.context()}
+		if _, err := l.IngestAll(t.Context(), b.key, []ledger.Arrival{arrival}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := runningAt(t, l, ledger.RunningQuery{At: ledger.Now}); !slices.Equal(after, before) {
+		t.Errorf("there runs %v, and before the claims %v", after, before)
+	}
+	if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() {
+		t.Errorf("%+v, %v", r.Problems, err)
+	}
+}
+
 func TestEachChangeOfWhatRunsIsDetectedAndLocated(t *testing.T) {
 	for _, c := range []struct {
 		name, change string
