@@ -159,7 +159,7 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 	if r.Subject.Kind == verdict.SubjectPlan {
 		return e.plannedFrom(ctx, r, at)
 	}
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
 	}
@@ -186,7 +186,7 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 
 // plannedFrom is the commit of a plan, as whoever checked it states.
 func (e *Engine) plannedFrom(ctx context.Context, r Request, at ledger.Position) ([]verdict.Digest, error) {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, fmt.Errorf("find what plan %s was made from: %w", r.Subject.Digest, err)
 	}
@@ -206,7 +206,7 @@ func (e *Engine) plannedFrom(ctx context.Context, r Request, at ledger.Position)
 // change is what a trusted producer says of a commit's change; why, that nothing is known.
 // Who a statement of another map names counts here too: ids of persons stay.
 func (e *Engine) change(ctx context.Context, r Request, commit verdict.Digest, at ledger.Position) (c *verdict.Change, why string, err error) {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindTestResult, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, "", fmt.Errorf("find the change of %s: %w", commit, err)
 	}

@@ -94,7 +94,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 	}
 	entry, err := e.record(ctx, r, point, &d, basis)
 	if err == nil {
-		e.recall.took(d.ID, entry.Index)
+		e.recall.took(d.ID, entry)
 	}
 	return d, entry, err
 }

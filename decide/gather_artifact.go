@@ -350,7 +350,7 @@ func (e *Engine) finishArtifact(ctx context.Context, r Request, p decisionmap.Po
 // sourceLevel takes the level of the source track from what was summed up about the commit
 // when its change was read, by whoever may state the review that it rests on.
 func (e *Engine) sourceLevel(ctx context.Context, r Request, m moment, g *gathered) error {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: g.origin.commit, Kind: verdict.KindVSA, At: m.seen, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: g.origin.commit, Kind: verdict.KindVSA, At: m.seen, Limit: perNeed})
 	if err != nil {
 		return fmt.Errorf("find the source level of %s: %w", g.origin.commit, err)
 	}
@@ -391,11 +391,11 @@ func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit v
 	if cut {
 		g.flooded("decisions about what was built from " + commit.Short())
 	}
-	images, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
+	images, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, fmt.Errorf("find the image of %s: %w", r.Subject.Digest, err)
 	}
-	images = slices.DeleteFunc(images, func(i ledger.Entry) bool { return e.rank(i.Producer, string(verdict.KindImage), r, at) == Untrusted })
+	images = slices.DeleteFunc(slices.Clone(images), func(i ledger.Entry) bool { return e.rank(i.Producer, string(verdict.KindImage), r, at) == Untrusted })
 	sameImage := func(d verdict.Digest) bool {
 		return slices.ContainsFunc(images, func(i ledger.Entry) bool {
 			return slices.ContainsFunc(i.Subjects, func(s verdict.Subject) bool { return s.Digest == d })

@@ -41,7 +41,7 @@ func (d *deployment) behind(ctx context.Context) error {
 		commits = d.g.trusted.From
 	}
 	for _, commit := range commits {
-		entries, err := d.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindTestResult, At: d.m.seen, Limit: perNeed})
+		entries, err := d.find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindTestResult, At: d.m.seen, Limit: perNeed})
 		if err != nil {
 			return err
 		}

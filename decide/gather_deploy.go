@@ -157,13 +157,13 @@ func (d *deployment) promoted(ctx context.Context, q ledger.DecisionQuery, enoug
 
 // promotion is the entry of a decision whose signer may take it there.
 func (d *deployment) promotion(ctx context.Context, row ledger.DecisionRow) (ledger.Entry, bool, error) {
-	found, err := d.Ledger.Find(ctx, ledger.Query{Kind: verdict.KindDecision, At: d.m.seen, Before: row.Index + 1, Limit: 1})
-	if err != nil || len(found) == 0 || found[0].Index != row.Index {
+	entry, found, err := d.decisionAt(ctx, row.Index, ledger.Query{Kind: verdict.KindDecision, At: d.m.seen})
+	if err != nil || !found {
 		return ledger.Entry{}, false, err
 	}
 	r := d.r
 	r.Environment = row.Environment
-	return found[0], !found[0].Foreign && d.rank(found[0].Producer, d.p.Produces.Kind, r, d.m.seen) != Untrusted, nil
+	return entry, !entry.Foreign && d.rank(entry.Producer, d.p.Produces.Kind, r, d.m.seen) != Untrusted, nil
 }
 
 // use says that the input rests on an entry.

@@ -224,7 +224,7 @@ func unlike(versions, version string) string {
 // version is the version of an artifact: the tag by which a trusted producer found its
 // image, where that is one; "" when nobody stated any.
 func (e *Engine) version(ctx context.Context, r Request, at ledger.Position) (string, error) {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
 	if err != nil {
 		return "", fmt.Errorf("find the image of %s: %w", r.Subject.Digest, err)
 	}

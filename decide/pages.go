@@ -20,7 +20,7 @@ const mostPages = 50
 // more than was read.
 func (e *Engine) kept(ctx context.Context, q ledger.Query, keep func(ledger.Entry) bool) (out []ledger.Entry, cut bool, err error) {
 	for range mostPages {
-		page, err := e.Ledger.Find(ctx, q)
+		page, err := e.find(ctx, q)
 		if err != nil {
 			return nil, false, err
 		}

@@ -15,6 +15,8 @@ import (
 // statements, and an entry never says anything else. Of a large one only its check is kept,
 // which suffices to pass it over. What an entry no longer gives is not kept.
 type recall struct {
+	heard heard
+
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said
 	checks map[int64]string // of entries that hold a report
@@ -141,12 +143,13 @@ func (r *recall) taking(id string, flaws map[flaw]time.Time) {
 	r.pending[id] = flaws
 }
 
-func (r *recall) took(id string, index int64) {
+func (r *recall) took(id string, entry ledger.Entry) {
+	r.heard.keepEntry(entry)
 	r.mu.Lock()
 	flaws, ok := r.pending[id]
 	delete(r.pending, id)
 	r.mu.Unlock()
 	if ok {
-		r.keepFlaws(index, flaws)
+		r.keepFlaws(entry.Index, flaws)
 	}
 }

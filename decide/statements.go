@@ -40,7 +40,7 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 		return nil, nil
 	}
 	kind, check, point := e.Map.Evidence(q.need)
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: q.about.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: q.about.Digest, Kind: kind, Point: point, At: at, Limit: perNeed})
 	if err != nil {
 		return nil, fmt.Errorf("find %s of %s: %w", q.need, q.about.Digest, err)
 	}

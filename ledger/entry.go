@@ -143,6 +143,7 @@ type Query struct {
 	Service, Environment, Point string
 	At                          Position
 	Before                      int64 // only entries with a smaller index; 0: all
+	From                        int64 // only entries with this index or a larger one
 	Limit                       int   // at most 10,000, which is also what 0 means
 }
 
@@ -156,7 +157,7 @@ func (l *Ledger) Find(ctx context.Context, q Query) ([]Entry, error) {
 	var out []Entry
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Entries(ctx, store.EntryQuery{
-			Subject: string(q.Subject), Kind: string(q.Kind), Service: q.Service, Environment: q.Environment, Point: q.Point, Before: before, Limit: limited(q.Limit),
+			Subject: string(q.Subject), Kind: string(q.Kind), Service: q.Service, Environment: q.Environment, Point: q.Point, Before: before, From: q.From, Limit: limited(q.Limit),
 		})
 		if err == nil {
 			out, err = entriesOf(rows)

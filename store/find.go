@@ -24,16 +24,16 @@ const (
 	foreignStatement = `SELECT from_seq, to_seq, size, data FROM foreign_bundle WHERE from_seq = $1`
 
 	// Index: primary key of subject, backwards; entry by its primary key.
-	findSubjectStatement = `SELECT ` + entryColumns + ` FROM (SELECT from_seq AS found FROM subject WHERE digest = $1 AND from_seq < $2 AND ($3 = '' OR kind = $3)) AS about JOIN entry ON seq = found WHERE ($4 = '' OR service = $4) AND ($5 = '' OR environment = $5) AND ($6 = '' OR point = $6) ORDER BY found DESC LIMIT $7`
+	findSubjectStatement = `SELECT ` + entryColumns + ` FROM (SELECT from_seq AS found FROM subject WHERE digest = $1 AND from_seq < $2 AND from_seq >= $3 AND ($4 = '' OR kind = $4)) AS about JOIN entry ON seq = found WHERE ($5 = '' OR service = $5) AND ($6 = '' OR environment = $6) AND ($7 = '' OR point = $7) ORDER BY found DESC LIMIT $8`
 
 	// Index: entry_kind, backwards.
-	findKindStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND kind = $2 AND ($3 = '' OR service = $3) AND ($4 = '' OR environment = $4) AND ($5 = '' OR point = $5) ORDER BY seq DESC LIMIT $6`
+	findKindStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND seq >= $2 AND kind = $3 AND ($4 = '' OR service = $4) AND ($5 = '' OR environment = $5) AND ($6 = '' OR point = $6) ORDER BY seq DESC LIMIT $7`
 
 	// Index: entry_service, backwards.
-	findServiceStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND service = $2 AND ($3 = '' OR environment = $3) AND ($4 = '' OR point = $4) ORDER BY seq DESC LIMIT $5`
+	findServiceStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND seq >= $2 AND service = $3 AND ($4 = '' OR environment = $4) AND ($5 = '' OR point = $5) ORDER BY seq DESC LIMIT $6`
 
 	// Index: primary key of entry, backwards.
-	findAllStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND ($2 = '' OR environment = $2) AND ($3 = '' OR point = $3) ORDER BY seq DESC LIMIT $4`
+	findAllStatement = `SELECT ` + entryColumns + ` FROM entry WHERE seq < $1 AND seq >= $2 AND ($3 = '' OR environment = $3) AND ($4 = '' OR point = $4) ORDER BY seq DESC LIMIT $5`
 
 	// Index: primary key of entry, backwards. The next position to look at when times
 	// are searched: the last entry before it.
@@ -126,6 +126,7 @@ func (v *View) LastBefore(ctx context.Context, position int64) (seq, at int64, f
 type EntryQuery struct {
 	Subject, Kind, Service, Environment, Point string
 	Before                                     int64 // only entries before this position
+	From                                       int64 // only entries from this position on
 	Limit                                      int64
 }
 
@@ -133,11 +134,11 @@ type EntryQuery struct {
 func (v *View) Entries(ctx context.Context, q EntryQuery) ([]Entry, error) {
 	switch {
 	case q.Subject != "":
-		return list(ctx, v, findSubjectStatement, []any{q.Subject, q.Before, q.Kind, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
+		return list(ctx, v, findSubjectStatement, []any{q.Subject, q.Before, q.From, q.Kind, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
 	case q.Kind != "":
-		return list(ctx, v, findKindStatement, []any{q.Before, q.Kind, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
+		return list(ctx, v, findKindStatement, []any{q.Before, q.From, q.Kind, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
 	case q.Service != "":
-		return list(ctx, v, findServiceStatement, []any{q.Before, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
+		return list(ctx, v, findServiceStatement, []any{q.Before, q.From, q.Service, q.Environment, q.Point, q.Limit}, readEntry)
 	}
-	return list(ctx, v, findAllStatement, []any{q.Before, q.Environment, q.Point, q.Limit}, readEntry)
+	return list(ctx, v, findAllStatement, []any{q.Before, q.From, q.Environment, q.Point, q.Limit}, readEntry)
 }

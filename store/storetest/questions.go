@@ -66,6 +66,10 @@ func askEntries(t testing.TB, v *store.View) {
 	}{
 		{store.EntryQuery{Before: store.Open, Limit: 3}, []int64{7, 6, 5}},
 		{store.EntryQuery{Before: 4, Limit: 9}, []int64{3, 2, 1, 0}},
+		{store.EntryQuery{From: 2, Before: 4, Limit: 9}, []int64{3, 2}},
+		{store.EntryQuery{From: 3, Before: 7, Kind: "decision", Limit: 9}, []int64{5, 3}},
+		{store.EntryQuery{From: 6, Before: store.Open, Service: "bank", Limit: 9}, []int64{7, 6}},
+		{store.EntryQuery{From: 4, Before: store.Open, Subject: "sha256:1", Limit: 9}, []int64{7, 4}},
 		{store.EntryQuery{Before: 4, Environment: "prod", Point: "b", Limit: 9}, []int64{3, 1}},
 		{store.EntryQuery{Before: 7, Kind: "decision", Limit: 9}, []int64{5, 3, 1}},
 		{store.EntryQuery{Before: store.Open, Kind: "decision", Service: "bank", Environment: "prod", Point: "b", Limit: 9}, []int64{7, 5}},
