@@ -213,7 +213,11 @@ func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *
 	if b.Blobs.Map, err = e.Ledger.PutBlob(ctx, chart); err != nil {
 		return ledger.Entry{}, fmt.Errorf("keep map of decision %s: %w", d.ID, err)
 	}
-	s, err := evidence.New(verdict.KindDecision, []verdict.Subject{d.Subject}, recorded{Decision: *d, Basis: b, Declared: declared(e.Map, *d)}, verdict.Context{
+	predicate, err := recorded{Decision: *d, Basis: b, Declared: declared(e.Map, *d)}.encode()
+	if err != nil {
+		return ledger.Entry{}, fmt.Errorf("write decision %s: %w", d.ID, err)
+	}
+	s, err := evidence.New(verdict.KindDecision, []verdict.Subject{d.Subject}, predicate, verdict.Context{
 		Service: d.Service, Team: d.Team, Environment: d.Environment, Point: d.Point, Run: r.Run, Actor: d.Actor, At: d.At,
 		Retention: retention(p),
 	}, e.Rand)
