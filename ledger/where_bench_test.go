@@ -12,6 +12,8 @@ import (
 	"sort"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"verdict"
 	"verdict/evidence"
 	"verdict/identity"
@@ -23,6 +25,7 @@ import (
 const (
 	listedEach = 263
 	packages   = 30_000
+	atOnce     = 2048 // statements of one commit: what many bills list is looked up once
 )
 
 // FillBills appends the bills of n artifacts, and says of the last running of them that
@@ -42,10 +45,14 @@ func FillBills(tb testing.TB, l *Ledger, n, running int) {
 	text := fmt.Sprintf(`{"action":%q,"key":%q,"person":"p1","public_key":%q,`, enrolment.Action, enrolment.Key, enrolment.PublicPEM)
 	g := newListing(n)
 	items := []*prepared{l.fill(tb, private, verdict.KindKey, text, 0, &enrolment)}
+	var written errgroup.Group
+	written.SetLimit(1) // in their order, while the next ones are made
 	flush := func() {
-		if _, err := l.enqueue(ctx, &request{items: items}); err != nil {
-			tb.Fatal(err)
-		}
+		r := &request{items: items}
+		written.Go(func() error {
+			_, err := l.enqueue(ctx, r)
+			return err
+		})
 		items = nil
 	}
 	flush()
@@ -56,18 +63,21 @@ func FillBills(tb testing.TB, l *Ledger, n, running int) {
 			To: store.Open, About: binary.BigEndian.AppendUint64(make([]byte, 8), uint64(i)), Source: store.BillSource{Producer: x.entry.Producer, Service: fmt.Sprint("s", i%1000)},
 			Inventory: "complete", Listed: listedEach, Components: g.list(i),
 		}
-		if items = append(items, x); len(items) == 256 {
+		if items = append(items, x); len(items) == atOnce {
 			flush()
 		}
 	}
 	for i := n - running; i < n; i++ {
 		text := fmt.Sprintf(`{"decision":"d-%d","environment":"e%d","service":"s%d","name":"img","digest":"sha256:%064x","at":"2026-03-01T12:00:00Z",`, i, i%3, i, i)
-		if items = append(items, l.fill(tb, private, verdict.KindDeployment, text, i, nil)); len(items) == 256 {
+		if items = append(items, l.fill(tb, private, verdict.KindDeployment, text, i, nil)); len(items) == atOnce {
 			flush()
 		}
 	}
 	if len(items) > 0 {
 		flush()
+	}
+	if err := written.Wait(); err != nil {
+		tb.Fatal(err)
 	}
 	l.folding.Store(false)
 	for more := true; more; {
