@@ -66,12 +66,13 @@ func (o options) wants(room string) bool {
 	return o.only == "" || strings.Contains(","+o.only+",", ","+room+",")
 }
 
-// benchmarks runs the benchmarks of a package and reads their figures.
-func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir string, cores int) error {
+// benchmarks runs those benchmarks of a package that a pattern names, on so many cores (0
+// for all of them), and reads their figures.
+func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir, pattern string, cores int) error {
 	if cores == 0 {
 		cores = runtime.GOMAXPROCS(0)
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-cpu", strconv.Itoa(cores),
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-cpu", strconv.Itoa(cores),
 		"-benchtime", o.benchtime, "-benchmem", "-timeout", "60m", "./"+dir)
 	cmd.Env = append(os.Environ(), "VERDICT_BENCH=1")
 	var said strings.Builder
@@ -79,7 +80,7 @@ func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir stri
 	err := cmd.Run()
 	f.read(dir, said.String())
 	if err != nil {
-		return fmt.Errorf("go test -bench . ./%s: %w", dir, err)
+		return fmt.Errorf("go test -bench %s ./%s: %w", pattern, dir, err)
 	}
 	return nil
 }
