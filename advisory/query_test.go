@@ -77,6 +77,6 @@ func TestVersionsAreComparedAsTheirEcosystemDoes(t *testing.T) {
 		}
 	}
 	if !Names(verdict.Vulnerability{ID: "CVE-1", Aliases: []string{"GHSA-1"}}, []string{"GHSA-1"}) {
-		t.Error(fmt.Sprint("an alias is no name"))
+		t.Error("an alias is no name")
 	}
 }

@@ -46,7 +46,6 @@ type Stated struct {
 	Primary bool
 	// Unreadable says why the body could not be read: pruned, damaged, or not of its kind.
 	Unreadable string
-	decision   *recorded // of an earlier point; nil for any other statement
 	// Elsewhere are the environments in which the map trusts the producer with it, where it
 	// does not do so in the one that is asked about.
 	Elsewhere []string

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"verdict"
 	"verdict/ledger"
 )
 
@@ -51,8 +52,7 @@ func (e *Engine) find(ctx context.Context, q ledger.Query) ([]ledger.Entry, erro
 		}
 		return first(was.entries[older:], limit), nil
 	}
-	q.From = int64(was.upTo)
-	since, err := e.Ledger.Find(ctx, q)
+	since, err := e.since(ctx, q, was.upTo, known)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,79 @@ func (e *Engine) find(ctx context.Context, q ledger.Query) ([]ledger.Entry, erro
 	is := answered{upTo: at, entries: first(all, limit), cut: was.cut || len(all) >= limit}
 	h.keep(key, is)
 	return is.entries, nil
+}
+
+// since finds what a question chooses from a position on. Many questions ask from the same
+// one, so the entries behind it are read once and looked through here.
+func (e *Engine) since(ctx context.Context, q ledger.Query, from ledger.Position, known bool) ([]ledger.Entry, error) {
+	if known {
+		all, whole, err := e.recall.latest.between(ctx, e.Ledger, from, q.At)
+		if err != nil {
+			return nil, err
+		}
+		if found, certain := chosen(all, q); whole && certain {
+			return found, nil
+		}
+	}
+	q.From = int64(from)
+	return e.Ledger.Find(ctx, q)
+}
+
+// chosen are the entries of a list that a question chooses. It is not certain where a
+// decision may be about what its subject was made from, which its entry does not tell.
+func chosen(all []ledger.Entry, q ledger.Query) (found []ledger.Entry, certain bool) {
+	about := func(s verdict.Subject) bool { return s.Digest == q.Subject || slices.Contains(s.Also, q.Subject) }
+	for _, x := range all {
+		c := x.Context
+		switch {
+		case q.Kind != "" && x.Kind != q.Kind, q.Service != "" && c.Service != q.Service, q.Environment != "" && c.Environment != q.Environment, q.Point != "" && c.Point != q.Point:
+		case q.Subject == "", slices.ContainsFunc(x.Subjects, about):
+			found = append(found, x)
+		case x.Kind == verdict.KindDecision:
+			return nil, false
+		}
+	}
+	return found, true
+}
+
+// latest are the newest entries of the ledger that somebody asked for.
+type latest struct {
+	mu       sync.Mutex // guards what follows, also while it is read
+	from, to ledger.Position
+	entries  []ledger.Entry // newest first
+}
+
+// maxLatest bounds them.
+const maxLatest = 500
+
+// between lists all entries from a position to another, newest first; false where there are
+// too many.
+func (l *latest) between(ctx context.Context, in Ledger, from, to ledger.Position) ([]ledger.Entry, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if from < l.from || from > l.to || len(l.entries) > maxLatest {
+		l.from, l.to, l.entries = from, from, nil
+	}
+	if to > l.to {
+		more, err := in.Find(ctx, ledger.Query{From: int64(l.to), At: to, Limit: maxLatest})
+		if err != nil {
+			return nil, false, err
+		}
+		if len(more) == maxLatest {
+			l.from, l.to, l.entries = to, to, nil
+			return nil, false, nil
+		}
+		l.to, l.entries = to, slices.Concat(more, l.entries)
+	}
+	begin := slices.IndexFunc(l.entries, func(x ledger.Entry) bool { return x.Index < int64(to) })
+	if begin < 0 {
+		return nil, true, nil
+	}
+	list := l.entries[begin:]
+	if end := slices.IndexFunc(list, func(x ledger.Entry) bool { return x.Index < int64(from) }); end >= 0 {
+		list = list[:end]
+	}
+	return list, true, nil
 }
 
 // first gives the newest entries of a list. The list is shared: to append copies it.

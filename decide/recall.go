@@ -15,7 +15,8 @@ import (
 // statements, and an entry never says anything else. Of a large one only its check is kept,
 // which suffices to pass it over. What an entry no longer gives is not kept.
 type recall struct {
-	heard heard
+	heard  heard
+	latest latest
 
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said

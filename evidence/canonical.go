@@ -11,7 +11,7 @@ import (
 // spelling, because reading them as RFC 8785 does would make two large integers one;
 // and names sort by their bytes.
 func canonical(dst, predicate []byte) []byte {
-	c := canon{scanner: scanner{data: predicate}, out: dst, open: make([]member, 0, 32), spare: make([]byte, 0, len(predicate))}
+	c := canon{scanner: scanner{data: predicate}, out: dst, open: make([]member, 0, 32)}
 	c.space()
 	c.value()
 	return c.out
@@ -126,7 +126,7 @@ func (c *canon) order(start int, all []member) {
 		return
 	}
 	slices.SortFunc(all, byName)
-	c.spare = c.spare[:0]
+	c.spare = slices.Grow(c.spare[:0], len(c.out)-start)
 	for i, m := range all {
 		if i > 0 {
 			c.spare = append(c.spare, ',')

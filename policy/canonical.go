@@ -21,7 +21,8 @@ func (i *Input) Canonical() ([]byte, error) {
 	if i == nil {
 		return nil, noInput()
 	}
-	return writeInput(make([]byte, 0, 4096), reflect.ValueOf(*i)), nil
+	room := 4<<10 + len(i.Vulnerabilities.Findings)<<9 // enough as a rule: to grow is to copy
+	return writeInput(make([]byte, 0, room), reflect.ValueOf(*i)), nil
 }
 
 func canonicalFor(t reflect.Type) canonicalWriter {
