@@ -324,6 +324,7 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 	if d := s.Report.Database; d != nil {
 		v.Database = policy.Database{State: f.State, Name: d.Name, Digest: d.Digest, At: policy.TimeOf(d.At), Entries: d.Entries}
 	}
+	v.Findings = make([]policy.Finding, 0, len(s.Report.Hits))
 	for _, h := range s.Report.Hits {
 		if h.Vulnerability == nil {
 			continue

@@ -128,7 +128,7 @@ func (d *deployment) openSince(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := map[flaw]time.Time{}
+	first := make(map[flaw]time.Time, len(findings))
 	for _, s := range d.g.weighed {
 		if s.Report == nil || s.Rank == Untrusted {
 			continue

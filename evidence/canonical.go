@@ -126,7 +126,10 @@ func (c *canon) order(start int, all []member) {
 		return
 	}
 	slices.SortFunc(all, byName)
-	c.spare = slices.Grow(c.spare[:0], len(c.out)-start)
+	if c.spare == nil { // most objects are in order
+		c.spare = make([]byte, 0, len(c.data))
+	}
+	c.spare = c.spare[:0]
 	for i, m := range all {
 		if i > 0 {
 			c.spare = append(c.spare, ',')

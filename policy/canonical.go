@@ -21,7 +21,7 @@ func (i *Input) Canonical() ([]byte, error) {
 	if i == nil {
 		return nil, noInput()
 	}
-	room := 4<<10 + len(i.Vulnerabilities.Findings)<<9 // enough as a rule: to grow is to copy
+	room := 4<<10 + 640*len(i.Vulnerabilities.Findings) // enough as a rule: to grow is to copy
 	return writeInput(make([]byte, 0, room), reflect.ValueOf(*i)), nil
 }
 
