@@ -203,15 +203,9 @@ func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusio
 // record keeps the bundle and the map as blobs, signs the decision with its basis, and
 // appends it.
 func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *verdict.Decision, b Basis) (ledger.Entry, error) {
-	rules, chart, err := e.blobs()
-	if err != nil {
-		return ledger.Entry{}, err
-	}
-	if b.Blobs.Policy, err = e.Ledger.PutBlob(ctx, rules); err != nil {
-		return ledger.Entry{}, fmt.Errorf("keep policy of decision %s: %w", d.ID, err)
-	}
-	if b.Blobs.Map, err = e.Ledger.PutBlob(ctx, chart); err != nil {
-		return ledger.Entry{}, fmt.Errorf("keep map of decision %s: %w", d.ID, err)
+	var err error
+	if b.Blobs, err = e.keepBlobs(ctx); err != nil {
+		return ledger.Entry{}, fmt.Errorf("keep policy and map of decision %s: %w", d.ID, err)
 	}
 	predicate, err := recorded{Decision: *d, Basis: b, Declared: declared(e.Map, *d)}.encode()
 	if err != nil {

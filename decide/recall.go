@@ -33,6 +33,39 @@ type recall struct {
 	rules []byte    // the engine's bundle and map, as every decision keeps them
 	chart []byte
 	err   error
+
+	put   Blobs // that were put last, at putAt; guarded by mu
+	putAt time.Time
+}
+
+// putAgain is how long a blob that was put is not put again. To put one that is there reads
+// it and syncs the disk; nothing takes one away that was put so shortly before.
+const putAgain = 30 * time.Second
+
+// keepBlobs puts the bundle and the map beside the ledger.
+func (e *Engine) keepBlobs(ctx context.Context) (Blobs, error) {
+	r := &e.recall
+	r.mu.Lock()
+	blobs, at := r.put, r.putAt
+	r.mu.Unlock()
+	if !at.IsZero() && time.Since(at) < putAgain {
+		return blobs, nil
+	}
+	began := time.Now()
+	rules, chart, err := e.blobs()
+	if err != nil {
+		return Blobs{}, err
+	}
+	if blobs.Policy, err = e.Ledger.PutBlob(ctx, rules); err != nil {
+		return Blobs{}, err
+	}
+	if blobs.Map, err = e.Ledger.PutBlob(ctx, chart); err != nil {
+		return Blobs{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put, r.putAt = blobs, began
+	return blobs, nil
 }
 
 // blobs are the bundle and the map as a decision keeps them. To write them costs more than

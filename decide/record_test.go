@@ -1,7 +1,9 @@
 package decide
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -34,4 +36,40 @@ func TestADecisionIsWrittenAsEncodingJSONWritesIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// putter counts what is put, and fails where it is told to.
+type putter struct {
+	Ledger
+	puts int
+	fail error
+}
+
+func (p *putter) PutBlob(context.Context, []byte) (verdict.Digest, error) {
+	p.puts++
+	return "sha256:1", p.fail
+}
+
+// Rules and map are the same for each decision. A put that failed is done again: a decision
+// whose rules nobody kept could never be replayed.
+func TestRulesAndMapArePutOnceForDecisionsInARow(t *testing.T) {
+	p := &putter{fail: errors.New("the disk is full")}
+	e := &Engine{Ledger: p}
+	e.recall.kept.Do(func() {}) // nothing to write
+	put := func(want int) {
+		t.Helper()
+		p.puts = 0
+		if blobs, err := e.keepBlobs(t.Context()); !errors.Is(err, p.fail) || err == nil && blobs.Map == "" {
+			t.Errorf("kept %+v: %v", blobs, err)
+		}
+		if p.puts != want {
+			t.Errorf("%d were put, want %d", p.puts, want)
+		}
+	}
+	put(1)
+	p.fail = nil
+	put(2)
+	put(0)
+	e.recall.putAt = e.recall.putAt.Add(-putAgain)
+	put(2)
 }
