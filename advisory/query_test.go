@@ -2,7 +2,6 @@ package advisory
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
