@@ -48,10 +48,10 @@ func (e *Engine) keepBlobs(ctx context.Context) (Blobs, error) {
 	r.mu.Lock()
 	blobs, at := r.put, r.putAt
 	r.mu.Unlock()
-	if !at.IsZero() && time.Since(at) < putAgain {
+	now := e.Now()
+	if since := now.Sub(at); !at.IsZero() && since >= 0 && since < putAgain {
 		return blobs, nil
 	}
-	began := time.Now()
 	rules, chart, err := e.blobs()
 	if err != nil {
 		return Blobs{}, err
@@ -64,7 +64,7 @@ func (e *Engine) keepBlobs(ctx context.Context) (Blobs, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.put, r.putAt = blobs, began
+	r.put, r.putAt = blobs, now
 	return blobs, nil
 }
 

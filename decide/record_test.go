@@ -54,7 +54,7 @@ func (p *putter) PutBlob(context.Context, []byte) (verdict.Digest, error) {
 // whose rules nobody kept could never be replayed.
 func TestRulesAndMapArePutOnceForDecisionsInARow(t *testing.T) {
 	p := &putter{fail: errors.New("the disk is full")}
-	e := &Engine{Ledger: p}
+	e := &Engine{Ledger: p, Now: time.Now}
 	e.recall.kept.Do(func() {}) // nothing to write
 	put := func(want int) {
 		t.Helper()
