@@ -43,7 +43,7 @@ binds if {
 	rollback.requested == false
 }
 
-items := [deploy.item(sprintf("soak:%s", [environment.promote_from]), sprintf("it is in %s for %s, and %s asks for %s", [environment.promote_from, duration(longest), environment.name, duration(environment.soak_seconds)]), sprintf("ask again in %s", [duration(environment.soak_seconds - longest)]))] if {
+items := [deploy.item(sprintf("soak:%s", [environment.promote_from]), sprintf("%s, and %s asks for %s there", [standing, environment.name, duration(environment.soak_seconds)]), way)] if {
 	binds
 	longest < environment.soak_seconds
 }
@@ -65,6 +65,16 @@ items := [] if {
 	environment.soak_seconds > 0
 	environment.promote_from == ""
 }
+
+# standing and way: how long it is there, and what to do; one that never came there waits for
+# nothing.
+standing := sprintf("no promotion to %s counts for it", [environment.promote_from]) if {
+	count(waited) == 0
+} else := sprintf("it is in %s for %s", [environment.promote_from, duration(longest)])
+
+way := sprintf("have it let in there first: verdict gate --env %s, then wait", [environment.promote_from]) if {
+	count(waited) == 0
+} else := sprintf("ask again in %s", [duration(environment.soak_seconds - longest)])
 
 longest := max(array.concat([0], waited))
 

@@ -18,3 +18,9 @@ test_a_promotion_of_this_minute_fails if {
 test_without_soak_seconds_of_environment_the_rule_is_silent if {
 	not rule.check with input as object.union(object.remove(known, ["environment"]), {"environment": object.remove(known.environment, ["soak_seconds"])})
 }
+
+test_what_never_came_there_is_told_to_go_there if {
+	result := rule.check with input as object.union(known, {"promotions": {"list": []}})
+	contains(result.items[0].message, "no promotion to staging counts")
+	contains(result.items[0].fix, "verdict gate --env staging")
+}
