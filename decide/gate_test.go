@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,13 +236,15 @@ func (h *house) observedBy(signer, finding string) {
 func TestOnlyPromotionsThatCountLeadOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		signer  string
+		byID    bool
 		wait    time.Duration
 		outcome verdict.Outcome
 	}{
-		"by the key that may":            {"staging", 2 * time.Hour, verdict.Allow},
-		"by a key that may do nothing":   {"mallory", 2 * time.Hour, verdict.Deny},
-		"before its soak time is over":   {"staging", 59 * time.Minute, verdict.Deny},
-		"after the promotion has lapsed": {"staging", 2 * 24 * time.Hour, verdict.Deny},
+		"by the key that may":                           {"staging", true, 2 * time.Hour, verdict.Allow},
+		"by a key that somebody enrolled with its name": {"staging", false, 2 * time.Hour, verdict.Deny},
+		"by a key that may do nothing":                  {"mallory", false, 2 * time.Hour, verdict.Deny},
+		"before its soak time is over":                  {"staging", true, 59 * time.Minute, verdict.Deny},
+		"after the promotion has lapsed":                {"staging", true, 2 * 24 * time.Hour, verdict.Deny},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := gateHouse(t, calm)
@@ -256,6 +259,9 @@ func TestOnlyPromotionsThatCountLeadOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.under(calm)
+			if i := slices.IndexFunc(h.engine.Map.Trust, func(t decisionmap.Trust) bool { return t.Key == c.signer }); c.byID {
+				h.engine.Map.Trust[i].Key = h.keys[c.signer].KeyID()
+			}
 			h.now = h.now.Add(c.wait)
 			h.matched(artifact, clean("vulnerabilities"))
 			if d := h.gate(h.asks(artifact, "production")); d.Outcome != c.outcome {

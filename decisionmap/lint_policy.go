@@ -101,6 +101,30 @@ func findersExcuseNothing(l *linter) { // VD-T02
 	}
 }
 
+// decidersByID tells that an entry gives less than it says: see byNameAlone.
+func decidersByID(l *linter) { // VD-T04
+	for i, t := range l.Trust {
+		if t.Key == "" || t.Key == LocalKey || keyID(t.Key) {
+			continue
+		}
+		kind := ""
+		for _, k := range t.Kinds {
+			if k == All || l.decides(k) {
+				kind = k
+				break
+			}
+		}
+		switch kind {
+		case "":
+			continue
+		case All:
+			kind = "everything (kinds: *)"
+		}
+		l.found(fmt.Sprintf("trust[%d]", i), fmt.Sprintf("the key named %s is to state %s, and by its name it states no decision: anybody who is enrolled can enroll another key under that name", clip(t.Key), kind),
+			"put the id of the key in the place of its name: `verdict keys list` shows it")
+	}
+}
+
 // untrusted names the first service and environment for which no entry of trust covers
 // the kind.
 func (l *linter) untrusted(p Point, kind string) string {

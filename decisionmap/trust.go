@@ -1,6 +1,8 @@
 package decisionmap
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 
 	"verdict"
@@ -19,7 +21,8 @@ const All = "*"
 // with their Issuer.
 type Trust struct {
 	Name string `json:"name,omitempty"`
-	// Key is the id or the name of an enrolled key, or LocalKey.
+	// Key is the id or the name of an enrolled key, or LocalKey. A name gives no right to
+	// decide: see byNameAlone.
 	Key string `json:"key,omitempty"`
 	// Identity is the subject alternative name of a certificate. A * stands for one
 	// part of it: any run of characters without / @ : # or white space.
@@ -55,8 +58,21 @@ func (m *Map) Trusts(s Signer, kind, service, environment string) bool {
 // for, or -1. The order of the entries is the order of strength.
 func (m *Map) Rank(s Signer, kind, service, environment string) int {
 	return slices.IndexFunc(m.Trust, func(t Trust) bool {
-		return t.signedBy(s) && t.covers(kind, service, environment)
+		return t.signedBy(s) && t.covers(kind, service, environment) && !(t.byNameAlone(s) && m.decides(kind))
 	})
+}
+
+// byNameAlone reports whether the entry means the signer by the name of his key and no
+// more. Anybody whose key counts may enroll another one under any name of the map, so a
+// name is one person's word, and two release what is in a map: who decides is named by the
+// id of his key. The name of the machine's own key is given to that key alone.
+func (t Trust) byNameAlone(s Signer) bool {
+	return t.Key != "" && t.Key != LocalKey && t.Key != s.Key
+}
+
+// decides reports whether a kind is what some point leaves: a decision.
+func (m *Map) decides(kind string) bool {
+	return kind != "" && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind == kind })
 }
 
 // Elsewhere lists the environments in which the signer may state the kind about the service,
@@ -76,7 +92,7 @@ func (m *Map) Elsewhere(s Signer, kind, service string) []string {
 // some service: his decisions count somewhere.
 func (m *Map) TrustsDecisionsOf(s Signer) bool {
 	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
-		return t.signedBy(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
+		return t.signedBy(s) && !t.byNameAlone(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
 	})
 }
 
@@ -114,4 +130,11 @@ func (t Trust) covers(kind, service, environment string) bool {
 
 func listed(list []string, word string) bool {
 	return slices.Contains(list, All) || slices.Contains(list, word)
+}
+
+// keyID reports whether an entry's key is an id, the SHA-256 of a public key in base64, and
+// no name.
+func keyID(key string) bool {
+	raw, err := base64.StdEncoding.Strict().DecodeString(key)
+	return err == nil && len(raw) == sha256.Size
 }

@@ -269,9 +269,13 @@ func (w *workspace) mayPromote(ctx context.Context, m *decisionmap.Map, r decide
 	if err != nil || m.Trusts(decisionmap.Signer{Key: w.signer.KeyID(), KeyName: name}, p.Produces.Kind, r.Service, r.Environment) {
 		return err
 	}
+	key := w.signer.KeyID() // by its name a key decides nothing, unless it is the machine's own
+	if name == decisionmap.LocalKey {
+		key = name
+	}
 	return &verdict.Error{
 		Code: verdict.CodeForbidden, What: fmt.Sprintf("the map does not trust this key (%s) with a %s of %s in %s, so its answer would count nowhere", name, p.Produces.Kind, r.Service, r.Environment),
-		Remedy: fmt.Sprintf("sign with a key that it trusts: --as KEY; or add to trust: of the map {name: gate, key: %s, kinds: [%s], services: [%q], environments: [%s]}", name, p.Produces.Kind, r.Service, r.Environment),
+		Remedy: fmt.Sprintf("sign with a key that it trusts: --as KEY; or add to trust: of the map {name: gate, key: %s, kinds: [%s], services: [%q], environments: [%s]}", key, p.Produces.Kind, r.Service, r.Environment),
 	}
 }
 
