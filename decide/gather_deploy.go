@@ -367,24 +367,6 @@ func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *poli
 	}
 }
 
-// emergencies fills what was let through by break-glass and not looked at in time.
-func (d *deployment) emergencies(context.Context) error {
-	out := &policy.BreakGlass{State: verdict.StateVerified}
-	d.g.input.BreakGlass = out
-	for _, x := range d.g.glasses {
-		if !x.Reviewed.IsZero() || x.ReviewBy.IsZero() || !d.m.now.After(x.ReviewBy) {
-			continue
-		}
-		one := policy.Emergency{ID: x.ID, Incident: x.Incident, By: x.By, ReviewBy: policy.TimeOf(x.ReviewBy)}
-		for _, ref := range d.g.people.Entries[x.ID] {
-			d.g.rest(ref)
-			one.Evidence = ref.Digest
-		}
-		out.Overdue = append(out.Overdue, one)
-	}
-	return nil
-}
-
 // needPlan is the need that the check of a plan answers.
 const needPlan = "iac-plan"
 

@@ -18,6 +18,7 @@ type peopled struct {
 	exceptions []verdict.Exception
 	approvals  []verdict.Approval
 	glasses    []verdict.BreakGlass
+	unfit      []EmergencyRecord // emergencies that the map of now would not let anybody give
 	barred     []verdict.Barred
 	persons    int
 	people     *People
@@ -248,6 +249,9 @@ func (e *Engine) gatherEmergencies(ctx context.Context, who *Persons, r Request,
 	}
 	for _, x := range all {
 		g.lost(x.gone)
+		if x.unfit {
+			g.peopled.unfit = append(g.peopled.unfit, x)
+		}
 		if x.Why != "" {
 			g.peopled.people.Aside = append(g.peopled.people.Aside, verdict.Aside{
 				Kind: verdict.KindBreakGlass, ID: x.ID, By: x.By, Index: x.Index, Why: x.Why, Remedy: "have somebody break the glass whom the map lets: verdict break-glass open",

@@ -440,6 +440,11 @@ func (o *Conclusion) breakGlass(c Case) {
 	if best.ID == "" {
 		return
 	}
+	if o.unreviewed() {
+		o.Aside = append(o.Aside, c.asideOf(verdict.KindBreakGlass, best.ID, best.By, "an earlier emergency of the service here was not reviewed in time, and another one does not let past that",
+			"have the earlier one reviewed first: verdict break-glass list names it, verdict break-glass review ID --as KEY"))
+		return
+	}
 	o.Outcome, o.BreakGlass = verdict.Allow, best.ID
 	o.lifted().BreakGlass = &best
 	if o.Expires.IsZero() || best.Expires.Before(o.Expires) {

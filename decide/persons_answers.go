@@ -155,6 +155,7 @@ type EmergencyRecord struct {
 	Notes []string      `json:"notes"` // reviews of it that do not count, and why
 	Refs  []verdict.Ref `json:"-"`
 	gone  string
+	unfit bool // it is by whom it says, and breaks the limits of the map of now
 	key   identity.EnrolledKey
 }
 
@@ -194,6 +195,7 @@ func (p *Persons) Emergencies(ctx context.Context, service, environment string) 
 			}
 			if x.Why == "" {
 				x.Why = p.UnfitEmergency(x.BreakGlass)
+				x.unfit = x.Why != ""
 			}
 			out = append(out, x)
 		}

@@ -1,0 +1,62 @@
+package decide_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/decide"
+	"verdict/decisionmap"
+)
+
+// An emergency that nobody reviewed binds the service: another one does not let past it, and
+// neither does it end when its giver may no longer break the glass. Somebody could otherwise
+// break it for ever, with nobody ever looking.
+func TestAnUnreviewedEmergencyBindsTheService(t *testing.T) {
+	h := newHouse(t, chain(calm))
+	under := func(who string) {
+		t.Helper()
+		text := chain(calm) + "break_glass: {who: [" + who + "], requires: [incident, rationale], max_validity: 4h, review_within: 24h, notify: [security]}\n"
+		m, err := decisionmap.Load("verdict.yaml", []byte(text))
+		must(t, err)
+		h.engine = &decide.Engine{Ledger: h.ledger, Map: m, Policy: h.engine.Policy, Signer: h.keys["local"], Now: h.engine.Now, Rand: rand.Reader, KeyName: h.keyName}
+	}
+	under("payments")
+	h.checkCommit("payments")
+	h.built(artifact)
+	h.enroll("jane")
+	g := &gate{house: h}
+	breaks := func(id string) {
+		b := verdict.BreakGlass{
+			ID: id, Step: verdict.StepBegin, Incident: "INC-1", Rationale: "payments are down", Service: "payments", Environment: "dev", Subject: artifact.Digest,
+			By: "jane", Teams: []string{"payments"}, Created: h.now, Expires: h.now.Add(2 * time.Hour), ReviewBy: h.now.Add(24 * time.Hour),
+		}
+		g.says("jane", verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, artifact, verdict.DeploymentSubject(b.Service, b.Environment))
+	}
+	bad := h.vulnerable("", time.Hour)
+	bad.Hits[0].Vulnerability.Exploited = true
+	h.matched(artifact, bad)
+	breaks("b-1")
+	if d := h.gate(h.asks(artifact, "dev")); d.Outcome != verdict.Allow || d.BreakGlass != "b-1" {
+		t.Fatalf("the emergency lets nothing in: %s %s %+v", d.Outcome, rulesOf(d), d.Aside)
+	}
+	h.now = h.now.Add(25 * time.Hour)
+	h.matched(artifact, clean("vulnerabilities"))
+	denied := func(why string) verdict.Decision {
+		t.Helper()
+		d := h.gate(h.asks(artifact, "dev"))
+		if d.Outcome != verdict.Deny || !strings.Contains(rulesOf(d), "deploy.gate.emergencies") {
+			t.Errorf("%s: %s %s", why, d.Outcome, rulesOf(d))
+		}
+		return d
+	}
+	denied("it is overdue")
+	breaks("b-2")
+	if d := denied("the glass is broken anew"); d.BreakGlass != "" || len(d.Aside) == 0 {
+		t.Errorf("the second emergency lets past the first: %q %+v", d.BreakGlass, d.Aside)
+	}
+	under("security")
+	denied("its giver left")
+}
