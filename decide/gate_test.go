@@ -271,6 +271,39 @@ func TestOnlyPromotionsThatCountLeadOn(t *testing.T) {
 	}
 }
 
+// What an environment took back, or an emergency let in, leads nowhere: the next environment
+// would otherwise take in what no rule let pass.
+func TestWhatWasTakenBackOrBrokenInDoesNotLeadOn(t *testing.T) {
+	for name, first := range map[string]func(h *house){
+		"a denial takes the promotion back": func(h *house) {
+			h.promote(artifact, "dev", "staging")
+			bad := h.vulnerable("", time.Hour)
+			bad.Hits[0].Vulnerability.Exploited = true
+			h.matched(artifact, bad)
+			if d := h.gate(h.asks(artifact, "staging")); d.Outcome != verdict.Deny {
+				h.t.Fatalf("%s %s", d.Outcome, rulesOf(d))
+			}
+		},
+		"an emergency is no promotion": func(h *house) {
+			h.promote(artifact, "dev")
+			(&gate{house: h}).says("local", verdict.KindDecision, verdict.Decision{
+				ID: "d-glass", Point: "deploy.gate", Subject: artifact, Service: "payments", Environment: "staging", Outcome: verdict.Allow, Enforced: verdict.Allow, At: h.now, BreakGlass: "b-1",
+			}, verdict.Context{Service: "payments", Environment: "staging", Point: "deploy.gate"}, artifact)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := gateHouse(t, calm)
+			h.seasoned(calm)
+			first(h)
+			h.now = h.now.Add(2 * time.Hour)
+			h.matched(artifact, clean("vulnerabilities"))
+			if d := h.gate(h.asks(artifact, "production")); d.Outcome != verdict.Deny || !strings.Contains(rulesOf(d), "deploy.gate.previous") || !strings.Contains(rulesOf(d), "deploy.gate.soak") {
+				t.Errorf("%s %s", d.Outcome, rulesOf(d))
+			}
+		})
+	}
+}
+
 // Going back does not wait, and excuses nothing that is true of the artifact.
 func TestGoingBackIsAShortWay(t *testing.T) {
 	frozen := strings.Replace(calm, "soak: 1h", "soak: 30d, hours: {timezone: UTC, allow: Sun-Sun 01:00-02:00}, freezes: [{from: 2026-11-01, to: 2026-12-31, reason: x}]", 1)

@@ -194,14 +194,9 @@ func (d *deployment) promotions(ctx context.Context) error {
 	out := &policy.Promotions{State: verdict.StateVerified}
 	back := &policy.Rollback{State: verdict.StateVerified}
 	d.g.input.Promotions, d.g.input.Rollback = out, back
-	rows, err := d.promoted(ctx, ledger.DecisionQuery{Subject: d.r.Subject.Digest}, nil)
+	before, err := d.chain(ctx, out)
 	if err != nil {
 		return err
-	}
-	before := false
-	for _, row := range rows {
-		out.List = append(out.List, d.listed(row))
-		before = before || row.Environment == d.r.Environment
 	}
 	other := func(row ledger.DecisionRow) bool { return row.Subject != d.r.Subject.Digest }
 	enough := other
@@ -212,7 +207,9 @@ func (d *deployment) promotions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out.First = len(here) == 0
+	if out.First, err = d.firstHere(ctx, here); err != nil {
+		return err
+	}
 	if i := slices.IndexFunc(here, other); i >= 0 {
 		back.PreviousDigest = here[i].Subject
 	}

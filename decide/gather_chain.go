@@ -1,0 +1,56 @@
+package decide
+
+import (
+	"context"
+
+	"verdict"
+	"verdict/ledger"
+	"verdict/policy"
+)
+
+// chain lists the promotions of the digest that lead on: an emergency let something in past
+// the rules, which is no promotion, and a later denial takes the earlier ones back there.
+// before reports whether the digest was ever let in here, in whichever way.
+func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before bool, err error) {
+	denied := map[string]bool{}
+	err = d.decided(ctx, ledger.DecisionQuery{Subject: d.r.Subject.Digest}, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+		switch {
+		case row.Outcome == verdict.Deny:
+			if !denied[row.Environment] {
+				d.use(entry)
+			}
+			denied[row.Environment] = true
+		case row.Outcome == verdict.Allow:
+			d.use(entry)
+			before = before || row.Environment == d.r.Environment
+			if !denied[row.Environment] && d.byRule(ctx, entry) {
+				out.List = append(out.List, d.listed(row))
+			}
+		}
+		return len(out.List) < perEnvironment
+	})
+	return before, err
+}
+
+// byRule reports whether a decision let something in because the rules did, and not by an
+// emergency. One that cannot be read let nothing in.
+func (d *deployment) byRule(ctx context.Context, entry ledger.Entry) bool {
+	var then verdict.Decision
+	return d.told(ctx, entry, d.p.Produces.Kind, &then) && then.BreakGlass == ""
+}
+
+// firstHere reports whether the rules have let nothing of the service in here yet. here are
+// the newest promotions, where it mostly ends with one.
+func (d *deployment) firstHere(ctx context.Context, here []ledger.DecisionRow) (first bool, err error) {
+	if len(here) == 0 {
+		return true, nil
+	}
+	first = true
+	err = d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment, Outcome: verdict.Allow}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
+		if first = !d.byRule(ctx, entry); !first {
+			d.use(entry)
+		}
+		return first
+	})
+	return first, err
+}
