@@ -271,19 +271,10 @@ func TestOnlyPromotionsThatCountLeadOn(t *testing.T) {
 	}
 }
 
-// What an environment took back, or an emergency let in, leads nowhere: the next environment
-// would otherwise take in what no rule let pass.
-func TestWhatWasTakenBackOrBrokenInDoesNotLeadOn(t *testing.T) {
+// What an emergency let in leads nowhere: the next environment would otherwise take in what no
+// rule let pass.
+func TestWhatAnEmergencyLetInDoesNotLeadOn(t *testing.T) {
 	for name, first := range map[string]func(h *house){
-		"a denial takes the promotion back": func(h *house) {
-			h.promote(artifact, "dev", "staging")
-			bad := h.vulnerable("", time.Hour)
-			bad.Hits[0].Vulnerability.Exploited = true
-			h.matched(artifact, bad)
-			if d := h.gate(h.asks(artifact, "staging")); d.Outcome != verdict.Deny {
-				h.t.Fatalf("%s %s", d.Outcome, rulesOf(d))
-			}
-		},
 		"an emergency is no promotion": func(h *house) {
 			h.promote(artifact, "dev")
 			(&gate{house: h}).says("local", verdict.KindDecision, verdict.Decision{

@@ -9,23 +9,15 @@ import (
 )
 
 // chain lists the promotions of the digest that lead on: an emergency let something in past
-// the rules, which is no promotion, and a later denial takes the earlier ones back there.
-// before reports whether the digest was ever let in here, in whichever way.
+// the rules, which is no promotion. A later denial takes nothing back: it may be for the hour
+// that it was asked in, and what is true of the artifact is asked of it again in each
+// environment. before reports whether the digest was ever let in here, in whichever way.
 func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before bool, err error) {
-	denied := map[string]bool{}
-	err = d.decided(ctx, ledger.DecisionQuery{Subject: d.r.Subject.Digest}, func(row ledger.DecisionRow, entry ledger.Entry) bool {
-		switch {
-		case row.Outcome == verdict.Deny:
-			if !denied[row.Environment] {
-				d.use(entry)
-			}
-			denied[row.Environment] = true
-		case row.Outcome == verdict.Allow:
-			d.use(entry)
-			before = before || row.Environment == d.r.Environment
-			if !denied[row.Environment] && d.byRule(ctx, entry) {
-				out.List = append(out.List, d.listed(row))
-			}
+	err = d.decided(ctx, ledger.DecisionQuery{Subject: d.r.Subject.Digest, Outcome: verdict.Allow}, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+		d.use(entry)
+		before = before || row.Environment == d.r.Environment
+		if d.byRule(ctx, entry) {
+			out.List = append(out.List, d.listed(row))
 		}
 		return len(out.List) < perEnvironment
 	})
