@@ -100,6 +100,7 @@ check := {"status": "pass", "message": "nothing"}
 	}
 	enrollForTest(t, w, "builder")
 	w.as(t, "builder")
+	builder := w.signer.KeyID()
 	for _, b := range []*policy.Bundle{unproved, builtin, unproved, builtin} { // as a client that proves nothing would
 		if err := w.releasePolicy(t.Context(), plain, b, false); err != nil {
 			t.Fatal(err)
@@ -112,11 +113,14 @@ check := {"status": "pass", "message": "nothing"}
 	if err := w.releasePolicy(t.Context(), plain, unproved, true); err == nil {
 		t.Error("rules without tests decide, because a key says so whose decisions count for nobody")
 	}
-	for kind, counts := range map[string]bool{"secrets": false, "secrets-check": true} {
+	for _, c := range []struct {
+		key, kind string
+		counts    bool
+	}{{builder, "secrets", false}, {"builder", "secrets-check", false}, {builder, "secrets-check", true}} { // anybody enrolled can give a key that name
 		trusting := *plain
-		trusting.Trust = append(slices.Clone(plain.Trust), decisionmap.Trust{Key: "builder", Kinds: []string{kind}, Services: []string{"app"}})
-		if err := w.releasePolicy(t.Context(), &trusting, unproved, true); (err == nil) != counts {
-			t.Errorf("the map trusts the builder with %s: %v", kind, err)
+		trusting.Trust = append(slices.Clone(plain.Trust), decisionmap.Trust{Key: c.key, Kinds: []string{c.kind}, Services: []string{"app"}})
+		if err := w.releasePolicy(t.Context(), &trusting, unproved, true); (err == nil) != c.counts {
+			t.Errorf("the map trusts %s with %s: %v", c.key, c.kind, err)
 		}
 	}
 	if n := releases(); n != 2 {
