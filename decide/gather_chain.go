@@ -27,8 +27,36 @@ func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before 
 // byRule reports whether a decision let something in because the rules did, and not by an
 // emergency. One that cannot be read let nothing in.
 func (d *deployment) byRule(ctx context.Context, entry ledger.Entry) bool {
+	if glass, read := d.recall.brokenIn(entry.Index); read {
+		return !glass
+	}
 	var then verdict.Decision
-	return d.told(ctx, entry, d.p.Produces.Kind, &then) && then.BreakGlass == ""
+	if !d.told(ctx, entry, d.p.Produces.Kind, &then) {
+		return false
+	}
+	d.recall.keepGlass(entry.Index, then.BreakGlass != "")
+	return then.BreakGlass == ""
+}
+
+// maxGlass bounds of how many decisions it is kept whether an emergency let them in.
+const maxGlass = 64 << 10
+
+// brokenIn reports whether an emergency let in what the decision at an index is about; read
+// is false where nobody has looked yet.
+func (r *recall) brokenIn(index int64) (glass, read bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	glass, read = r.glass[index]
+	return glass, read
+}
+
+func (r *recall) keepGlass(index int64, glass bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.glass == nil || len(r.glass) >= maxGlass {
+		r.glass = map[int64]bool{}
+	}
+	r.glass[index] = glass
 }
 
 // firstHere reports whether the rules have let nothing of the service in here yet. here are

@@ -21,6 +21,7 @@ type recall struct {
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said
 	checks map[int64]string // of entries that hold a report
+	glass  map[int64]bool   // of decisions: an emergency let in what they are about
 	bytes  int
 	flaws  map[int64]map[flaw]time.Time // of decisions at deployment points, by entry
 	// pending are the same of decisions that were taken and not recorded yet, by id.
