@@ -260,7 +260,7 @@ func (s *jsonScanner) escape() error {
 	return nil
 }
 
-// hex4 reads uXXXX.
+// hex4 reads the rest of an escape: the letter u and the four hex digits behind it.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 5 || b[0] != 'u' {
 		return 0, false

@@ -21,7 +21,7 @@ func moduleFiles(t *testing.T) string {
 	if cache == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			t.Skip("no home folder, so no module cache with databases of rpm")
+			t.Skip("the module cache with databases of rpm is missing: neither GOMODCACHE nor HOME says where it is")
 		}
 		cache = filepath.Join(home, "go", "pkg", "mod")
 	}

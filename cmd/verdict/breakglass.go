@@ -69,37 +69,29 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	w, key, err := a.asPerson(ctx, "verdict break-glass open")
+	p, _, err := a.asSignatory(ctx, "verdict break-glass open")
 	if err != nil {
 		return err
 	}
-	defer w.end(&err)
-	m, _, err := w.limitsHere(ctx)
-	if err != nil {
-		return err
+	defer p.w.end(&err)
+	if _, known := p.Map.Services[c.service]; !known {
+		return selectsNothingIn("service", c.service, namesIn(p.Map.Services), "declare it under services: in the map")
 	}
-	p, err := w.signatory(ctx, key, m)
-	if err != nil {
-		return err
-	}
-	if _, known := m.Services[c.service]; !known {
-		return selectsNothingIn("service", c.service, namesIn(m.Services), "declare it under services: in the map")
-	}
-	if _, known := m.Environments[c.environment]; !known {
-		return selectsNothingIn("environment", c.environment, namesIn(m.Environments), "declare it under environments: in the map")
+	if _, known := p.Map.Environments[c.environment]; !known {
+		return selectsNothingIn("environment", c.environment, namesIn(p.Map.Environments), "declare it under environments: in the map")
 	}
 	b := verdict.BreakGlass{
 		Step: verdict.StepBegin, Incident: c.incident, Rationale: c.rationale, Service: c.service, Environment: c.environment, Subject: subject.Digest,
-		By: key.Person, Teams: p.teams(), Created: p.now, ReviewTeams: []string{},
+		By: p.key.Person, Teams: p.teams(), Created: p.now, ReviewTeams: []string{},
 	}
 	if b.Expires, err = until(c.lifetime, p.now, seeGlass); err != nil {
 		return err
 	}
-	if m.BreakGlass != nil {
-		b.ReviewBy = p.now.Add(time.Duration(m.BreakGlass.ReviewWithin))
+	if p.Map.BreakGlass != nil {
+		b.ReviewBy = p.now.Add(time.Duration(p.Map.BreakGlass.ReviewWithin))
 	}
 	if why := p.UnfitEmergency(b); why != "" {
-		return forbids(key.Person+" cannot break the glass like this", why, "keep to what break_glass: of the map allows: verdict map show")
+		return forbids(p.key.Person+" cannot break the glass like this", why, "keep to what break_glass: of the map allows: verdict map show")
 	}
 	if b.ID, err = a.newID("b-"); err != nil {
 		return err
@@ -108,7 +100,7 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("record the emergency: %w", err)
 	}
-	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, m.BreakGlass.Notify...)}
+	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, p.Map.BreakGlass.Notify...)}
 	return a.emit(doc, func(s report.Style) string { return doc.text(s, subject) })
 }
 
@@ -173,19 +165,11 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	if err := needed(see, [2]string{"rationale", c.review}); err != nil {
 		return err
 	}
-	w, key, err := a.asPerson(ctx, "verdict break-glass review")
+	p, _, err := a.asSignatory(ctx, "verdict break-glass review")
 	if err != nil {
 		return err
 	}
-	defer w.end(&err)
-	m, _, err := w.limitsHere(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := w.signatory(ctx, key, m)
-	if err != nil {
-		return err
-	}
+	defer p.w.end(&err)
 	all, err := p.Emergencies(ctx, "", "")
 	if err != nil {
 		return err
@@ -202,18 +186,18 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	if !x.Reviewed.IsZero() {
 		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%s was reviewed by %s at %s", x.ID, x.ReviewedBy, clockText(x.Reviewed)), Remedy: "nothing is left to do"}
 	}
-	if why, err := p.MayReview(ctx, x, w.signer.KeyID()); err != nil || why != "" {
+	if why, err := p.MayReview(ctx, x, p.w.signer.KeyID()); err != nil || why != "" {
 		if err != nil {
 			return err
 		}
-		return forbids(fmt.Sprintf("%s cannot review %s", key.Person, x.ID), why, "have another one of who: or notify: under break_glass: of the map review it")
+		return forbids(fmt.Sprintf("%s cannot review %s", p.key.Person, x.ID), why, "have another one of who: or notify: under break_glass: of the map review it")
 	}
-	begun, err := w.ledger.Entry(ctx, x.Index)
+	begun, err := p.w.ledger.Entry(ctx, x.Index)
 	if err != nil {
 		return err
 	}
 	b := x.BreakGlass
-	b.Step, b.Reviewed, b.ReviewedBy, b.ReviewTeams, b.Review = verdict.StepReview, p.now, key.Person, p.teams(), c.review
+	b.Step, b.Reviewed, b.ReviewedBy, b.ReviewTeams, b.Review = verdict.StepReview, p.now, p.key.Person, p.teams(), c.review
 	entry, err := p.state(ctx, verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, begun.Subjects...)
 	if err != nil {
 		return fmt.Errorf("record the review: %w", err)

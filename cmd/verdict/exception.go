@@ -228,19 +228,11 @@ type exceptionStepped struct {
 
 // stepException takes a further step about an exception.
 func (a *app) stepException(ctx context.Context, id string, step verdict.Step, note string) (err error) {
-	w, key, err := a.asPerson(ctx, "verdict exception "+string(step))
+	p, _, err := a.asSignatory(ctx, "verdict exception "+string(step))
 	if err != nil {
 		return err
 	}
-	defer w.end(&err)
-	m, _, err := w.limitsHere(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := w.signatory(ctx, key, m)
-	if err != nil {
-		return err
-	}
+	defer p.w.end(&err)
 	all, err := p.Exceptions(ctx, "", "")
 	if err != nil {
 		return err
@@ -263,7 +255,7 @@ func (a *app) stepException(ctx context.Context, id string, step verdict.Step, n
 		Approved: append([]string{}, x.ApprovedBy...), Told: []string{},
 	}
 	if step == verdict.StepApprove {
-		doc.Approved = append(doc.Approved, key.Person)
+		doc.Approved = append(doc.Approved, p.key.Person)
 	}
 	if doc.Entry, err = p.stateException(ctx, doc.Exception); err != nil {
 		return err

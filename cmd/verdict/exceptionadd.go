@@ -53,19 +53,11 @@ func exceptionAddCommand() command {
 }
 
 func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
-	w, key, err := a.asPerson(ctx, "verdict exception add")
+	p, rules, err := a.asSignatory(ctx, "verdict exception add")
 	if err != nil {
 		return err
 	}
-	defer w.end(&err)
-	m, rules, err := w.limitsHere(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := w.signatory(ctx, key, m)
-	if err != nil {
-		return err
-	}
+	defer p.w.end(&err)
 	x, err := f.exception(p)
 	if err != nil {
 		return err

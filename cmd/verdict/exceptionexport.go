@@ -126,22 +126,14 @@ func (a *app) importExceptions(ctx context.Context, file string, f *riskFlags) (
 	if err != nil {
 		return err
 	}
-	w, key, err := a.asPerson(ctx, "verdict exception import")
+	p, rules, err := a.asSignatory(ctx, "verdict exception import")
 	if err != nil {
 		return err
 	}
-	defer w.end(&err)
-	m, rules, err := w.limitsHere(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := w.signatory(ctx, key, m)
-	if err != nil {
-		return err
-	}
+	defer p.w.end(&err)
 	var all []verdict.Exception
 	for _, e := range found {
-		x, err := e.exception(verdict.Exception{Rule: f.rule, Service: f.service, Environments: f.environments, Owner: f.owner, Versions: f.versions, RequestedBy: key.Person, Created: p.now})
+		x, err := e.exception(verdict.Exception{Rule: f.rule, Service: f.service, Environments: f.environments, Owner: f.owner, Versions: f.versions, RequestedBy: p.key.Person, Created: p.now})
 		if err != nil {
 			return err
 		}

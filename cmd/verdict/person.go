@@ -56,6 +56,25 @@ func (a *app) asPerson(ctx context.Context, command string) (*workspace, identit
 	return nil, none, err
 }
 
+// asSignatory opens the workspace for what a person states within the limits of the map that
+// holds here, and gives the rules of that map too. Its caller ends the workspace.
+func (a *app) asSignatory(ctx context.Context, command string) (*signatory, *policy.Bundle, error) {
+	w, key, err := a.asPerson(ctx, command)
+	if err != nil {
+		return nil, nil, err
+	}
+	var p *signatory
+	m, rules, err := w.limitsHere(ctx)
+	if err == nil {
+		p, err = w.signatory(ctx, key, m)
+	}
+	if err != nil {
+		w.end(&err)
+		return nil, nil, err
+	}
+	return p, rules, nil
+}
+
 // signatory is the signer as a person of a map.
 func (w *workspace) signatory(ctx context.Context, key identity.EnrolledKey, m *decisionmap.Map) (*signatory, error) {
 	if _, known := m.People[key.Person]; !known {
