@@ -128,7 +128,7 @@ func gateDocument(findings int) ([]byte, error) {
 		purl := "pkg:npm/" + name + "@1.0.0"
 		in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, policy.Finding{
 			Key: id + " " + purl, ID: id, Ecosystem: "npm", Name: name, Version: "1.0.0", PURL: purl, Severity: verdict.SeverityMedium,
-			SourcePath: "bom.json", OpenSeconds: 3600, Evidence: in.Artifact.SBOM.Evidence,
+			SourcePath: "bom.json", Since: "2026-01-01T11:00:00Z", Evidence: in.Artifact.SBOM.Evidence,
 		})
 	}
 	in.Normalize()

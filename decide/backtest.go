@@ -211,7 +211,11 @@ func (b *backtesting) read(ctx context.Context, row ledger.DecisionRow) (*record
 		return nil, &unknown{code: LacksBody, why: "its body cannot be read: " + err.Error()}
 	case rec.Basis.Schema != BasisSchema:
 		return nil, &unknown{code: LacksBasis, why: fmt.Sprintf("its basis is %.80q, and this program reads %s", rec.Basis.Schema, BasisSchema)}
-	case sha256Of(rec.Basis.Input) != rec.Digests.Input:
+	}
+	if err := rec.Basis.complete(ctx, b.Ledger); err != nil {
+		return nil, &unknown{code: LacksBasis, why: err.Error()}
+	}
+	if whole, err := rec.Basis.whole(); err != nil || sha256Of(whole) != rec.Digests.Input {
 		return nil, &unknown{code: LacksBasis, why: "its input is not the one whose digest it names"}
 	}
 	return rec, nil
@@ -231,7 +235,11 @@ func verified(ctx context.Context, again *Replayer, row ledger.DecisionRow, at l
 
 // judge asks the rules of a plan about the recorded facts.
 func (b *backtesting) judge(ctx context.Context, rec *recorded, p pointPlan) (Conclusion, *unknown, error) {
-	in, lacks, err := policy.ReadRecorded(rec.Basis.Input)
+	whole, err := rec.Basis.whole()
+	if err != nil {
+		return Conclusion{}, nil, err
+	}
+	in, lacks, err := policy.ReadRecorded(whole)
 	if err != nil {
 		return Conclusion{}, &unknown{code: LacksSchema, why: schemaOf(rec.Basis.Input) + " as this program cannot read it"}, nil
 	}

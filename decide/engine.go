@@ -10,7 +10,6 @@ package decide
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -94,7 +93,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 	}
 	entry, err := e.record(ctx, r, point, &d, basis)
 	if err == nil {
-		e.recall.took(d.ID, entry)
+		e.recall.took(d, entry)
 	}
 	return d, entry, err
 }
@@ -139,7 +138,7 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 // basis is what a decision rests on, apart from the blobs.
 func (e *Engine) basis(g *gathered, r Request, p decisionmap.Point, rules []verdict.Rule, now time.Time, seen ledger.Position) (b Basis, err error) {
 	b = Basis{Schema: BasisSchema, Seen: seen, Case: e.caseOf(g, r, p, rules, now), Partial: p.AllowPartial}
-	if b.Input, err = g.input.Canonical(); err != nil {
+	if err := b.takeInput(g.input); err != nil {
 		return b, fmt.Errorf("input of %s: %w", p.ID, err)
 	}
 	return b, nil
@@ -193,7 +192,7 @@ func (e *Engine) decision(id string, r Request, p decisionmap.Point, o Conclusio
 		Rollback: b.Case.Rollback, Outcome: o.Outcome, Enforced: o.Enforced, Reasons: o.Reasons, Passed: o.Passed, Skipped: o.Skipped,
 		Errors: o.Errors, BreakGlass: o.BreakGlass, Expires: o.Expires, Answer: o.Answer, Lifted: o.Lifted, Aside: o.Aside,
 		Digests: verdict.Digests{
-			Policy: e.Policy.Digest(), Input: sha256Of(b.Input), Facts: o.Facts,
+			Policy: e.Policy.Digest(), Input: b.digest, Facts: o.Facts,
 			Capabilities: e.Policy.Capabilities(), Result: resultDigest(o),
 		},
 		Engine: e.Policy.Engine(), Evidence: joined(refs, b.Case.People.restsOn(o)),
@@ -206,6 +205,9 @@ func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *
 	var err error
 	if b.Blobs, err = e.keepBlobs(ctx); err != nil {
 		return ledger.Entry{}, fmt.Errorf("keep policy and map of decision %s: %w", d.ID, err)
+	}
+	if err = e.keepFindings(ctx, b); err != nil {
+		return ledger.Entry{}, fmt.Errorf("keep the findings of decision %s: %w", d.ID, err)
 	}
 	predicate, err := recorded{Decision: *d, Basis: b, Declared: declared(e.Map, *d)}.encode()
 	if err != nil {
@@ -267,26 +269,4 @@ type recorded struct {
 	// Declared is what the map declared of the environment and where it said so, for people:
 	// no decision rests on the place of a value.
 	Declared []decisionmap.Declared `json:"declared,omitempty"`
-}
-
-// BasisSchema is the word in Basis.Schema.
-const BasisSchema = "verdict.basis/v1"
-
-// Basis is everything that a decision was computed from, apart from the policy bundle
-// and the map, which are blobs.
-type Basis struct {
-	Schema string `json:"schema"`
-	// Seen is the position of the ledger that the facts were gathered at. What came
-	// after it had no part in the decision.
-	Seen    ledger.Position `json:"seen"`
-	Case    Case            `json:"case"`
-	Partial bool            `json:"allow_partial"`
-	Input   json.RawMessage `json:"input"` // canonical verdict.input/v1
-	Blobs   Blobs           `json:"blobs"`
-}
-
-// Blobs names the large parts of the basis.
-type Blobs struct {
-	Policy verdict.Digest `json:"policy"`
-	Map    verdict.Digest `json:"map"`
 }

@@ -25,6 +25,7 @@ type gathered struct {
 	peopled
 	trusted *earlier // the decision of an artifact point that counts, at a later one
 	weighed []Stated // what was stated of vulnerabilities
+	found   string   // which of it the findings are from
 }
 
 // gone is a need about which a statement can no longer be read, and why.
@@ -76,6 +77,10 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m m
 		})
 	}
 	g.input.Decision = policy.Decision{ID: m.id, Point: p.ID, Layer: p.Layer, At: policy.TimeOf(m.now), Trigger: r.Trigger, Actor: r.Actor}
+	if v := &g.input.Vulnerabilities; len(v.Findings) > 0 && v.Prepared == nil {
+		v.Prepared = policy.Prepare(v.Findings)
+		v.Findings = v.Prepared.Findings()
+	}
 	g.input.Normalize()
 	return g, nil
 }
@@ -324,8 +329,15 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 	if d := s.Report.Database; d != nil {
 		v.Database = policy.Database{State: f.State, Name: d.Name, Digest: d.Digest, At: policy.TimeOf(d.At), Entries: d.Entries}
 	}
-	v.Findings = make([]policy.Finding, 0, len(s.Report.Hits))
-	for _, h := range s.Report.Hits {
+	v.Findings = findingsOf(s)
+	return v
+}
+
+// findingsOf are the findings of a report, in its order.
+func findingsOf(s *Stated) []policy.Finding {
+	out := make([]policy.Finding, 0, len(s.Report.Hits))
+	for i := range s.Report.Hits {
+		h := &s.Report.Hits[i]
 		if h.Vulnerability == nil {
 			continue
 		}
@@ -334,14 +346,14 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 		if r := x.Reach; r != nil && (r.Imported == verdict.ReachYes || r.Imported == verdict.ReachNo || r.Imported == verdict.ReachUnknown) {
 			reach = policy.Reach(*r)
 		}
-		v.Findings = append(v.Findings, policy.Finding{
+		out = append(out, policy.Finding{
 			Key: h.Key, ID: x.ID, Aliases: append([]string{}, x.Aliases...), Ecosystem: x.Component.Ecosystem, Name: x.Component.Name,
 			Version: x.Component.Version, PURL: x.Component.PURL, Fixed: x.Fixed, Fix: h.Fix, Severity: h.Severity, EPSS: x.EPSS,
 			Exploited: x.Exploited, Malicious: x.Malicious, Direct: x.Direct, Path: append([]string{}, x.Path...),
-			SourcePath: h.Path, Line: h.Line, Old: h.Old, Reach: reach, OpenSeconds: -1, Evidence: s.Ref.Digest,
+			SourcePath: h.Path, Line: h.Line, Old: h.Old, Reach: reach, Evidence: s.Ref.Digest,
 		})
 	}
-	return v
+	return out
 }
 
 // caseOf is what the conclusion depends on besides the rules' results.

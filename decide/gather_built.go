@@ -2,10 +2,7 @@ package decide
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"time"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -114,109 +111,4 @@ func (d *deployment) image(ctx context.Context) error {
 		base.AgeSeconds = d.since(x.Base.Created)
 	}
 	return nil
-}
-
-// openSince fills for how long each finding is known: since the first statement about this
-// digest that has it, or for as long as the last decision here knew it of the service. So
-// neither a new build nor another version with the same flaw begins its time anew.
-func (d *deployment) openSince(ctx context.Context) error {
-	findings := d.g.input.Vulnerabilities.Findings
-	if len(findings) == 0 {
-		return nil
-	}
-	since, err := d.before(ctx)
-	if err != nil {
-		return err
-	}
-	first := make(map[flaw]time.Time, len(findings))
-	for _, s := range d.g.weighed {
-		if s.Report == nil || s.Rank == Untrusted {
-			continue
-		}
-		for _, h := range s.Report.Hits {
-			if v := h.Vulnerability; v != nil {
-				x := flaw{v.ID, v.Component.Ecosystem, v.Component.Name}
-				if t, known := first[x]; !known || s.Ref.At.Before(t) {
-					first[x] = s.Ref.At
-				}
-			}
-		}
-	}
-	for i := range findings {
-		x := flaw{findings[i].ID, findings[i].Ecosystem, findings[i].Name}
-		t, known := first[x]
-		if !known {
-			t = d.m.now
-		}
-		if earlier, known := since[x]; known && earlier.Before(t) {
-			t = earlier
-		}
-		findings[i].OpenSeconds = d.since(t.Truncate(time.Second))
-	}
-	d.recall.taking(d.m.id, flawsSince(findings, d.m.now))
-	return nil
-}
-
-// flaw is a vulnerability of a component, in whichever version.
-type flaw struct{ id, ecosystem, name string }
-
-// before is since when the last decision about the service here knew each flaw.
-func (d *deployment) before(ctx context.Context) (map[flaw]time.Time, error) {
-	last := int64(-1)
-	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
-		d.use(entry)
-		last = entry.Index
-		return false
-	})
-	if err != nil || last < 0 {
-		return nil, err
-	}
-	return d.flaws(ctx, last)
-}
-
-// flaws reads since when a decision knew each flaw. They are kept for the next decision: to
-// read the last one whole each time would cost more than to decide.
-func (e *Engine) flaws(ctx context.Context, index int64) (map[flaw]time.Time, error) {
-	if known, ok := e.recall.flawsAt(index); ok {
-		return known, nil
-	}
-	b, err := e.Ledger.Bundle(ctx, index)
-	if err != nil {
-		return nil, fmt.Errorf("read the last decision here, entry %d: %w", index, err)
-	}
-	s, err := b.Statement()
-	if err != nil {
-		return nil, err
-	}
-	var last struct {
-		At    time.Time `json:"at"`
-		Basis struct {
-			Input json.RawMessage `json:"input"`
-		} `json:"basis"`
-	}
-	var input struct {
-		Vulnerabilities struct {
-			Findings []policy.Finding `json:"findings"`
-		} `json:"vulnerabilities"`
-	}
-	if err := s.Decode(&last); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(last.Basis.Input, &input); err != nil {
-		return nil, fmt.Errorf("input of the decision in entry %d: %w", index, err)
-	}
-	out := flawsSince(input.Vulnerabilities.Findings, last.At)
-	e.recall.keepFlaws(index, out)
-	return out, nil
-}
-
-// flawsSince is since when findings of a decision at a time were known.
-func flawsSince(findings []policy.Finding, at time.Time) map[flaw]time.Time {
-	out := make(map[flaw]time.Time, len(findings))
-	for _, f := range findings {
-		if f.OpenSeconds >= 0 {
-			out[flaw{f.ID, f.Ecosystem, f.Name}] = at.Add(-time.Duration(f.OpenSeconds) * time.Second).Truncate(time.Second)
-		}
-	}
-	return out
 }

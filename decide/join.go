@@ -2,6 +2,7 @@ package decide
 
 import (
 	"slices"
+	"strconv"
 
 	"verdict"
 	"verdict/policy"
@@ -14,12 +15,16 @@ import (
 // need's group of the input.
 func (g *gathered) fillAll(f Fact, counts *Stated, others []Stated) {
 	g.fill(f, counts)
+	if counts != nil && f.Need == string(verdict.KindVulnerabilities) {
+		g.found = strconv.FormatInt(counts.Ref.Index, 36)
+	}
 	for i := range others {
 		if others[i].Report == nil {
 			continue
 		}
 		if f.Need == string(verdict.KindVulnerabilities) {
 			v := vulnerabilities(f, &others[i])
+			g.found += " " + strconv.FormatInt(others[i].Ref.Index, 36)
 			g.input.Vulnerabilities.Complete = g.input.Vulnerabilities.Complete && v.Complete
 			g.input.Vulnerabilities.Findings = joinFindings(g.input.Vulnerabilities.Findings, v.Findings)
 			continue

@@ -17,15 +17,13 @@ import (
 type recall struct {
 	heard  heard
 	latest latest
+	ages   ages
 
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said
 	checks map[int64]string // of entries that hold a report
 	glass  map[int64]bool   // of decisions: an emergency let in what they are about
 	bytes  int
-	flaws  map[int64]map[flaw]time.Time // of decisions at deployment points, by entry
-	// pending are the same of decisions that were taken and not recorded yet, by id.
-	pending map[string]map[flaw]time.Time
 
 	once sync.Once // guards the making of here
 	here verdict.Digest
@@ -35,8 +33,9 @@ type recall struct {
 	chart []byte
 	err   error
 
-	put   Blobs // that were put last, at putAt; guarded by mu
-	putAt time.Time
+	put      Blobs // that were put last, at putAt; guarded by mu
+	putAt    time.Time
+	findings map[verdict.Digest]time.Time // when findings were put; guarded by mu
 }
 
 // putAgain is how long a blob that was put is not put again. To put one that is there reads
@@ -69,6 +68,24 @@ func (e *Engine) keepBlobs(ctx context.Context) (Blobs, error) {
 	return blobs, nil
 }
 
+// putLately reports whether findings were put a moment ago.
+func (r *recall) putLately(d verdict.Digest, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, known := r.findings[d]
+	since := now.Sub(at)
+	return known && since >= 0 && since < putAgain
+}
+
+func (r *recall) putNow(d verdict.Digest, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.findings == nil || len(r.findings) >= maxPut {
+		r.findings = map[verdict.Digest]time.Time{}
+	}
+	r.findings[d] = now
+}
+
 // blobs are the bundle and the map as a decision keeps them. To write them costs more than
 // to decide, and they stay the same.
 func (e *Engine) blobs() (rules, chart []byte, err error) {
@@ -84,7 +101,7 @@ func (e *Engine) blobs() (rules, chart []byte, err error) {
 const (
 	maxRecalled = 16 << 20
 	largest     = 1 << 20
-	maxFlaws    = 256 // decisions
+	maxPut      = 1 << 10
 )
 
 // here is the digest of the engine's map.
@@ -149,42 +166,9 @@ func (r *recall) keep(index int64, s said, size int) {
 	}
 }
 
-// flawsAt gives since when the decision in an entry knew each flaw, where it was kept.
-func (r *recall) flawsAt(index int64) (map[flaw]time.Time, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known, ok := r.flaws[index]
-	return known, ok
-}
-
-// keepFlaws keeps what the next decision in the same place asks for. It is read, and never
-// changed.
-func (r *recall) keepFlaws(index int64, flaws map[flaw]time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.flaws == nil || len(r.flaws) >= maxFlaws {
-		r.flaws = map[int64]map[flaw]time.Time{}
-	}
-	r.flaws[index] = flaws
-}
-
-// taking keeps the same of a decision that has no entry yet, and took gives it one.
-func (r *recall) taking(id string, flaws map[flaw]time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.pending == nil || len(r.pending) >= maxFlaws {
-		r.pending = map[string]map[flaw]time.Time{}
-	}
-	r.pending[id] = flaws
-}
-
-func (r *recall) took(id string, entry ledger.Entry) {
+// took keeps what the next decision asks of one that was recorded.
+func (r *recall) took(d verdict.Decision, entry ledger.Entry) {
 	r.heard.keepEntry(entry)
-	r.mu.Lock()
-	flaws, ok := r.pending[id]
-	delete(r.pending, id)
-	r.mu.Unlock()
-	if ok {
-		r.keepFlaws(entry.Index, flaws)
-	}
+	r.keepGlass(entry.Index, d.BreakGlass != "")
+	r.ages.took(d.ID, entry.Index)
 }

@@ -71,6 +71,9 @@ func (r *Replayer) retake(ctx context.Context, rec *recorded, about []verdict.Su
 	}
 	in, refs := g.input, g.refs
 	if len(g.gone) > 0 && out.Difference == "" {
+		if err := rec.Basis.complete(ctx, r.Ledger); err != nil {
+			return fmt.Errorf("decision %s: %w", d.ID, err)
+		}
 		if in, out.Difference = asRecorded(rec, &basis, g); out.Difference != "" {
 			in = g.input
 		} else {
@@ -124,9 +127,16 @@ func (r *Replayer) misplaced(ctx context.Context, rec *recorded, about []verdict
 // those of needs whose statements are gone. Everything else has to be as it was gathered
 // again, and the evidence has to be in the ledger.
 func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, difference string) {
-	in, err := policy.ParseInput(rec.Basis.Input)
+	was, err := rec.Basis.whole()
+	if err == nil {
+		in, err = policy.ParseInput(was)
+	}
 	if err != nil {
 		return nil, "the recorded input cannot be read: " + err.Error()
+	}
+	is, err := again.whole()
+	if err != nil {
+		return nil, err.Error()
 	}
 	lost := []string{"input.evidence", "case.refs", "case.faults"}
 	for _, x := range g.gone {
@@ -141,7 +151,7 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 			lost = append(lost, fmt.Sprintf("case.facts[%d]", i))
 		}
 	}
-	if d := firstDifference("input", rec.Basis.Input, again.Input, lost...); d != "" {
+	if d := firstDifference("input", was, is, lost...); d != "" {
 		return nil, d
 	}
 	if d := firstDifference("case", canonical(rec.Basis.Case), canonical(again.Case), lost...); d != "" {
@@ -152,6 +162,7 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 			return nil, fmt.Sprintf("the evidence in entry %d is not what the ledger holds about the subject for this point", ref.Index)
 		}
 	}
+	again.Findings, again.found, again.digest = rec.Basis.Findings, rec.Basis.found, sha256Of(was)
 	again.Input, again.Case = rec.Basis.Input, rec.Basis.Case
 	return in, ""
 }
@@ -160,7 +171,7 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 // went in to what came out: input, case, then the decision itself. Go writes equal values
 // as equal JSON, and only where it does not is the canonical form worth its price.
 func differs(rec *recorded, again recorded) string {
-	if bytes.Equal(rec.Basis.Input, again.Basis.Input) && rec.Basis.Partial == again.Basis.Partial &&
+	if bytes.Equal(rec.Basis.Input, again.Basis.Input) && rec.Basis.Findings == again.Basis.Findings && rec.Basis.Partial == again.Basis.Partial &&
 		same(rec.Basis.Case, again.Basis.Case) && same(rec.Decision, again.Decision) {
 		return ""
 	}
@@ -168,7 +179,7 @@ func differs(rec *recorded, again recorded) string {
 		what     string
 		was, are []byte
 	}{
-		{"input", rec.Basis.Input, again.Basis.Input}, {"case", canonical(rec.Basis.Case), canonical(again.Basis.Case)},
+		{"input", rec.Basis.Input, again.Basis.Input}, {"findings", canonical(map[string]any{"": rec.Basis.Findings}), canonical(map[string]any{"": again.Basis.Findings})}, {"case", canonical(rec.Basis.Case), canonical(again.Basis.Case)},
 		{"decision", canonical(rec.Decision), canonical(again.Decision)},
 		{"allow_partial", canonical(map[string]bool{"": rec.Basis.Partial}), canonical(map[string]bool{"": again.Basis.Partial})},
 	} {

@@ -2,8 +2,6 @@ package decide
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -148,11 +146,6 @@ func unreplayable(id, why string) error {
 		Code: verdict.CodeUnavailable, What: "decision " + id + " cannot be replayed: " + why,
 		Remedy: "use the version of verdict that took the decision; `verdict log verify` still proves that it was taken",
 	}
-}
-
-func sha256Of(b []byte) verdict.Digest {
-	sum := sha256.Sum256(b)
-	return verdict.NewDigest("sha256", hex.EncodeToString(sum[:]))
 }
 
 // bundleFile is a policy bundle as a decision keeps it: every file by its path.

@@ -10,12 +10,13 @@ import (
 
 // What a blob is to the entry whose statement names it.
 const (
-	rolePolicy = "policy"   // the rules that a decision was taken by
-	roleMap    = "map"      // the map that a decision was taken by
-	roleSource = "source"   // the file of a map that was released or proposed
-	roleRules  = "rules"    // the rules that such a map names beside itself, or that were released as the policy
-	roleTried  = "backtest" // what a backtest of released rules found
-	roleBill   = "bill of materials"
+	rolePolicy   = "policy"   // the rules that a decision was taken by
+	roleMap      = "map"      // the map that a decision was taken by
+	roleSource   = "source"   // the file of a map that was released or proposed
+	roleRules    = "rules"    // the rules that such a map names beside itself, or that were released as the policy
+	roleTried    = "backtest" // what a backtest of released rules found
+	roleFindings = "findings" // of vulnerabilities that a decision was taken on
+	roleBill     = "bill of materials"
 )
 
 // The actions of releases and of proposals of them; others name no blob.
@@ -55,13 +56,15 @@ func usesOf(s *evidence.Statement) []store.BlobUse {
 	case verdict.KindDecision:
 		var x struct {
 			Basis struct {
-				Blobs struct {
+				Findings verdict.Digest `json:"findings"`
+				Blobs    struct {
 					Policy verdict.Digest `json:"policy"`
 					Map    verdict.Digest `json:"map"`
 				} `json:"blobs"`
 			} `json:"basis"`
 		}
-		if s.DecodeFields(&x, "basis.blobs") == nil {
+		if s.DecodeFields(&x, "basis.blobs", "basis.findings") == nil {
+			use(roleFindings, x.Basis.Findings)
 			use(rolePolicy, x.Basis.Blobs.Policy)
 			use(roleMap, x.Basis.Blobs.Map)
 		}

@@ -21,7 +21,7 @@ func (i *Input) Canonical() ([]byte, error) {
 	if i == nil {
 		return nil, noInput()
 	}
-	room := 4<<10 + 640*len(i.Vulnerabilities.Findings) // enough as a rule: to grow is to copy
+	room := 8<<10 + 640*len(i.Vulnerabilities.Findings) // enough as a rule: to grow is to copy
 	return writeInput(make([]byte, 0, room), reflect.ValueOf(*i)), nil
 }
 
@@ -80,7 +80,14 @@ func canonicalStruct(t reflect.Type) canonicalWriter {
 				b = append(b, ',')
 			}
 			comma = true
-			b = f.write(append(b, f.key...), x)
+			b = append(b, f.key...)
+			if f.typ == findingsType {
+				if p := preparedOf(v); p != nil {
+					b = append(b, p.canonical...)
+					continue
+				}
+			}
+			b = f.write(b, x)
 		}
 		return append(b, '}')
 	}

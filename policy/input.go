@@ -185,9 +185,25 @@ type Vulnerabilities struct {
 	Components int64     `json:"components"` // components judged
 	Database   Database  `json:"database"`
 	Findings   []Finding `json:"findings"`
+	// Groups count the findings, by what rules ask about all of them: Normalize fills it.
+	Groups []FindingGroup `json:"groups"`
 	// VEX is what is stated of the findings: for each the statement that counts, and some
 	// that do not.
 	VEX []VEX `json:"vex"`
+	// Prepared is Findings as Prepare gave them; nil, or of another list, it changes nothing.
+	Prepared *Prepared `json:"-"`
+}
+
+// FindingGroup counts the findings of one severity that are known since one moment. A rule
+// that asks whether there is any of a sort need not go through all of them.
+type FindingGroup struct {
+	Severity verdict.Severity `json:"severity"`
+	Since    Time             `json:"since"`
+	// OpenSeconds is how long before the decision that is; -1 at points that count no time.
+	OpenSeconds int64 `json:"open_seconds"`
+	Findings    int64 `json:"findings"`
+	Exploited   int64 `json:"exploited"`
+	Malicious   int64 `json:"malicious"`
 }
 
 // VEX is one statement of whether a finding matters. It never takes the finding away.
@@ -234,10 +250,10 @@ type Finding struct {
 	Line       int64            `json:"line"`
 	Old        bool             `json:"old"` // the base of the change has the component as well
 	Reach      Reach            `json:"reach"`
-	// OpenSeconds is for how long it is known at the decision, in what the service brought to
-	// the environment; -1 at points that count no time.
-	OpenSeconds int64          `json:"open_seconds"`
-	Evidence    verdict.Digest `json:"evidence"`
+	// Since is when it became known in what the service brought to the environment, to the
+	// second; "" at points that count no time.
+	Since    Time           `json:"since"`
+	Evidence verdict.Digest `json:"evidence"`
 }
 
 // Reach is whether what is affected of a component is imported. It orders work, and lets

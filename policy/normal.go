@@ -18,7 +18,16 @@ import (
 // something. Call it once after building; Canonical and Evaluate expect it.
 func (i *Input) Normalize() {
 	i.Schema = InputSchema
+	v := &i.Vulnerabilities
+	found, ready := v.Findings, v.Prepared.holds(v.Findings)
+	if ready { // it has its form, and is shared
+		v.Findings = nil
+	}
 	normalize(reflect.ValueOf(i).Elem(), false)
+	if ready {
+		v.Findings = found
+	}
+	v.count(i.Decision.At)
 	if i.Checks == nil {
 		i.Checks = map[string]Check{}
 	}

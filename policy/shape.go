@@ -26,11 +26,12 @@ var shapes sync.Map // reflect.Type → []member
 func fieldsOf(t reflect.Type) iter.Seq[member] {
 	known, ok := shapes.Load(t)
 	if !ok {
-		members := make([]member, t.NumField())
-		for i := range members {
+		var members []member
+		for i := range t.NumField() {
 			f := t.Field(i)
-			name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
-			members[i] = member{i, name, f.Type, option == "omitempty", f.Tag.Get("order") == "kept"}
+			if name, option, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+				members = append(members, member{i, name, f.Type, option == "omitempty", f.Tag.Get("order") == "kept"})
+			}
 		}
 		known, _ = shapes.LoadOrStore(t, members)
 	}

@@ -33,7 +33,7 @@ func TestEveryDeploymentRuleFoldsWhatIsTooMuch(t *testing.T) {
 				case id == "deploy.gate.emergencies":
 					in.BreakGlass.Overdue = append(in.BreakGlass.Overdue, Emergency{ID: key})
 				default:
-					in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{Key: key, Malicious: true, Exploited: true, Severity: "critical", OpenSeconds: 1 << 40})
+					in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{Key: key, Malicious: true, Exploited: true, Severity: "critical", Since: "2025-01-01T00:00:00Z"})
 				}
 			}
 			if id != "deploy.plan.unplaced" {

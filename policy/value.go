@@ -85,10 +85,11 @@ func structConverter(t reflect.Type) converter {
 		convert  converter
 		optional bool
 		size     int
+		findings bool // may be prepared
 	}
 	var fields []field
 	for f := range fieldsOf(t) {
-		fields = append(fields, field{f.index, ast.StringTerm(f.name), converterFor(f.typ), f.optional, len(f.name) + 4})
+		fields = append(fields, field{f.index, ast.StringTerm(f.name), converterFor(f.typ), f.optional, len(f.name) + 4, f.typ == findingsType})
 	}
 	slices.SortFunc(fields, func(a, b field) int { return cmp.Compare(a.size, b.size) })
 	return func(v reflect.Value, size *int) *ast.Term {
@@ -100,6 +101,13 @@ func structConverter(t reflect.Type) converter {
 				continue
 			}
 			*size += f.size
+			if f.findings {
+				if p := preparedOf(v); p != nil {
+					*size += p.size
+					o.Insert(f.key, p.term)
+					continue
+				}
+			}
 			o.Insert(f.key, f.convert(x, size))
 		}
 		return ast.NewTerm(o)

@@ -2,7 +2,7 @@ package verdict.rules.deploy.gate.malicious_test
 
 import data.verdict.rules.deploy.gate.malicious as rule
 
-known := {"vulnerabilities": {"state": "verified", "complete": true, "components": 2, "database": {"state": "verified"}, "vex": [], "findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": false, "exploited": false, "severity": "high", "open_seconds": 10, "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}]}}
+known := {"vulnerabilities": {"state": "verified", "complete": true, "components": 2, "database": {"state": "verified"}, "vex": [], "findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": false, "exploited": false, "severity": "high", "since": "s10", "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}], "groups": [{"severity": "high", "since": "s10", "open_seconds": 10, "findings": 1, "exploited": 0, "malicious": 0}]}}
 
 test_what_is_in_order_passes if {
 	result := rule.check with input as known
@@ -10,7 +10,7 @@ test_what_is_in_order_passes if {
 }
 
 test_a_malicious_package_fails if {
-	result := rule.check with input as object.union(known, {"vulnerabilities": {"findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": true, "exploited": false, "severity": "high", "open_seconds": 10, "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}]}})
+	result := rule.check with input as object.union(known, {"vulnerabilities": {"findings": [{"key": "V-1@a@1", "id": "V-1", "name": "a", "version": "1", "fixed": "1.1", "fix": "take 1.1", "malicious": true, "exploited": false, "severity": "high", "since": "s10", "source_path": "sbom", "line": 1, "old": false, "reach": {"imported": "unknown", "why": ""}, "evidence": "e"}], "groups": [{"severity": "high", "since": "s10", "open_seconds": 10, "findings": 1, "exploited": 0, "malicious": 1}]}})
 	result.status == "fail"
 	result.items[0].key == "V-1@a@1"
 }

@@ -29,51 +29,50 @@ limits := {
 	"info": -1,
 }
 
-# ages: severity and age of each finding; within: none of them is too old. Findings of one
-# build are of few ages, and only where one is too old does anybody have to pick them out.
-ages := [[f.severity, f.open_seconds] | some f in deploy.open]
+# groups: the findings by severity and since when they are known, as the gate counted them.
+# Findings of one build are of few ages, and only where one is too old does anybody have to
+# pick them out.
+groups := input.vulnerabilities.groups
 
-distinct := {age | some age in ages}
-
-within if {
-	count(ages) == count(deploy.open)
-	seconds := limits
-	young := [age | some age in distinct; age[1] >= 0; age[1] <= seconds[age[0]]]
-	free := [age | some age in distinct; age[1] >= -1; seconds[age[0]] < 0]
-	count(young) + count(free) == count(distinct)
-}
-
-# late, undated, judged: the limits have a name of their own in each, because by that of the
-# rule they would be looked up anew for every finding, which costs more than all the rest.
-late := [] if {
-	within
-} else := [f |
-	seconds := limits
-	some f in deploy.open
-	limit := seconds[f.severity]
-	limit >= 0
-	f.open_seconds > limit
-]
+late := [g | some g in groups; limits[g.severity] >= 0; g.open_seconds > limits[g.severity]]
 
 # undated: since when a finding is open has to be known where there is a limit.
-undated := [] if {
-	within
-} else := [f |
-	seconds := limits
-	some f in deploy.open
-	f.open_seconds < 0
-	seconds[f.severity] >= 0
-]
+undated := [g | some g in groups; limits[g.severity] >= 0; g.open_seconds < 0]
 
-# judged: those of which all is there that says whether they are late.
-judged := [f.key |
-	seconds := limits
-	some f in deploy.open
-	seconds[f.severity] >= -1
-	f.open_seconds >= -1
-]
+timely := [g | some g in groups; limits[g.severity] >= 0; g.open_seconds >= 0; g.open_seconds <= limits[g.severity]]
 
-overdue := array.concat(late, undated)
+unlimited := [g | some g in groups; limits[g.severity] < 0; g.open_seconds >= -1]
+
+# told: each group is judged, and together they hold every finding.
+told if {
+	sum([count(late), count(undated), count(timely), count(unlimited)]) == count(groups)
+	deploy.grouped
+}
+
+overdue := of(array.concat(late, undated))
+
+# of: the open findings of some groups.
+of([]) := []
+
+of(some_groups) := [f |
+	some g in some_groups
+	some f in deploy.open
+	f.severity == g.severity
+	f.since == g.since
+] if {
+	count(some_groups) > 0
+	judged
+}
+
+# judged: every open finding is of one group.
+judged if {
+	count([f.key |
+		some f in deploy.open
+		some g in groups
+		f.severity == g.severity
+		f.since == g.since
+	]) == count(deploy.open)
+}
 
 check := deploy.answer({"environment": environment.state, "vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
 	"fail": sprintf("%d vulnerabilities are open for longer than %s allows", [count(overdue), environment.name]),
@@ -82,8 +81,4 @@ check := deploy.answer({"environment": environment.state, "vulnerabilities": dep
 	"expected": environment.vulnerability_sla,
 })
 
-items := [] if {
-	within
-} else := all.items(overdue, sprintf("is open for longer than %s allows", [environment.name])) if {
-	count(judged) == count(deploy.open)
-}
+items := all.items(overdue, sprintf("is open for longer than %s allows", [environment.name])) if told
