@@ -38,9 +38,9 @@ type agedKey struct {
 type ages struct {
 	mu    sync.Mutex // guards what follows
 	known map[agedKey]*aged
-	at    map[int64]*aged  // by the entry of the decision that knew them
-	taken map[string]*aged // of decisions that were taken and not recorded yet, by id
-	size  int              // findings in known
+	of    map[verdict.Digest]*aged // by the statement of the decision that knew them
+	taken map[string]*aged         // of decisions that have no statement yet, by id
+	size  int                      // findings in known
 }
 
 // Bounds of what is kept.
@@ -77,7 +77,7 @@ func (d *deployment) openSince(ctx context.Context) error {
 		}
 	}
 	v.Prepared, v.Findings = is.Prepared, is.Findings()
-	kept.taking(d.m.id, is)
+	kept.gathering(d.m.id, is)
 	return nil
 }
 
@@ -119,28 +119,28 @@ func agedBy(findings []policy.Finding, weighed []Stated, last *aged, now time.Ti
 // before are the findings that the last decision about the service here was taken on; nil
 // where there is none.
 func (d *deployment) before(ctx context.Context) (*aged, error) {
-	last := int64(-1)
+	var last *ledger.Entry
 	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
 		d.use(entry)
-		last = entry.Index
+		last = &entry
 		return false
 	})
-	if err != nil || last < 0 {
+	if err != nil || last == nil {
 		return nil, err
 	}
-	return d.agedAt(ctx, last)
+	return d.agedAt(ctx, *last)
 }
 
 // agedAt reads the findings of a decision. They are kept for the next decision: to read the
 // last one whole each time would cost more than to decide.
-func (e *Engine) agedAt(ctx context.Context, index int64) (*aged, error) {
+func (e *Engine) agedAt(ctx context.Context, decision ledger.Entry) (*aged, error) {
 	kept := &e.recall.ages
-	if is := kept.of(index); is != nil {
+	if is := kept.knownBy(decision.Digest); is != nil {
 		return is, nil
 	}
-	b, err := e.Ledger.Bundle(ctx, index)
+	b, err := e.Ledger.Bundle(ctx, decision.Index)
 	if err != nil {
-		return nil, fmt.Errorf("read the last decision here, entry %d: %w", index, err)
+		return nil, fmt.Errorf("read the last decision here, entry %d: %w", decision.Index, err)
 	}
 	s, err := b.Statement()
 	if err != nil {
@@ -153,11 +153,11 @@ func (e *Engine) agedAt(ctx context.Context, index int64) (*aged, error) {
 		return nil, err
 	}
 	if err := last.Basis.complete(ctx, e.Ledger); err != nil {
-		return nil, fmt.Errorf("the decision in entry %d: %w", index, err)
+		return nil, fmt.Errorf("the decision in entry %d: %w", decision.Index, err)
 	}
 	findings, err := last.Basis.findings()
 	if err != nil {
-		return nil, fmt.Errorf("input of the decision in entry %d: %w", index, err)
+		return nil, fmt.Errorf("input of the decision in entry %d: %w", decision.Index, err)
 	}
 	is := &aged{Prepared: policy.Prepare(findings), since: make(map[flaw]time.Time, len(findings))}
 	for i := range findings {
@@ -165,7 +165,7 @@ func (e *Engine) agedAt(ctx context.Context, index int64) (*aged, error) {
 			is.since[flawOf(&findings[i])] = t
 		}
 	}
-	kept.record(index, is)
+	kept.record(decision.Digest, is)
 	return is, nil
 }
 
@@ -184,23 +184,24 @@ func (a *ages) keep(k agedKey, is *aged) {
 	a.known[k] = is
 }
 
-func (a *ages) of(index int64) *aged {
+func (a *ages) knownBy(decision verdict.Digest) *aged {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.at[index]
+	return a.of[decision]
 }
 
-func (a *ages) record(index int64, is *aged) {
+func (a *ages) record(decision verdict.Digest, is *aged) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.at == nil || len(a.at) >= maxAgedAt {
-		a.at = map[int64]*aged{}
+	if a.of == nil || len(a.of) >= maxAgedAt {
+		a.of = map[verdict.Digest]*aged{}
 	}
-	a.at[index] = is
+	a.of[decision] = is
 }
 
-// taking keeps the findings of a decision that has no entry yet, and took gives it one.
-func (a *ages) taking(id string, is *aged) {
+// gathering keeps the findings of a decision that has no statement yet, and taking gives it
+// one.
+func (a *ages) gathering(id string, is *aged) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.taken == nil || len(a.taken) >= maxAgedAt {
@@ -209,12 +210,12 @@ func (a *ages) taking(id string, is *aged) {
 	a.taken[id] = is
 }
 
-func (a *ages) took(id string, index int64) {
+func (a *ages) taking(id string, statement verdict.Digest) {
 	a.mu.Lock()
 	is, ok := a.taken[id]
 	delete(a.taken, id)
 	a.mu.Unlock()
 	if ok {
-		a.record(index, is)
+		a.record(statement, is)
 	}
 }

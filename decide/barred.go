@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -117,7 +118,7 @@ func (e *Engine) authors(ctx context.Context, r Request, at ledger.Position, b *
 // proposer bars who asked the forge for the change: the addresses in commits are what their
 // maker wrote there, and the forge knows who was logged in.
 func (e *Engine) proposer(ctx context.Context, r Request, commit verdict.Digest, at ledger.Position, b *barred) error {
-	entries, err := e.Ledger.Find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindChangeReview, At: at, Limit: perNeed})
+	entries, err := e.find(ctx, ledger.Query{Subject: commit, Kind: verdict.KindChangeReview, At: at, Limit: perNeed})
 	if err != nil {
 		return fmt.Errorf("find who asked for the change of %s: %w", commit, err)
 	}
@@ -159,24 +160,28 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 	if r.Subject.Kind == verdict.SubjectPlan {
 		return e.plannedFrom(ctx, r, at)
 	}
-	entries, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, At: at, Limit: perNeed})
-	if err != nil {
-		return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
+	var entries []ledger.Entry
+	for _, p := range e.Map.Points { // each by itself: a gate may have been asked any number of times
+		if p.Layer == verdict.LayerDeploy {
+			continue
+		}
+		of, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, Point: p.ID, At: at, Limit: perNeed})
+		if err != nil {
+			return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
+		}
+		entries = append(entries, of...)
 	}
+	slices.SortFunc(entries, func(a, b ledger.Entry) int { return cmp.Compare(b.Index, a.Index) })
 	for _, entry := range entries { // newest first
 		p, known := e.Map.Point(entry.Context.Point)
-		if !known || entry.Foreign || p.Layer == verdict.LayerDeploy || e.rank(entry.Producer, p.Produces.Kind, Request{Service: r.Service}, at) == Untrusted {
+		if !known || entry.Foreign || e.rank(entry.Producer, p.Produces.Kind, Request{Service: r.Service}, at) == Untrusted {
 			continue
 		}
 		told, err := e.said(ctx, entry.Index)
-		if err != nil || told.failure != nil {
+		if err != nil || told.decided == nil || told.unread != nil || told.decided.Service != r.Service {
 			continue // then its commit is not known
 		}
-		var d verdict.Decision
-		if told.statement.Decode(&d) != nil || d.Service != r.Service {
-			continue
-		}
-		from := slices.DeleteFunc(slices.Clone(d.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
+		from := slices.DeleteFunc(slices.Clone(told.decided.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
 		if len(from) > 0 {
 			return from, nil
 		}

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"slices"
 	"sort"
+	"sync"
 	"time"
 
 	"verdict"
+	"verdict/evidence"
+	"verdict/policy"
 	"verdict/sbom"
 )
 
@@ -19,6 +22,23 @@ type earlier struct {
 	From    []verdict.Digest
 	Expires time.Time       // zero: it does not
 	Input   json.RawMessage // what it was decided from
+
+	read    sync.Once // guards the making of what follows
+	input   *policy.Input
+	failure error
+}
+
+// facts are what it was decided from. They are read once, and never changed.
+func (x *earlier) facts() (*policy.Input, error) {
+	x.read.Do(func() { x.input, x.failure = policy.ParseInput(x.Input) })
+	return x.input, x.failure
+}
+
+// earlierOf reads the statement of a decision.
+func earlierOf(s *evidence.Statement) (*earlier, error) {
+	var d recorded
+	err := s.Decode(&d)
+	return &earlier{ID: d.ID, Point: d.Point, Service: d.Service, Outcome: d.Outcome, From: d.From, Expires: d.Expires, Input: d.Basis.Input}, err
 }
 
 // Stated is one statement about a subject, with what the map says of its signer.

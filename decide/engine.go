@@ -93,7 +93,7 @@ func (e *Engine) Decide(ctx context.Context, r Request) (verdict.Decision, ledge
 	}
 	entry, err := e.record(ctx, r, point, &d, basis)
 	if err == nil {
-		e.recall.took(d, entry)
+		e.recall.heard.keepEntry(entry)
 	}
 	return d, entry, err
 }
@@ -224,6 +224,7 @@ func (e *Engine) record(ctx context.Context, r Request, p decisionmap.Point, d *
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("sign decision %s: %w", d.ID, err)
 	}
+	e.recall.taking(*d, bundle.PayloadDigest())
 	entry, err := e.Ledger.Append(ctx, bundle)
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("record decision %s: %w", d.ID, err)

@@ -57,8 +57,8 @@ func BenchmarkGate(b *testing.B) {
 				wait.Go(func() {
 					for range next {
 						began := time.Now()
-						if _, _, err := h.engine.Decide(h.ctx, r); err != nil {
-							b.Error(err)
+						if d, _, err := h.engine.Decide(h.ctx, r); err != nil || d.Outcome != verdict.Allow {
+							b.Errorf("%v %s %s", err, d.Outcome, rulesOf(d))
 							return
 						}
 						mu.Lock()

@@ -420,7 +420,7 @@ func (e *Engine) fillTrusted(ctx context.Context, r Request, f Fact, s *Stated, 
 		return nil
 	}
 	g.trusted = s.Decided
-	was, err := policy.ParseInput(s.Decided.Input)
+	was, err := s.Decided.facts()
 	if err != nil {
 		g.input.Artifact.State = verdict.StateUnknown
 		return nil

@@ -144,13 +144,18 @@ func asker(r *verdict.Requester) *policy.Requester {
 	return &policy.Requester{State: verdict.StateVerified, Person: r.Person, Kind: r.Kind, Teams: slices.Clone(r.Teams)}
 }
 
-// promoted lists the promotions that a query chooses, newest first.
-func (d *deployment) promoted(ctx context.Context, q ledger.DecisionQuery, enough func(ledger.DecisionRow) bool) (out []ledger.DecisionRow, err error) {
-	q.Outcome = verdict.Allow
+// promoted is a promotion, and where it is recorded.
+type promoted struct {
+	ledger.DecisionRow
+	entry ledger.Entry
+}
+
+// here lists what was let in here, newest first, up to one that is enough.
+func (d *deployment) here(ctx context.Context, enough func(promoted) bool) (out []promoted, err error) {
+	q := ledger.DecisionQuery{Environment: d.r.Environment, Outcome: verdict.Allow}
 	err = d.decided(ctx, q, func(row ledger.DecisionRow, entry ledger.Entry) bool {
-		d.use(entry)
-		out = append(out, row)
-		return len(out) < perEnvironment && (enough == nil || !enough(row))
+		out = append(out, promoted{row, entry})
+		return len(out) < perEnvironment && (enough == nil || !enough(out[len(out)-1]))
 	})
 	return out, err
 }
@@ -179,8 +184,12 @@ func (d *deployment) weigh(ref verdict.Ref) {
 func (d *deployment) listed(row ledger.DecisionRow) policy.Promotion {
 	return policy.Promotion{
 		Decision: row.ID, Environment: row.Environment, Digest: row.Subject, At: policy.TimeOf(row.At), AgeSeconds: d.since(row.At),
-		Expires: policy.TimeOf(row.Expires), Lapsed: !row.Expires.IsZero() && !d.m.now.Before(row.Expires),
+		Expires: policy.TimeOf(row.Expires), Lapsed: d.lapsed(row),
 	}
+}
+
+func (d *deployment) lapsed(row ledger.DecisionRow) bool {
+	return !row.Expires.IsZero() && !d.m.now.Before(row.Expires)
 }
 
 // since is for how many seconds something is so, never less than none.
@@ -198,22 +207,29 @@ func (d *deployment) promotions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	other := func(row ledger.DecisionRow) bool { return row.Subject != d.r.Subject.Digest }
+	other := func(x promoted) bool { return x.Subject != d.r.Subject.Digest }
 	enough := other
 	if before { // then it matters in which order they came first
 		enough = nil
 	}
-	here, err := d.promoted(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, enough)
+	here, err := d.here(ctx, enough)
 	if err != nil {
 		return err
+	}
+	if len(here) > 0 {
+		d.use(here[0].entry)
 	}
 	if out.First, err = d.firstHere(ctx, here); err != nil {
 		return err
 	}
 	if i := slices.IndexFunc(here, other); i >= 0 {
+		d.use(here[i].entry)
 		back.PreviousDigest = here[i].Subject
 	}
-	back.Requested = goesBack(here, d.r.Subject.Digest)
+	if to := d.r.Subject.Digest; goesBack(here, to) {
+		d.use(here[firstIn(here, to)].entry)
+		back.Requested = true
+	}
 	if d.r.Trigger == TriggerRollback && !back.Requested {
 		d.g.faults = append(d.g.faults, verdict.Fault{
 			Code: "rollback.target", What: fmt.Sprintf("nothing says that %s was promoted to %s before what was promoted there last, so it cannot be gone back to", d.r.Subject.Digest.Short(), d.r.Environment),
@@ -226,17 +242,19 @@ func (d *deployment) promotions(ctx context.Context) error {
 // goesBack reports whether a digest came into an environment before the one that was let in
 // last, by its promotions, newest first. To let in again what was gone back from is to go
 // forward: what was wrong with it may still be.
-func goesBack(here []ledger.DecisionRow, to verdict.Digest) bool {
-	first := func(d verdict.Digest) (place int) {
-		place = -1
-		for i, row := range here {
-			if row.Subject == d {
-				place = i
-			}
+func goesBack(here []promoted, to verdict.Digest) bool {
+	return len(here) > 0 && here[0].Subject != to && firstIn(here, to) > firstIn(here, here[0].Subject)
+}
+
+// firstIn is the place of the promotion by which a digest came in; -1 where none did.
+func firstIn(here []promoted, digest verdict.Digest) (place int) {
+	place = -1
+	for i, x := range here {
+		if x.Subject == digest {
+			place = i
 		}
-		return place
 	}
-	return len(here) > 0 && here[0].Subject != to && first(to) > first(here[0].Subject)
+	return place
 }
 
 // rebuilt fills the promotions, on the way here, of other builds of the same commit.
@@ -244,14 +262,17 @@ func (d *deployment) rebuilt(ctx context.Context, out *policy.Promotions) error 
 	way, _ := d.Map.Chain(d.r.Environment)
 	builds := d.g.input.Artifact.Rebuilds
 	for _, x := range builds[:min(len(builds), perEnvironment)] {
-		rows, err := d.promoted(ctx, ledger.DecisionQuery{Subject: x.Digest}, nil)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if slices.Contains(way, row.Environment) {
+		seen := 0
+		err := d.decided(ctx, ledger.DecisionQuery{Subject: x.Digest, Outcome: verdict.Allow}, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+			if slices.Contains(way, row.Environment) && d.byRule(ctx, entry) {
+				d.use(entry)
 				out.Rebuilt = append(out.Rebuilt, d.listed(row))
 			}
+			seen++
+			return seen < perEnvironment
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

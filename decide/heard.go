@@ -56,7 +56,10 @@ func (e *Engine) find(ctx context.Context, q ledger.Query) ([]ledger.Entry, erro
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(since, was.entries)
+	all := was.entries
+	if len(since) > 0 {
+		all = slices.Concat(since, all)
+	}
 	is := answered{upTo: at, entries: first(all, limit), cut: was.cut || len(all) >= limit}
 	h.keep(key, is)
 	return is.entries, nil

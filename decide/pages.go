@@ -3,6 +3,7 @@ package decide
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"verdict"
 	"verdict/ledger"
@@ -37,35 +38,69 @@ func (e *Engine) kept(ctx context.Context, q ledger.Query, keep func(ledger.Entr
 	return out, true, nil
 }
 
-// decided walks through the decisions that a query chooses, newest first, as far as their
-// signers may take them where they say: whoever else says so has said nothing. It ends where
-// each says that it has seen enough.
+// decided walks through the decisions that a query chooses by subject, environment and
+// outcome, newest first, as far as their signers may take them where they say: whoever else
+// says so has said nothing. It ends where each says that it has seen enough.
 func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each func(ledger.DecisionRow, ledger.Entry) (more bool)) error {
+	list, cut, err := d.newest(ctx)
+	if err != nil {
+		return err
+	}
+	seen := 0
+	for _, row := range slices.Backward(list) {
+		if seen == mostPages*perEnvironment {
+			d.g.flooded("decisions of " + d.p.ID + " about the service")
+			return nil
+		}
+		if !asks(q, row) {
+			continue
+		}
+		seen++
+		if more, err := d.show(ctx, row, each); err != nil || !more {
+			return err
+		}
+	}
+	if !cut {
+		return nil
+	}
 	q.Point, q.Service, q.At, q.Limit = d.p.ID, d.r.Service, d.m.seen, perEnvironment
-	for range mostPages {
-		rows, err := d.index.Decisions(ctx, q)
+	if len(list) > 0 {
+		q.Before = list[0].Index
+	}
+	for ; seen < mostPages*perEnvironment; seen += q.Limit {
+		page, err := d.index.Decisions(ctx, q)
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if row.Environment == "" {
-				continue
-			}
-			entry, ok, err := d.promotion(ctx, row)
-			if err != nil {
+		for _, row := range page {
+			if more, err := d.show(ctx, row, each); err != nil || !more {
 				return err
 			}
-			if ok && !each(row, entry) {
-				return nil
-			}
 		}
-		if len(rows) < q.Limit || rows[len(rows)-1].Index == 0 {
+		if len(page) < q.Limit || page[len(page)-1].Index == 0 {
 			return nil
 		}
-		q.Before = rows[len(rows)-1].Index
+		q.Before = page[len(page)-1].Index
 	}
 	d.g.flooded("decisions of " + d.p.ID + " about the service")
 	return nil
+}
+
+// asks reports whether a query asks for a row of its series.
+func asks(q ledger.DecisionQuery, row ledger.DecisionRow) bool {
+	return (q.Subject == "" || q.Subject == row.Subject) && (q.Environment == "" || q.Environment == row.Environment) && (q.Outcome == "" || q.Outcome == row.Outcome)
+}
+
+// show gives a decision to each where its signer may take it.
+func (d *deployment) show(ctx context.Context, row ledger.DecisionRow, each func(ledger.DecisionRow, ledger.Entry) (more bool)) (more bool, err error) {
+	if row.Environment == "" {
+		return true, nil
+	}
+	entry, ok, err := d.promotion(ctx, row)
+	if err != nil || !ok {
+		return true, err
+	}
+	return each(row, entry), nil
 }
 
 // flooded says that more was stated than is read, so that what counts may not have been seen.

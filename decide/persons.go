@@ -21,13 +21,14 @@ type Persons struct {
 	Map    *decisionmap.Map
 	At     ledger.Position
 
-	read    func(ctx context.Context, index int64) (said, error) // nil: from the ledger
-	history *identity.History                                    // nil until keys makes it
-	signers map[int64]string                                     // of the entries about keys
+	read    func(ctx context.Context, index int64) (said, error)              // nil: from the ledger
+	find    func(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) // likewise
+	history *identity.History                                                 // nil until keys makes it
+	signers map[int64]string                                                  // of the entries about keys
 }
 
 func (e *Engine) persons(at ledger.Position) *Persons {
-	return &Persons{Ledger: e.Ledger, Map: e.Map, At: at, read: e.said}
+	return &Persons{Ledger: e.Ledger, Map: e.Map, At: at, read: e.said, find: e.find}
 }
 
 // step is one statement of a person.
@@ -185,18 +186,26 @@ func (p *Persons) oneWith(ctx context.Context, key identity.EnrolledKey, person 
 
 // all pages through what a query chooses at the position, newest first.
 func (p *Persons) all(ctx context.Context, q ledger.Query) (all []ledger.Entry, err error) {
-	q.At = p.At
+	q.At, q.Limit = p.At, perNeed
 	for {
-		page, err := p.Ledger.Find(ctx, q)
+		page, err := p.entries(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("find %s: %w", q.Kind, err)
 		}
 		all = append(all, page...)
-		if len(page) == 0 || page[len(page)-1].Index == 0 {
+		if len(page) < q.Limit || page[len(page)-1].Index == 0 {
 			return all, nil
 		}
 		q.Before = page[len(page)-1].Index
 	}
+}
+
+// entries finds what a query chooses.
+func (p *Persons) entries(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) {
+	if p.find != nil {
+		return p.find(ctx, q)
+	}
+	return p.Ledger.Find(ctx, q)
 }
 
 // teamsOf are the teams of a person by the map.

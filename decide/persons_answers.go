@@ -121,7 +121,7 @@ func (p *Persons) elsewhere(ctx context.Context, r Request, out *answers) error 
 	if r.Service == "" {
 		return nil
 	}
-	entries, err := p.Ledger.Find(ctx, ledger.Query{
+	entries, err := p.entries(ctx, ledger.Query{
 		Kind: verdict.KindApproval, Service: r.Service, Environment: r.Environment, Point: r.Point, At: p.At, Limit: others,
 	})
 	if err != nil {

@@ -18,11 +18,12 @@ type recall struct {
 	heard  heard
 	latest latest
 	ages   ages
+	rows   rows
 
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said
-	checks map[int64]string // of entries that hold a report
-	glass  map[int64]bool   // of decisions: an emergency let in what they are about
+	checks map[int64]string        // of entries that hold a report
+	glass  map[verdict.Digest]bool // of decisions: an emergency let in what they are about
 	bytes  int
 
 	once sync.Once // guards the making of here
@@ -116,7 +117,9 @@ type said struct {
 	report    *verdict.Report // nil where the statement holds none
 	failure   error           // why there is no statement
 	bill      *sbom.Bill      // of a bill of materials
-	unread    error           // why there is none
+	vex       *vexRead        // of a VEX document
+	decided   *earlier        // of a decision; what could be read of it, where unread says so
+	unread    error           // why there is none of what there should be
 }
 
 // ofAnother reports whether an entry is known to hold the report of another check than the
@@ -142,8 +145,13 @@ func (e *Engine) said(ctx context.Context, index int64) (said, error) {
 	}
 	if s.statement, s.failure = bundle.Statement(); s.failure == nil {
 		s.report, _ = evidence.ReportOf(s.statement)
-		if s.statement.Kind() == verdict.KindSBOM {
+		switch s.statement.Kind() {
+		case verdict.KindSBOM:
 			s.bill, s.unread = ledger.ReadBill(ctx, e.Ledger, s.statement)
+		case verdict.KindVEX:
+			s.vex, s.unread = readVEX(s.statement)
+		case verdict.KindDecision:
+			s.decided, s.unread = earlierOf(s.statement)
 		}
 	}
 	if s.unread == nil || s.statement.PredicateType != evidence.StoredBill { // the store may give it the next time
@@ -166,9 +174,10 @@ func (r *recall) keep(index int64, s said, size int) {
 	}
 }
 
-// took keeps what the next decision asks of one that was recorded.
-func (r *recall) took(d verdict.Decision, entry ledger.Entry) {
-	r.heard.keepEntry(entry)
-	r.keepGlass(entry.Index, d.BreakGlass != "")
-	r.ages.took(d.ID, entry.Index)
+// taking keeps what later decisions ask of one, before anybody can find it in the ledger.
+// Everything is kept by the digest of its statement, so it holds for that record alone.
+func (r *recall) taking(d verdict.Decision, statement verdict.Digest) {
+	r.keepGlass(statement, d.BreakGlass != "")
+	r.ages.taking(d.ID, statement)
+	r.rows.taking(d, statement)
 }

@@ -130,12 +130,13 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 	}
 	statement := told.statement
 	if point != "" {
-		var d recorded
-		if err := statement.Decode(&d); err != nil {
-			s.Unreadable = err.Error()
+		if told.decided == nil {
+			return false
 		}
-		s.Fails = d.Outcome != verdict.Allow
-		s.Decided = &earlier{d.ID, d.Point, d.Service, d.Outcome, d.From, d.Expires, d.Basis.Input}
+		if told.unread != nil {
+			s.Unreadable = told.unread.Error()
+		}
+		s.Fails, s.Decided = told.decided.Outcome != verdict.Allow, told.decided
 		return true
 	}
 	report, ok := told.report, told.report != nil

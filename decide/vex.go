@@ -10,6 +10,7 @@ import (
 
 	"verdict"
 	"verdict/decisionmap"
+	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/policy"
 	"verdict/sbom"
@@ -33,9 +34,15 @@ const (
 type vexDocument struct {
 	ref        verdict.Ref
 	rank       int
-	doc        *sbom.VEX
 	unreadable string
-	byID       map[string][]int // the statements about a vulnerability, by its folded id
+	gone       bool // the ledger no longer gives its body
+	*vexRead        // nil where it is unreadable
+}
+
+// vexRead is what a document says.
+type vexRead struct {
+	doc  *sbom.VEX
+	byID map[string][]int // the statements about a vulnerability, by its folded id
 }
 
 // vexSaid is one statement that speaks of a finding.
@@ -98,7 +105,7 @@ func (e *Engine) vexDocuments(ctx context.Context, r Request, at ledger.Position
 	var docs []vexDocument
 	read := 0 // of strangers
 	for _, q := range queries {
-		entries, err := e.Ledger.Find(ctx, q)
+		entries, err := e.find(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("find what is stated of vulnerabilities of %s: %w", r.Subject.Digest, err)
 		}
@@ -120,7 +127,7 @@ func (e *Engine) vexDocuments(ctx context.Context, r Request, at ledger.Position
 			}
 			d := e.vexDocument(ctx, entry, rank)
 			g.about = append(g.about, d.ref)
-			if d.unreadable != "" && entry.Pruned {
+			if d.gone {
 				g.pruned(e.Map, string(verdict.KindVulnerabilities), entry.Index, d.unreadable)
 			}
 			docs = append(docs, d)
@@ -132,27 +139,29 @@ func (e *Engine) vexDocuments(ctx context.Context, r Request, at ledger.Position
 
 func (e *Engine) vexDocument(ctx context.Context, entry ledger.Entry, rank int) vexDocument {
 	d := vexDocument{ref: entry.Ref(), rank: rank}
-	b, err := e.Ledger.Bundle(ctx, entry.Index)
-	if err != nil {
+	told, err := e.said(ctx, entry.Index)
+	d.gone = err != nil
+	if err = cmp.Or(err, told.failure, told.unread); err != nil {
 		d.unreadable = err.Error()
-		return d
 	}
-	s, err := b.Statement()
-	if err == nil {
-		d.doc, err = sbom.ReadVEX(s.Body())
-	}
+	d.vexRead = told.vex
+	return d
+}
+
+// readVEX reads a document that was recorded.
+func readVEX(s *evidence.Statement) (*vexRead, error) {
+	doc, err := sbom.ReadVEX(s.Body())
 	if err != nil {
-		d.unreadable = err.Error()
-		return d
+		return nil, err
 	}
-	d.byID = map[string][]int{}
-	for i, s := range d.doc.Statements {
+	d := &vexRead{doc: doc, byID: map[string][]int{}}
+	for i, s := range doc.Statements {
 		for _, id := range s.Vulnerabilities {
 			id = strings.ToLower(id)
 			d.byID[id] = append(d.byID[id], i)
 		}
 	}
-	return d
+	return d, nil
 }
 
 // about lists the statements about a finding, in the order of the document.

@@ -202,6 +202,7 @@ type DecisionQuery struct {
 	Outcome                     verdict.Outcome
 	At                          Position
 	Before                      int64 // only decisions with a smaller index; 0: all
+	From                        int64 // only decisions with this index or a larger one
 	Limit                       int
 }
 
@@ -247,7 +248,7 @@ func (l *Ledger) Decisions(ctx context.Context, q DecisionQuery) ([]DecisionRow,
 	}
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Decisions(ctx, store.DecisionQuery{
-			Subject: string(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: string(q.Outcome), Before: before, Limit: limited(q.Limit),
+			Subject: string(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: string(q.Outcome), Before: before, From: q.From, Limit: limited(q.Limit),
 		})
 		for _, r := range rows {
 			out = append(out, decisionRow(r, q.At))
