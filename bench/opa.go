@@ -56,7 +56,7 @@ func besideOPA(ctx context.Context, w io.Writer, o options, f figures) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := policy.Compile(nil, policy.CompileOptions{Limits: policy.Limits{Deadline: startLimit}}) // the server has no deadline
+	bundle, err := policy.Builtin()
 	if err != nil {
 		return err
 	}

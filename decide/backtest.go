@@ -274,7 +274,7 @@ func (b *backtesting) judge(ctx context.Context, rec *recorded, p pointPlan) (Co
 	return Conclude(c, *ev), nil, nil
 }
 
-// unreported finds a rule that said nothing, or did not end in its time, and did not do so
+// unreported finds a rule that said nothing, or did not end, and did not do so
 // when the decision was taken.
 func unreported(ev *policy.Evaluation, rec *recorded) *unknown {
 	before := func(is verdict.Fault) bool {
@@ -286,8 +286,8 @@ func unreported(ev *policy.Evaluation, rec *recorded) *unknown {
 		}
 	}
 	for _, f := range ev.Faults {
-		if f.Code == policy.FaultDeadline && !before(f) {
-			return &unknown{code: LacksReport, rule: f.Rule, why: "the rules did not end in their time"}
+		if (f.Code == policy.FaultSteps || f.Code == policy.FaultDeadline) && !before(f) {
+			return &unknown{code: LacksReport, rule: f.Rule, why: "the rules did not end: " + f.What}
 		}
 	}
 	return nil

@@ -262,13 +262,13 @@ func TestABacktestTellsWhatIsAnnounced(t *testing.T) {
 // does: the bodies are read, the rules asked, the flips grouped.
 func BenchmarkBacktest(b *testing.B) {
 	h := newHouse(b, selecting)
-	h.engine.Policy = unhurried(b, rule("acme.more", "deny", passes))
+	h.engine.Policy = compiled(b, rule("acme.more", "deny", passes))
 	h.report("local", h.vulnerable("4.17.21", time.Hour))
 	h.report("local", leaked())
 	const decisions = 10_000
 	h.copies(decisions/2, h.decide("ci.secrets"))
 	h.copies(decisions/2, h.decide("ci.vulnerabilities"))
-	other := unhurried(b, rule("acme.more", "deny", "check := {\"status\": \"fail\", \"message\": \"no\"} if input.subject.kind == \"change\"\n"))
+	other := compiled(b, rule("acme.more", "deny", "check := {\"status\": \"fail\", \"message\": \"no\"} if input.subject.kind == \"change\"\n"))
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program runs
 	b.ReportAllocs()
 	for b.Loop() {
@@ -278,14 +278,6 @@ func BenchmarkBacktest(b *testing.B) {
 		}
 	}
 	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/10000_decisions")
-}
-
-// unhurried is compiled without a deadline that a busy machine misses.
-func unhurried(t testing.TB, files map[string]string) *policy.Bundle {
-	t.Helper()
-	b, err := policy.Compile(files, policy.CompileOptions{Limits: policy.Limits{Deadline: time.Minute}})
-	must(t, err)
-	return b
 }
 
 // copies records a decision under other ids, so that it is there n times.

@@ -153,9 +153,8 @@ func benchmarkEvaluate(b *testing.B, bundle *Bundle, ids []string, in *Input, wa
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	for b.Loop() {
-		r := bundle.newRun(context.Background(), term, in.Decision.Layer, noon)
+		r := bundle.newRun(term, in.Decision.Layer, noon)
 		e := r.all(context.Background(), rules)
-		r.stop()
 		if len(e.Results) != len(ids) {
 			b.Fatalf("%+v", e)
 		}

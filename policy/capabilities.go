@@ -19,7 +19,7 @@ import (
 // allowed names every builtin that rules may call. It is a list of what is allowed and
 // not of what is refused, so that a function that a new engine brings is refused until
 // somebody has read what it does. What is not here either reaches outside, is not the
-// same tomorrow, holds or uses keys, or can run or grow without looking at the deadline.
+// same tomorrow, holds or uses keys, or can run or grow without looking at a limit.
 var allowed = strings.Fields(`
 	abs and assign ceil count div eq equal floor format_int gt gte lt lte max min minus
 	mul neq or plus product rem round sort sum to_number numbers.range numbers.range_step
@@ -63,12 +63,12 @@ var refusedFor = map[string]string{
 	"json.verify_schema":           "the input is checked against its schema before any rule runs",
 	"trace":                        "replay traces every rule without it",
 	"rego.parse_module":            "rules do not read rules",
-	"graph.reachable_paths":        "it does not stop at the deadline; graph.reachable does",
-	"json.patch":                   "its cost grows with the square of what it changes, past the deadline; use object.union and object.remove",
-	"net.cidr_contains_matches":    "its cost grows with the square of its arguments, past the deadline; use net.cidr_contains with `some`",
-	"graphql.":                     "it does not stop at the deadline",
-	"regex.globs_match":            "its cost grows beyond any deadline; use regex.match or glob.match",
-	"strings.render_template":      "its loops do not stop at the deadline; use sprintf or concat",
+	"graph.reachable_paths":        "it does not stop at a limit; graph.reachable does",
+	"json.patch":                   "its cost grows with the square of what it changes, past any limit; use object.union and object.remove",
+	"net.cidr_contains_matches":    "its cost grows with the square of its arguments, past any limit; use net.cidr_contains with `some`",
+	"graphql.":                     "it does not stop at a limit",
+	"regex.globs_match":            "its cost grows beyond any limit; use regex.match or glob.match",
+	"strings.render_template":      "its loops do not stop at a limit; use sprintf or concat",
 	"bits.lsh":                     "its result grows without bound; multiply instead",
 	"crypto.parse_private_keys":    "keys have no place in rules",
 	"crypto.x509.parse_keypair":    "keys have no place in rules",

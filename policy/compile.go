@@ -182,7 +182,7 @@ func branches(r *ast.Rule) int {
 }
 
 // wideFormat finds a width or precision in a format that comes from an argument or has
-// four digits: one such verb fills a megabyte, and sprintf does not look at the deadline.
+// four digits: one such verb fills a megabyte, and sprintf does not look at a limit.
 var wideFormat = regexp.MustCompile(`%[^a-zA-Z%]*(\*|[0-9]{4})`)
 
 // formats demands that formats are written out.

@@ -33,6 +33,8 @@ type Evaluation struct {
 	// Silent are active rules that reported nothing. They are not passes.
 	Silent []string
 	Faults []verdict.Fault // what kept a rule from reporting
+
+	lost bool // the rules run on, and what they write must not be read
 }
 
 // Result is what one rule reported.
@@ -47,7 +49,8 @@ type Result struct {
 
 // The codes of faults.
 const (
-	FaultDeadline = "policy.deadline" // the rules took longer than a decision may
+	FaultSteps    = "policy.steps"    // the rules took more steps than a decision may
+	FaultDeadline = "policy.deadline" // the rules took longer than a decision may, or than its caller waited
 	FaultConflict = "policy.conflict" // a rule has two values at once
 	FaultBuiltin  = "policy.builtin"  // a builtin refused its arguments
 	FaultResult   = "policy.result"   // the rule returned something that is no result
@@ -74,66 +77,20 @@ func (b *Bundle) Evaluate(ctx context.Context, q Query) (*Evaluation, error) {
 		return nil, &verdict.Error{Code: verdict.CodeInternal, Remedy: "build the document with Input.ForLayer",
 			What: fmt.Sprintf("the input for layer %q holds %v, which this layer may not see", q.Input.Decision.Layer, groups)}
 	}
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a core to evaluate rules: %w", context.Cause(ctx))
-	}
-	r := b.newRun(ctx, input, q.Input.Decision.Layer, q.At)
+	r := b.newRun(input, q.Input.Decision.Layer, q.At)
 	if q.Trace != nil {
 		r.trace = &bytes.Buffer{}
 	}
-	e := r.bounded(ctx, rules)
-	if e == nil {
-		return b.abandoned(rules), nil
+	e, err := r.bounded(ctx, rules)
+	if err != nil {
+		return nil, err
 	}
-	if q.Trace != nil {
+	if q.Trace != nil && !e.lost {
 		if _, err := r.trace.WriteTo(q.Trace); err != nil {
 			return nil, fmt.Errorf("write the trace of the rules: %w", err)
 		}
 	}
 	return e, nil
-}
-
-// bounded waits for the rules, and a grace beyond their deadline: most builtins look at
-// it and some do not. nil says that they are still under way. They keep their core until
-// they end, so that however many of them there are, they take no more than all cores.
-func (r *run) bounded(ctx context.Context, rules []*rule) *Evaluation {
-	done := make(chan *Evaluation, 1)
-	go func() {
-		defer func() { <-slots }()
-		defer r.stop()
-		growStack()
-		done <- r.all(ctx, rules)
-	}()
-	patience := time.NewTimer(2 * r.limits.Deadline)
-	defer patience.Stop()
-	select {
-	case e := <-done:
-		return e
-	case <-patience.C:
-		return nil
-	}
-}
-
-// growStack gives a new goroutine the stack that the engine's recursion needs. Growing
-// to it step by step copies the stack each time, which costs a quarter of an evaluation.
-//
-//go:noinline
-func growStack() byte {
-	var space [64 << 10]byte
-	return space[len(slots)]
-}
-
-// abandoned says of every rule that there is no answer: which of them did not stop
-// cannot be read while it runs.
-func (b *Bundle) abandoned(rules []*rule) *Evaluation {
-	e := &Evaluation{Results: []Result{}, Silent: []string{}, Faults: make([]verdict.Fault, len(rules))}
-	for i, x := range rules {
-		e.Faults[i] = *faultOf(x, FaultDeadline, fmt.Sprintf("one of these rules did not stop %s after its deadline", b.limits.Deadline),
-			"make the rules read less at a time: a builtin over very long text is the usual cause")
-	}
-	return e
 }
 
 func (b *Bundle) active(q Query) ([]*rule, error) {
@@ -153,24 +110,21 @@ func (b *Bundle) active(q Query) ([]*rule, error) {
 // run is one evaluation under way. Its rules share the cache of what helpers returned.
 type run struct {
 	*Bundle
-	input   *ast.Term
-	layer   verdict.Layer
-	at      time.Time
-	cancel  topdown.Cancel
-	stop    func()
-	cache   topdown.VirtualCache
-	indexed bool
-	trace   *bytes.Buffer
-	watch   topdown.QueryTracer // sees what runs, for coverage
+	input  *ast.Term
+	layer  verdict.Layer
+	at     time.Time
+	budget *budget
+	// processor is the processor time that the process has used; false where nobody knows.
+	processor func() (time.Duration, bool)
+	cache     topdown.VirtualCache
+	indexed   bool
+	trace     *bytes.Buffer
+	watch     topdown.QueryTracer // sees what runs, for coverage
 }
 
-func (b *Bundle) newRun(ctx context.Context, input *ast.Term, l verdict.Layer, at time.Time) *run {
-	r := &run{Bundle: b, input: input, layer: l, at: at, cancel: topdown.NewCancel(), indexed: true}
-	r.cache = topdown.NewVirtualCache()
-	timer := time.AfterFunc(b.limits.Deadline, r.cancel.Cancel)
-	release := context.AfterFunc(ctx, r.cancel.Cancel)
-	r.stop = func() { timer.Stop(); release() }
-	return r
+func (b *Bundle) newRun(input *ast.Term, l verdict.Layer, at time.Time) *run {
+	return &run{Bundle: b, input: input, layer: l, at: at, indexed: true,
+		processor: processTime, budget: &budget{left: b.limits.Steps}, cache: topdown.NewVirtualCache()}
 }
 
 func (r *run) all(ctx context.Context, rules []*rule) *Evaluation {
@@ -204,7 +158,7 @@ func (r *run) one(ctx context.Context, x *rule) (res *Result, fault *verdict.Fau
 	v, err := r.eval(ctx, x)
 	if err != nil {
 		r.cache = topdown.NewVirtualCache() // an aborted query may have left frames on it
-		return nil, r.faultOfError(ctx, x, err)
+		return nil, r.faultOfError(x, err)
 	}
 	if x.Partial {
 		return partialResult(x, v, r.limits.Items)
@@ -217,7 +171,7 @@ func (r *run) one(ctx context.Context, x *rule) (res *Result, fault *verdict.Fau
 
 func (r *run) eval(ctx context.Context, x *rule) (ast.Value, error) {
 	q := topdown.NewQuery(x.query).WithCompiler(r.compiler).WithQueryCompiler(x.compiler).
-		WithInput(r.input).WithTime(r.at).WithCancel(r.cancel).WithVirtualCache(r.cache).
+		WithInput(r.input).WithTime(r.at).WithCancel(r.budget).WithVirtualCache(r.cache).
 		WithStrictBuiltinErrors(true).WithIndexing(r.indexed).WithStore(noData{}).WithSeed(noSeed{}).
 		WithMetrics(metrics.NoOp()).WithBaseCache(noData{})
 	if r.watch != nil {
@@ -239,15 +193,12 @@ func (r *run) eval(ctx context.Context, x *rule) (ast.Value, error) {
 	return v, err
 }
 
-func (r *run) faultOfError(ctx context.Context, x *rule, err error) *verdict.Fault {
+func (r *run) faultOfError(x *rule, err error) *verdict.Fault {
 	var e *topdown.Error
 	errors.As(err, &e)
 	switch {
-	case ctx.Err() != nil:
-		return faultOf(x, FaultDeadline, "the caller stopped before the rule ended", "run the command again and let it end")
-	case r.cancel.Cancelled() || topdown.IsCancel(err):
-		return faultOf(x, FaultDeadline, fmt.Sprintf("the rules took longer than %s", r.limits.Deadline),
-			"make the rule cheaper: look up by name instead of comparing every pair")
+	case r.budget.ending() != notEnded || topdown.IsCancel(err):
+		return r.overspent(x)
 	case e != nil && e.Code == topdown.ConflictErr:
 		return faultOf(x, FaultConflict, err.Error(), "make the conditions of its branches exclude each other, or join them with else")
 	case e != nil && (e.Code == topdown.BuiltinErr || e.Code == topdown.TypeErr):

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -44,10 +45,6 @@ const (
 
 const sameRuns = 50
 
-// patience is how many times the deadline of a decision a rule may take while it is
-// proven: ten seconds, as a rule.
-const patience = 40
-
 // String sums the proof up in one line.
 func (p Proof) String() string {
 	s := fmt.Sprintf("%d rules proven on %d cases with %d evaluations, %d laws broken", p.Rules, p.Cases, p.Evaluations, len(p.Failures))
@@ -61,8 +58,7 @@ func (p Proof) String() string {
 // inputs of the cases as seeds. Conftest-style rules are counted and left out: that one
 // of them says nothing cannot be told from a pass.
 func Prove(ctx context.Context, b *Bundle, cases []Case) Proof {
-	p := &prover{Bundle: b, limits: b.limits}
-	p.limits.Deadline *= patience // a slow machine proves nothing about a rule
+	p := &prover{Bundle: b}
 	p.proof.Cases = len(cases)
 	p.proof.Failures = []Failure{}
 	p.complete(cases)
@@ -77,8 +73,7 @@ func Prove(ctx context.Context, b *Bundle, cases []Case) Proof {
 
 type prover struct {
 	*Bundle
-	limits Limits
-	proof  Proof
+	proof Proof
 }
 
 // subject is one case on its way through the laws.
@@ -146,13 +141,13 @@ func (p *prover) one(ctx context.Context, c Case) {
 func (p *prover) inTime(ctx context.Context, s *subject) {
 	for len(s.rules) > 0 && ctx.Err() == nil {
 		s.baseline = p.evaluate(ctx, *s, s.doc, nil)
-		slow := slices.IndexFunc(s.baseline.Faults, func(f verdict.Fault) bool { return f.Code == FaultDeadline })
+		slow := slices.IndexFunc(s.baseline.Faults, func(f verdict.Fault) bool { return f.Code == FaultSteps || f.Code == FaultDeadline })
 		if slow < 0 {
 			return
 		}
-		x := p.byID[s.baseline.Faults[slow].Rule]
-		p.fail(x, s.at(), LawTime, fmt.Sprintf("it did not end within %s, so nothing more about it is proven", p.limits.Deadline),
-			"make the rule cheaper: look up by name instead of comparing every pair")
+		f := s.baseline.Faults[slow]
+		x := p.byID[f.Rule]
+		p.fail(x, s.at(), LawTime, "it did not end, so nothing more about it is proven: "+f.What, f.Remedy)
 		s.rules = slices.DeleteFunc(s.rules, func(r *rule) bool { return r == x })
 	}
 	s.rules = nil
@@ -168,14 +163,16 @@ func (p *prover) evaluate(ctx context.Context, s subject, doc any, change func(*
 		return &Evaluation{Faults: []verdict.Fault{{Code: FaultEngine, What: err.Error()}}}
 	}
 	b := *p.Bundle
-	b.limits = p.limits
-	r := b.newRun(ctx, ast.NewTerm(v), s.Input.Decision.Layer, s.Case.At)
-	defer r.stop()
+	r := b.newRun(ast.NewTerm(v), s.Input.Decision.Layer, s.Case.At)
 	if change != nil {
 		change(r)
 	}
 	p.proof.Evaluations += len(s.rules)
-	return r.all(ctx, s.rules)
+	e, err := r.bounded(ctx, s.rules)
+	if err != nil {
+		return &Evaluation{Faults: []verdict.Fault{{Code: FaultEngine, What: err.Error()}}}
+	}
+	return e
 }
 
 // omission removes each member, one at a time, at every depth.
@@ -270,7 +267,7 @@ func (p *prover) same(ctx context.Context, s subject) {
 			return
 		}
 	}
-	if digestOfEvaluation(p.evaluate(ctx, s, s.doc, func(r *run) { r.indexed = false })) != want {
+	if digestOfEvaluation(p.evaluate(ctx, s, s.doc, func(r *run) { r.indexed, r.budget.left = false, math.MaxInt64 })) != want {
 		p.fail(s.rules[0], s.at(), LawIndex, "without the engine's rule index the result is another", "report it with the rule: the engine skips a branch that it must not")
 	}
 }

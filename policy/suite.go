@@ -225,10 +225,9 @@ func (b *Bundle) evaluateCase(ctx context.Context, c Case, seen topdown.QueryTra
 	if err != nil {
 		return nil, err
 	}
-	r := b.newRun(ctx, input, c.Input.Decision.Layer, c.At)
-	defer r.stop()
+	r := b.newRun(input, c.Input.Decision.Layer, c.At)
 	r.watch = seen
-	return r.all(ctx, rules), nil
+	return r.bounded(ctx, rules)
 }
 
 func (c Case) rules() []string {

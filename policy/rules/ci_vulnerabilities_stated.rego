@@ -27,9 +27,11 @@ silent := [v | some v in matched.vex; v.counts == true; not v.status in {"not_af
 
 about[f.key] contains f if some f in matched.findings
 
+# items: "of" is all of "about" at once; asked for one key it walks all findings each time.
 items := [item |
+	of := about
 	some v in array.concat(counting, aside)
-	some f in about[v.key]
+	some f in of[v.key]
 	item := {
 		"key": sprintf("%s#%d", [f.key, v.index]),
 		"message": sprintf("%s in %s %s %s; stated by %s on %s, entry %d", [f.id, f.name, f.version, effect(f, v), v.by, substring(v.at, 0, 10), v.index]),
