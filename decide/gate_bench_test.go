@@ -34,10 +34,15 @@ func flawedHouse(b testing.TB, findings int) (*house, decide.Request) {
 }
 
 // BenchmarkGate decides whether an artifact with 500 findings may go into production, and
-// records the answer durably: by one caller, and by sixteen at once.
+// records the answer durably: by one caller, by sixteen at once, and by one who begins, which
+// has read nothing of it yet, as each command of a pipeline does.
 func BenchmarkGate(b *testing.B) {
-	for _, callers := range []int{1, 16} {
-		b.Run(fmt.Sprintf("%d_callers", callers), func(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		callers int
+		begins  bool
+	}{{"1_callers", 1, false}, {"16_callers", 16, false}, {"1_begins", 1, true}} {
+		b.Run(c.name, func(b *testing.B) {
 			h, r := flawedHouse(b, 500)
 			defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program runs
 			if d, _, err := h.engine.Decide(h.ctx, r); err != nil || d.Outcome != verdict.Allow {
@@ -53,11 +58,15 @@ func BenchmarkGate(b *testing.B) {
 				next <- struct{}{}
 			}
 			close(next)
-			for range callers {
+			for range c.callers {
 				wait.Go(func() {
 					for range next {
+						e := h.engine
+						if c.begins {
+							e = &decide.Engine{Ledger: e.Ledger, Map: e.Map, Policy: e.Policy, Signer: e.Signer, Now: e.Now, Rand: e.Rand, KeyName: e.KeyName}
+						}
 						began := time.Now()
-						if d, _, err := h.engine.Decide(h.ctx, r); err != nil || d.Outcome != verdict.Allow {
+						if d, _, err := e.Decide(h.ctx, r); err != nil || d.Outcome != verdict.Allow {
 							b.Errorf("%v %s %s", err, d.Outcome, rulesOf(d))
 							return
 						}
