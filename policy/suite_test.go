@@ -34,7 +34,16 @@ func TestEveryBuiltinRuleHoldsTheLaws(t *testing.T) {
 	if report.Proof.Rules != len(b.Rules()) || report.Proof.Evaluations < 5000 || len(report.Coverage) < len(b.Rules()) {
 		t.Errorf("%s, %d files measured; there are %d rules", report.Proof, len(report.Coverage), len(b.Rules()))
 	}
+	cases, err := b.Cases()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range b.Rules() {
+		for _, status := range []string{"pass", "fail", "skip"} {
+			if !slices.ContainsFunc(cases, func(c Case) bool { return slices.ContainsFunc(c.Expect, Expectation{Rule: r.ID, Status: status}.alike) }) {
+				t.Errorf("no case shows an input on which rule %s is %s: nobody knows whether it can be", r.ID, status)
+			}
+		}
 		name := strings.ReplaceAll(strings.TrimPrefix(r.Package, "verdict.rules."), ".", "_")
 		for _, file := range []string{name + ".rego", name + "_test.rego"} {
 			if b.files[BuiltinPrefix+file] == "" {
@@ -46,6 +55,8 @@ func TestEveryBuiltinRuleHoldsTheLaws(t *testing.T) {
 		}
 	}
 }
+
+func (e Expectation) alike(x Expectation) bool { return e.Rule == x.Rule && e.Status == x.Status }
 
 // TestEveryBuiltinRuleFoldsWhatIsTooMuch: a repository with more findings than anybody
 // reads still gives one decision of bounded size.
