@@ -39,7 +39,7 @@ func findingsListCommand() command {
 // foundFindings is the document verdict.findings/v1.
 type foundFindings struct {
 	Schema   string         `json:"schema"`
-	At       int64          `json:"at"` // position; -1: now
+	Position int64          `json:"position"` // entries of the log that it is of
 	Findings []foundFinding `json:"findings"`
 	Open     int            `json:"open"`
 }
@@ -66,11 +66,15 @@ func (a *app) listFindings(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
+	size, err := w.size(ctx, at)
+	if err != nil {
+		return err
+	}
 	known, err := w.findings(ctx, at)
 	if err != nil {
 		return err
 	}
-	d := foundFindings{Schema: "verdict.findings/v1", At: int64(at), Findings: []foundFinding{}}
+	d := foundFindings{Schema: "verdict.findings/v1", Position: size, Findings: []foundFinding{}}
 	for _, f := range known {
 		if f.State != verdict.FindingOpen && !all {
 			continue

@@ -100,7 +100,9 @@ func personOf(m *decisionmap.Map, id string) identity.Person {
 	return p
 }
 
-// mapOfPeople is the map that says who is who at a position of the ledger.
+// mapOfPeople is the map that says who is who at a position of the ledger. Where none was
+// ever released the repository's own one does, of which the log does not say how it was:
+// by the built-in one everybody whom it names would look like a stranger.
 func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decisionmap.Map, string, error) {
 	if file := w.app.config.Map; file != "" {
 		raw, err := w.app.readInput(file, "the map", 4<<20)
@@ -115,13 +117,18 @@ func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decis
 		return m, "the released organisation map", err
 	}
 	if at != ledger.Now {
-		return decisionmap.Builtin(), "the built-in map, as no other was released then", nil
+		if m, err := w.releasedMapAt(ctx, ledger.Now); err != nil || m != nil {
+			return decisionmap.Builtin(), "the built-in map, as no other was released then", err
+		}
 	}
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return nil, "", err
 	}
 	j, err := w.judgeBy(ctx, repo, goal{})
+	if at != ledger.Now && strings.HasPrefix(j.From, decisionmap.FileName) {
+		j.From += ", as it is today: no map was ever released"
+	}
 	return j.Map, j.From, err
 }
 

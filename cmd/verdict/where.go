@@ -50,7 +50,7 @@ type whereFound struct {
 	Kind     string            `json:"kind"` // package, vulnerability, licence, component
 	IDs      []string          `json:"ids"`  // of the advisory, with its aliases
 	Database *verdict.Database `json:"database,omitempty"`
-	At       int64             `json:"at"` // position; -1: now
+	Position int64             `json:"position"` // entries of the log that it is of
 	// Components are those that bills list and that are meant; MayBe those of which it
 	// cannot be told.
 	Components []whereComponent `json:"components"`
@@ -130,6 +130,10 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 	if err != nil {
 		return err
 	}
+	size, err := w.size(ctx, at)
+	if err != nil {
+		return err
+	}
 	q.q.At, q.q.Limit, q.q.Counts = at, cmp.Or(int(x.limit), allOfThem), counts
 	if x.running {
 		q.q.Limit = 0
@@ -138,7 +142,7 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 	if err != nil {
 		return err
 	}
-	d := whereOf(q, found, m, int64(at), x)
+	d := whereOf(q, found, m, size, x)
 	if err := d.believe(ctx, w, counts); err != nil {
 		return err
 	}
@@ -192,9 +196,9 @@ func (d *whereFound) believe(ctx context.Context, w *workspace, counts func(verd
 }
 
 // whereOf puts the answer into its document.
-func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, at int64, x *whereFlags) *whereFound {
+func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, size int64, x *whereFlags) *whereFound {
 	d := &whereFound{
-		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, At: at,
+		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, Position: size,
 		Components: whereComponents(found.Matched), MayBe: []whereComponent{}, Undeclared: found.Undeclared, Unread: []string{}, Running: []whereRuns{}, Built: []whereBuilt{},
 		Searched: found.Searched, Totals: whereTotals{Running: len(found.Running), Environments: map[string]int{}, Bills: found.Bills, Aside: found.Aside},
 	}
