@@ -141,6 +141,7 @@ type verification struct {
 	epochs   []store.Head
 	seen     seen  // before the run
 	end      int64 // position that bounds everything
+	later    int64 // entries from end to here were recorded meanwhile
 	keys     *keyring
 	witness  note.Verifiers                 // keys of witnesses
 	signer   []note.Verifier                // the same, in the order of report.Witnesses

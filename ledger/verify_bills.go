@@ -49,7 +49,7 @@ type bills struct {
 	seed       maphash.Seed
 	links      uint64 // of bills before folded
 	unfolded   map[uint32][]int64
-	strange    bool // a bill names a component that is not there
+	strange    bool // a bill names a component that is not there, or the mark is of no bill
 }
 
 func (x *verification) newBills(ctx context.Context, v *store.View) (*bills, error) {
@@ -58,9 +58,12 @@ func (x *verification) newBills(ctx context.Context, v *store.View) (*bills, err
 		b.components[id] = b.hash.component(c)
 		return nil
 	})
-	if err == nil {
-		b.folded, err = v.Folded(ctx)
+	if err != nil {
+		return b, err
 	}
+	var end int64
+	b.folded, end, err = v.Folded(ctx)
+	b.strange = b.folded < 0 || b.folded > end // what is recorded next would not be found
 	return b, err
 }
 

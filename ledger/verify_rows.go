@@ -221,15 +221,15 @@ func (x *verification) projections(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		later := now.Base + now.Size // entries from x.end to here were recorded meanwhile
-		if err := x.strays(ctx, v, later); err != nil {
+		x.later = now.Base + now.Size
+		if err := x.strays(ctx, v); err != nil {
 			return err
 		}
 		list, err := x.newBills(ctx, v)
 		if err != nil {
 			return err
 		}
-		if err := v.EachProjection(ctx, x.stored(later, list)); err != nil {
+		if err := v.EachProjection(ctx, x.stored(list)); err != nil {
 			return err
 		}
 		if err := x.bitmaps(ctx, v, list); err != nil {
@@ -249,12 +249,12 @@ func (x *verification) projections(ctx context.Context) error {
 }
 
 // stored takes the rows of the tables off the sums.
-func (x *verification) stored(later int64, list *bills) store.Projections {
+func (x *verification) stored(list *bills) store.Projections {
 	h := x.rows.hasher()
 	take := func(seq int64, table string, sums ...rowSum) error {
 		sum := x.rows.at(seq)
 		switch _, gone := slices.BinarySearch(x.skip, seq); {
-		case sum == nil && seq >= x.end && seq < later: // came meanwhile
+		case sum == nil && seq >= x.end && seq < x.later: // came meanwhile
 			return nil
 		case sum == nil:
 			x.problem(seq, remedyTamper, "the index table %s has a row for entry %d, which is no entry", table, seq)
@@ -295,24 +295,25 @@ func (x *verification) stored(later int64, list *bills) store.Projections {
 	}
 }
 
-// endOf is where a row ends as far as the entries say that are verified.
+// endOf is where a row ends as far as the entries say that are verified. An end that lies
+// ahead of the log is nobody's: the row would be gone once the log gets there.
 func (x *verification) endOf(to int64) int64 {
-	if to >= x.end {
+	if to >= x.end && to < x.later {
 		return store.Open
 	}
 	return to
 }
 
 // strays looks for entries at positions that no epoch has.
-func (x *verification) strays(ctx context.Context, v *store.View, later int64) error {
+func (x *verification) strays(ctx context.Context, v *store.View) error {
 	from := int64(-store.Open)
 	for i := 0; i <= len(x.epochs); i++ {
 		to := int64(store.Open)
-		next := later
+		next := x.later
 		if i < len(x.epochs) {
 			to, next = x.epochs[i].Base, x.epochs[i].Base+x.epochs[i].Size
 		} else {
-			from = max(from, later)
+			from = max(from, x.later)
 		}
 		found := int64(0)
 		err := v.EachIndex(ctx, from, to, func(seq int64) error {

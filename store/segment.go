@@ -24,7 +24,7 @@ const (
 
 const (
 	// Index: none, one row; bill by its primary key, its last row.
-	foldedStatement = `SELECT folded, COALESCE((SELECT MAX(number) FROM bill), -1) FROM component_index WHERE id = 0`
+	foldedStatement = `SELECT COALESCE((SELECT folded FROM component_index WHERE id = 0), -1), COALESCE((SELECT MAX(number) FROM bill), -1)`
 
 	// Index: none, one row.
 	moveFoldedStatement = `UPDATE component_index SET folded = $1 WHERE id = 0 AND folded < $1`
@@ -46,15 +46,18 @@ const (
 )
 
 // folded says from which number on bills are looked through, and the number after the last.
+// Where the row that says it is gone, all of them are: that is slow, and loses none.
 func (v *View) folded(ctx context.Context) (from, end int64, err error) {
-	_, err = v.one(ctx, foldedStatement, nil, &from, &end)
-	return from, end + 1, err
+	from, end, err = v.Folded(ctx)
+	return max(from, 0), end, err
 }
 
-// Folded is the number from which on bills may be in some bitmaps and not in others.
-func (v *View) Folded(ctx context.Context) (int64, error) {
-	from, _, err := v.folded(ctx)
-	return from, err
+// Folded is the number from which on bills may be in some bitmaps and not in others, and
+// the number after the last. The first is below 0 where the database does not say it, and
+// never more than the second where nobody changed it.
+func (v *View) Folded(ctx context.Context) (from, end int64, err error) {
+	_, err = v.one(ctx, foldedStatement, nil, &from, &end)
+	return from, end + 1, err
 }
 
 // Fold puts bills into the bitmaps when least of them or more are not in yet, and reports

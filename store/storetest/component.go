@@ -76,7 +76,7 @@ func askComponents(t *testing.T, s *store.Store, folded int64) {
 		expect(t, "a package that no bill lists", err, found, false)
 		seen := map[int64]int{}
 		must(t, v.EachSegment(ctx, func(c int64, b *roaring.Bitmap) error { seen[c] += int(b.GetCardinality()); return nil }))
-		n, err := v.Folded(ctx)
+		n, _, err := v.Folded(ctx)
 		expect(t, "folded", err, n, folded)
 		if folded > 0 {
 			expect(t, "bitmaps", nil, seen, map[int64]int{1: 1, 2: 1, 3: 2, 4: 1})
