@@ -38,6 +38,7 @@ type promise struct {
 	unit   string
 	least  float64 // at least this much, where above 0
 	most   float64 // less than this much, where above 0
+	// Where both are 0 nothing was promised, and the figure is there to be watched.
 }
 
 // met reports whether the figure was reached; false too when it was not measured.
@@ -48,6 +49,9 @@ func (p promise) met(f figures) (value float64, met, measured bool) {
 }
 
 func (p promise) reach() string {
+	if p.least == 0 && p.most == 0 {
+		return "-"
+	}
 	if p.least > 0 {
 		return "≥ " + amount(p.least, p.unit)
 	}

@@ -30,21 +30,25 @@ const (
 
 // FillBills appends the bills of n artifacts, and says of the last running of them that
 // they run. Each statement is signed, and its rows are written as those of any other; what
-// it lists comes from a generator and not from its body.
-func FillBills(tb testing.TB, l *Ledger, n, running int) {
+// it lists comes from a generator and not from its body. private is a key that the ledger
+// knows; nil: a new one is enrolled.
+func FillBills(tb testing.TB, l *Ledger, n, running int, private *ecdsa.PrivateKey) {
 	tb.Helper()
 	ctx := context.Background()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
+	var items []*prepared
+	var err error
+	if private == nil {
+		if private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			tb.Fatal(err)
+		}
+		enrolment, err := identity.NewEnrolment("p1", evidence.PublicPEM(&private.PublicKey))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		text := fmt.Sprintf(`{"action":%q,"key":%q,"person":"p1","public_key":%q,`, enrolment.Action, enrolment.Key, enrolment.PublicPEM)
+		items = append(items, l.fill(tb, private, verdict.KindKey, text, 0, &enrolment))
 	}
-	enrolment, err := identity.NewEnrolment("p1", evidence.PublicPEM(&private.PublicKey))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	text := fmt.Sprintf(`{"action":%q,"key":%q,"person":"p1","public_key":%q,`, enrolment.Action, enrolment.Key, enrolment.PublicPEM)
 	g := newListing(n)
-	items := []*prepared{l.fill(tb, private, verdict.KindKey, text, 0, &enrolment)}
 	var written errgroup.Group
 	written.SetLimit(1) // in their order, while the next ones are made
 	flush := func() {
@@ -55,7 +59,9 @@ func FillBills(tb testing.TB, l *Ledger, n, running int) {
 		})
 		items = nil
 	}
-	flush()
+	if len(items) > 0 {
+		flush()
+	}
 	l.folding.Store(true) // what is folded is folded at the end, in few passes
 	for i := range n {
 		x := l.fill(tb, private, verdict.KindSBOM, fmt.Sprintf(`{"n":%d,`, i), i, nil)

@@ -1,17 +1,25 @@
 package ledger_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
 	"database/sql"
+	"encoding/pem"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"verdict"
 	"verdict/advisory"
+	"verdict/blob/dir"
+	"verdict/evidence"
 	"verdict/ledger"
+	"verdict/store"
+	"verdict/store/sqlite"
 )
 
 // artifacts gives a ledger of 100,000 artifacts with make bench, and of 4,000 otherwise.
@@ -25,7 +33,7 @@ func artifacts(b *testing.B) (*bed, *ledger.Ledger) {
 	l := d.open()
 	b.Cleanup(func() { l.Close() })
 	began := time.Now()
-	ledger.FillBills(b, l, n, running)
+	ledger.FillBills(b, l, n, running, nil)
 	fmt.Printf("a log of %d bills of materials, %d of running artifacts, was made in %v\n", n, running, time.Since(began).Round(time.Second))
 	return d, l
 }
@@ -73,6 +81,56 @@ func BenchmarkWhere(b *testing.B) {
 		}
 		b.ReportMetric(indexSize(b, d)/1e6, "MB")
 	})
+}
+
+// BenchmarkFill is no measurement of its own: it fills the ledger of the program in the home
+// that VERDICT_BENCH_FILL names, signed with the key that the program made, for bench to
+// measure what the program does with it.
+func BenchmarkFill(b *testing.B) {
+	home := os.Getenv("VERDICT_BENCH_FILL")
+	if home == "" {
+		b.Skip("bench names the home that is filled")
+	}
+	data := filepath.Join(home, ".local", "share", "verdict")
+	raw, err := os.ReadFile(filepath.Join(data, "keys", "local.pem"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	block, _ := pem.Decode(raw)
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := sqlite.Open(b.Context(), filepath.Join(data, "ledger.db"), sqlite.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rows, err := store.New(b.Context(), s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	blobs, err := dir.Open(filepath.Join(data, "blobs"), dir.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	log, err := evidence.OpenLogKey(filepath.Join(data, "keys", "log.key"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	signer, err := evidence.OpenKey(filepath.Join(data, "keys", "local.pem"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := ledger.Open(b.Context(), ledger.Options{Store: rows, Blobs: blobs, LogKey: log, Signer: signer, AnchorDir: filepath.Join(home, ".local", "state", "verdict", "anchor")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() { // once: -benchtime 1x
+		ledger.FillBills(b, l, 100_000, 3_000, private.(*ecdsa.PrivateKey))
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func everybody(verdict.Kind, string, string, string) bool { return true }
