@@ -61,6 +61,9 @@ type Provenance struct {
 	Commit Digest `json:"commit"` // gitCommit:…; empty: not said
 	// Parameters are what somebody outside of the builder could set, sorted by name.
 	Parameters []Parameter `json:"parameters"`
+	// ParametersTold is false where the statement must name them and does not: none and not
+	// told are two things.
+	ParametersTold bool `json:"parameters_told"`
 	// Materials are everything that the build says it read, in its order.
 	Materials []Material `json:"materials"`
 	Started   time.Time  `json:"started,omitzero"`

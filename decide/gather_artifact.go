@@ -154,6 +154,8 @@ func (e *Engine) knowBuilder(s *Stated, r Request, at ledger.Position) {
 	}
 	repo := e.Map.Services[r.Service].Repo
 	switch {
+	case !b.ParametersTold:
+		b.why = "the provenance does not tell the parameters of the build"
 	case b.Source == "":
 		b.why = "the provenance does not name the repository that was built"
 	case len(b.builder.Sources) > 0:

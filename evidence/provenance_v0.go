@@ -40,7 +40,8 @@ func provenanceV02(raw []byte) (verdict.Provenance, error) {
 		return verdict.Provenance{}, err
 	}
 	p := verdict.Provenance{
-		BuildType: b.BuildType, Builder: b.Builder.ID, Invocation: cmp.Or(b.Metadata.ID, b.Metadata.OldID),
+		ParametersTold: true, // they are left out where there are none
+		BuildType:      b.BuildType, Builder: b.Builder.ID, Invocation: cmp.Or(b.Metadata.ID, b.Metadata.OldID),
 		Started: moment(b.Metadata.Started), Finished: moment(b.Metadata.Finished),
 	}
 	quirk := strings.HasPrefix(p.BuildType, gitlabType)
@@ -100,7 +101,8 @@ func provenanceV01(raw []byte) (verdict.Provenance, error) {
 		return verdict.Provenance{}, err
 	}
 	p := verdict.Provenance{
-		BuildType: b.Recipe.Type, Builder: b.Builder.ID, Invocation: b.Metadata.ID,
+		ParametersTold: true, // they are left out where there are none
+		BuildType:      b.Recipe.Type, Builder: b.Builder.ID, Invocation: b.Metadata.ID,
 		Started: moment(b.Metadata.Started), Finished: moment(b.Metadata.Finished),
 	}
 	var err error

@@ -52,6 +52,7 @@ func provenanceV1(raw []byte) (verdict.Provenance, error) {
 	if p.Parameters, err = parameters("", b.Definition.External); err != nil {
 		return p, err
 	}
+	p.ParametersTold = len(b.Definition.External) > 0 && string(b.Definition.External) != "null" // version 1 requires them
 	named := namedSource(b.Definition.External)
 	if named.URI == "" && strings.HasPrefix(p.BuildType, tektonTypes) {
 		return p, b.fromTekton(&p)
