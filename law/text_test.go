@@ -141,3 +141,41 @@ var fuzzListLaw = law{
 
 // fuzzEntry is one entry of the Makefile's FUZZ list.
 var fuzzEntry = regexp.MustCompile(`(?m)^\t(\./[a-z0-9/]*:Fuzz\w+)`)
+
+// honestyLaw holds the table of guards to the tests that there are: a guard whose test was
+// renamed or taken out would still be promised there.
+var honestyLaw = law{
+	name: "each test that docs/honesty.md names exists",
+	check: func(tr *tree) []breach {
+		there := map[string]bool{}
+		for _, s := range tr.gos {
+			for _, d := range s.ast.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && s.test && f.Recv == nil {
+					there[f.Name.Name] = true
+				}
+			}
+		}
+		for p := range tr.texts {
+			there[path.Base(p)] = true
+		}
+		var out []breach
+		for i, line := range strings.Split(tr.texts[honestyFile], "\n") {
+			for _, m := range honestyEntry.FindAllStringSubmatch(line, -1) {
+				if !there[m[1]] {
+					out = append(out, breach{honestyFile, i + 1, "there is no test " + m[1], "name the test that fails without the guard now, or write it"})
+				}
+			}
+		}
+		return out
+	},
+	broken: []example{
+		{"a test that is gone", "-- docs/honesty.md --\n| x | `TestGone` |\n", "there is no test TestGone"},
+		{"a script that is gone", "-- docs/honesty.md --\n| x | `gone.txtar` |\n", "there is no test gone.txtar"},
+	},
+	fine: []example{{"one of each", "-- docs/honesty.md --\n| x | `TestHere` `here.md` `--report-only` |\n-- git/a_test.go --\npackage git\nfunc TestHere(t *testing.T) {}\n", ""}},
+}
+
+const honestyFile = "docs/honesty.md"
+
+// honestyEntry is the name of a test or of a script.
+var honestyEntry = regexp.MustCompile("`(Test\\w+|[\\w-]+\\.txtar)`")
