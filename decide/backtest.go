@@ -73,10 +73,27 @@ func (t *Backtest) Run(ctx context.Context) (*Backtested, error) {
 			return nil, err
 		}
 		if len(page) < backtestPage || page[len(page)-1].Index <= max(int64(t.From), 0) {
-			return run.out.report(), nil
+			out := run.out.report()
+			out.NeverAsked, err = run.neverAsked()
+			return out, err
 		}
 		q.Before = page[len(page)-1].Index
 	}
+}
+
+// neverAsked are the rules over the built-in ones that no decision's point selects.
+func (b *backtesting) neverAsked() ([]string, error) {
+	builtin, err := policy.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	out := []string{}
+	for _, r := range b.Policy.Rules() {
+		if !b.out.selected[r.ID] && !slices.ContainsFunc(builtin.Rules(), func(x verdict.Rule) bool { return x.ID == r.ID }) {
+			out = append(out, r.ID)
+		}
+	}
+	return out, nil
 }
 
 // backtesting is a backtest under way.
@@ -147,11 +164,12 @@ func (b *backtesting) wants(row ledger.DecisionRow) bool {
 
 // retried is what came of one decision.
 type retried struct {
-	unknown *unknown // set: it cannot be told, and nothing else is set
+	unknown *unknown // set: it cannot be told, and nothing else but rules is set
 	was     verdict.Decision
 	again   Conclusion
-	asks    people // of its review reasons, before and after
-	other   bool   // the built-in rules of then were others
+	asks    people         // of its review reasons, before and after
+	other   bool           // the built-in rules of then were others
+	rules   []verdict.Rule // that its point selects
 }
 
 // unknown says why nobody can tell what the rules would have said.
@@ -187,9 +205,9 @@ func (b *backtesting) retry(ctx context.Context, row ledger.DecisionRow, again *
 	}
 	out, u, err := b.judge(ctx, rec, point)
 	if err != nil || u != nil {
-		return retried{unknown: u}, err
+		return retried{unknown: u, rules: point.rules}, err
 	}
-	return retried{was: rec.Decision, again: out, asks: asked(rec, out), other: p.other}, nil
+	return retried{was: rec.Decision, again: out, asks: asked(rec, out), other: p.other, rules: point.rules}, nil
 }
 
 // read reads the record of a decision. What it cannot say is unknown, whatever the cause.

@@ -37,6 +37,9 @@ type Backtested struct {
 	Unknown   []Undetermined    `json:"unknown"`
 	Announced []AnnouncedReason `json:"announced"` // what these rules would say from a later day on
 	Asked     Asked             `json:"asked"`
+	// NeverAsked are rules that are not built in and that no point selected for any of these
+	// decisions: that they flip nothing says nothing about them.
+	NeverAsked []string `json:"never_asked"`
 
 	// What was left out, and what there was no room to list by itself. Totals count it.
 	Replaced int64 `json:"left_out_replaced"`
@@ -107,6 +110,7 @@ type tally struct {
 	unknown   map[unknownAtPoint]*Undetermined
 	announced map[[2]string]int64
 	asked     Asked
+	selected  map[string]bool // rules that the point of a decision selects
 }
 
 // flipKey is what tells groups of flips apart.
@@ -119,13 +123,16 @@ type unknownAtPoint struct{ code, point, rule, why string }
 
 func newTally() *tally {
 	return &tally{
-		outcomes: map[[2]verdict.Outcome]int64{}, flips: map[flipKey]*Flip{}, unknown: map[unknownAtPoint]*Undetermined{}, announced: map[[2]string]int64{},
+		outcomes: map[[2]verdict.Outcome]int64{}, flips: map[flipKey]*Flip{}, unknown: map[unknownAtPoint]*Undetermined{}, announced: map[[2]string]int64{}, selected: map[string]bool{},
 	}
 }
 
 // add counts one decision.
 func (t *tally) add(row ledger.DecisionRow, r retried) {
 	t.decisions++
+	for _, x := range r.rules {
+		t.selected[x.ID] = true
+	}
 	if r.unknown != nil {
 		t.indeterminate++
 		t.group(row, *r.unknown)

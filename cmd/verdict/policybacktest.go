@@ -53,7 +53,7 @@ func policyBacktestCommand() command {
 		use: "backtest", short: "Judge recorded decisions by other rules, and list what flips",
 		long: "Each decision keeps its recorded facts, exceptions, approvals, mode and time, and only the rules are others: the built-in ones with those of --policy over them, as the points of its map select them. " +
 			"What comes out is compared with what was recorded. A decision whose record lacks what a rule reads is indeterminate, which is not the same as staying as it is; so is one whose body was pruned.\n\n" +
-			"With --map the points of another map select the rules; modes and needs are not judged again. Ends with 0 when it ran, and with 1 when there was nothing to judge. With --fail-on-flip it ends with 3 where a decision flips, and with 1 where none does and some are indeterminate.",
+			"With --map the points of another map select the rules; modes and needs are not judged again. Ends with 0 when it ran, and with 1 when there was nothing to judge. With --fail-on-flip it ends with 3 where a decision flips, and with 1 where none does and some are indeterminate, or a rule of the policy was asked of none of them.",
 		example: "verdict policy backtest --policy ./rules\nverdict policy backtest --policy rules.tar.gz --since 30d --point deploy.gate -o json",
 		formats: textOrJSON, reads: true,
 		setup: func(f *flags) runner {
@@ -166,7 +166,7 @@ func (b backtest) exit(r backtestReport) error {
 		return nil
 	case r.Flipped > 0:
 		return exit(verdict.CodeRefused.Exit())
-	case r.Indeterminate > 0:
+	case r.Indeterminate > 0 || len(r.NeverAsked) > 0 && b.point == "":
 		return exit(verdict.CodeUnavailable.Exit())
 	}
 	return nil
@@ -198,6 +198,10 @@ func (r backtestReport) text(s report.Style, b backtest) string {
 	r.unknownTable(&out, s)
 	for _, a := range r.Announced {
 		para(fmt.Sprintf("announced: from %s on, %s would fail %d of them", a.From, a.Rule, a.Decisions))
+	}
+	if len(r.NeverAsked) > 0 {
+		para("NEVER ASKED: " + strings.Join(r.NeverAsked, ", ") + ". The points of these decisions do not select " + map[bool]string{true: "it", false: "them"}[len(r.NeverAsked) == 1] +
+			", so that nothing flips says nothing about that. Name a map whose points do: --map FILE")
 	}
 	r.leftOut(para)
 	for _, n := range r.Notes {
