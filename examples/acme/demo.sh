@@ -223,6 +223,23 @@ run 0 verdict why "$id"
 most=
 run 0 verdict policy replay "$id"
 run 0 verdict log verify
+
+step "All that is known of the digest stands on one page, and what ran at an earlier hour is still told."
+most=30
+run 0 verdict artifact show "$scratch/app.tar"
+most=
+run 0 verdict environments production --at 2026-11-20T14:15:00Z
+says "no deployment was ever stated"
+run 0 verdict environments production --at 2h
+says "resting on approval"
+
+step "A stricter rule is tried on what was decided before it decides anything: what would flip is listed, with the rule that turns it."
+run 0 verdict policy test "$here/stricter"
+run 0 verdict policy backtest --policy "$here/stricter"
+says "NEVER ASKED: acme.gate.level"
+sed 's/  - id: deploy.gate/&\n    policy: [verdict.rules.deploy.gate, acme.gate]/' verdict.yaml >"$scratch/stricter.yaml"
+run 0 verdict policy backtest --policy "$here/stricter" --map "$scratch/stricter.yaml" --point deploy.gate
+says "allow → deny by acme.gate.level"
 cd "$scratch/payments-api"
 
 step "Acme's decision map is linted, and drawn from the very file that is executed."
@@ -239,6 +256,7 @@ This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network
   - infrastructure open to everybody is blocked as code and as a plan, and only a plan that was allowed may be applied;
   - an artifact is trusted by its digest, goes from dev to production by gates that ask a person once, and only whom the map allows;
   - what becomes known later is told of what runs, with its owner and the decision that let it in;
+  - a stricter rule is tried on what was decided, and what it never was asked is told;
   - the secret itself is not in the record;
   - the log holds from its first entry, and the decision comes out the same when it is taken again;
   - $outside;
