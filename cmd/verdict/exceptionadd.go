@@ -30,7 +30,7 @@ func exceptionAddCommand() command {
 			"A selector that means nothing is refused: a rule that no deploy point has, a service or environment that is not in the map, a finding that the latest decision does not have, a digest that the log does not know. " +
 			"Points before deployment have no exceptions: what they refuse is unsafe wherever it runs.\n\n" +
 			"A range of versions is judged by the tag under which a trusted producer recorded the image (verdict artifact).",
-		example: "verdict exception add --as alma --rule deploy.gate.vulnerabilities --item 'CVE-2026-1 pkg:npm/x@1.0.0' --service payments-api --env production " +
+		example: "verdict exception add --as alma --rule deploy.gate.sla --item 'CVE-2026-1 pkg:npm/x@1.0.0' --service payments-api --env production " +
 			"--digest sha256:… --rationale 'no fix yet, not reachable' --owner payments --expires 30d",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
+	"verdict"
 	"verdict/ci"
+	"verdict/policy"
 )
 
 func wholeRoot() *cobra.Command {
@@ -132,5 +135,22 @@ func TestTheManualHasAPagePerCommandAndTopic(t *testing.T) {
 	}
 	if got := roff(".x \\ a-b\n'y"); got != "\\&.x \\e a\\-b\n\\&'y" {
 		t.Errorf("roff gives %q", got)
+	}
+}
+
+// Whoever types the example of a help must not be told that there is no such rule.
+func TestEveryRuleThatTheReferenceNamesExists(t *testing.T) {
+	b, err := policy.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`--rule ([a-z]+\.[a-z.]+)`).FindAllStringSubmatch(markdownReference(wholeRoot()), -1)
+	for _, m := range named {
+		if !slices.ContainsFunc(b.Rules(), func(r verdict.Rule) bool { return r.ID == m[1] }) {
+			t.Errorf("the reference names the rule %s, which does not exist", m[1])
+		}
+	}
+	if len(named) == 0 {
+		t.Error("no rule is named: nothing was looked at")
 	}
 }
