@@ -24,7 +24,6 @@ type Persons struct {
 	read    func(ctx context.Context, index int64) (said, error)              // nil: from the ledger
 	find    func(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) // likewise
 	history *identity.History                                                 // nil until keys makes it
-	signers map[int64]string                                                  // of the entries about keys
 }
 
 func (e *Engine) persons(at ledger.Position) *Persons {
@@ -119,7 +118,7 @@ func (p *Persons) keys(ctx context.Context) (*identity.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, signers := &identity.History{}, map[int64]string{}
+	h := &identity.History{}
 	for _, e := range slices.Backward(entries) {
 		if e.Foreign {
 			continue
@@ -133,23 +132,14 @@ func (p *Persons) keys(ctx context.Context) (*identity.History, error) {
 			err = told.statement.Decode(&event)
 		}
 		if err == nil {
-			err = h.Apply(e.Index, e.At, event)
+			err = h.Apply(e.Index, e.At, e.Signer, event)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key event in entry %d: %w", e.Index, err)
 		}
-		signers[e.Index] = e.Signer
 	}
-	p.history, p.signers = h, signers
+	p.history = h
 	return h, nil
-}
-
-// Signer is the key that signed an entry about a key. It makes Persons identity.Signers.
-func (p *Persons) Signer(_ context.Context, index int64) (string, error) {
-	if id, ok := p.signers[index]; ok {
-		return id, nil
-	}
-	return "", fmt.Errorf("entry %d is not about a key", index)
 }
 
 // one says why the keys of two persons may be in one hand; "" when nothing says so.
@@ -158,11 +148,11 @@ func (p *Persons) one(ctx context.Context, a, b identity.EnrolledKey) (string, e
 	if err != nil {
 		return "", err
 	}
-	hands := identity.Hands{History: h, Signers: p, People: map[string]bool{}}
+	hands := identity.Hands{History: h, People: map[string]bool{}}
 	for id := range p.Map.People {
 		hands.People[id] = true
 	}
-	return hands.One(ctx, a, b)
+	return hands.One(a, b), nil
 }
 
 // oneWith is one for every key that a person had up to an entry, whether or not it still
@@ -281,5 +271,3 @@ func lacks(required []string, has map[string]bool) string {
 	}
 	return "the map requires " + strings.Join(out, ", ") + ", which it does not say"
 }
-
-var _ identity.Signers = (*Persons)(nil)

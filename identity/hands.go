@@ -1,22 +1,14 @@
 package identity
 
 import (
-	"context"
 	"fmt"
 	"slices"
 )
-
-// Signers tells whose key signed an entry of the ledger.
-type Signers interface {
-	// Signer is the id of the key that signed the entry with this index.
-	Signer(ctx context.Context, index int64) (keyID string, err error)
-}
 
 // Hands tells persons apart by who enrolled whose key: whoever enrolls a key may have made
 // it, so two keys can be in one hand. This machine's own key (LocalKey) is nobody's.
 type Hands struct {
 	History *History
-	Signers Signers
 	// People are the persons of the map that was in force, by id; empty where it names nobody.
 	People map[string]bool
 }
@@ -70,19 +62,15 @@ type voucher struct {
 }
 
 // vouchers are those of a key but its own person, who signs his rotations.
-func (h Hands) vouchers(ctx context.Context, k EnrolledKey) ([]voucher, error) {
+func (h Hands) vouchers(k EnrolledKey) []voucher {
 	var out []voucher
 	for {
-		by, err := h.enroller(ctx, k)
-		if err != nil {
-			return nil, err
-		}
-		if by.Person != k.Person {
+		if by := h.enroller(k); by.Person != k.Person {
 			out = append(out, voucher{by, k})
 		}
 		before, ok := h.History.Key(k.Replaces)
 		if k.Replaces == "" || !ok {
-			return out, nil
+			return out
 		}
 		k = before
 	}
@@ -90,82 +78,65 @@ func (h Hands) vouchers(ctx context.Context, k EnrolledKey) ([]voucher, error) {
 
 // enroller is the key that signed the entry which enrolled a key; nobody's where it did not
 // count there.
-func (h Hands) enroller(ctx context.Context, k EnrolledKey) (EnrolledKey, error) {
-	id, err := h.Signers.Signer(ctx, k.From)
-	if err != nil {
-		return EnrolledKey{}, fmt.Errorf("who enrolled key %s: %w", k.ID, err)
-	}
-	by, _ := h.History.ValidAt(id, k.From)
-	return by, nil
+func (h Hands) enroller(k EnrolledKey) EnrolledKey {
+	by, _ := h.History.ValidAt(k.By, k.From)
+	return by
 }
 
 // One says why the keys of two persons may be in one hand, so that they do not count as two;
 // empty when nothing says so.
-func (h Hands) One(ctx context.Context, a, b EnrolledKey) (string, error) {
+func (h Hands) One(a, b EnrolledKey) string {
 	for _, pair := range [][2]EnrolledKey{{a, b}, {b, a}} {
 		key, other := pair[0], pair[1]
-		list, err := h.vouchers(ctx, key)
-		if err != nil {
-			return "", err
-		}
-		for _, v := range list {
+		for _, v := range h.vouchers(key) {
 			if v.by.Person == other.Person {
-				return fmt.Sprintf("%s enrolled the key of %s", other.Person, key.Person), nil
+				return fmt.Sprintf("%s enrolled the key of %s", other.Person, key.Person)
 			}
 		}
-		if behind, err := h.behindTheirBack(ctx, key); behind != "" || err != nil {
-			return behind, err
+		if behind := h.behindTheirBack(key); behind != "" {
+			return behind
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // behindTheirBack says whom this machine's own key enrolled when there were persons to do
 // so: the person of this key, or somebody who vouches for it, however far back.
-func (h Hands) behindTheirBack(ctx context.Context, key EnrolledKey) (string, error) {
+func (h Hands) behindTheirBack(key EnrolledKey) string {
 	seen := map[string]bool{}
 	for ask := []EnrolledKey{key}; len(ask) > 0; ask = ask[1:] {
 		if seen[ask[0].ID] {
 			continue
 		}
 		seen[ask[0].ID] = true
-		list, err := h.vouchers(ctx, ask[0])
-		if err != nil {
-			return "", err
-		}
-		for _, v := range list {
+		for _, v := range h.vouchers(ask[0]) {
 			if v.by.Person != LocalKey {
 				ask = append(ask, v.by)
 				continue
 			}
-			together, err := h.foundedTogether(ctx, v.key)
-			if err != nil {
-				return "", err
-			}
-			if !together && len(h.Enrolled(v.key.From)) > 0 {
-				return fmt.Sprintf("this machine's own key enrolled the key of %s when persons were enrolled already", v.key.Person), nil
+			if !h.foundedTogether(v.key) && len(h.Enrolled(v.key.From)) > 0 {
+				return fmt.Sprintf("this machine's own key enrolled the key of %s when persons were enrolled already", v.key.Person)
 			}
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // foundedTogether reports whether this machine's own key enrolled a key together with the
 // first person's, whose enrolment names it: that was said while nobody was enrolled, when
 // this machine's key could put any map in force alone.
-func (h Hands) foundedTogether(ctx context.Context, k EnrolledKey) (bool, error) {
+func (h Hands) foundedTogether(k EnrolledKey) bool {
 	first, ok := h.History.Key(k.Beside)
 	if !ok || first.Beside != k.ID || first.From >= k.From || len(h.Enrolled(first.From)) > 0 ||
 		!slices.Equal(h.Enrolled(k.From), []string{first.Person}) {
-		return false, nil
+		return false
 	}
-	by, err := h.enroller(ctx, first)
-	return by.Person == LocalKey, err
+	return h.enroller(first).Person == LocalKey
 }
 
 // Others leaves of some persons those who have a key that counts at the entry with this
 // index and is not in one hand with this key, and says of the others why not.
-func (h Hands) Others(ctx context.Context, who []string, key EnrolledKey, index int64) (others, not []string, err error) {
+func (h Hands) Others(who []string, key EnrolledKey, index int64) (others, not []string) {
 	others, not = []string{}, []string{}
 	for _, p := range who {
 		if p == key.Person {
@@ -173,10 +144,7 @@ func (h Hands) Others(ctx context.Context, who []string, key EnrolledKey, index 
 		}
 		why := ""
 		for _, k := range h.History.KeysOf(p, index) {
-			if why, err = h.One(ctx, k, key); err != nil {
-				return nil, nil, err
-			}
-			if why == "" {
+			if why = h.One(k, key); why == "" {
 				others = append(others, p)
 				break
 			}
@@ -185,5 +153,5 @@ func (h Hands) Others(ctx context.Context, who []string, key EnrolledKey, index 
 			not = append(not, why)
 		}
 	}
-	return others, not, nil
+	return others, not
 }

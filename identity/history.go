@@ -112,6 +112,7 @@ type EnrolledKey struct {
 	To        int64     `json:"to"`   // index of the entry that ended it; Open: none did
 	ValidFrom time.Time `json:"valid_from"`
 	ValidTo   time.Time `json:"valid_to"` // zero: still valid
+	By        string    `json:"by"`       // the key that signed the event which enrolled it
 	Replaces  string    `json:"replaces"`
 	Beside    string    `json:"beside"` // the key that its enrolment names as enrolled together with it
 	Reason    string    `json:"reason"` // why it ended
@@ -129,19 +130,26 @@ type History struct {
 	keys map[string]*EnrolledKey
 	ids  []string // in the order of enrolment
 	last int64    // index of the last event, plus one
+	// asked holds the keys that signed that a key is this machine's, by its id, while they
+	// are not yet two persons'.
+	asked map[string][]string
 }
 
-// Apply folds the event that stands at an index of the ledger, recorded at a time.
-// Events come in the order of the ledger. An event that contradicts the history (a key
-// enrolled twice, a rotation of a key that does not count, a key under another id than
-// its own) is an *verdict.Error, and changes nothing.
-func (h *History) Apply(index int64, at time.Time, e KeyEvent) error {
+// Apply folds the event that stands at an index of the ledger, recorded at a time and signed
+// with a key. Events come in the order of the ledger. An event that contradicts the history
+// (a key enrolled twice, a rotation of a key that does not count or by another key, a key
+// under another id than its own) is an *verdict.Error, and changes nothing.
+func (h *History) Apply(index int64, at time.Time, signer string, e KeyEvent) error {
 	if index < h.last {
 		return fmt.Errorf("key event at entry %d after one at entry %d", index, h.last-1)
 	}
-	old, err := h.check(index, e)
+	old, err := h.check(index, signer, e)
 	if err != nil {
 		return err
+	}
+	h.last = index + 1
+	if e.Action == Enrol && e.Person == LocalKey && !h.begins(signer, e) && !h.byTwo(index, signer, e) {
+		return nil
 	}
 	if old != nil {
 		old.To, old.ValidTo, old.Reason, old.Revoked = index, at.UTC(), e.Reason, e.Action == Revoke
@@ -152,16 +160,54 @@ func (h *History) Apply(index int64, at time.Time, e KeyEvent) error {
 		}
 		h.keys[e.Key] = &EnrolledKey{
 			ID: e.Key, Person: e.Person, Algorithm: e.Algorithm, PublicPEM: e.PublicPEM,
-			From: index, To: Open, ValidFrom: at.UTC(), Replaces: e.Replaces, Beside: e.Beside,
+			From: index, To: Open, ValidFrom: at.UTC(), By: signer, Replaces: e.Replaces, Beside: e.Beside,
 		}
 		h.ids = append(h.ids, e.Key)
 	}
-	h.last = index + 1
 	return nil
 }
 
+// begins reports whether the first key of all enrolls itself.
+func (h *History) begins(signer string, e KeyEvent) bool { return len(h.ids) == 0 && e.Key == signer }
+
+// byTwo reports whether a key that is to be this machine's was now enrolled by two persons
+// who are not in one hand, and else remembers who asks. Everybody's map gives that name
+// rights, so it is given as whatever decides who has rights: the first key of a ledger takes
+// it, a rotation hands it on, and one person gives it to nobody.
+func (h *History) byTwo(index int64, signer string, e KeyEvent) bool {
+	key, ok := h.ValidAt(signer, index)
+	if !ok || key.Person == LocalKey {
+		return false
+	}
+	for _, other := range h.Asked(e.Key, index) {
+		if other.Person != key.Person && (Hands{History: h}).One(other, key) == "" {
+			delete(h.asked, e.Key)
+			return true
+		}
+	}
+	if h.asked == nil {
+		h.asked = map[string][]string{}
+	}
+	if !slices.Contains(h.asked[e.Key], signer) {
+		h.asked[e.Key] = append(h.asked[e.Key], signer)
+	}
+	return false
+}
+
+// Asked gives the keys that count at the entry with this index and signed before it that a
+// key is this machine's, while it waits for a second person.
+func (h *History) Asked(keyID string, index int64) []EnrolledKey {
+	var out []EnrolledKey
+	for _, id := range h.asked[keyID] {
+		if k, ok := h.ValidAt(id, index); ok {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 // check gives the key that the event ends, nil for an enrolment.
-func (h *History) check(index int64, e KeyEvent) (*EnrolledKey, error) {
+func (h *History) check(index int64, signer string, e KeyEvent) (*EnrolledKey, error) {
 	ended := ""
 	switch e.Action {
 	case Enrol:
@@ -180,6 +226,12 @@ func (h *History) check(index int64, e KeyEvent) (*EnrolledKey, error) {
 		}
 		if e.Beside == e.Key || e.Beside != "" && e.Action != Enrol {
 			return nil, invalid("the event says that the key is enrolled together with itself, or takes another's place together with one", "enroll two persons with `verdict people enroll PERSON PERSON`")
+		}
+		if e.Beside != "" && e.Person == LocalKey {
+			return nil, invalid("the event enrolls this machine's own key together with somebody's", "enroll two persons with `verdict people enroll PERSON PERSON`")
+		}
+		if e.Action == Rotate && signer != e.Replaces {
+			return nil, invalid("the rotation is not signed with the key that it ends", "let its owner replace it (verdict keys rotate), or revoke it and enroll another: verdict keys revoke")
 		}
 		if k := h.keys[e.Key]; k != nil {
 			return nil, conflict("key "+e.Key+" was enrolled at entry "+fmt.Sprint(k.From)+" already", "make a new key: one that ended never comes back")

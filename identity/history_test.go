@@ -53,7 +53,7 @@ func TestAKeyCountsInItsPartOfTheLedger(t *testing.T) {
 	first := enrolment(t, "ada", newPEM(t))
 	apply := func(index int64, e identity.KeyEvent) {
 		t.Helper()
-		if err := h.Apply(index, day.Add(time.Duration(index)*time.Minute), e); err != nil {
+		if err := h.Apply(index, day.Add(time.Duration(index)*time.Minute), e.Replaces, e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestAnEventThatContradictsTheHistoryChangesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var h identity.History
 			for i, e := range []identity.KeyEvent{one, two, revoked, ended} {
-				if err := h.Apply(int64(i), day, e); err != nil {
+				if err := h.Apply(int64(i), day, "", e); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -146,20 +146,20 @@ func TestAnEventThatContradictsTheHistoryChangesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			actionable(t, h.Apply(10, day, c.event), c.code)
+			actionable(t, h.Apply(10, day, c.event.Replaces, c.event), c.code)
 			if after, _ := json.Marshal(h.Keys()); string(after) != string(before) {
 				t.Errorf("the history changed to %s", after)
 			}
 		})
 	}
 	var h identity.History
-	if err := h.Apply(5, day, one); err != nil {
+	if err := h.Apply(5, day, "", one); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Apply(5, day, two); err == nil {
+	if err := h.Apply(5, day, "", two); err == nil {
 		t.Error("two events at one entry")
 	}
-	if err := h.Apply(4, day, two); err == nil {
+	if err := h.Apply(4, day, "", two); err == nil {
 		t.Error("an event out of order")
 	}
 }
@@ -173,7 +173,7 @@ func TestAPairNamesEachOther(t *testing.T) {
 	}
 	var h identity.History
 	for i, e := range []identity.KeyEvent{a, b} {
-		if err := h.Apply(int64(i), day, e); err != nil {
+		if err := h.Apply(int64(i), day, "", e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,6 +214,26 @@ func TestOnlyP256KeysAreEnrolled(t *testing.T) {
 	actionable(t, err, verdict.CodeInvalid)
 }
 
+// Whoever could put a key of their own in the place of another's would sign in that name.
+func TestARotationIsSignedWithTheKeyThatItEnds(t *testing.T) {
+	var h identity.History
+	ada, grace := enrolment(t, "ada", newPEM(t)), enrolment(t, "grace", newPEM(t))
+	for i, e := range []identity.KeyEvent{ada, grace} {
+		if err := h.Apply(int64(i), day, ada.Key, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, _ := h.Key(ada.Key)
+	rotation, err := identity.NewRotation(k, newPEM(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	actionable(t, h.Apply(2, day, grace.Key, rotation), verdict.CodeInvalid)
+	if err := h.Apply(2, day, ada.Key, rotation); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAKeyCountsInOneUnbrokenPart holds for any sequence of events: what a later event
 // does never changes the answer for an earlier entry.
 func TestAKeyCountsInOneUnbrokenPart(t *testing.T) {
@@ -238,7 +258,7 @@ func TestAKeyCountsInOneUnbrokenPart(t *testing.T) {
 			if keys := h.Keys(); e.Action == identity.Rotate && len(keys) > 0 {
 				e.Replaces = rapid.SampledFrom(keys).Draw(t, "old").ID
 			}
-			_ = h.Apply(index, day, e) // refused or not
+			_ = h.Apply(index, day, e.Replaces, e) // refused or not
 			for _, a := range said {
 				if _, ok := h.ValidAt(a.key, a.index); ok != a.ok {
 					t.Fatalf("entry %d changed its answer about %s to %v", a.index, a.key, ok)

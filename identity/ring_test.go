@@ -191,7 +191,7 @@ func TestOnlyAnEnrolledKeyIsSelectedAsSomebody(t *testing.T) {
 	_, _, err = r.SelectEnrolled("local", &h, 0)
 	actionable(t, err, verdict.CodeForbidden)
 	e := enrolment(t, "ada", newPEM(t))
-	if err := h.Apply(3, day, e); err != nil {
+	if err := h.Apply(3, day, "", e); err != nil {
 		t.Fatal(err)
 	}
 	r.Open = func(string) (paper, error) { return paper(e.Key), nil }

@@ -289,7 +289,7 @@ func admit(keys *keyring, x *prepared, position, at int64) (*keyring, error) {
 	if x.event == nil {
 		return keys, nil
 	}
-	next, err := keys.with(*x.event, position, fromMicros(at))
+	next, err := keys.with(keyStep{position, fromMicros(at), x.entry.Signer, *x.event})
 	if err != nil {
 		return keys, invalidStatement(verdict.KindKey, err)
 	}

@@ -24,9 +24,10 @@ type keyring struct {
 }
 
 type keyStep struct {
-	index int64
-	at    time.Time
-	event identity.KeyEvent
+	index  int64
+	at     time.Time
+	signer string
+	event  identity.KeyEvent
 }
 
 func newKeyring() *keyring {
@@ -58,15 +59,15 @@ func (k *keyring) begins(e *identity.KeyEvent, signer string) bool {
 }
 
 // with gives the keyring after one more event.
-func (k *keyring) with(e identity.KeyEvent, index int64, at time.Time) (*keyring, error) {
-	return foldKeys(append(slices.Clone(k.events), keyStep{index, at, e}), maps.Clone(k.public))
+func (k *keyring) with(s keyStep) (*keyring, error) {
+	return foldKeys(append(slices.Clone(k.events), s), maps.Clone(k.public))
 }
 
 // foldKeys folds all events; known are public keys that were read already.
 func foldKeys(events []keyStep, known map[string]*ecdsa.PublicKey) (*keyring, error) {
 	k := &keyring{events: events, history: &identity.History{}, public: known}
 	for _, s := range events {
-		if err := k.history.Apply(s.index, s.at, s.event); err != nil {
+		if err := k.history.Apply(s.index, s.at, s.signer, s.event); err != nil {
 			return nil, err
 		}
 		if s.event.Action != identity.Revoke && known[s.event.Key] == nil {
@@ -97,7 +98,7 @@ func (l *Ledger) keysSince(ctx context.Context, v *store.View, k *keyring) (*key
 		if err := s.Decode(&e); err != nil {
 			return fmt.Errorf("key event in entry %d: %w", r.Seq, err)
 		}
-		found = append(found, keyStep{r.Seq, fromMicros(r.At), e})
+		found = append(found, keyStep{r.Seq, fromMicros(r.At), r.Signer, e})
 		return nil
 	})
 	if err != nil || len(found) == 0 {

@@ -55,11 +55,11 @@ func (w *workspace) reviewedBy(ctx context.Context, e ledger.Entry, proposal int
 	case proposer.Person == signer.Person:
 		return signer.Person + " proposed it and released it, and it needs two persons", nil
 	}
-	one, err := w.hands(h, people).One(ctx, proposer, signer)
+	one := w.hands(h, people).One(proposer, signer)
 	if one != "" {
 		one += ", so the two do not count as two persons"
 	}
-	return one, err
+	return one, nil
 }
 
 // proposerOf is the key of the person who proposed what is agreed to; nobody's when the
@@ -101,11 +101,7 @@ func (w *workspace) proposed(ctx context.Context, about verdict.Digest, x agreem
 		if by.Person == "" || by.Person == key.Person {
 			continue
 		}
-		one, err := w.hands(h, people).One(ctx, by, key)
-		if err != nil {
-			return "", -1, err
-		}
-		if one == "" {
+		if w.hands(h, people).One(by, key) == "" {
 			return by.Person, e.Index, nil
 		}
 	}
@@ -142,7 +138,8 @@ func (w *workspace) agreeing(ctx context.Context, who []string, key identity.Enr
 	if err != nil {
 		return nil, nil, err
 	}
-	return w.hands(h, people).Others(ctx, who, key, at)
+	needed, not = w.hands(h, people).Others(who, key, at)
+	return needed, not, nil
 }
 
 func notReviewer(h *identity.History, id, me string, who []string, people map[string]decisionmap.Person, x agreement) error {

@@ -52,6 +52,8 @@ type keyChanged struct {
 	Event  identity.KeyEvent `json:"event"`
 	Index  int64             `json:"index"`
 	File   string            `json:"file"` // of the new key, or of the one that ended; empty: not here
+	// Waits are the persons of whom one has to enroll the key too, before it counts.
+	Waits []string `json:"waits_for,omitempty"`
 	// alone: it is the key of the only person who is enrolled.
 	alone bool
 }
@@ -118,11 +120,20 @@ func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current heldKe
 // recordKey states a key event and tells what came of it; alone says that it enrolls the
 // only person there is.
 func (w *workspace) recordKey(ctx context.Context, event identity.KeyEvent, file string, alone bool) error {
-	e, err := w.state(ctx, verdict.KindKey, keySubject(event.Key, event.Person), event, verdict.Context{Retention: "log"})
+	doc, err := w.stateKey(ctx, event, file)
 	if err != nil {
 		return err
 	}
-	doc := keyChanged{keyEventSchema, event, e.Index, file, alone}
+	doc.alone = alone
+	return w.emitKey(doc)
+}
+
+func (w *workspace) stateKey(ctx context.Context, event identity.KeyEvent, file string) (keyChanged, error) {
+	e, err := w.state(ctx, verdict.KindKey, keySubject(event.Key, event.Person), event, verdict.Context{Retention: "log"})
+	return keyChanged{Schema: keyEventSchema, Event: event, Index: e.Index, File: file}, err
+}
+
+func (w *workspace) emitKey(doc keyChanged) error {
 	return w.app.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 
@@ -145,6 +156,10 @@ func (c keyChanged) text(s report.Style) string {
 		rows = append(rows, []string{"file", report.Neutral(c.File)})
 	} else if c.Event.Action != identity.Revoke {
 		next = "Its owner signs with it where the private half is."
+	}
+	if len(c.Waits) > 0 {
+		head = "Asked that this key be this machine's own."
+		next = "It counts once a second person enrolls it too (" + strings.Join(c.Waits, ", ") + "): here, with verdict people enroll local --as KEY, or where their key is, with verdict people enroll local --public-key FILE, which is what verdict keys show local prints here."
 	}
 	text := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ") + report.Wrap(next, s.Width, "") + "\n"
 	if c.alone {
@@ -237,7 +252,7 @@ func (w *workspace) mayRecord(ctx context.Context) error {
 	case k.Enrolled != nil:
 		remedy = "sign with a key that counts: --as KEY; verdict keys list shows them"
 	case k.Name == identity.LocalKey:
-		remedy = "let somebody whose key counts enroll it: verdict people enroll " + decisionmap.LocalKey + " --as KEY; if verdict keys rotate was interrupted, run it again"
+		remedy = "let two persons enroll it, each with their key: verdict people enroll " + decisionmap.LocalKey + " --as KEY; if verdict keys rotate was interrupted, run it again"
 	}
 	return &verdict.Error{Code: verdict.CodeForbidden, What: fmt.Sprintf("the key %s cannot sign for this ledger: %s", k.Name, k.state()), Remedy: remedy}
 }

@@ -21,7 +21,8 @@ func peopleEnrollCommand() command {
 		long: "PERSON is an id under people: in the decision map, or a name that trust: gives to a machine's key. It stands in signed evidence for good, so it is an id and never an address; " +
 			"name, teams and accounts stand in the map alone, where they can be erased. Where a map is released, an id that it does not have is refused.\n\n" +
 			"With --public-key the private half stays where it is: the file is what verdict keys show prints there. Without it a key is made on this machine, in a file that only you can read. " +
-			"The enrolment is recorded in the ledger, signed with this machine's own key or the one that --as names; once a person is enrolled, it takes a person's key (--as).\n\n" +
+			"The enrolment is recorded in the ledger, signed with this machine's own key or the one that --as names; once a person is enrolled, it takes a person's key (--as). " +
+			"Where this machine's own key was revoked, two persons give another one its name, local: each enrolls the same key.\n\n" +
 			"Two persons release a map only where neither enrolled the other. So an organisation of exactly two enrolls both in one call, while nobody is enrolled: two ids, and for each of them --public-key in the same order.",
 		example: "verdict people enroll alma --public-key alma.pub\nverdict people enroll alma\nverdict people enroll build-agent --public-key agent.pub --as noor\n" +
 			"verdict people enroll alma noor --public-key alma.pub --public-key noor.pub",
@@ -45,9 +46,6 @@ func peopleEnrollCommand() command {
 func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	if err := checkPerson(person); err != nil {
 		return err
-	}
-	if person == decisionmap.LocalKey && public != "" {
-		return usage("verdict people enroll --help", fmt.Sprintf("%q stands for the key of the machine that the ledger is on", person), localRemedy)
 	}
 	pem := ""
 	if public != "" {
@@ -82,6 +80,9 @@ func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	}
 	if err := w.unknownKey(ctx, event.Key, person); err != nil {
 		return err
+	}
+	if person == decisionmap.LocalKey {
+		return w.enrollLocal(ctx, event, file, before)
 	}
 	return w.recordKey(ctx, event, file, len(before) == 0 && person != decisionmap.LocalKey)
 }
@@ -227,8 +228,8 @@ func checkPerson(id string) error {
 }
 
 // mayEnroll refuses an id that the released map does not know. The name of the
-// machine's own key is given to that key alone, and to one at a time: whoever bore it
-// could state what the map lets this machine state.
+// machine's own key is given to one at a time: whoever bore it could state what the map
+// lets this machine state.
 func (w *workspace) mayEnroll(ctx context.Context, person string) error {
 	if person == decisionmap.LocalKey {
 		h, err := w.ledger.Keys(ctx)

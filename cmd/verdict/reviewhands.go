@@ -73,17 +73,9 @@ func (w *workspace) mayVouch(ctx context.Context) ([]string, error) {
 // hands tells persons apart by this ledger's keys; people are those of the map that was in
 // force.
 func (w *workspace) hands(h *identity.History, people map[string]decisionmap.Person) identity.Hands {
-	out := identity.Hands{History: h, Signers: signers{w.ledger}, People: map[string]bool{}}
+	out := identity.Hands{History: h, People: map[string]bool{}}
 	for id := range people {
 		out.People[id] = true
 	}
 	return out
-}
-
-// signers are those of the entries of a ledger.
-type signers struct{ ledger *ledger.Ledger }
-
-func (s signers) Signer(ctx context.Context, index int64) (string, error) {
-	e, err := s.ledger.Entry(ctx, index)
-	return e.Signer, err
 }

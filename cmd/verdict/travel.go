@@ -318,7 +318,7 @@ func (t *taking) learned(ctx context.Context, e ledger.Entry) error {
 	if err := t.to.decode(ctx, e.Index, &event); err != nil {
 		return fmt.Errorf("key event in entry %d: %w", e.Index, err)
 	}
-	return t.keys.add(e.Source, event)
+	return t.keys.add(e.Source, signedEvent{e.Producer, event})
 }
 
 // entry verifies one entry and puts it among those to record.
@@ -349,7 +349,7 @@ func (t *taking) entry(ctx context.Context, s span, index int64) error {
 		err = t.holds(ctx, s, index, b, k)
 	}
 	if err == nil && event != nil {
-		err = t.keys.add(index, *event)
+		err = t.keys.add(index, signedEvent{k.ID, *event})
 	}
 	if err != nil {
 		return t.unreadable(ctx, index, err)
@@ -425,20 +425,26 @@ func (t *taking) record(ctx context.Context) error {
 
 // senderKeys are the key events of the sender that were verified, by index.
 type senderKeys struct {
-	events  map[int64]identity.KeyEvent
+	events  map[int64]signedEvent
 	history identity.History
 }
 
+// signedEvent is a key event and the id of the key that signed it.
+type signedEvent struct {
+	signer string
+	event  identity.KeyEvent
+}
+
 // add takes up an event. One that contradicts the others is refused.
-func (k *senderKeys) add(index int64, e identity.KeyEvent) error {
+func (k *senderKeys) add(index int64, e signedEvent) error {
 	if k.events == nil {
-		k.events = map[int64]identity.KeyEvent{}
+		k.events = map[int64]signedEvent{}
 	}
 	events := maps.Clone(k.events)
 	events[index] = e
 	var h identity.History
 	for _, i := range slices.Sorted(maps.Keys(events)) {
-		if err := h.Apply(i, verifiedTime, events[i]); err != nil {
+		if err := h.Apply(i, verifiedTime, events[i].signer, events[i].event); err != nil {
 			return err
 		}
 	}
@@ -454,7 +460,7 @@ func (k *senderKeys) signer(hint string, index int64, event *identity.KeyEvent) 
 	}
 	if len(k.events) == 0 && event != nil && event.Action == identity.Enrol && event.Key == hint {
 		var h identity.History
-		if err := h.Apply(index, verifiedTime, *event); err != nil {
+		if err := h.Apply(index, verifiedTime, hint, *event); err != nil {
 			return identity.EnrolledKey{}, err
 		}
 		key, _ := h.Key(hint)

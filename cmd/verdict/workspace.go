@@ -401,7 +401,7 @@ func (w *workspace) keyHistory(ctx context.Context, at ledger.Position) (*identi
 		if err := w.decode(ctx, e.Index, &event); err != nil {
 			return nil, err
 		}
-		if err := h.Apply(e.Index, e.At, event); err != nil {
+		if err := h.Apply(e.Index, e.At, e.Signer, event); err != nil {
 			return nil, fmt.Errorf("key event in entry %d: %w", e.Index, err)
 		}
 	}
