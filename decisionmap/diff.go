@@ -50,6 +50,11 @@ func Diff(old, new *Map) []Change {
 	d.text("policies.verify.key", old.Policies.Verify.Key, new.Policies.Verify.Key, Changes)
 	both(d, "environments", old.Environments, new.Environments, Changes, Changes, d.environment)
 	both(d, "services", old.Services, new.Services, Safe, Changes, d.service)
+	for _, name := range slices.Sorted(maps.Keys(new.Services)) { // to be known gives nothing; to run somewhere does
+		if _, was := old.Services[name]; !was {
+			d.mayRun("services."+name, Service{}, new.Services[name])
+		}
+	}
 	d.points(old, new)
 	d.trust(old.Trust, new.Trust)
 	d.builders(old.Builders, new.Builders)
@@ -307,11 +312,21 @@ func freezeText(f Freeze) string { return dayText(f.From) + " to " + dayText(f.T
 func (d *differ) service(path string, a, b Service) {
 	d.declared(path+".team", a.Team, b.Team)
 	d.declared(path+".owner", a.Owner, b.Owner)
-	d.declared(path+".repo", a.Repo, b.Repo)
+	if len(a.Environments) == 0 {
+		d.declared(path+".repo", a.Repo, b.Repo)
+	} else { // what is built from there may run where the service may
+		d.text(path+".repo", a.Repo, b.Repo, Changes)
+	}
 	d.declared(path+".tier", a.Tier, b.Tier)
 	d.folders(path+".paths", a.Paths, b.Paths)
 	d.folders(path+".iac", a.IaC, b.IaC)
 	d.flag(path+".signed_commits", a.SignedCommits, b.SignedCommits, Tightens)
+	d.mayRun(path, a, b)
+}
+
+// mayRun compares where a service may run. Whoever gives it a place gives it the approvers,
+// the tier and the rights of signers for all services there.
+func (d *differ) mayRun(path string, a, b Service) {
 	for _, e := range b.Environments {
 		if !slices.Contains(a.Environments, e) {
 			d.add(path+".environments", Changes, "", e, "environments: the service may run in "+quoted(e)+" too")

@@ -32,6 +32,7 @@ func TestADiffTellsAReplacedToolFromAChangedDecisionPoint(t *testing.T) {
 		"a longer exception":                  {"max_validity: 30d", "max_validity: 60d", []Effect{Loosens}, "max_validity: 60d instead of 30d"},
 		"a stricter rollback":                 {"internal, blast_radius: service, rollback: required, min_slsa: 2", "internal, blast_radius: service, rollback: tested, min_slsa: 2", []Effect{Tightens}, "rollback"},
 		"a service that is new":               {"  storefront: {", "  shop: {team: web, owner: x@acme.example}\n  storefront: {", []Effect{Safe}, "shop was added to services"},
+		"a service that is new somewhere":     {"  storefront: {", "  shop: {team: web, owner: x@acme.example, environments: [prod-weu]}\n  storefront: {", []Effect{Safe, Changes}, "may run in \"prod-weu\" too"},
 		"a day of enforcement that is later":  {"enforce_from: 2027-02-01", "enforce_from: 2027-03-01", []Effect{Loosens}, "enforce_from"},
 		"old findings that wait":              {"{id: ci.secrets, at", "{id: ci.secrets, old_from: 2027-02-01, at", []Effect{Loosens}, "old_from"},
 		"a day of enforcement that goes":      {"    enforce_from: 2027-02-01 #", "    #", []Effect{Loosens}, "enforce_from"},

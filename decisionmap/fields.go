@@ -73,7 +73,7 @@ func (s *shorthand) declare(r *reader, root *yaml.Node, m *Map) {
 	v, known := m.Services[s.name]
 	at := "services." + s.name
 	r.service(&yaml.Node{Kind: yaml.MappingNode, Line: root.Line, Content: s.parts}, at, s.name, &v)
-	if _, said := r.origins[at+".environments"]; !said && !known {
+	if _, said := r.origins[at+".environments"]; !said && !known && !r.over {
 		v.Environments = promotionOrder(m.Environments)
 	}
 	if m.Services == nil {

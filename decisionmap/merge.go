@@ -13,7 +13,9 @@ func (m *Map) IsOrganisation() bool { return m.Organization != "" }
 
 // Merge reads a repository's file over an organisation's map. The file may declare its
 // service (team, owner, repo, tier, paths, iac) and tighten; whatever else it says is
-// refused with the line that says it. Neither argument is changed.
+// refused with the line that says it. Where a service may run is the organisation's to say,
+// and of one that may run somewhere, from which repository it comes. Neither argument is
+// changed.
 func Merge(org, repo *Map) (*Map, error) {
 	if repo.IsOrganisation() {
 		return nil, &verdict.Error{
@@ -31,7 +33,7 @@ func Merge(org, repo *Map) (*Map, error) {
 	if repo.doc == nil { // the built-in map says nothing of its own
 		return m, nil
 	}
-	r := &reader{name: repo.name, origins: m.origins}
+	r := &reader{name: repo.name, origins: m.origins, over: true}
 	r.file(repo.doc, m)
 	m.forgetRetains()
 	m.fill(r)

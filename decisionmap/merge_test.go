@@ -33,7 +33,7 @@ environments:
     protected: [azurerm_key_vault]
     hours: {timezone: UTC, allow: "Mon-Thu 08:00-16:00"}
     freezes: [{from: 2026-12-18, to: 2027-01-04, reason: year end}]
-services: {api: {team: payments, owner: leads, repo: "https://github.com/acme/api", iac: infra, environments: [dev]}}
+services: {api: {team: payments, owner: leads, repo: "https://github.com/acme/api", iac: infra, environments: [dev]}, shop: {team: web, owner: leads, environments: [dev]}}
 points:
   - id: ci.secrets
     mode: block
@@ -99,6 +99,8 @@ func TestARepositoryFileCannotLoosenTheOrganisationMap(t *testing.T) {
 		"a freeze is dropped":                                      {"environments: {prod: {tier: prod, freezes: []}}", `is no longer covered`},
 		"a freeze is shortened":                                    {"environments: {prod: {tier: prod, freezes: [{from: 2026-12-18, to: 2027-01-03, reason: year end}]}}", `is no longer covered`},
 		"a service runs where the organisation does not let it":    {"services: {api: {environments: [dev, prod]}}", `may run in "prod" too`},
+		"a service of one's own runs somewhere":                    {"services: {other: {team: t, owner: o, environments: [dev]}}", `services.other.environments changes what the organisation acme requires: environments: the service may run in "dev" too`},
+		"what runs somewhere comes from one's own repository":      {"services: {shop: {repo: https://github.com/evil/shop}}", `services.shop.repo changes`},
 		"a service belongs to another team":                        {"team: us", `team: "us" instead of "payments"`},
 		"a service belongs to another owner":                       {"owner: us", `owner: "us" instead of "leads"`},
 		"a service comes from another repository":                  {"repo: https://github.com/evil/api", `services.api.repo changes`},
@@ -204,6 +206,24 @@ func TestARepositoryFileMayDeclareAndTighten(t *testing.T) {
 				t.Error("the organisation map was changed")
 			}
 		})
+	}
+}
+
+// The short form declares a service without a word of where it runs: under an organisation's
+// map that is nowhere, and alone everywhere.
+func TestADeclaredServiceRunsWhereTheOrganisationLetsIt(t *testing.T) {
+	alone := load(t, "schema: verdict/v1\nservice: mine\nenvironments: {dev: {tier: dev}}\n")
+	if got := alone.Services["mine"].Environments; !slices.Equal(got, []string{"dev"}) {
+		t.Errorf("alone: %v", got)
+	}
+	for name, want := range map[string][]string{"mine": nil, "api": {"dev"}} {
+		m, err := Merge(load(t, org), load(t, "schema: verdict/v1\nservice: "+name+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Services[name].Environments; !slices.Equal(got, want) {
+			t.Errorf("%s under acme: %v", name, got)
+		}
 	}
 }
 

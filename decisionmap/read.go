@@ -46,6 +46,7 @@ type reader struct {
 	name    string
 	origins map[string]Origin
 	faults  []fault
+	over    bool // it is a repository's file, read over an organisation's map
 }
 
 type fault struct {
