@@ -160,33 +160,44 @@ func (e *Engine) madeFrom(ctx context.Context, r Request, at ledger.Position) ([
 	if r.Subject.Kind == verdict.SubjectPlan {
 		return e.plannedFrom(ctx, r, at)
 	}
+	var from []verdict.Digest
+	err := e.eachEarlier(ctx, r, at, func(d *earlier) bool {
+		from = slices.DeleteFunc(slices.Clone(d.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
+		return len(from) == 0
+	})
+	return from, err
+}
+
+// eachEarlier gives the trusted decisions that earlier points took about the subject for the
+// service, newest first, as long as more are asked for. One that cannot be read says nothing.
+// Each point is asked about by itself: a gate may have been asked any number of times.
+func (e *Engine) eachEarlier(ctx context.Context, r Request, at ledger.Position, more func(*earlier) bool) error {
 	var entries []ledger.Entry
-	for _, p := range e.Map.Points { // each by itself: a gate may have been asked any number of times
+	for _, p := range e.Map.Points {
 		if p.Layer == verdict.LayerDeploy {
 			continue
 		}
 		of, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindDecision, Point: p.ID, At: at, Limit: perNeed})
 		if err != nil {
-			return nil, fmt.Errorf("find what %s was made from: %w", r.Subject.Digest, err)
+			return fmt.Errorf("find what was decided about %s: %w", r.Subject.Digest, err)
 		}
 		entries = append(entries, of...)
 	}
 	slices.SortFunc(entries, func(a, b ledger.Entry) int { return cmp.Compare(b.Index, a.Index) })
-	for _, entry := range entries { // newest first
+	for _, entry := range entries {
 		p, known := e.Map.Point(entry.Context.Point)
 		if !known || entry.Foreign || e.rank(entry.Producer, p.Produces.Kind, Request{Service: r.Service}, at) == Untrusted {
 			continue
 		}
 		told, err := e.said(ctx, entry.Index)
-		if err != nil || told.decided == nil || told.unread != nil || told.decided.Service != r.Service {
-			continue // then its commit is not known
+		if err != nil || told.decided == nil || told.unread != nil {
+			continue
 		}
-		from := slices.DeleteFunc(slices.Clone(told.decided.From), func(x verdict.Digest) bool { return x.Algorithm() != "gitCommit" })
-		if len(from) > 0 {
-			return from, nil
+		if told.decided.Service == r.Service && !more(told.decided) {
+			return nil
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // plannedFrom is the commit of a plan, as whoever checked it states.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -144,9 +145,11 @@ func (e *Engine) gatherExceptions(ctx context.Context, who *Persons, r Request, 
 	if err != nil {
 		return err
 	}
-	version, err := e.version(ctx, r, who.At)
-	if err != nil {
-		return err
+	version := ""
+	if slices.ContainsFunc(all, func(x ExceptionRecord) bool { return x.Versions != "" }) {
+		if version, err = e.version(ctx, r, who.At); err != nil {
+			return err
+		}
 	}
 	for _, x := range all {
 		g.lost(x.gone)
@@ -211,7 +214,7 @@ func (e *Engine) accepted(ctx context.Context, who *Persons, x *ExceptionRecord,
 // unlike says why a range of versions does not cover a version; "" when it does.
 func unlike(versions, version string) string {
 	if version == "" && versions != "*" {
-		return fmt.Sprintf("it is for versions %s, and which version this is nobody has stated", versions)
+		return fmt.Sprintf("it is for versions %s, and the provenance of this one names no git tag that is a version", versions)
 	}
 	switch in, err := InRange(versions, version); {
 	case err != nil:
@@ -222,24 +225,27 @@ func unlike(versions, version string) string {
 	return ""
 }
 
-// version is the version of an artifact: the tag by which a trusted producer found its
-// image, where that is one; "" when nobody stated any.
-func (e *Engine) version(ctx context.Context, r Request, at ledger.Position) (string, error) {
-	entries, err := e.find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindImage, At: at, Limit: perNeed})
-	if err != nil {
-		return "", fmt.Errorf("find the image of %s: %w", r.Subject.Digest, err)
-	}
-	for _, entry := range entries {
-		told, err := e.said(ctx, entry.Index)
-		if err != nil || told.failure != nil || entry.Foreign || e.rank(entry.Producer, string(verdict.KindImage), r, at) == Untrusted {
-			continue
+// version is the version of an artifact: that of the git tag from which it was built, as the
+// provenance says by which it was trusted last. "" when it says none. The tag of an image is
+// none: whoever may push or record one would move an exception onto any artifact.
+func (e *Engine) version(ctx context.Context, r Request, at ledger.Position) (version string, err error) {
+	err = e.eachEarlier(ctx, r, at, func(d *earlier) bool {
+		in, err := d.facts()
+		if err != nil {
+			return true // of a point that knows no provenance
 		}
-		var image verdict.Image
-		if told.statement.Decode(&image) == nil && canonicalVersion(image.Tag) != "" {
-			return image.Tag, nil
+		p := in.Artifact.Provenance
+		if p.State == "" {
+			return true
 		}
-	}
-	return "", nil
+		tag, tagged := strings.CutPrefix(p.Ref, "refs/tags/")
+		tag = strings.TrimPrefix(tag, r.Service+"/") // one repository of several services
+		if tagged && d.Outcome == verdict.Allow && p.State == verdict.StateVerified && p.Known != "" && p.Own && canonicalVersion(tag) != "" {
+			version = tag
+		}
+		return false
+	})
+	return version, err
 }
 
 func (e *Engine) gatherEmergencies(ctx context.Context, who *Persons, r Request, g *gathered) error {

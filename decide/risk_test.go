@@ -10,6 +10,7 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/evidence"
+	"verdict/policy"
 )
 
 // risk is an exception for the finding of the artifact, as its requester files it.
@@ -21,6 +22,23 @@ func (g *gate) risk(by string) verdict.ExceptionStep {
 		},
 		Said: verdict.Said{Step: verdict.StepRequest, By: by, At: g.now, Teams: g.engine.Map.People[by].Teams},
 	}
+}
+
+// built states that the artifact was decided on by its provenance.
+func (g *gate) built(o verdict.Outcome, p policy.Provenance) {
+	g.t.Helper()
+	in := (&policy.Input{Checks: map[string]policy.Check{}}).ForLayer(verdict.LayerArtifact)
+	in.Artifact.Provenance = p
+	in.Normalize()
+	raw, err := in.Canonical()
+	must(g.t, err)
+	g.says("local", verdict.KindDecision, struct {
+		verdict.Decision
+		Basis decide.Basis `json:"basis"`
+	}{
+		verdict.Decision{ID: "d-built", Point: "artifact.trust", Subject: app, Service: "pay", Outcome: o, Enforced: o, At: g.now, From: []verdict.Digest{commit.Digest}},
+		decide.Basis{Schema: decide.BasisSchema, Input: raw},
+	}, verdict.Context{Service: "pay", Point: "artifact.trust"}, app)
 }
 
 func (g *gate) file(by string, x verdict.ExceptionStep) {
@@ -122,16 +140,37 @@ func TestExceptionsThatCountAndThoseThatDoNot(t *testing.T) {
 			x.Digests, x.Versions = nil, "<2.0.0"
 			g.file("alma", x)
 			g.agree("lena", x, verdict.StepApprove)
-		}, verdict.Review, "which version this is nobody has stated"},
-		{"of a range that the version is in", func(g *gate) {
+		}, verdict.Review, "names no git tag that is a version"},
+		{"of a range where somebody recorded the image under a tag in it", func(g *gate) {
 			g.says("local", verdict.KindImage, verdict.Image{Name: app.Name, Digest: app.Digest, Tag: "v1.4.0"}, verdict.Context{Service: "pay"}, app)
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "names no git tag that is a version"},
+		{"of a range that the version of a denied build is in", func(g *gate) {
+			g.built(verdict.Deny, policy.Provenance{State: verdict.StateVerified, Known: "release", Own: true, Ref: "refs/tags/v1.4.0"})
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "names no git tag that is a version"},
+		{"of a range that a branch is named after", func(g *gate) {
+			g.built(verdict.Allow, policy.Provenance{State: verdict.StateVerified, Known: "release", Own: true, Ref: "refs/heads/v1.4.0"})
+			x := g.risk("alma")
+			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
+			g.file("alma", x)
+			g.agree("lena", x, verdict.StepApprove)
+		}, verdict.Review, "names no git tag that is a version"},
+		{"of a range that the version is in", func(g *gate) {
+			g.built(verdict.Allow, policy.Provenance{State: verdict.StateVerified, Known: "release", Own: true, Ref: "refs/tags/pay/v1.4.0"})
 			x := g.risk("alma")
 			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
 			g.file("alma", x)
 			g.agree("lena", x, verdict.StepApprove)
 		}, verdict.Allow, ""},
 		{"of a range that the version is not in", func(g *gate) {
-			g.says("local", verdict.KindImage, verdict.Image{Name: app.Name, Digest: app.Digest, Tag: "2.1.0"}, verdict.Context{Service: "pay"}, app)
+			g.built(verdict.Allow, policy.Provenance{State: verdict.StateVerified, Known: "release", Own: true, Ref: "refs/tags/2.1.0"})
 			x := g.risk("alma")
 			x.Digests, x.Versions = nil, ">=1.0.0 <2.0.0"
 			g.file("alma", x)

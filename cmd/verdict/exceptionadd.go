@@ -29,7 +29,7 @@ func exceptionAddCommand() command {
 		long: "Files the request, signed by the person whose key --as names. It counts for nothing until another person accepts exactly these terms: verdict exception approve ID. So it ends with 5.\n\n" +
 			"A selector that means nothing is refused: a rule that no deploy point has, a service or environment that is not in the map, a finding that the latest decision does not have, a digest that the log does not know. " +
 			"Points before deployment have no exceptions: what they refuse is unsafe wherever it runs.\n\n" +
-			"A range of versions is judged by the tag under which a trusted producer recorded the image (verdict artifact).",
+			"A range of versions is judged by the git tag from which the artifact was built, as its trusted provenance says (refs/tags/v1.2.3); the tag of an image says nothing.",
 		example: "verdict exception add --as alma --rule deploy.gate.sla --item 'CVE-2026-1 pkg:npm/x@1.0.0' --service payments-api --env production " +
 			"--digest sha256:… --rationale 'no fix yet, not reachable' --owner payments --expires 30d",
 		formats: textOrJSON,
