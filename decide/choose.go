@@ -23,9 +23,10 @@ type earlier struct {
 	Expires time.Time       // zero: it does not
 	Input   json.RawMessage // what it was decided from
 
-	read    sync.Once // guards the making of what follows
-	input   *policy.Input
-	failure error
+	recorded *recorded
+	read     sync.Once // guards the making of what follows
+	input    *policy.Input
+	failure  error
 }
 
 // facts are what it was decided from. They are read once, and never changed.
@@ -38,7 +39,7 @@ func (x *earlier) facts() (*policy.Input, error) {
 func earlierOf(s *evidence.Statement) (*earlier, error) {
 	var d recorded
 	err := s.Decode(&d)
-	return &earlier{ID: d.ID, Point: d.Point, Service: d.Service, Outcome: d.Outcome, From: d.From, Expires: d.Expires, Input: d.Basis.Input}, err
+	return &earlier{ID: d.ID, Point: d.Point, Service: d.Service, Outcome: d.Outcome, From: d.From, Expires: d.Expires, Input: d.Basis.Input, recorded: &d}, err
 }
 
 // Stated is one statement about a subject, with what the map says of its signer.

@@ -71,6 +71,10 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 		if d := s.Decided; d != nil && !q.decidedFor(d.Service, r) {
 			q.elsewhere = append(q.elsewhere, cmp.Or(d.Service, "the repository as a whole"))
 			continue
+		} else if d != nil {
+			if err := e.heldHere(ctx, &s, r, at); err != nil {
+				return nil, err
+			}
 		}
 		if s.Built != nil {
 			e.knowBuilder(&s, r, at)
