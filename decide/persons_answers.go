@@ -247,18 +247,54 @@ func (p *Persons) reviewed(ctx context.Context, x *EmergencyRecord, s step[verdi
 	return nil
 }
 
+// reviewers are whose review of an emergency counts, and what they may do otherwise. Where the
+// map lets nobody break the glass any more they are those who approve at its deploy points:
+// what was let in is still to be looked at.
+func (p *Persons) reviewers(service string) (words []string, who string) {
+	if b := p.Map.BreakGlass; b != nil && len(b.Who)+len(b.Notify) > 0 {
+		return p.words(append(slices.Clone(b.Who), b.Notify...), service), "may break the glass or are told of it"
+	}
+	for _, point := range p.Map.Points {
+		if point.Layer == verdict.LayerDeploy && point.Review != nil {
+			words = append(words, p.words(point.Review.Approvers, service)...)
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words), "approve at deploy points, and review what was let in since nobody may break the glass"
+}
+
+// Binds reports whether an emergency is to be looked at, though the map of now would not let
+// it be given: it let something in, by a map of then.
+func (p *Persons) Binds(ctx context.Context, x EmergencyRecord) (bool, error) {
+	if !x.unfit {
+		return false, nil
+	}
+	entries, err := p.all(ctx, ledger.Query{Subject: x.Subject, Kind: verdict.KindDecision, Environment: x.Environment})
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		if e.Foreign {
+			continue
+		}
+		told, err := p.statement(ctx, e.Index)
+		var d verdict.Decision
+		if err == nil && told.failure == nil && told.statement.Decode(&d) == nil && d.BreakGlass == x.ID {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // unreviewing says why a person's review of an emergency does not count: it is for another
-// one of those who may break the glass or are told of it.
+// one of the reviewers.
 func (p *Persons) unreviewing(ctx context.Context, x *EmergencyRecord, key identity.EnrolledKey, teams []string) (string, error) {
 	if key.Person == x.By {
 		return key.Person + " broke the glass, and nobody reviews their own", nil
 	}
-	if p.Map.BreakGlass == nil {
-		return "the map has no break_glass, and nobody to review it", nil
-	}
-	words := p.words(append(slices.Clone(p.Map.BreakGlass.Who), p.Map.BreakGlass.Notify...), x.Service)
+	words, who := p.reviewers(x.Service)
 	if why := p.unentitled(words, key.Person, teams); why != "" {
-		return why + ", who may break the glass or are told of it", nil
+		return why + ", who " + who, nil
 	}
 	if x.key.ID == "" {
 		return "", nil
@@ -277,20 +313,4 @@ func (p *Persons) MayReview(ctx context.Context, x EmergencyRecord, keyID string
 		return "", err
 	}
 	return p.unreviewing(ctx, &x, key, p.teamsOf(key.Person))
-}
-
-// Unreviewed lists the emergencies of a service in an environment that let something in,
-// are past the time of their review at now, and that nobody reviewed.
-func (p *Persons) Unreviewed(ctx context.Context, service, environment string, now time.Time) ([]verdict.BreakGlass, error) {
-	all, err := p.Emergencies(ctx, service, environment)
-	if err != nil {
-		return nil, err
-	}
-	out := []verdict.BreakGlass{}
-	for _, x := range all {
-		if x.Why == "" && x.OverdueAt(now) {
-			out = append(out, x.BreakGlass)
-		}
-	}
-	return out, nil
 }

@@ -190,7 +190,7 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 		if err != nil {
 			return err
 		}
-		return forbids(fmt.Sprintf("%s cannot review %s", p.key.Person, x.ID), why, "have another one of who: or notify: under break_glass: of the map review it")
+		return forbids(fmt.Sprintf("%s cannot review %s", p.key.Person, x.ID), why, "have another person review it, whom the map names for that: who: or notify: under break_glass:, and without any of them approvers: under review: of a deploy point")
 	}
 	begun, err := p.w.ledger.Entry(ctx, x.Index)
 	if err != nil {
@@ -269,20 +269,25 @@ func (w *workspace) emergencies(ctx context.Context, service, environment string
 	if at == ledger.Now {
 		at = ledger.Position(out.Position)
 	}
-	all, err := (&decide.Persons{Ledger: w.ledger, Map: m, At: at}).Emergencies(ctx, service, environment)
+	who := &decide.Persons{Ledger: w.ledger, Map: m, At: at}
+	all, err := who.Emergencies(ctx, service, environment)
 	if err != nil {
 		return out, err
 	}
 	for _, x := range all {
 		state := "ended"
+		binds, err := who.Binds(ctx, x)
+		if err != nil {
+			return out, err
+		}
 		switch {
-		case x.Why != "":
+		case x.Why != "" && !binds:
 			state = "void"
 		case !x.Reviewed.IsZero():
 			state = "reviewed"
 		case x.OverdueAt(out.At):
 			state = "overdue"
-		case x.LiveAt(out.At):
+		case x.LiveAt(out.At) && x.Why == "":
 			state = "active"
 		}
 		out.Emergencies = append(out.Emergencies, shownGlass{x, state})
@@ -298,10 +303,12 @@ func (x glassList) text(s report.Style) string {
 	for _, e := range x.Emergencies {
 		told := "to be reviewed by " + clockText(e.ReviewBy)
 		switch {
-		case e.Why != "":
+		case e.State == "void":
 			told = e.Why
 		case !e.Reviewed.IsZero():
 			told = "reviewed by " + e.ReviewedBy + ": " + e.Review
+		case e.Why != "":
+			told += "; it let something in, and " + e.Why + " now"
 		}
 		rows = append(rows, []string{e.ID, e.State, report.Neutral(e.Service + " in " + e.Environment), report.Neutral(e.Incident + " by " + e.By), "until " + clockText(e.Expires), report.Neutral(told)})
 	}
