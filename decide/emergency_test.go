@@ -60,3 +60,33 @@ func TestAnUnreviewedEmergencyBindsTheService(t *testing.T) {
 	under("security")
 	denied("its giver left")
 }
+
+// Another build of the commit is told where the rules let it in. What an emergency let in went
+// past them, and saw nothing that a promotion stands for.
+func TestWhatAnEmergencyLetInIsNoPromotionOfAnotherBuild(t *testing.T) {
+	for _, emergency := range []bool{false, true} {
+		h := newHouse(t, chain(calm)+"break_glass: {who: [payments], requires: [incident, rationale], max_validity: 4h, review_within: 24h, notify: [security]}\n")
+		h.checkCommit("payments")
+		h.built(artifact)
+		h.enroll("jane")
+		if emergency {
+			bad := h.vulnerable("", time.Hour)
+			bad.Hits[0].Vulnerability.Exploited = true
+			h.matched(artifact, bad)
+			b := verdict.BreakGlass{
+				ID: "b-1", Step: verdict.StepBegin, Incident: "INC-1", Rationale: "payments are down", Service: "payments", Environment: "dev", Subject: artifact.Digest,
+				By: "jane", Teams: []string{"payments"}, Created: h.now, Expires: h.now.Add(2 * time.Hour), ReviewBy: h.now.Add(24 * time.Hour),
+			}
+			(&gate{house: h}).says("jane", verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, artifact, verdict.DeploymentSubject(b.Service, b.Environment))
+		}
+		if d := h.gate(h.asks(artifact, "dev")); d.Outcome != verdict.Allow || (d.BreakGlass != "") != emergency {
+			t.Fatalf("%s %s by %q", d.Outcome, rulesOf(d), d.BreakGlass)
+		}
+		again := digestOf("c")
+		h.built(again)
+		d := h.gate(h.asks(again, "staging"))
+		if told := len(h.inputOf(d).Promotions.Rebuilt) == 1; told == emergency {
+			t.Errorf("emergency %t: told %t, %s %s", emergency, told, d.Outcome, rulesOf(d))
+		}
+	}
+}

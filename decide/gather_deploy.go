@@ -257,7 +257,8 @@ func firstIn(here []promoted, digest verdict.Digest) (place int) {
 	return place
 }
 
-// rebuilt fills the promotions, on the way here, of other builds of the same commit.
+// rebuilt fills the promotions, on the way here, of other builds of the same commit. What an
+// emergency let in is none.
 func (d *deployment) rebuilt(ctx context.Context, out *policy.Promotions) error {
 	way, _ := d.Map.Chain(d.r.Environment)
 	builds := d.g.input.Artifact.Rebuilds
