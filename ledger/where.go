@@ -46,6 +46,9 @@ type Where struct {
 	Matched []store.Component
 	// Untold are those of which it cannot be told: bills that list them may be meant.
 	Untold []Untold
+	// Near are the names that bills list in place of one that is asked for, which they do not
+	// list: they differ from it by case alone, in an ecosystem where that makes another package.
+	Near []store.Package
 	// Running are artifacts that run and list a component that is meant, or that may be.
 	Running []RunsWith
 	// Built are artifacts that list one and do not run, the last bill first; Bills is how
@@ -166,6 +169,7 @@ func (x *search) packages(ctx context.Context) error {
 		holds func(name, version string) (bool, error)
 	}
 	var found []one
+	var absent []PackageQuery
 	several := map[string][]PackageQuery{}
 	for _, p := range x.q.Packages {
 		if p.Same != nil {
@@ -178,6 +182,13 @@ func (x *search) packages(ctx context.Context) error {
 		}
 		if there {
 			found = append(found, one{store.Package{ID: id, Ecosystem: p.Ecosystem, Name: p.Name}, p.Holds})
+		} else {
+			absent = append(absent, p)
+		}
+	}
+	if len(x.q.Packages) == 1 && len(absent) == 1 {
+		if err := x.near(ctx, absent[0]); err != nil {
+			return err
 		}
 	}
 	if len(several) > 0 {
@@ -199,6 +210,18 @@ func (x *search) packages(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// near finds how bills write a name that none of them lists as it is asked for.
+func (x *search) near(ctx context.Context, p PackageQuery) error {
+	err := x.v.EachPackage(ctx, func(s store.Package) error {
+		if s.Ecosystem == p.Ecosystem && strings.EqualFold(s.Name, p.Name) {
+			x.out.Near = append(x.out.Near, s)
+		}
+		return nil
+	})
+	slices.SortFunc(x.out.Near, func(a, b store.Package) int { return strings.Compare(a.Name, b.Name) })
+	return err
 }
 
 func (x *search) versions(ctx context.Context, p store.Package, holds func(name, version string) (bool, error)) error {

@@ -55,6 +55,9 @@ type whereFound struct {
 	// cannot be told.
 	Components []whereComponent `json:"components"`
 	MayBe      []whereComponent `json:"may_be"`
+	// Near are package URLs that bills list and that differ by case alone from one that they do
+	// not list.
+	Near []string `json:"near,omitempty"`
 	// Undeclared says of a question about a licence how many components declare none, and
 	// Unread how many state something that is no expression of SPDX.
 	Undeclared int             `json:"undeclared"`
@@ -209,6 +212,9 @@ func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, size int64, x *w
 		d.Unread = append(d.Unread, text)
 	}
 	slices.Sort(d.Unread)
+	for _, p := range found.Near {
+		d.Near = append(d.Near, whereComponentOf(store.Component{Ecosystem: p.Ecosystem, Name: p.Name}).PURL)
+	}
 	for _, u := range found.Untold {
 		c := whereComponentOf(u.Component)
 		c.Why = u.Why

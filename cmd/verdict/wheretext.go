@@ -15,6 +15,9 @@ import (
 func (d *whereFound) body(s report.Style) string {
 	var b strings.Builder
 	b.WriteString(s.Strong(d.head()) + "\n")
+	for _, purl := range d.Near {
+		b.WriteString(report.Wrap(fmt.Sprintf("Bills list %s, which is another package there: case counts. Did you mean it? verdict where '%s'", report.Neutral(purl), report.Neutral(purl)), s.Width, "  ") + "\n")
+	}
 	d.runs(&b, s)
 	d.built(&b, s)
 	d.open(&b, s)
