@@ -153,7 +153,7 @@ type StoredBill struct {
 const FindingVulnerable = "runtime.vulnerable"
 
 // Finding is a risk of something that runs. Statements with one fingerprint are one
-// finding: the last of them says how it stands.
+// finding: the last word of who opened it, or of whom the map trusts, says how it stands.
 type Finding struct {
 	Kind        string       `json:"kind"`
 	State       FindingState `json:"state"`

@@ -231,6 +231,38 @@ func (h *house) observedBy(signer, finding string) {
 	h.append(signer, s)
 }
 
+// Who may tell what he sees could otherwise close what a stronger observer found, or make
+// something harmless of it.
+func TestAFindingIsClosedByWhoFoundItOrWhoIsTrustedAsMuch(t *testing.T) {
+	const found, closed, harmless = `{"id":"f-1","class":"misuse","state":"open"}`, `{"id":"f-1","class":"misuse","state":"closed"}`, `{"id":"f-1","class":"other","state":"open"}`
+	for _, c := range []struct {
+		name string
+		said [][2]string // by whom, and what
+		open int64
+	}{
+		{"closed by who found it", [][2]string{{"local", found}, {"local", closed}}, 0},
+		{"closed by a weaker one", [][2]string{{"local", found}, {"eye", closed}}, 1},
+		{"made harmless by a weaker one", [][2]string{{"local", found}, {"eye", harmless}}, 1},
+		{"closed by a stronger one", [][2]string{{"eye", found}, {"local", closed}}, 0},
+		{"found by both, closed by the weaker one", [][2]string{{"eye", found}, {"local", found}, {"eye", closed}}, 1},
+		{"found by both and told once", [][2]string{{"local", found}, {"eye", found}}, 1},
+		{"closed by the stronger one, and found anew by the weaker", [][2]string{{"local", found}, {"local", closed}, {"eye", found}}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t, strings.Replace(chain(calm), "\nbuilders:", "\n  - {name: second eye, key: eye, kinds: [finding], services: [\"*\"], environments: [\"*\"]}\nbuilders:", 1))
+			h.checkCommit("payments")
+			h.built(artifact)
+			h.enroll("eye")
+			for _, s := range c.said {
+				h.observedBy(s[0], s[1])
+			}
+			if got := h.inputOf(h.gate(h.asks(artifact, "production"))).Runtime; got.OpenMisuse != c.open || got.State != verdict.StateVerified {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 // An environment lets in what the one before let in, by a signer whom the map lets say so
 // there: any enrolled key could otherwise promote past it.
 func TestOnlyPromotionsThatCountLeadOn(t *testing.T) {

@@ -357,20 +357,31 @@ func (d *deployment) findings(ctx context.Context) error {
 	return nil
 }
 
+// open counts the findings that stand: of each the last word of the same mouth, or of one that
+// the map trusts as much. Whoever may state a finding cannot close that of a stronger observer,
+// nor make another class of it.
 func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *policy.Runtime) {
-	unread, seen := false, map[string]bool{}
+	type word struct {
+		producer string
+		rank     int
+	}
+	unread, newer, counted := false, map[string][]word{}, map[runtimeFinding]bool{}
 	for _, entry := range entries {
 		var x runtimeFinding
 		if !d.told(ctx, entry, string(verdict.KindFinding), &x) {
 			unread = true
 			continue
 		}
-		if seen[x.ID] || x.ID == "" {
+		this := word{entry.Producer, d.rank(entry.Producer, string(verdict.KindFinding), d.r, d.m.seen)}
+		replaced := slices.ContainsFunc(newer[x.ID], func(w word) bool { return w.producer == this.producer || w.rank <= this.rank })
+		if x.ID == "" || replaced {
 			continue
 		}
-		if seen[x.ID] = true; x.State == "closed" {
+		newer[x.ID] = append(newer[x.ID], this)
+		if x.State == "closed" || counted[runtimeFinding{ID: x.ID, Class: x.Class}] {
 			continue
 		}
+		counted[runtimeFinding{ID: x.ID, Class: x.Class}] = true
 		d.use(entry)
 		switch x.Class {
 		case "drift":

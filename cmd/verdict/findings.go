@@ -70,7 +70,11 @@ func (a *app) listFindings(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	known, err := w.findings(ctx, at)
+	counts, err := w.counts(ctx, m)
+	if err != nil {
+		return err
+	}
+	known, err := w.findings(ctx, at, counts)
 	if err != nil {
 		return err
 	}
@@ -108,21 +112,46 @@ type heldFinding struct {
 	entry int64
 }
 
-// findings are the findings of vulnerable artifacts, each as its last statement says. What
-// others state is a claim, and is not among them.
-func (w *workspace) findings(ctx context.Context, at ledger.Position) (map[verdict.Digest]heldFinding, error) {
+// findings are the findings of vulnerable artifacts, each as its last statement says: of who
+// opened it, or of somebody whom the map trusts with findings. Anybody enrolled could else
+// close what still is. What others state is a claim, and is not among them.
+func (w *workspace) findings(ctx context.Context, at ledger.Position, counts func(verdict.Kind, string, string, string) bool) (map[verdict.Digest]heldFinding, error) {
+	keys, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := namesOf(keys)
 	entries, err := w.findAll(ctx, ledger.Query{Kind: verdict.KindFinding, At: at})
 	if err != nil {
 		return nil, err
 	}
-	out := map[verdict.Digest]heldFinding{}
+	type mouths struct {
+		last   map[string]heldFinding // the last word of each; of "", those whom the map trusts
+		opened string                 // who spoke first
+	}
+	all := map[verdict.Digest]*mouths{}
 	for _, e := range entries { // the newest first
 		var f verdict.Finding
 		if e.Foreign || e.Pruned || w.decode(ctx, e.Index, &f) != nil || f.Kind != verdict.FindingVulnerable || f.Fingerprint == "" {
 			continue
 		}
-		if _, newer := out[f.Fingerprint]; !newer {
-			out[f.Fingerprint] = heldFinding{f, e.Index}
+		of := all[f.Fingerprint]
+		if of == nil {
+			of = &mouths{last: map[string]heldFinding{}}
+			all[f.Fingerprint] = of
+		}
+		if of.opened = cmp.Or(name(e.Signer, ledger.Position(e.Index)), e.Signer); counts(verdict.KindFinding, e.Producer, f.Service, f.Environment) {
+			of.opened = ""
+		}
+		if _, newer := of.last[of.opened]; !newer {
+			of.last[of.opened] = heldFinding{f, e.Index}
+		}
+	}
+	out := map[verdict.Digest]heldFinding{}
+	for id, of := range all {
+		out[id] = of.last[of.opened]
+		if trusted, any := of.last[""]; any && trusted.entry > out[id].entry {
+			out[id] = trusted
 		}
 	}
 	return out, nil

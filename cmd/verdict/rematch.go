@@ -147,7 +147,7 @@ func (x *rematching) run(ctx context.Context, before, after *advisory.Index) err
 			return err
 		}
 	}
-	open, err := x.w.findings(ctx, ledger.Now)
+	open, err := x.w.findings(ctx, ledger.Now, x.counts)
 	if err != nil {
 		return err
 	}
