@@ -14,9 +14,10 @@ type Hands struct {
 }
 
 // keyholders are the persons with a key that counts for an entry and was enrolled before
-// it: all, and those of them whom the map has under people. Two questions are asked about
-// them, with one difference: what holds where a map names people and none of them is among
-// those with a key.
+// it: all, and those of them whom the map has under people. Where there are none left they
+// are those who were ousted: who ends the keys of all others does not begin anew, alone. Two
+// questions are asked about them, with one difference: what holds where a map names people
+// and none of them is among those with a key.
 func (h Hands) keyholders(index int64) (all, known []string) {
 	for _, k := range h.History.Keys() {
 		if k.From >= index || !k.ValidAt(index) || k.Person == LocalKey {
@@ -27,9 +28,46 @@ func (h Hands) keyholders(index int64) (all, known []string) {
 			known = append(known, k.Person)
 		}
 	}
+	if len(all) == 0 || len(known) == 0 && len(h.People) > 0 {
+		gone := h.Ousted(index)
+		if len(all) == 0 {
+			all = gone
+		}
+		if len(known) == 0 {
+			known = slices.DeleteFunc(slices.Clone(gone), func(p string) bool { return !h.People[p] })
+		}
+	}
 	slices.Sort(all)
 	slices.Sort(known)
 	return slices.Compact(all), slices.Compact(known)
+}
+
+// Ousted are the persons with no key that counts for an entry, of whose keys somebody else
+// ended one. There are none while no two persons were there who could have agreed to anything:
+// who lost the only key begins anew.
+func (h Hands) Ousted(index int64) []string {
+	var ever, out []EnrolledKey
+	for _, k := range h.History.Keys() {
+		if k.From >= index || k.Person == LocalKey {
+			continue
+		}
+		ever = append(ever, k)
+		if by, _ := h.History.Key(k.EndedBy); !k.ValidAt(index) && by.Person != k.Person && len(h.History.KeysOf(k.Person, index)) == 0 {
+			out = append(out, k)
+		}
+	}
+	two := len(out) > 0 && slices.ContainsFunc(ever, func(a EnrolledKey) bool {
+		return slices.ContainsFunc(ever, func(b EnrolledKey) bool { return a.Person != b.Person && h.One(a, b) == "" })
+	})
+	if !two {
+		return nil
+	}
+	var persons []string
+	for _, k := range out {
+		persons = append(persons, k.Person)
+	}
+	slices.Sort(persons)
+	return slices.Compact(persons)
 }
 
 // Reviewers are those who may release a map in the entry with this index: keyholders of the

@@ -211,6 +211,63 @@ func TestWhoCountsIsAnsweredAlikeButForAMapWhosePeopleHaveNoKey(t *testing.T) {
 	}
 }
 
+// Whoever holds one key could otherwise end all others, and be alone as at the beginning, when
+// this machine's own key puts any map in force and enrolls whom it likes.
+func TestWhoEndsTheKeysOfOthersDoesNotBeginAnew(t *testing.T) {
+	end := func(l *enrolments, key, by string) {
+		l.as(by)
+		l.state(identity.NewRevocation(l.key(key), ""))
+	}
+	pair := func(l *enrolments) {
+		l.enroll("alma", "alma", "noor")
+		l.enroll("noor", "noor", "alma")
+	}
+	for _, c := range []struct {
+		name   string
+		people []string
+		events func(l *enrolments)
+		left   []string // who keeps this machine's key from acting alone
+	}{
+		{"this machine's key ended both", nil, func(l *enrolments) { pair(l); end(l, "alma", "local"); end(l, "noor", "local") }, []string{"alma", "noor"}},
+		{"one ended the other and then their own", nil, func(l *enrolments) { pair(l); end(l, "alma", "noor"); end(l, "noor", "noor") }, []string{"alma"}},
+		{"both ended their own", nil, func(l *enrolments) { pair(l); end(l, "alma", "alma"); end(l, "noor", "noor") }, nil},
+		{"a machine ended both persons of the map", []string{"alma", "noor"}, func(l *enrolments) {
+			pair(l)
+			l.as("alma")
+			l.enroll("one", "one", "")
+			l.enroll("other", "other", "")
+			end(l, "alma", "one")
+			end(l, "noor", "one")
+		}, []string{"alma", "noor"}},
+		{"the only person lost the key", nil, func(l *enrolments) { l.enroll("alma", "alma", ""); end(l, "alma", "local") }, nil},
+		{"the only person, with a machine of theirs", []string{"alma"}, func(l *enrolments) {
+			l.enroll("alma", "alma", "")
+			l.as("alma")
+			l.enroll("builder", "builder", "")
+			end(l, "alma", "local")
+			end(l, "builder", "local")
+		}, nil},
+		{"one came back with another key", nil, func(l *enrolments) {
+			pair(l)
+			l.as("noor")
+			l.enroll("alma2", "alma", "")
+			end(l, "alma", "noor")
+			end(l, "noor", "local")
+		}, []string{"alma"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := installed(t)
+			c.events(l)
+			if got := l.hands(c.people...).Reviewers(l.next); !slices.Equal(got, c.left) {
+				t.Errorf("%v may release, not %v", got, c.left)
+			}
+			if got := l.hands(c.people...).Enrolled(l.next); !slices.Equal(got, c.left) {
+				t.Errorf("%v are enrolled, not %v", got, c.left)
+			}
+		})
+	}
+}
+
 // Everybody's map gives the name of this machine's key rights, so whoever could give it to a
 // key of his own would have them.
 func TestTheNameOfThisMachinesKeyIsGivenByTwo(t *testing.T) {

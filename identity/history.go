@@ -117,6 +117,7 @@ type EnrolledKey struct {
 	Beside    string    `json:"beside"` // the key that its enrolment names as enrolled together with it
 	Reason    string    `json:"reason"` // why it ended
 	Revoked   bool      `json:"revoked"`
+	EndedBy   string    `json:"ended_by"` // the key that signed its end
 }
 
 // ValidAt reports whether the key counts at the entry with this index.
@@ -152,7 +153,7 @@ func (h *History) Apply(index int64, at time.Time, signer string, e KeyEvent) er
 		return nil
 	}
 	if old != nil {
-		old.To, old.ValidTo, old.Reason, old.Revoked = index, at.UTC(), e.Reason, e.Action == Revoke
+		old.To, old.ValidTo, old.Reason, old.Revoked, old.EndedBy = index, at.UTC(), e.Reason, e.Action == Revoke, signer
 	}
 	if e.Action != Revoke {
 		if h.keys == nil {

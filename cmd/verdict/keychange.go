@@ -207,7 +207,11 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
 		if err := w.mayRecord(ctx); err != nil {
 			return err
 		}
-		if err := w.recordKey(ctx, identity.NewRevocation(*k.Enrolled, reason), k.File, false); err != nil {
+		event := identity.NewRevocation(*k.Enrolled, reason)
+		if err := w.mayEnd(ctx, event); err != nil {
+			return err
+		}
+		if err := w.recordKey(ctx, event, k.File, false); err != nil {
 			return err
 		}
 	case !k.Current:

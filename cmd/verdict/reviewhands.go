@@ -49,8 +49,36 @@ func (w *workspace) mayFound(ctx context.Context) error {
 	return nil
 }
 
+// mayEnd refuses to end the key of the last person where nobody could enroll or release
+// anything after it: others were there, and did not end their keys themselves.
+func (w *workspace) mayEnd(ctx context.Context, event identity.KeyEvent) error {
+	h, err := w.keyHistory(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	at, err := w.size(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	in, err := w.inForce(ctx, ledger.Now)
+	if err != nil {
+		return err
+	}
+	if err := h.Apply(at, w.now(), w.signer.KeyID(), event); err != nil {
+		return err
+	}
+	who := w.hands(h, peopleOf(in)).Enrolled(at + 1)
+	if len(who) == 0 || slices.ContainsFunc(who, func(p string) bool { return len(h.KeysOf(p, at+1)) > 0 }) {
+		return nil
+	}
+	return &verdict.Error{
+		Code: verdict.CodeConflict, What: fmt.Sprintf("%s is the last person with a key that counts, and after it nobody could enroll or release anything: this machine's own key does so alone only before there are persons, or after each of them ended their own key", event.Person),
+		Remedy: "enroll another person first: verdict people enroll PERSON --public-key FILE --as KEY. Who begins again ends their own key: verdict keys revoke NAME --reason TEXT --as NAME",
+	}
+}
+
 // beginAgain is the way out for two persons of whom one enrolled the other.
-const beginAgain = "An organisation of exactly two ends the keys of its persons (verdict keys revoke NAME --reason TEXT), which stays in the log; each makes a new one (verdict keys create NAME), and one call enrolls both: verdict people enroll PERSON PERSON --public-key FILE --public-key FILE"
+const beginAgain = "An organisation of exactly two ends the keys of its persons, each their own (verdict keys revoke NAME --reason TEXT --as NAME), which stays in the log; each makes a new one (verdict keys create NAME), and one call enrolls both: verdict people enroll PERSON PERSON --public-key FILE --public-key FILE"
 
 // mayVouch gives the persons that there are. It refuses to let a key that is no person's
 // enroll another once there are some: whoever holds this machine's key would make
