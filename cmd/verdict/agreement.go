@@ -46,12 +46,12 @@ func (w *workspace) reviewedBy(ctx context.Context, e ledger.Entry, proposal int
 	if err != nil {
 		return "", err
 	}
-	proposer, err := w.proposerOf(ctx, p, x, people)
+	proposer, err := w.proposerOf(ctx, p, x, people, e.Index)
 	switch {
 	case err != nil:
 		return "", err
 	case proposer.Person == "":
-		return fmt.Sprintf("entry %d is no proposal of this %s by a person who may release one", p.Index, x.one), nil
+		return fmt.Sprintf("entry %d is no proposal of this %s by a person who may release one, whose key was not revoked since", p.Index, x.one), nil
 	case proposer.Person == signer.Person:
 		return signer.Person + " proposed it and released it, and it needs two persons", nil
 	}
@@ -62,9 +62,10 @@ func (w *workspace) reviewedBy(ctx context.Context, e ledger.Entry, proposal int
 	return one, nil
 }
 
-// proposerOf is the key of the person who proposed what is agreed to; nobody's when the
-// entry is no such proposal.
-func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, x agreement, people map[string]decisionmap.Person) (none identity.EnrolledKey, err error) {
+// proposerOf is the key of the person who proposed what is agreed to at an entry; nobody's when
+// the entry is no such proposal. With a key that was revoked since, somebody else may have
+// proposed it: what is in force already stays, and nothing new comes of it.
+func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, x agreement, people map[string]decisionmap.Person, agreed int64) (none identity.EnrolledKey, err error) {
 	if e.Foreign || e.Kind != verdict.KindProposal || e.Pruned {
 		return none, nil
 	}
@@ -73,7 +74,7 @@ func (w *workspace) proposerOf(ctx context.Context, e ledger.Entry, x agreement,
 		return none, err
 	}
 	k, _ := h.ValidAt(e.Signer, e.Index)
-	if !slices.Contains(w.hands(h, people).Reviewers(e.Index), k.Person) {
+	if !slices.Contains(w.hands(h, people).Reviewers(e.Index), k.Person) || k.Revoked && k.To < agreed {
 		return none, nil
 	}
 	if same, err := x.proposes(ctx, e); !same || err != nil {
@@ -93,8 +94,12 @@ func (w *workspace) proposed(ctx context.Context, about verdict.Digest, x agreem
 	if err != nil {
 		return "", -1, err
 	}
+	size, err := w.size(ctx, ledger.Now)
+	if err != nil {
+		return "", -1, err
+	}
 	for _, e := range entries {
-		by, err := w.proposerOf(ctx, e, x, people)
+		by, err := w.proposerOf(ctx, e, x, people, size)
 		if err != nil {
 			return "", -1, err
 		}
