@@ -27,8 +27,12 @@ const (
 	cosignCertificate = "dev.sigstore.cosign/certificate"
 )
 
-// maxBeside bounds, in bytes, all that is read beside one image.
-const maxBeside = 256 << 20
+// Bounds of what is read beside one image: of its manifests and documents together, in bytes,
+// and how many documents those name. Each is asked for, also where nothing comes of it.
+const (
+	maxBeside    = 256 << 20
+	maxDocuments = 4 * maxReferrers
+)
 
 // Attached is one thing that lies beside an image and says something of it.
 type Attached struct {
@@ -87,7 +91,19 @@ type besides struct {
 	remote Remote
 	about  verdict.Digest
 	found  []Attached
-	read   int64
+	read   int64 // bytes
+	asked  int   // documents
+}
+
+// over says that more lies beside the image than is read; nil where it does not.
+func (x *besides) over() error {
+	switch {
+	case x.read > maxBeside:
+		return tooLarge(fmt.Sprintf("more than %d bytes lie beside %s", int64(maxBeside), x.about))
+	case x.asked > maxDocuments:
+		return tooLarge(fmt.Sprintf("more than %d documents lie beside %s", maxDocuments, x.about))
+	}
+	return nil
 }
 
 // tagged gives what a tag of older cosign names; nil where there is none.
@@ -114,14 +130,20 @@ func (x *besides) manifest(ctx context.Context, where string, get func() (Manife
 		x.found = append(x.found, Attached{Where: where, Kind: verdict.KindOther, Note: err.Error()})
 		return nil
 	}
+	if x.read += int64(len(m.Raw)); x.over() != nil {
+		return x.over()
+	}
 	if c.Subject != nil && c.Subject.Digest != x.about {
 		x.found = append(x.found, Attached{Where: where, Kind: verdict.KindOther, Note: fmt.Sprintf("it refers to %s, not to this digest", c.Subject.Digest)})
 		return nil
 	}
 	for _, layer := range c.Layers {
+		if x.asked++; x.over() != nil {
+			return x.over()
+		}
 		a := Attached{Where: where, Kind: verdict.KindOther, PredicateType: first(plainType(c.ArtifactType), plainType(layer.MediaType))}
 		if err := x.layer(ctx, layer, &a); err != nil {
-			if ctx.Err() != nil || x.read > maxBeside {
+			if ctx.Err() != nil || x.over() != nil {
 				return err
 			}
 			a.Note = err.Error()
@@ -152,9 +174,8 @@ func (x *besides) layer(ctx context.Context, d Descriptor, a *Attached) error {
 		return fmt.Errorf("nothing here reads documents of the type %.100q", kind)
 	}
 	raw, err := blob(ctx, x.remote, d, evidence.MaxBundle)
-	x.read += int64(len(raw))
-	if x.read > maxBeside {
-		return tooLarge(fmt.Sprintf("more than %d bytes lie beside %s", int64(maxBeside), x.about))
+	if x.read += int64(len(raw)); x.over() != nil {
+		return x.over()
 	}
 	if err != nil {
 		return err
