@@ -28,6 +28,8 @@ type app struct {
 	pinned         bool // now stands still: see pinClock
 	rand           io.Reader
 
+	command  string     // as it is typed, without arguments; empty until it is found
+	opened   *workspace // nil while none is open
 	config   config
 	file     fileSettings
 	settings []setting // those of the command that runs, resolved
@@ -78,6 +80,7 @@ func (a *app) execute(ctx context.Context, root *cobra.Command, args []string) e
 		if err != nil {
 			return usage("verdict --help", err.Error(), "verdict --help lists the commands")
 		}
+		a.command = cmd.CommandPath()
 		if err := checkWords(cmd, args); err != nil {
 			return err
 		}

@@ -11,14 +11,10 @@ import (
 	"verdict/decisionmap"
 	"verdict/identity"
 	"verdict/ledger"
-	"verdict/report"
 )
 
 // deployable is the artifact that a reference stands for, by its digest alone.
 func (w *workspace) deployable(ctx context.Context, ref string) (verdict.Subject, error) {
-	if err := w.tagged(ctx, ref); err != nil {
-		return verdict.Subject{}, err
-	}
 	s, err := w.app.subject(ctx, ref)
 	if err != nil {
 		return s, err
@@ -31,22 +27,6 @@ func (w *workspace) deployable(ctx context.Context, ref string) (verdict.Subject
 		s.Name, err = w.nameOf(ctx, s.Digest)
 	}
 	return s, err
-}
-
-// tagged refuses an image by its tag, with the digest that the tag was last recorded to name.
-// A tag that nobody recorded is told with what else the reference could be.
-func (w *workspace) tagged(ctx context.Context, ref string) error {
-	bare := imageTag.ReplaceAllString(ref, "")
-	if bare == ref || strings.Contains(ref, "@") || typedDigest.MatchString(ref) || !imageName.MatchString(bare) || strings.LastIndexByte(ref, ':') < strings.LastIndexByte(ref, '/') {
-		return nil
-	}
-	seen, err := w.sightings(ctx, bare, ref[len(bare)+1:], ledger.Now)
-	if err != nil || len(seen) == 0 {
-		return err
-	}
-	last := seen[0]
-	return usage(seeGate, fmt.Sprintf("%s names an image by its tag, and a tag can be moved between the decision and the deployment", report.Neutral(ref)),
-		fmt.Sprintf("give the digest; at %s the tag named %s@%s (entry %d)", last.At.UTC().Format("2006-01-02 15:04 UTC"), report.Neutral(bare), last.Image.Digest, last.Entry))
 }
 
 // nameOf is the name under which a digest was decided on last; empty where it was not.

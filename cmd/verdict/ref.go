@@ -25,7 +25,7 @@ func (w *workspace) resolve(ctx context.Context, ref string) (target, error) {
 		return target{Digest: d}, err
 	}
 	if name, digest, ok := strings.Cut(ref, "@"); ok && strings.Contains(digest, ":") {
-		s, err := image(name, digest)
+		s, err := w.app.image(name, digest)
 		return target{Digest: s.Digest}, err
 	}
 	for _, algorithm := range []string{"gitCommit:", "sha256:"} { // 64 digits are rather a commit's than a file's

@@ -14,7 +14,10 @@ import (
 	"syscall"
 
 	"verdict"
+	"verdict/artifact"
 	"verdict/git"
+	"verdict/ledger"
+	"verdict/report"
 )
 
 // subjects finds out what each --subject stands for. The order in which they are typed
@@ -39,7 +42,7 @@ func (a *app) subjects(ctx context.Context, refs []string) ([]verdict.Subject, e
 // is refused: a signature must not rest on a guess.
 func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) {
 	if name, digest, ok := strings.Cut(ref, "@"); ok && strings.Contains(digest, ":") {
-		return image(name, digest)
+		return a.image(name, digest)
 	}
 	if typedDigest.MatchString(ref) {
 		d, err := verdict.ParseDigest(ref)
@@ -52,7 +55,7 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 		return verdict.Subject{Digest: d}, err
 	}
 	if sha256Only.MatchString(ref) {
-		return verdict.Subject{}, usage("verdict attest --help", "64 hex digits can be a file's sha256 or a commit's id", fmt.Sprintf("write sha256:%s… or gitCommit:%s…", ref[:8], ref[:8]))
+		return verdict.Subject{}, usage(a.help(), "64 hex digits can be a file's sha256 or a commit's id", fmt.Sprintf("write sha256:%s… or gitCommit:%s…", ref[:8], ref[:8]))
 	}
 	path := strings.HasPrefix(ref, ".") || filepath.IsAbs(ref)
 	commit, unknown := verdict.Subject{}, error(nil)
@@ -63,7 +66,7 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 	file := !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 	switch {
 	case file && !path && unknown == nil:
-		return verdict.Subject{}, usage("verdict attest --help", fmt.Sprintf("%q is a file here and a commit too", ref),
+		return verdict.Subject{}, usage(a.help(), fmt.Sprintf("%q is a file here and a commit too", ref),
 			fmt.Sprintf("write ./%s for the file, or %s for the commit", ref, commit.Digest))
 	case file || path:
 		d, err := a.digestFile(ctx, ref)
@@ -71,8 +74,11 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 	case unknown == nil:
 		return commit, nil
 	}
-	return verdict.Subject{}, unknownSubject(ref, unknown)
+	return verdict.Subject{}, a.unknownSubject(ctx, ref, unknown)
 }
+
+// help is where to read about the command that runs.
+func (a *app) help() string { return first(a.command, "verdict") + " --help" }
 
 var (
 	// typedDigest is algorithm:hex, also of algorithms that are refused.
@@ -87,19 +93,19 @@ var (
 
 // image is NAME@sha256:…. A tag in the name is left out: it can be moved, and the
 // statement would then name something else.
-func image(name, digest string) (verdict.Subject, error) {
+func (a *app) image(name, digest string) (verdict.Subject, error) {
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
 		name = name[:i]
 	}
 	if len(name) > 255 || !imageName.MatchString(name) {
-		return verdict.Subject{}, usage("verdict attest --help", fmt.Sprintf("%q is not the name of an image", name), "write it like ghcr.io/acme/payments-api@sha256:…")
+		return verdict.Subject{}, usage(a.help(), fmt.Sprintf("%q is not the name of an image", name), "write it like ghcr.io/acme/payments-api@sha256:…")
 	}
 	d, err := verdict.ParseDigest(digest)
 	if err != nil {
 		return verdict.Subject{}, err
 	}
 	if !strings.HasPrefix(d.Algorithm(), "sha") {
-		return verdict.Subject{}, usage("verdict attest --help", fmt.Sprintf("%s is no digest of an image", d.Algorithm()), "give its manifest's digest: "+name+"@sha256:…")
+		return verdict.Subject{}, usage(a.help(), fmt.Sprintf("%s is no digest of an image", d.Algorithm()), "give its manifest's digest: "+name+"@sha256:…")
 	}
 	return verdict.Subject{Kind: verdict.SubjectArtifact, Name: name, Digest: d}, nil
 }
@@ -130,17 +136,15 @@ func commitHere(ctx context.Context, ref string) (verdict.Subject, error) {
 }
 
 // unknownSubject says what a reference most likely should have been.
-func unknownSubject(ref string, err error) error {
-	const see = "verdict attest --help"
+func (a *app) unknownSubject(ctx context.Context, ref string, err error) error {
 	first, _, path := strings.Cut(ref, "/")
 	host := path && (strings.ContainsAny(first, ".:") || first == "localhost")
 	bare := imageTag.ReplaceAllString(ref, "")
 	switch {
 	case imageName.MatchString(bare) && bare != ref && (host || !path || strings.Contains(ref, ":")):
-		return usage(see, fmt.Sprintf("%s names an image by its tag, and a tag can be moved to another image", ref),
-			fmt.Sprintf("give the digest that you mean: %s@sha256:…, as the push printed it or `verdict artifact record %s` does", bare, ref))
+		return usage(a.help(), fmt.Sprintf("%s names an image by its tag, and a tag can be moved to another image", ref), a.instead(ctx, bare, ref[len(bare)+1:]))
 	case imageName.MatchString(ref) && host:
-		return usage(see, fmt.Sprintf("there is no file %s; if it is an image, its digest is missing", ref),
+		return usage(a.help(), fmt.Sprintf("there is no file %s; if it is an image, its digest is missing", ref),
 			fmt.Sprintf("check the path, or give the image's digest: %s@sha256:…", ref))
 	}
 	if errors.Is(err, git.ErrNotFound) || errors.Is(err, git.ErrNotRepository) {
@@ -150,4 +154,33 @@ func unknownSubject(ref string, err error) error {
 		Code: verdict.CodeNotFound, What: fmt.Sprintf("%q is no file, digest, image or commit that can be told from here", ref),
 		Remedy: "give a path, sha256:…, NAME@sha256:… of an image, a full commit id, or run inside the repository that has the commit", Err: err,
 	}
+}
+
+// instead says what to write in place of a tag: the digest that it was last recorded to name.
+func (a *app) instead(ctx context.Context, name, tag string) string {
+	if last, known := a.sighted(ctx, name, tag); known {
+		return fmt.Sprintf("give the digest; at %s the tag named %s@%s (entry %d)", last.At.UTC().Format("2006-01-02 15:04 UTC"), report.Neutral(name), last.Image.Digest, last.Entry)
+	}
+	return fmt.Sprintf("give the digest that you mean: %s@sha256:…, as the push printed it or `verdict artifact record %s:%s` does", name, name, tag)
+}
+
+// sighted is what a tag was last recorded to name. Where the ledger cannot be asked nothing
+// is known: what is wrong with it is for a command to tell that needs it.
+func (a *app) sighted(ctx context.Context, name, tag string) (last artifact.Sighting, known bool) {
+	r, err := artifact.ParseReference(name + ":" + tag)
+	if err != nil {
+		return last, false
+	}
+	w := a.opened
+	if w == nil {
+		if w, err = a.openExisting(ctx); err != nil {
+			return last, false
+		}
+		defer w.close()
+	}
+	seen, err := w.sightings(ctx, r.Name, r.Tag, ledger.Now)
+	if err != nil || len(seen) == 0 {
+		return last, false
+	}
+	return seen[0], true
 }

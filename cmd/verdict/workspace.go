@@ -86,8 +86,10 @@ func (a *app) mustExist() error {
 
 // openAs opens the workspace. With inspect, a database that its anchor refuses can be
 // read, verified and given a new epoch.
-func (a *app) openAs(ctx context.Context, inspect bool) (*workspace, error) {
-	return a.openWith(ctx, inspect, logKeyFile)
+func (a *app) openAs(ctx context.Context, inspect bool) (w *workspace, err error) {
+	w, err = a.openWith(ctx, inspect, logKeyFile)
+	a.opened = w
+	return w, err
 }
 
 // openWith is openAs with the log key in another file: a new epoch has a key of its own.
@@ -431,7 +433,10 @@ func (w *workspace) decode(ctx context.Context, index int64, into any) error {
 	return s.Decode(into)
 }
 
-func (w *workspace) close() error { return w.ledger.Close() }
+func (w *workspace) close() error {
+	w.app.opened = nil
+	return w.ledger.Close()
+}
 
 // end closes a workspace that something was recorded in, for defer. What its files say when
 // they are closed fails a command that went well, and changes no other answer.
