@@ -121,7 +121,7 @@ func newRoot(a *app, configFile *string) *cobra.Command {
 
 // prepare resolves the settings of the command that is about to run, and checks its
 // arguments.
-func (a *app) prepare(cmd *cobra.Command, c command, must map[string]bool, args []string) error {
+func (a *app) prepare(cmd *cobra.Command, c command, needs []need, args []string) error {
 	all := allSettings(cmd.Root())
 	if err := a.resolve(cmd, c, all); err != nil {
 		return err
@@ -132,6 +132,9 @@ func (a *app) prepare(cmd *cobra.Command, c command, must map[string]bool, args 
 	if err := c.checkOutputs(cmd, a.config.Output); err != nil {
 		return err
 	}
+	if err := a.lacking(cmd, c, needs, args); err != nil {
+		return err
+	}
 	if err := c.checkArgs(cmd, args); err != nil {
 		return err
 	}
@@ -139,9 +142,6 @@ func (a *app) prepare(cmd *cobra.Command, c command, must map[string]bool, args 
 		if c.judges && s.key == "map" && s.flag.Changed {
 			return usage(cmd.CommandPath()+" --help", cmd.CommandPath()+" takes no --map: a change is judged by the map of its base or the released one, never by one that is named",
 				"leave --map out; a map takes effect when it is on the base branch, or by verdict map release")
-		}
-		if must[s.flag.Name] && s.source == "default" {
-			return usage(cmd.CommandPath()+" --help", fmt.Sprintf("%s needs --%s", cmd.CommandPath(), s.flag.Name), fmt.Sprintf("add --%s %s", s.flag.Name, s.flag.Value.Type()))
 		}
 	}
 	if err := a.pinClock(); err != nil && !c.plain {

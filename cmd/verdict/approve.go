@@ -30,7 +30,7 @@ func approveCommand() command {
 			"What is critical takes two persons, and two keys of which one person enrolled the other are one. A deny is never lifted: it takes a fix, or an exception.\n\n" +
 			"--withdraw takes an approval or rejection of one's own back.",
 		example: "verdict approve d-4k7m --as noor --scope 'release 1.4' --rationale 'the parser is not reachable here' --expires 24h\nverdict approve --withdraw a-7x2p --as noor",
-		args:    atMost(1), formats: textOrJSON,
+		args:    atMost(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &answering{step: verdict.StepApprove}
 			f.text(&c.decision, "decision", "ID", "the decision, where it is not given as an argument")
@@ -39,6 +39,9 @@ func approveCommand() command {
 			f.text(&c.lifetime, "expires", "TIME", "until when it holds: 24h, 7d, or a time")
 			f.text(&c.withdraw, "withdraw", "ID", "take back this approval or rejection of yours")
 			f.toggle(&c.look, "dry-run", "show what would be approved, and sign nothing")
+			answers := func() bool { return c.withdraw == "" }
+			f.argument("DECISION", func() bool { return answers() && c.decision == "" })
+			f.mustWhen(answers, "scope", "rationale", "expires")
 			return c.run
 		},
 	}
@@ -49,10 +52,10 @@ func rejectCommand() command {
 		use: "reject DECISION", short: "Say no, as a person, to what a gate wants reviewed",
 		long:    "Whoever may approve may reject, also what is their own. A rejection of these facts makes the answer a deny, whoever else approved, until the facts change or it is taken back: verdict approve --withdraw ID.",
 		example: "verdict reject d-4k7m --as noor --rationale 'the fix is out: take 1.4.1'",
-		args:    exactly(1), formats: textOrJSON,
+		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &answering{step: verdict.StepReject}
-			f.text(&c.rationale, "rationale", "TEXT", "why it may not pass")
+			f.required(&c.rationale, "rationale", "TEXT", "why it may not pass")
 			f.toggle(&c.look, "dry-run", "show what would be rejected, and sign nothing")
 			return c.run
 		},
@@ -245,11 +248,7 @@ func (c *answering) answer(p *signatory, asked *decide.Pending) (verdict.Approva
 		Step: c.step, Decision: d.ID, Subject: d.Subject.Digest, Point: d.Point, Service: d.Service, Environment: d.Environment, Facts: d.Digests.Facts,
 		Rules: []string{}, Scope: c.scope, Rationale: c.rationale, By: p.key.Person, Teams: p.teams(), Created: p.now, Shown: []verdict.ShownReason{},
 	}
-	must := [][2]string{{"rationale", c.rationale}}
-	if c.step == verdict.StepApprove {
-		must = append(must, [2]string{"scope", c.scope})
-	}
-	if err := needed(see, must...); err != nil {
+	if err := bounded(see, [2]string{"rationale", c.rationale}, [2]string{"scope", c.scope}); err != nil {
 		return out, err
 	}
 	var err error

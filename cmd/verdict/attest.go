@@ -273,6 +273,8 @@ func (x *attesting) check(args []string) error {
 		return usage(seeAttest, "with --bundle the evidence is in the bundle, and no kind or predicate is given", "leave out "+strings.Join(args, " "))
 	case x.pipeline && (x.bundle != "" || len(args) != 1 || args[0] != string(verdict.KindProvenance)):
 		return usage(seeAttest, "--from-pipeline states provenance, and takes it from no file", "write verdict attest provenance --from-pipeline --subject FILE|DIGEST|IMAGE")
+	case x.bundle == "" && len(args) == 1 && isPlaced(args[0]) && len(x.about) == 0:
+		return x.placed.lacks(kindOfWord(args[0]), x.context.Environment)
 	case x.bundle == "" && len(args) < 2 && !x.pipeline:
 		return usage(seeAttest, "a statement needs its kind and its predicate", "write verdict attest KIND FILE --subject FILE|DIGEST|IMAGE|COMMIT, or --bundle FILE for evidence of others")
 	case x.bundle == "" && len(x.about) == 0 && !isPlaced(args[0]):

@@ -36,15 +36,16 @@ func breakGlassOpenCommand() command {
 			"Who may, for how long at most and until when another person reviews it, stands under break_glass: of the map. One that nobody reviewed in time speaks against the service's next deployments.",
 		example: "verdict break-glass open registry.example/pay@sha256:… --env production --service pay --incident INC-7 --rationale 'payments are down' --expires 2h --as noor\n" +
 			"verdict break-glass review b-4k7m --rationale 'needed; the fix is in 1.4.2' --as mei",
-		args: atMost(1), formats: textOrJSON,
+		args: atMost(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &glass{}
-			f.text(&c.environment, "env", "NAME", "the environment")
-			f.text(&c.service, "service", "NAME", "the service")
+			f.required(&c.environment, "env", "NAME", "the environment")
+			f.required(&c.service, "service", "NAME", "the service")
 			f.text(&c.plan, "plan", "FILE", "a plan of infrastructure as JSON, in place of an artifact")
-			f.text(&c.incident, "incident", "ID", "the emergency, by the name that your records have for it")
-			f.text(&c.rationale, "rationale", "TEXT", "why it cannot wait")
-			f.text(&c.lifetime, "expires", "TIME", "until when: 2h, or a time")
+			f.required(&c.incident, "incident", "ID", "the emergency, by the name that your records have for it")
+			f.required(&c.rationale, "rationale", "TEXT", "why it cannot wait")
+			f.required(&c.lifetime, "expires", "TIME", "until when: 2h, or a time")
+			f.argument("REF", func() bool { return c.plan == "" })
 			return c.begin
 		},
 	}
@@ -62,7 +63,7 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if len(args) == 1 == (c.plan != "") {
 		return usage(seeGlass, "it lets one thing in: an artifact, or a plan", "name the artifact by its digest, or the plan with --plan FILE")
 	}
-	if err := needed(seeGlass, [2]string{"env", c.environment}, [2]string{"service", c.service}, [2]string{"incident", c.incident}, [2]string{"rationale", c.rationale}); err != nil {
+	if err := bounded(seeGlass, [2]string{"incident", c.incident}, [2]string{"rationale", c.rationale}); err != nil {
 		return err
 	}
 	subject, err := c.subject(ctx, a, args)
@@ -151,10 +152,10 @@ func breakGlassReviewCommand() command {
 	return command{
 		use: "review ID", short: "Look at an emergency afterwards, as another person",
 		example: "verdict break-glass review b-4k7m --rationale 'needed; the fix is in 1.4.2' --as mei",
-		args:    exactly(1), formats: textOrJSON,
+		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &glass{}
-			f.text(&c.review, "rationale", "TEXT", "what came out: whether it was needed, and what follows")
+			f.required(&c.review, "rationale", "TEXT", "what came out: whether it was needed, and what follows")
 			return func(ctx context.Context, a *app, args []string) error { return c.look(ctx, a, args[0]) }
 		},
 	}
@@ -162,7 +163,7 @@ func breakGlassReviewCommand() command {
 
 func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	const see = "verdict break-glass review --help"
-	if err := needed(see, [2]string{"rationale", c.review}); err != nil {
+	if err := bounded(see, [2]string{"rationale", c.review}); err != nil {
 		return err
 	}
 	p, _, err := a.asSignatory(ctx, "verdict break-glass review")

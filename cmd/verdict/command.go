@@ -22,6 +22,7 @@ type command struct {
 	formats []string // what -o may ask for; text alone when empty
 	reads   bool     // takes --at
 	judges  bool     // takes --report-only
+	signed  bool     // a person signs it: --as is needed
 	plain   bool     // reads no configuration file, so that a broken one never stops it
 	hidden  bool
 
@@ -91,7 +92,7 @@ func (c command) cobra(a *app) *cobra.Command {
 		out.RunE = missing
 		return out
 	}
-	f := &flags{set: out.Flags(), must: map[string]bool{}}
+	f := &flags{set: out.Flags()}
 	work := c.setup(f)
 	if c.reads {
 		a.config.reading(out)
@@ -100,7 +101,7 @@ func (c command) cobra(a *app) *cobra.Command {
 		a.config.judging(out)
 	}
 	out.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := a.prepare(cmd, c, f.must, args); err != nil {
+		if err := a.prepare(cmd, c, f.needs, args); err != nil {
 			return err
 		}
 		return work(cmd.Context(), a, args)

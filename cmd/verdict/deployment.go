@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"verdict"
@@ -245,13 +246,17 @@ func (x *stating) when(now time.Time) error {
 // known holds the environment, and the service where one is given, against the map.
 func (x *stating) known(m *decisionmap.Map, from string) error {
 	if x.said.Environment == "" {
-		return usage(seeAttest, "nothing says into which environment", "add --env NAME: "+listedOr(slices.Sorted(maps.Keys(m.Environments)), from+" declares none"))
+		what, add := "nothing says into which environment", "add --env NAME: "+listedOr(slices.Sorted(maps.Keys(m.Environments)), from+" declares none")
+		if x.kind == verdict.KindOutcome && x.result == "" {
+			what, add = what+", and what came of it", add+"; and --result "+results
+		}
+		return usage(seeAttest, what, add)
 	}
 	if _, err := environmentIn(m, from, x.said.Environment); err != nil && len(m.Environments) > 0 { // where none is declared, that is told when it is read
 		return err
 	}
 	if x.kind == verdict.KindOutcome && !x.result.Valid() {
-		return usage(seeAttest, "nothing says what came of it", "add --result deployed, failed, rolled-back or incident")
+		return usage(seeAttest, "nothing says what came of it", "add --result "+results)
 	}
 	return x.knownService(m, from)
 }
@@ -262,6 +267,21 @@ func (x *stating) knownService(m *decisionmap.Map, from string) error {
 	}
 	return usage(seeAttest, fmt.Sprintf("%s has no service %s", from, report.Neutral(x.said.Service)),
 		meant(x.said.Service, slices.Sorted(maps.Keys(m.Services)), "--service ", "give one of services: of the map"))
+}
+
+// results are what can come of a deployment.
+const results = string(verdict.ResultDeployed + "|" + verdict.ResultFailed + "|" + verdict.ResultRolledBack + "|" + verdict.ResultIncident)
+
+// lacks tells all at once what has to be given with a kind alone.
+func (x *stating) lacks(kind verdict.Kind, environment string) error {
+	names, words := []string{"REF"}, []string{"REF"}
+	if first(x.said.Environment, environment) == "" {
+		names, words = append(names, "--env"), append(words, "--env NAME")
+	}
+	if kind == verdict.KindOutcome && x.result == "" {
+		names, words = append(names, "--result"), append(words, "--result "+results)
+	}
+	return usage(seeAttest, fmt.Sprintf("verdict attest %s needs %s", kind, listed(names)), fmt.Sprintf("add %s: REF is the artifact, as NAME@sha256:…, a digest or a file", strings.Join(words, " ")))
 }
 
 // environmentIn finds an environment of a map by its name.
@@ -278,5 +298,5 @@ func listedOr(names []string, otherwise string) string {
 	if len(names) == 0 {
 		return otherwise
 	}
-	return "there are " + report.Neutral(fmt.Sprint(names))
+	return "there are " + report.Neutral(listed(names))
 }

@@ -186,7 +186,7 @@ func exceptionApproveCommand() command {
 		long: "What is signed is shown first, with all its terms. Who asked for it does not approve it, and neither does a person whose key one of the others enrolled; an approval by somebody who had a part in the artifact counts for nothing at the gate. " +
 			"Ends with 5 while another person has to approve: for a service of the tier critical it takes two.",
 		example: "verdict exception approve x-4k7m --as noor --note 'agreed with the team'",
-		args:    exactly(1), formats: textOrJSON,
+		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			var note string
 			f.text(&note, "note", "TEXT", "what there is to say about it")
@@ -202,12 +202,12 @@ func exceptionRevokeCommand() command {
 		use: "revoke ID", short: "End an exception before its day",
 		long:    "Who asked for it, who owns the risk, and whoever may approve exceptions can. It counts from here on: the next answer of a gate is without it.",
 		example: "verdict exception revoke x-4k7m --as noor --rationale 'the fix is out'",
-		args:    exactly(1), formats: textOrJSON,
+		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			var why string
-			f.text(&why, "rationale", "TEXT", "why it ends")
+			f.required(&why, "rationale", "TEXT", "why it ends")
 			return func(ctx context.Context, a *app, args []string) error {
-				if err := needed("verdict exception revoke --help", [2]string{"rationale", why}); err != nil {
+				if err := bounded("verdict exception revoke --help", [2]string{"rationale", why}); err != nil {
 					return err
 				}
 				return a.stepException(ctx, args[0], verdict.StepRevoke, why)

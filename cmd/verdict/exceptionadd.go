@@ -32,21 +32,23 @@ func exceptionAddCommand() command {
 			"A range of versions is judged by the git tag from which the artifact was built, as its trusted provenance says (refs/tags/v1.2.3); the tag of an image says nothing.",
 		example: "verdict exception add --as alma --rule deploy.gate.sla --item 'CVE-2026-1 pkg:npm/x@1.0.0' --service payments-api --env production " +
 			"--digest sha256:… --rationale 'no fix yet, not reachable' --owner payments --expires 30d",
-		formats: textOrJSON,
+		formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			x := &riskFlags{}
 			f.required(&x.rule, "rule", "RULE", "the rule that fails, as the decision names it")
 			f.list(&x.items, "item", "KEY", "a finding of the rule, by its key; none: whatever the rule finds")
 			f.required(&x.service, "service", "NAME", "the service that bears the risk")
-			f.list(&x.environments, "env", "NAME", "an environment in which it is borne")
+			f.list(&x.environments, "env", "NAME", "an environment in which it is borne; needed, repeatable")
+			f.must("env")
 			f.list(&x.digests, "digest", "DIGEST", "an artifact or plan that it covers")
 			f.text(&x.versions, "versions", "RANGE", "versions that it covers, in place of digests: '>=1.2.0 <2.0.0', or *")
-			f.text(&x.rationale, "rationale", "TEXT", "why the risk can be borne")
-			f.text(&x.owner, "owner", "NAME", "the person or team that bears it")
+			f.either("digest", "versions")
+			f.required(&x.rationale, "rationale", "TEXT", "why the risk can be borne")
+			f.required(&x.owner, "owner", "NAME", "the person or team that bears it")
 			f.text(&x.ticket, "ticket", "ID", "where it is worked on")
 			f.text(&x.controls, "controls", "TEXT", "what is done instead: compensating controls")
 			f.text(&x.requested, "requested-by", "PERSON", "who asks for it, where that is not who files it; default: the person of the key")
-			f.text(&x.expiry, "expires", "TIME", "until when: 30d, or a time")
+			f.required(&x.expiry, "expires", "TIME", "until when: 30d, or a time")
 			return func(ctx context.Context, a *app, _ []string) error { return a.addException(ctx, x) }
 		},
 	}
@@ -81,14 +83,11 @@ func (f *riskFlags) exception(p *signatory) (verdict.Exception, error) {
 		Rule: f.rule, Items: f.items, Service: f.service, Environments: f.environments, Versions: f.versions, Rationale: f.rationale, Controls: f.controls,
 		Ticket: f.ticket, Owner: f.owner, RequestedBy: first(f.requested, p.key.Person), Created: p.now,
 	}
-	if err := needed(seeException, [2]string{"rationale", f.rationale}, [2]string{"owner", f.owner}); err != nil {
+	if err := bounded(seeException, [2]string{"rationale", f.rationale}, [2]string{"owner", f.owner}); err != nil {
 		return x, err
 	}
-	if len(f.environments) == 0 {
-		return x, usage(seeException, "--env is missing: a risk is borne somewhere", "name each environment: --env NAME")
-	}
-	if len(f.digests) == 0 == (f.versions == "") {
-		return x, usage(seeException, "it takes either --digest or --versions", "name what it covers: --digest sha256:… for these artifacts, --versions '>=1.2.0 <2.0.0' for a range")
+	if len(f.digests) > 0 && f.versions != "" {
+		return x, usage(seeException, "it takes either --digest or --versions", "name what it covers: --digest sha256:… for these artifacts, or --versions '>=1.2.0 <2.0.0' for a range")
 	}
 	for _, d := range f.digests {
 		if _, after, found := strings.Cut(d, "@"); found {

@@ -30,15 +30,11 @@ func exceptionExportCommand() command {
 			f.choice(&format, "format", "the form to write", formatAzure, formatOpenVEX)
 			f.text(&service, "service", "NAME", "only of this service")
 			f.text(&environment, "env", "NAME", "only of this environment")
-			f.text(&assignment, "assignment", "ID", "the policy assignment in Azure that is exempted from")
+			f.text(&assignment, "assignment", "ID", "the policy assignment in Azure that is exempted from, as az policy assignment list shows it; needed for azure-policy")
 			f.text(&scope, "scope", "ID", "the resource in Azure that is exempted; default: where the template is deployed")
+			f.must("format")
+			f.mustWhen(func() bool { return format == formatAzure }, "assignment")
 			return func(ctx context.Context, a *app, _ []string) error {
-				switch {
-				case format == "":
-					return usage("verdict exception export --help", "--format is missing", "add --format "+formatAzure+" or --format "+formatOpenVEX)
-				case format == formatAzure && assignment == "":
-					return usage("verdict exception export --help", "Azure exempts from a policy assignment, and none is named", "name it: --assignment ID; az policy assignment list shows them")
-				}
 				w, err := a.openExisting(ctx)
 				if err != nil {
 					return err
@@ -91,7 +87,7 @@ func exceptionImportCommand() command {
 		long: "FILE is what az policy exemption list or a template holds; - reads standard input. Each becomes a request, as if verdict exception add had filed it: another person has to approve it. " +
 			"What an exemption does not say is taken from the flags. One that does not expire is refused, and then nothing is recorded.",
 		example: "verdict exception import exemptions.json --format azure-policy --service payments-api --env production --owner payments --as alma",
-		args:    exactly(1), formats: textOrJSON,
+		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			var format string
 			x := &riskFlags{}
@@ -101,10 +97,8 @@ func exceptionImportCommand() command {
 			f.list(&x.environments, "env", "NAME", "an environment in which it is borne")
 			f.text(&x.owner, "owner", "NAME", "the person or team that bears it")
 			f.text(&x.versions, "versions", "RANGE", "versions that it covers; default: any")
+			f.must("format")
 			return func(ctx context.Context, a *app, args []string) error {
-				if format == "" {
-					return usage("verdict exception import --help", "--format is missing", "add --format "+formatAzure)
-				}
 				return a.importExceptions(ctx, args[0], x)
 			}
 		},

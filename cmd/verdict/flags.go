@@ -8,8 +8,8 @@ import (
 // flags declares the flags of one command. Every flag is also a variable and a key of
 // the configuration file.
 type flags struct {
-	set  *pflag.FlagSet
-	must map[string]bool // the required ones, by name
+	set   *pflag.FlagSet
+	needs []need // what must be given, in the order in which it is declared
 }
 
 func (f *flags) add(v *value, name, short, help string) *pflag.Flag {
@@ -23,12 +23,6 @@ func (f *flags) add(v *value, name, short, help string) *pflag.Flag {
 
 // text declares a flag with one value; kind is the word for it in help, such as FILE.
 func (f *flags) text(p *string, name, kind, help string) { f.add(textValue(p, kind), name, "", help) }
-
-// required declares a text flag that must be given, by flag, variable or file.
-func (f *flags) required(p *string, name, kind, help string) {
-	f.text(p, name, kind, help)
-	f.must[name] = true
-}
 
 // toggle declares a flag that is true or false.
 func (f *flags) toggle(p *bool, name, help string) { f.add(toggleValue(p), name, "", help) }

@@ -52,6 +52,7 @@ func gateCommand() command {
 			f.text(&x.plan, "plan", "FILE", "the question is about this plan, as terraform show -json wrote it")
 			f.toggle(&x.rollback, "rollback", "go back to a digest that was promoted to this environment before")
 			f.toggle(&x.dry, "dry-run", "say what would be decided, and record nothing")
+			f.argument("REF", func() bool { return x.plan == "" })
 			return x.run
 		},
 	}

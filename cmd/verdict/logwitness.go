@@ -20,7 +20,7 @@ func logWitnessCommand() command {
 		setup: func(f *flags) runner {
 			var url, key string
 			f.add(addressValue(&url), "url", "", "address of the witness; /add-checkpoint is added")
-			f.must["url"] = true
+			f.must("url")
 			f.required(&key, "key", "VKEY", "the witness's verifier key, from a channel that is not the witness itself")
 			return func(ctx context.Context, a *app, _ []string) (err error) {
 				if a.config.Offline {

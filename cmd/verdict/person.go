@@ -143,9 +143,6 @@ func (w *workspace) limitsHere(ctx context.Context) (*decisionmap.Map, *policy.B
 // until reads when something ends: a length of time from now, such as 24h or 30d, or a
 // time. What ends at once or before is refused.
 func until(text string, now time.Time, see string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, usage(see, "--expires is missing: nothing that a person lets in holds for ever", "add --expires with a time or a length of time: --expires 24h")
-	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		var d decisionmap.Duration
@@ -195,12 +192,9 @@ func oneID(prefix, what, list string, ids []string) (int, error) {
 	return found, nil
 }
 
-// needed refuses flags without a value that a person has to fill in.
-func needed(see string, flags ...[2]string) error {
+// bounded refuses what is too long for a statement.
+func bounded(see string, flags ...[2]string) error {
 	for _, f := range flags {
-		if strings.TrimSpace(f[1]) == "" {
-			return usage(see, "--"+f[0]+" is missing", "say it: --"+f[0]+" TEXT")
-		}
 		if len(f[1]) > maxText {
 			return usage(see, fmt.Sprintf("--%s is longer than %d bytes", f[0], maxText), "say it shorter, and name a document for the rest")
 		}
