@@ -215,6 +215,7 @@ type glassList struct {
 	Position    int64        `json:"position"`
 	At          time.Time    `json:"at"`
 	Emergencies []shownGlass `json:"emergencies"`
+	open        bool         // only what waits for a review is told
 }
 
 type shownGlass struct {
@@ -242,7 +243,7 @@ func breakGlassListCommand() command {
 				if err != nil {
 					return err
 				}
-				if open {
+				if doc.open = open; open {
 					doc.Emergencies = slices.DeleteFunc(doc.Emergencies, func(x shownGlass) bool { return x.State == "reviewed" || x.State == "void" })
 				}
 				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
@@ -298,7 +299,11 @@ func (w *workspace) emergencies(ctx context.Context, service, environment string
 
 func (x glassList) text(s report.Style) string {
 	if len(x.Emergencies) == 0 {
-		return fmt.Sprintf("No break-glass is among the first %d entries of the log.\n", x.Position)
+		text := "No break-glass was recorded as of " + clockText(x.At) + "."
+		if x.open {
+			text = "No break-glass waits for its review as of " + clockText(x.At) + "."
+		}
+		return text + "\n"
 	}
 	rows := [][]string{}
 	for _, e := range x.Emergencies {
@@ -311,7 +316,8 @@ func (x glassList) text(s report.Style) string {
 		case e.Why != "":
 			told += "; it let something in, and " + e.Why + " now"
 		}
-		rows = append(rows, []string{e.ID, e.State, report.Neutral(e.Service + " in " + e.Environment), report.Neutral(e.Incident + " by " + e.By), "until " + clockText(e.Expires), report.Neutral(told)})
+		rows = append(rows, []string{e.ID, e.State, report.Neutral("until " + clockText(e.Expires) + ", by " + e.By + " for " + e.Incident)},
+			[]string{"", "", report.Neutral(fmt.Sprintf("%s in %s: %s", e.Service, e.Environment, e.Subject.Short()))}, []string{"", "", report.Neutral(told)})
 	}
 	return s.Strong(plural(len(x.Emergencies), "emergency", "emergencies")+" as of "+clockText(x.At)) + "\n" + report.Table(rows, s.Width, "  ")
 }

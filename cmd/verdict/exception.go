@@ -38,6 +38,8 @@ type exceptionsAt struct {
 	At         time.Time        `json:"at"`
 	Map        string           `json:"map"` // who approves by it
 	Exceptions []shownException `json:"exceptions"`
+	active     bool             // only those that hold are told
+	others     int              // that are left out by that
 }
 
 func exceptionListCommand() command {
@@ -63,13 +65,28 @@ func exceptionListCommand() command {
 				if err != nil {
 					return err
 				}
-				if active {
+				if doc.active = active; active {
+					doc.others = len(doc.Exceptions)
 					doc.Exceptions = slices.DeleteFunc(doc.Exceptions, func(x shownException) bool { return x.State != decide.ExceptionActive })
+					doc.others -= len(doc.Exceptions)
 				}
 				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
 			}
 		},
 	}
+}
+
+// lacks says what an empty list is empty of: that nothing holds is not that nothing was asked
+// for.
+func (x exceptionsAt) lacks(asOf string) string {
+	if !x.active {
+		return "is asked for or was" + asOf + "."
+	}
+	text := "holds" + asOf + "."
+	if x.others > 0 {
+		text += " Without --active: " + plural(x.others, "other.", "others.")
+	}
+	return text
 }
 
 // exceptionsAt lists exceptions as --at has them.
@@ -101,17 +118,16 @@ func (w *workspace) exceptionsAt(ctx context.Context, service, environment strin
 }
 
 func (x exceptionsAt) text(s report.Style) string {
+	asOf := " as of " + clockText(x.At) + ", by " + report.Neutral(x.Map)
 	if len(x.Exceptions) == 0 {
-		return fmt.Sprintf("No exception is among the first %d entries of the log.\n", x.Position)
+		return report.Wrap("No exception "+x.lacks(asOf), s.Width, "") + "\n"
 	}
 	rows := [][]string{}
 	for _, e := range x.Exceptions {
-		rows = append(rows, []string{
-			e.ID, e.State, report.Neutral(e.Rule + itemsText(e.Items)), report.Neutral(e.Service + " in " + strings.Join(e.Environments, ", ")),
-			"until " + e.Expires.Format(time.DateOnly), report.Neutral(first(e.Why, "by "+first(strings.Join(e.ApprovedBy, ", "), "nobody yet"))),
-		})
+		rows = append(rows, []string{e.ID, e.State, report.Neutral("until " + e.Expires.Format(time.DateOnly) + ", " + first(e.Why, "by "+first(strings.Join(e.ApprovedBy, ", "), "nobody yet")))},
+			[]string{"", "", report.Neutral(e.Rule + itemsText(e.Items) + ", for " + e.Service + " in " + strings.Join(e.Environments, ", "))})
 	}
-	return s.Strong(plural(len(x.Exceptions), "exception", "exceptions")+" as of "+x.At.Format("2006-01-02 15:04 UTC")) + "\n" + report.Table(rows, s.Width, "  ")
+	return report.Wrap(s.Strong(plural(len(x.Exceptions), "exception", "exceptions")+asOf), s.Width, "") + "\n" + report.Table(rows, s.Width, "  ")
 }
 
 func itemsText(items []string) string {
@@ -277,6 +293,13 @@ func (p *signatory) mayStep(ctx context.Context, x decide.ExceptionRecord, step 
 	case state == decide.ExceptionExpired || state == decide.ExceptionRevoked:
 		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("exception %s is %s already", x.ID, state), Remedy: "ask for another one where the risk is still to be borne: verdict exception add"}
 	}
+	if step == verdict.StepApprove && slices.Contains(x.ApprovedBy, p.key.Person) {
+		what, remedy := fmt.Sprintf("%s approved exception %s already, and it holds", p.key.Person, x.ID), "nothing is left to do"
+		if len(x.ApprovedBy) < x.Needs {
+			what, remedy = fmt.Sprintf("%s approved exception %s already, and %s to", p.key.Person, x.ID, others(x.Needs-len(x.ApprovedBy))), "have another person approve it: verdict exception approve "+x.ID+" --as KEY"
+		}
+		return &verdict.Error{Code: verdict.CodeConflict, What: what, Remedy: remedy}
+	}
 	why, remedy := p.MayRevokeException(x, p.key.Person), "have its owner, who asked for it, or somebody who approves exceptions revoke it"
 	if step == verdict.StepApprove {
 		var err error
@@ -321,6 +344,14 @@ func (p *signatory) stateException(ctx context.Context, x verdict.ExceptionStep)
 	return entry.Index, nil
 }
 
+// others says how many further persons it takes.
+func others(n int) string {
+	if n == 1 {
+		return "another person has"
+	}
+	return fmt.Sprintf("%d other persons have", n)
+}
+
 func (x exceptionStepped) text(s report.Style) string {
 	e, out := x.Exception, ""
 	para := func(t string) { out += report.Wrap(t, s.Width, "") + "\n" }
@@ -339,7 +370,7 @@ func (x exceptionStepped) text(s report.Style) string {
 		}
 	}
 	if missing := x.Needs - len(x.Approved); missing > 0 {
-		out += fmt.Sprintf("  next: %s: verdict exception approve %s --as KEY\n", plural(missing, "another person has to approve it", "other persons have to approve it"), e.ID)
+		out += fmt.Sprintf("  next: %s: verdict exception approve %s --as KEY\n", others(missing)+" to approve it", e.ID)
 	}
 	for _, t := range x.Told {
 		out += report.Wrap(report.Neutral(t), s.Width, "  ") + "\n"

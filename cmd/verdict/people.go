@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"verdict/decisionmap"
+	"verdict/git"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
@@ -116,20 +117,38 @@ func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decis
 	if err != nil || m != nil {
 		return m, "the released organisation map", err
 	}
-	if at != ledger.Now {
-		if m, err := w.releasedMapAt(ctx, ledger.Now); err != nil || m != nil {
-			return decisionmap.Builtin(), "the built-in map, as no other was released then", err
-		}
-	}
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return nil, "", err
 	}
-	j, err := w.judgeBy(ctx, repo, goal{})
-	if at != ledger.Now && strings.HasPrefix(j.From, decisionmap.FileName) {
-		j.From += ", as it is today: no map was ever released"
+	if at != ledger.Now {
+		return mapUnreleased(ctx, repo)
 	}
+	j, err := w.judgeBy(ctx, repo, goal{})
 	return j.Map, j.From, err
+}
+
+// mapUnreleased is the map for a time at which none was released. The log does not hold the
+// one of then, so it is the repository's of today, and that is said: the built-in one knows
+// neither persons nor environments, and would tell that there was nothing.
+func mapUnreleased(ctx context.Context, repo *git.Repo) (*decisionmap.Map, string, error) {
+	const why = ", as no other was released then"
+	if repo == nil {
+		return decisionmap.Builtin(), "the built-in map" + why, nil
+	}
+	base, unknown, err := baseOf(ctx, repo, goal{})
+	if err == nil {
+		err = unknown
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	own, err := mapAt(ctx, repo, base)
+	if err != nil || own == nil {
+		return decisionmap.Builtin(), "the built-in map" + why, err
+	}
+	m, err := decisionmap.Resolve(nil, own)
+	return m, decisionmap.FileName + " at " + short(base) + why, err
 }
 
 func (p knownPeople) text(s report.Style) string {
