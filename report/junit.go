@@ -118,7 +118,7 @@ func (r Run) junitSuite(d *verdict.Decision, found map[*verdict.Reason][]finding
 }
 
 func junitFaultCase(class string, f fault) junitCase {
-	out := junitFault{Message: fit("Could not decide: "+f.What, 1000), Type: word(f.Code), Text: fit("fix: "+f.Remedy, 1000)}
+	out := junitFault{Message: fit("Could not decide: "+f.What, 1000), Type: word(f.Code), Text: remedy("fix: " + f.Remedy)}
 	c := junitCase{Name: cmp.Or(word(f.Rule), word(f.Code), "undecided"), Class: class}
 	if f.weight == stops {
 		c.Error = &out
@@ -139,7 +139,7 @@ func junitText(r *verdict.Reason, fs []finding) string {
 		fmt.Fprintf(&b, "\n%s  %s  %s", severityWord(f.severity), cmp.Or(fit(f.place(), 400), "-"), fit(f.message(), 400))
 	}
 	if r.Remediation != "" {
-		fmt.Fprintf(&b, "\nfix: %s", fit(r.Remediation, 600))
+		fmt.Fprintf(&b, "\nfix: %s", remedy(r.Remediation))
 	}
 	return b.String() + "\n"
 }

@@ -54,11 +54,11 @@ func asked(p *page, d *verdict.Decision) {
 	}
 	if a.Unknown != "" {
 		p.under("  "+p.paint(care, "?")+" ", fit("No approval counts: "+a.Unknown, 400))
-		p.under("    "+p.paint(strong, "fix:")+" ", fit(a.Remedy, 400))
+		p.under("    "+p.paint(strong, "fix:")+" ", remedy(a.Remedy))
 		return
 	}
 	if len(a.Approvers) > 0 && d.Outcome == verdict.Review {
-		p.under("  ", "verdict approve "+word(d.ID)+" --as KEY --scope TEXT --rationale TEXT --expires 24h")
+		p.line("  verdict approve " + word(d.ID) + " --as KEY --scope TEXT --rationale TEXT --expires 24h") // whole, to be typed
 	}
 }
 
@@ -90,6 +90,6 @@ func aside(p *page, d *verdict.Decision) {
 			return
 		}
 		p.under("  ! ", fit(join(word(string(a.Kind)), word(a.ID), parensIf("(", a.By))+": "+a.Why, 600))
-		p.under("    "+p.paint(strong, "fix:")+" ", fit(a.Remedy, 300))
+		p.under("    "+p.paint(strong, "fix:")+" ", remedy(a.Remedy))
 	}
 }

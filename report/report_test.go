@@ -266,3 +266,28 @@ func TestPersonsAndReasonsAreCountedApart(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// Half a command cannot be typed: what to do is told to its end, in as many lines as it takes.
+func TestRemediesAreToldWhole(t *testing.T) {
+	long := strings.Repeat("look at the next one, ", 60) + "then verdict gate --env production"
+	d := verdict.Decision{Point: "deploy.gate", Outcome: verdict.Deny, Enforced: verdict.Deny,
+		Reasons: []verdict.Reason{{Rule: "r", Standing: verdict.Counts, Effect: verdict.EffectDeny, Remediation: "first " + long, Items: []verdict.Item{{Key: "k", Fix: "second " + long}}}},
+		Errors:  []verdict.Fault{{Code: "c", What: "w", Remedy: "third " + long}},
+		Aside:   []verdict.Aside{{Kind: verdict.KindApproval, ID: "a-1", Why: "w", Remedy: "fourth " + long}},
+	}
+	for _, format := range []string{"text", "junit"} {
+		var b strings.Builder
+		if err := Write(&b, format, Run{Decisions: []verdict.Decision{d}}); err != nil {
+			t.Fatal(err)
+		}
+		told := strings.Join(strings.Fields(b.String()), " ")
+		for _, which := range []string{"first ", "second ", "third ", "fourth "} {
+			if format == "text" && !strings.Contains(told, which+long) {
+				t.Errorf("%s does not tell the %sremedy to its end:\n%s", format, which, b.String())
+			}
+		}
+		if format == "junit" && (!strings.Contains(told, "first "+long) || !strings.Contains(told, "third "+long)) {
+			t.Errorf("%s cuts a remedy:\n%s", format, b.String())
+		}
+	}
+}

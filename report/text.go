@@ -219,7 +219,7 @@ func textRemedy(p *page, d *verdict.Decision, r *verdict.Reason) {
 	if weightOf(d, r) == notes {
 		return // nobody has to act on it
 	}
-	p.under("    "+p.paint(strong, "fix:")+" ", fit(r.Remediation, 600))
+	p.under("    "+p.paint(strong, "fix:")+" ", remedy(r.Remediation))
 	p.under("    owner: ", word(r.Owner))
 	p.under("    see: ", word(r.Link))
 }
@@ -242,7 +242,7 @@ func textItem(p *page, f finding, r *verdict.Reason) {
 	}
 	p.under(pad, oldText(f.item))
 	if f.item.Fix != "" && f.item.Fix != r.Remediation {
-		p.under(pad+"fix: ", fit(f.item.Fix, 300))
+		p.under(pad+"fix: ", remedy(f.item.Fix))
 	}
 }
 
@@ -293,7 +293,7 @@ func severityWord(s verdict.Severity) string { return cmp.Or(word(string(s)), "u
 
 func textFault(p *page, f verdict.Fault) {
 	p.line(hang("  "+p.paint(bad, "?")+" ", p.paint(strong, "Could not decide: ")+fit(f.What, 400)+p.paint(dim, " ("+join(word(f.Code), word(f.Rule))+")"), p.width()))
-	p.under("    "+p.paint(strong, "fix:")+" ", fit(f.Remedy, 600))
+	p.under("    "+p.paint(strong, "fix:")+" ", remedy(f.Remedy))
 }
 
 // textChecked says what the answer rests on, and loudly what was not read. What was left

@@ -35,6 +35,9 @@ type TrailNode struct {
 	Outcome  verdict.Outcome `json:"outcome"`
 	Enforced verdict.Outcome `json:"enforced"`
 	Actor    string          `json:"actor"`
+	// By is who signed it: the person or machine that the key is enrolled for, else the key or
+	// certificate itself.
+	By string `json:"by"`
 	// Unknown says that the link is expected and cannot be told, and why: it is never
 	// left out.
 	Unknown string `json:"unknown"`
@@ -139,7 +142,7 @@ func trailLine(p *page, n TrailNode) {
 	if n.Subject.Digest != "" && what != subjectText(n.Subject) {
 		where = append(where, subjectText(n.Subject))
 	}
-	if who := cmp.Or(n.Actor, n.Recorded.Producer); who != "" {
+	if who := cmp.Or(n.By, n.Actor, n.Recorded.Producer); who != "" {
 		where = append(where, "by "+fit(who, 100))
 	}
 	if n.ID != "" {

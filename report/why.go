@@ -32,6 +32,8 @@ type Case struct {
 	Recorded verdict.Ref      `json:"recorded"` // where the decision itself is; Index -1 when it is not recorded
 	Evidence []Evidence       `json:"evidence"`
 	Reports  []verdict.Report `json:"reports"` // what the checks behind it read
+	// By is who signed the decision, as in TrailNode.
+	By string `json:"by"`
 	// Replaced names the newer decision of the same point about the same subject; empty
 	// when this one stands.
 	Replaced string `json:"replaced"`
@@ -49,6 +51,7 @@ type Evidence struct {
 	State   verdict.State   `json:"state"`   // how it counted; empty is unknown
 	Context verdict.Context `json:"context"` // what it says about its origin
 	Summary string          `json:"summary"` // one line: the tool and what it covered
+	By      string          `json:"by"`      // who signed it, as in TrailNode
 	Foreign bool            `json:"foreign"` // signed by others, recorded through an ingestion statement
 	Pruned  bool            `json:"pruned"`  // the body is gone at the end of its retention; the leaf stays
 }
@@ -183,7 +186,7 @@ func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
 	}
 	rows = append(rows,
 		[]string{"when", join(when(d.At), parens(age(d.At, x.At)))},
-		[]string{"asked by", join(cmp.Or(word(d.Trigger), "an unnamed trigger"), parens(word(d.Actor)))},
+		[]string{"asked by", join(cmp.Or(word(d.Trigger), "an unnamed trigger"), parens(word(cmp.Or(c.By, d.Actor))))},
 		[]string{"decision", join(word(d.ID)+",", recorded)},
 		[]string{"judged by", fmt.Sprintf("map %s, policy %s, %s", short(d.Digests.Map), short(d.Digests.Policy), cmp.Or(word(d.Engine), "an unnamed engine"))},
 	)
@@ -268,7 +271,7 @@ func (x Explanation) whyEvidence(p *page, c *Case) {
 		}
 		p.line(hang("  "+p.paint(code, mark)+" ", name(string(e.Kind))+": "+strings.Join(parts, ", "), p.width()))
 		p.under("    ", fit(e.Summary, 300))
-		p.under("    by ", cmp.Or(fit(e.Producer, 300), "an unknown producer"))
+		p.under("    by ", cmp.Or(fit(cmp.Or(e.By, e.Producer), 300), "an unknown producer"))
 	}
 }
 
@@ -284,13 +287,13 @@ func whyPass(p *page, r Run, d *verdict.Decision) {
 		p.under(fmt.Sprintf("  %d. ", n), s)
 	}
 	for _, f := range r.faults() {
-		step(fit(f.Remedy, 600))
+		step(remedy(f.Remedy))
 	}
 	for _, reason := range d.Reasons {
 		if reason.Standing == verdict.Accepted || reason.Standing == verdict.Approved || reason.Standing == verdict.Announced || reason.Effect == verdict.EffectNote {
 			continue
 		}
-		todo := fit(cmp.Or(reason.Remediation, "The rule gives no remediation; ask its owner."), 600)
+		todo := remedy(cmp.Or(reason.Remediation, "The rule gives no remediation; ask its owner."))
 		if k := len(reason.Items); k > 0 {
 			todo += fmt.Sprintf(" (%s of %s)", count(k, "finding", "findings"), word(reason.Rule))
 		} else {
@@ -339,6 +342,6 @@ func whyCheck(p *page, d *verdict.Decision, c *Case) {
 			break
 		}
 	}
-	rows = append(rows, []string{"verdict log verify", "that the log was never rewritten"}, []string{"verdict trail " + cmp.Or(word(d.Subject.Digest.Short()), "REF"), "what came before and after"})
+	rows = append(rows, []string{"verdict log verify", "that the log was never rewritten"}, []string{"verdict trail " + cmp.Or(shortID(d.ID), string(d.Subject.Digest), "REF"), "what came before and after"})
 	p.table(rows, "  ")
 }

@@ -284,6 +284,10 @@ func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
 // thrown away needs no work.
 func fit(s string, runes int) string { return clip(Neutral(clip(s, runes)), runes) }
 
+// remedy is what to do, whole: a rule can say no more (policy bounds it), and half a command
+// is none.
+func remedy(s string) string { return fit(s, 8<<10) }
+
 // word is foreign text that names something.
 func word(s string) string { return fit(s, 200) }
 

@@ -46,6 +46,9 @@ func trail(ctx context.Context, a *app, args []string) error {
 		n.Digest = d.Subject.Digest
 	}
 	t := &trailer{w: w, at: at}
+	if t.by, err = w.signers(ctx); err != nil {
+		return err
+	}
 	nodes, err := t.tell(ctx, n.Digest)
 	if err != nil {
 		return err
@@ -63,6 +66,7 @@ func trail(ctx context.Context, a *app, args []string) error {
 type trailer struct {
 	w  *workspace
 	at ledger.Position
+	by func(producer string) string
 }
 
 // tell gives the chain of a subject. It is empty when the log holds nothing about it.
@@ -113,7 +117,7 @@ func (t *trailer) tell(ctx context.Context, d verdict.Digest) ([]report.TrailNod
 func (t *trailer) joined(ctx context.Context, d verdict.Digest, b provenance, side report.Side, how string) ([]report.TrailNode, error) {
 	link := report.TrailNode{
 		Side: side, Layer: verdict.LayerArtifact, Subject: verdict.Subject{Kind: kindOfSubject(d), Digest: d}, Recorded: b.entry.Ref(), Summary: how,
-		Actor: b.entry.Context.Actor,
+		Actor: b.entry.Context.Actor, By: t.by(b.entry.Producer),
 	}
 	if b.trusted {
 		link.Summary += ", as artifact.trust took it"
@@ -144,7 +148,7 @@ func (t *trailer) about(ctx context.Context, d verdict.Digest, side report.Side)
 		if e.Kind == verdict.KindDecision && !isAbout(e, d) { // of what was made from it: told as a link
 			continue
 		}
-		n := report.TrailNode{Side: sideOf(e.Kind, side), Subject: subjectIn(e, d), Recorded: e.Ref(), Actor: e.Context.Actor, Point: e.Context.Point, Layer: layerOf(e.Kind)}
+		n := report.TrailNode{Side: sideOf(e.Kind, side), Subject: subjectIn(e, d), Recorded: e.Ref(), Actor: e.Context.Actor, By: t.by(e.Producer), Point: e.Context.Point, Layer: layerOf(e.Kind)}
 		if err := t.describe(ctx, e, &n); err != nil {
 			return nil, err
 		}
@@ -256,6 +260,9 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		return nil
 	}
 	n.Layer, n.Point, n.ID, n.Summary = d.Layer, d.Point, d.ID, d.Question
+	if d.Environment != "" { // the question says "this environment"
+		n.Summary += " (" + d.Environment + ")"
+	}
 	n.Outcome, n.Enforced = d.Outcome, d.Enforced
 	return nil
 }

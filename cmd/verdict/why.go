@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"slices"
@@ -94,7 +96,11 @@ func (w *workspace) explain(ctx context.Context, r ledger.DecisionRow, at ledger
 	if err != nil {
 		return report.Case{}, err
 	}
-	c := report.Case{Decision: *d, Recorded: entry.Ref()}
+	by, err := w.signers(ctx)
+	if err != nil {
+		return report.Case{}, err
+	}
+	c := report.Case{Decision: *d, Recorded: entry.Ref(), By: by(entry.Producer)}
 	if r.Replaced >= 0 {
 		newer, err := w.ledger.Entry(ctx, r.Replaced)
 		if err != nil {
@@ -113,13 +119,32 @@ func (w *workspace) explain(ctx context.Context, r ledger.DecisionRow, at ledger
 		if read != nil {
 			need = read.Check
 		}
-		e.State = stateOf(*d, e, need)
+		e.State, e.By = stateOf(*d, e, need), by(e.Producer)
 		c.Evidence = append(c.Evidence, e)
 		if read != nil {
 			c.Reports = append(c.Reports, *read)
 		}
 	}
 	return c, w.cameOf(ctx, &c, at)
+}
+
+// signers names who signed: the person or machine that a key is enrolled for. Another key is
+// told by its beginning, and a certificate by its identity.
+func (w *workspace) signers(ctx context.Context) (func(producer string) string, error) {
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(producer string) string {
+		k, enrolled := h.Key(producer)
+		switch raw, err := base64.StdEncoding.DecodeString(producer); {
+		case enrolled:
+			return k.Person
+		case err == nil && len(raw) == sha256.Size: // the form of a key's id
+			return "key " + producer[:12]
+		}
+		return producer
+	}, nil
 }
 
 // decisionIn is the id of the decision that an entry records.
