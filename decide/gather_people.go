@@ -156,13 +156,16 @@ func (e *Engine) gatherExceptions(ctx context.Context, who *Persons, r Request, 
 		why, remedy := x.Why, "ask for another one: verdict exception add"
 		if why == "" && len(x.Digests) == 0 {
 			why = unlike(x.Versions, version)
-			remedy = "ask for one that names this digest: verdict exception add --digest"
+			remedy = "ask for one that names this digest: verdict exception add --digest " + string(r.Subject.Digest)
 		}
 		if why == "" && len(x.ApprovedBy) > 0 {
 			if why, err = e.accepted(ctx, who, &x, b); err != nil {
 				return err
 			}
 			remedy = "have somebody approve it who had no part in this artifact: verdict exception approve " + x.ID + " --as KEY"
+		}
+		if why != "" && !x.Revoked.IsZero() { // nobody can mend it any more
+			why, remedy = "it was revoked at "+clock(x.Revoked), "mend what it accepted, or ask for another one: verdict exception add"
 		}
 		if why != "" {
 			out.people.Aside = append(out.people.Aside, verdict.Aside{

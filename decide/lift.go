@@ -134,7 +134,7 @@ func (c Case) uncovered(x verdict.Exception, r *verdict.Reason) (why, remedy str
 	case !x.Revoked.IsZero() && !c.At.Before(x.Revoked):
 		return "it was revoked at " + clock(x.Revoked), "mend what it accepted, or ask for another one: verdict exception add"
 	case len(x.Digests) > 0 && !slices.Contains(x.Digests, c.Subject.Digest):
-		return "it is for other digests than this one", "ask for one that names this digest, or a range of versions: verdict exception add"
+		return "it is for other digests than this one", "ask for one that names this digest, or a range of versions: verdict exception add --digest " + string(c.Subject.Digest)
 	case len(x.Digests) == 0 && x.Versions == "":
 		return "it names neither digests nor versions", "ask for one that does: verdict exception add"
 	}
@@ -404,8 +404,15 @@ func (o *Conclusion) reject(c Case) bool {
 		Items: []verdict.Item{}, Evidence: []verdict.Ref{}, By: []string{}, Owner: no[0].By,
 		Remediation: "change what was rejected, which makes other facts of it; or have " + no[0].By + " take the answer back: verdict approve --withdraw " + no[0].ID + " --as KEY",
 	}
+	if len(no) > 1 {
+		r.Remediation = "change what was rejected, which makes other facts of it; or have each of these answers taken back"
+	}
 	for _, a := range no {
-		r.Items = append(r.Items, verdict.Item{Key: a.ID, Message: a.By + ": " + a.Rationale})
+		item := verdict.Item{Key: a.ID, Message: a.By + ": " + a.Rationale}
+		if len(no) > 1 {
+			item.Fix = "have " + a.By + " take it back: verdict approve --withdraw " + a.ID + " --as KEY"
+		}
+		r.Items = append(r.Items, item)
 		r.Evidence = append(r.Evidence, c.people().Entries[a.ID]...)
 	}
 	o.Reasons = append(o.Reasons, r)

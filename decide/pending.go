@@ -3,6 +3,8 @@ package decide
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -43,14 +45,13 @@ func (a *Pending) request() Request {
 // MayAnswer says why a person's answer to a decision would not count, and what to do about
 // it; "" when it would.
 func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Approval, keyID string) (why, remedy string, err error) {
-	const another = "have a person whom the map entitles answer it"
 	d := asked.Decision
 	point, ok := asked.Map.Point(d.Point)
 	if !ok || point.Review == nil || d.Answer == nil {
 		return "the map lets nobody approve at " + d.Point, "add `review: {approvers: […]}` to the point", nil
 	}
 	if why := p.UnfitApproval(a, asked.request(), *point.Review); why != "" || a.Step == verdict.StepReject {
-		return why, another, nil
+		return why, p.fitting(a, d.Service, *point.Review), nil
 	}
 	if d.Answer.Unknown != "" {
 		return "nobody can be shown to be another than who had a part in it: " + d.Answer.Unknown, d.Answer.Remedy, nil
@@ -71,4 +72,29 @@ func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Appro
 		}
 	}
 	return "", "", nil
+}
+
+// fitting is what to do about an answer that does not fit.
+func (p *Persons) fitting(a verdict.Approval, service string, review decisionmap.Review) string {
+	words := p.words(review.Approvers, service)
+	switch {
+	case p.unentitled(words, a.By, a.Teams) != "" && len(words) > 0:
+		return "have somebody of " + strings.Join(words, " or ") + " answer it"
+	case a.Step == verdict.StepApprove && longer(a.Created, a.Expires, review.MaxValidity) != "":
+		return "let it end sooner: --expires " + review.MaxValidity.String()
+	}
+	return "keep to review: of the point in the map: verdict map show"
+}
+
+// Rejected are the rejections by others than a person that stand against the facts of a
+// decision: a yes beside them lets nothing in.
+func (p *Persons) Rejected(ctx context.Context, asked *Pending, person string) ([]verdict.Approval, error) {
+	point, ok := asked.Map.Point(asked.Decision.Point)
+	if !ok || point.Review == nil {
+		return nil, nil
+	}
+	all, err := p.answers(ctx, asked.request(), *point.Review)
+	return slices.DeleteFunc(all.rejections, func(a verdict.Approval) bool {
+		return a.By == person || a.Facts != asked.Decision.Digests.Facts
+	}), err
 }

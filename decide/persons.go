@@ -244,17 +244,9 @@ func (p *Persons) unentitled(words []string, person string, teams []string) stri
 // map that does not limit it allows nothing.
 func longer(from, to time.Time, limit decisionmap.Duration) string {
 	if to.Sub(from) > time.Duration(limit) {
-		return fmt.Sprintf("it holds for %s, and the map allows %s", short(to.Sub(from)), limit)
+		return fmt.Sprintf("it holds for %s, and the map allows %s", decisionmap.Duration(to.Sub(from).Round(time.Second)), limit)
 	}
 	return ""
-}
-
-// short is a length of time for people: in hours where it has whole ones.
-func short(d time.Duration) string {
-	if d%time.Hour == 0 {
-		return fmt.Sprintf("%dh", d/time.Hour)
-	}
-	return d.Round(time.Second).String()
 }
 
 // lacks names what a map requires and a statement does not say. has is what it can say, and

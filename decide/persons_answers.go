@@ -79,6 +79,9 @@ func (p *Persons) uncounted(r Request, review decisionmap.Review, all []step[ver
 		switch l := later.said; {
 		case later.why != "" || later.key.Person != s.key.Person:
 		case l.Step == verdict.StepWithdraw && l.ID == a.ID:
+			if a.Step == verdict.StepReject { // a no that is gone asks for nothing
+				return fmt.Sprintf("%s took this rejection back at %s", s.key.Person, clock(l.Created)), ""
+			}
 			return s.key.Person + " withdrew it at " + clock(l.Created), again
 		case l.Step != verdict.StepWithdraw && l.Facts == a.Facts && l.Step != a.Step && l.Point == a.Point && l.Environment == a.Environment:
 			return fmt.Sprintf("%s answered the same facts again at %s: %s", s.key.Person, clock(l.Created), l.Step), ""

@@ -316,7 +316,7 @@ func oneDecision(prefix string, rows []store.Decision) (store.Decision, error) {
 	case len(ids) == 0:
 		return store.Decision{}, &verdict.Error{
 			Code: verdict.CodeNotFound, What: fmt.Sprintf("no decision has an id that begins with %s", prefix),
-			Remedy: "list the decisions about a commit or digest with verdict trail",
+			Remedy: "list the decisions about a commit, digest or file: verdict trail REF",
 		}
 	case len(ids) > 1:
 		return store.Decision{}, &verdict.Error{

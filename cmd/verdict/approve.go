@@ -72,6 +72,9 @@ type answered struct {
 	// and who approves now.
 	Persons int      `json:"persons"`
 	Given   []string `json:"given"`
+	// Rejected are the rejections by others that stand: a yes beside them lets nothing in.
+	Rejected []string          `json:"rejected"`
+	by       map[string]string // who gave each of them
 }
 
 func (c *answering) run(ctx context.Context, a *app, args []string) (err error) {
@@ -116,9 +119,18 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 		return forbids(fmt.Sprintf("%s cannot %s decision %s", key.Person, c.step, asked.Decision.ID), why, remedy)
 	}
 	fmt.Fprint(report.Lines(a.stderr), shownText(asked.Decision, answer))
-	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...)}
+	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, by: map[string]string{}}
 	if c.step == verdict.StepApprove && !slices.Contains(doc.Given, key.Person) {
 		doc.Given = append(doc.Given, key.Person)
+	}
+	if c.step == verdict.StepApprove {
+		no, err := p.Rejected(ctx, asked, key.Person)
+		if err != nil {
+			return err
+		}
+		for _, r := range no {
+			doc.Rejected, doc.by[r.ID] = append(doc.Rejected, r.ID), r.By
+		}
 	}
 	if !c.look {
 		d := asked.Decision
@@ -159,14 +171,18 @@ func (w *workspace) openDecision(ctx context.Context, id string) (*decide.Pendin
 		return nil, &verdict.Error{Code: verdict.CodeRefused, What: "decision " + d.ID + " could not decide: " + firstFault(d), Remedy: "mend that, then ask the gate again; nobody approves what is not known"}
 	}
 	var rules []string
+	remedy := "fix these, or have the risk accepted where that is right: verdict exception add --rule RULE; then ask the gate again"
 	for _, r := range d.Reasons {
 		if r.Standing == verdict.Counts && r.Effect.Outcome() == verdict.Deny {
 			rules = append(rules, report.Neutral(r.Rule+": "+r.Message))
 		}
+		if r.Rule == decide.ReviewRejected && answerable(d) { // nothing else is against it, and no exception covers a no
+			remedy = report.Neutral(r.Remediation)
+		}
 	}
 	return nil, &verdict.Error{
 		Code: verdict.CodeRefused, What: "decision " + d.ID + " is a deny, and approvals never lift one:\n  " + strings.Join(rules, "\n  "),
-		Remedy: "fix these, or have the risk accepted where that is right: verdict exception add --rule RULE; then ask the gate again",
+		Remedy: remedy,
 	}
 }
 
@@ -312,9 +328,9 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, me string) error
 	if err != nil {
 		return fmt.Errorf("record that %s is withdrawn: %w", a.ID, err)
 	}
-	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}}
+	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}, Rejected: []string{}}
 	return w.app.emit(doc, func(s report.Style) string {
-		return report.Wrap(s.Strong("WITHDRAWN: ")+fmt.Sprintf("%s, with which %s said %s to decision %s; entry %d. Answers that rest on it stand until the gate is asked again.", a.ID, me, was, a.Decision, entry.Index), s.Width, "") + "\n"
+		return report.Wrap(s.Strong("WITHDRAWN: ")+fmt.Sprintf("%s, with which %s said %s to decision %s; entry %d. Answers that rest on it stand until the gate is asked again.", a.ID, me, map[verdict.Step]string{verdict.StepApprove: "yes", verdict.StepReject: "no"}[was], a.Decision, entry.Index), s.Width, "") + "\n"
 	})
 }
 
@@ -352,13 +368,19 @@ func (x answered) text(s report.Style) string {
 		para(s.Strong("DRY RUN: ") + fmt.Sprintf("nothing was signed. %s would %s decision %s.", a.By, a.Step, a.Decision))
 		return out
 	case a.Step == verdict.StepReject:
-		para(s.Strong("REJECTED: ") + fmt.Sprintf("decision %s, by %s (%s, entry %d). These facts are denied until they change or it is taken back: verdict approve --withdraw %s --as KEY", a.Decision, a.By, a.ID, x.Entry, a.ID))
+		para(s.Strong("REJECTED: ") + fmt.Sprintf("decision %s, by %s (%s, entry %d). These facts are denied until they change or it is taken back:", a.Decision, a.By, a.ID, x.Entry))
+		out += "  verdict approve --withdraw " + a.ID + " --as KEY\n" // whole, to be typed
 		return out
 	}
 	para(s.Strong("APPROVED: ") + fmt.Sprintf("decision %s, by %s until %s (%s, entry %d).", a.Decision, a.By, a.Expires.Format("2006-01-02 15:04 UTC"), a.ID, x.Entry))
-	if missing := x.Persons - len(x.Given); missing > 0 {
-		para(fmt.Sprintf("It takes %d persons: %d more has to approve it.", x.Persons, missing))
-	} else {
+	for _, id := range x.Rejected {
+		para(fmt.Sprintf("%s rejected these facts, and they stay denied until that is taken back:", x.by[id]))
+		out += "  verdict approve --withdraw " + id + " --as KEY\n"
+	}
+	switch missing := x.Persons - len(x.Given); {
+	case missing > 0:
+		para(fmt.Sprintf("It takes %d persons: %s to approve it.", x.Persons, others(missing)))
+	case len(x.Rejected) == 0:
 		out += "next: " + askAgain(a) + "\n"
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -47,7 +48,7 @@ func (x *stating) complete(ctx context.Context, w *workspace, m *decisionmap.Map
 	}
 	switch {
 	case x.said.Service == "":
-		return usage(seeAttest, "nothing says as which service it runs", "add --service NAME")
+		return usage(seeAttest, "nothing says as which service it runs", "add --service NAME: "+listedOr(slices.Sorted(maps.Keys(m.Services)), "declare it under services: of the map"))
 	case x.said.Name == "":
 		return usage(seeAttest, "the digest alone does not say which artifact it is", "give it with its name: NAME@"+string(x.said.Digest))
 	}
@@ -155,6 +156,11 @@ func (x *stating) predicate(run string) any {
 	}
 }
 
+// came is what an outcome says of an artifact, in words.
+var came = map[verdict.Result]string{
+	verdict.ResultDeployed: "was deployed", verdict.ResultFailed: "failed", verdict.ResultRolledBack: "was rolled back", verdict.ResultIncident: "had an incident",
+}
+
 // tell says what was recorded, and aloud where nothing let the artifact in.
 func (x *stating) tell(ctx context.Context, w *workspace, of *attesting, r attested) error {
 	var err error
@@ -163,7 +169,7 @@ func (x *stating) tell(ctx context.Context, w *workspace, of *attesting, r attes
 	}
 	what, when := "runs in", "since"
 	if x.kind == verdict.KindOutcome {
-		what, when = string(x.result)+" in", "at"
+		what, when = came[x.result]+" in", "at"
 	}
 	r.Found = fmt.Sprintf("%s %s %s as %s, %s %s", x.said.Name, what, x.said.Environment, x.said.Service, when, x.said.At.Format(time.RFC3339))
 	if err := of.tell(ctx, w, r); err != nil {

@@ -40,7 +40,7 @@ func exceptionAddCommand() command {
 			f.required(&x.service, "service", "NAME", "the service that bears the risk")
 			f.list(&x.environments, "env", "NAME", "an environment in which it is borne; needed, repeatable")
 			f.must("env")
-			f.list(&x.digests, "digest", "DIGEST", "an artifact or plan that it covers")
+			f.list(&x.digests, "digest", "DIGEST", "an artifact or plan that it covers: by its digest, as an image or as a file")
 			f.text(&x.versions, "versions", "RANGE", "versions that it covers, in place of digests: '>=1.2.0 <2.0.0', or *")
 			f.either("digest", "versions")
 			f.required(&x.rationale, "rationale", "TEXT", "why the risk can be borne")
@@ -60,7 +60,7 @@ func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
 		return err
 	}
 	defer p.w.end(&err)
-	x, err := f.exception(p)
+	x, err := f.exception(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
 }
 
 // exception is what the flags say.
-func (f *riskFlags) exception(p *signatory) (verdict.Exception, error) {
+func (f *riskFlags) exception(ctx context.Context, p *signatory) (verdict.Exception, error) {
 	x := verdict.Exception{
 		Rule: f.rule, Items: f.items, Service: f.service, Environments: f.environments, Versions: f.versions, Rationale: f.rationale, Controls: f.controls,
 		Ticket: f.ticket, Owner: f.owner, RequestedBy: first(f.requested, p.key.Person), Created: p.now,
@@ -89,17 +89,13 @@ func (f *riskFlags) exception(p *signatory) (verdict.Exception, error) {
 	if len(f.digests) > 0 && f.versions != "" {
 		return x, usage(seeException, "it takes either --digest or --versions", "name what it covers: --digest sha256:… for these artifacts, or --versions '>=1.2.0 <2.0.0' for a range")
 	}
-	for _, d := range f.digests {
-		if _, after, found := strings.Cut(d, "@"); found {
-			d = after
-		}
-		digest, err := verdict.ParseDigest(d)
-		if err != nil {
-			return x, err
-		}
-		x.Digests = append(x.Digests, digest)
+	about, err := p.w.app.subjects(ctx, f.digests)
+	if err != nil {
+		return x, err
 	}
-	var err error
+	for _, s := range about {
+		x.Digests = append(x.Digests, s.Digest)
+	}
 	x.Expires, err = until(f.expiry, p.now, seeException)
 	return x, err
 }
@@ -241,9 +237,21 @@ func (p *signatory) selectsItems(ctx context.Context, x verdict.Exception) error
 		if decisions == 0 {
 			return selectsNothing("decision about "+x.Service+" in "+strings.Join(x.Environments, ", ")+" that has the finding", item, nil, "ask the gate first: its answer names what it finds")
 		}
-		return selectsNothing("finding of "+x.Rule, item, known, "take the key as the decision has it: verdict why DECISION -o json")
+		return selectsNothing("finding of "+x.Rule, item, known, itemsKnown(known))
 	}
 	return nil
+}
+
+// itemsKnown is what there is to name of a rule.
+func itemsKnown(known []string) string {
+	const most = 5
+	switch n := len(known); {
+	case n == 0:
+		return "leave --item out: the latest decisions have no finding of this rule by a key"
+	case n > most:
+		return fmt.Sprintf("it has %s and %d more: verdict why DECISION -o json", strings.Join(known[:most], ", "), n-most)
+	}
+	return "it has " + listed(known)
 }
 
 // overlaps refuses an exception beside another that is asked for or holds: of two for one

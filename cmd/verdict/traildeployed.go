@@ -88,7 +88,7 @@ func placedWords(s *evidence.Statement, n *report.TrailNode) {
 	}
 	what := "deployed into"
 	if s.Kind() == verdict.KindOutcome {
-		what = string(x.Result) + " in"
+		what = first(came[x.Result], string(x.Result)) + " in"
 	}
 	claim := strings.TrimPrefix(n.Summary, string(n.Recorded.Kind))
 	n.Summary = fmt.Sprintf("%s %s as %s%s", what, x.Environment, x.Service, claim)
