@@ -40,7 +40,7 @@ failing(hits, one, many) := {
 
 clean(message) := {
 	"status": "pass",
-	"message": sprintf("%s in %d files", [message, dependencies.inputs]),
+	"message": sprintf("%s in %s", [message, lib.counted(dependencies.inputs, "file", "files")]),
 	"observed": {"found": 0, "ignored": dependencies.ignored},
 	"expected": {"found": 0},
 }

@@ -37,7 +37,7 @@ failing(hits, one, many) := {
 
 clean(message) := {
 	"status": "pass",
-	"message": sprintf("%s in %d files", [message, iac.inputs]),
+	"message": sprintf("%s in %s", [message, lib.counted(iac.inputs, "file", "files")]),
 	"observed": {"found": 0, "ignored": iac.ignored},
 	"expected": {"found": 0},
 }

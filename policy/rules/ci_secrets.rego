@@ -27,7 +27,7 @@ check := {
 	count(secrets.failed) > 0
 } else := {
 	"status": "pass",
-	"message": sprintf("no secret found in %d files", [secrets.inputs]),
+	"message": sprintf("no secret found in %s", [lib.counted(secrets.inputs, "file", "files")]),
 	"observed": {"leaked": 0, "ignored": secrets.ignored},
 	"expected": {"leaked": 0},
 } if {

@@ -31,7 +31,7 @@ check := {
 	count(fixable) + count(without_fix) == count(all.open)
 } else := {
 	"status": "pass",
-	"message": sprintf("no known vulnerability with a fix in %d components%s%s", [matched.components, told, all.excuses]),
+	"message": sprintf("no known vulnerability with a fix in %s%s%s", [lib.counted(matched.components, "component", "components"), told, all.excuses]),
 	"observed": {"fixable": 0, "without_fix": {id | some id in without_fix}, "components": matched.components},
 	"expected": {"fixable": 0},
 } if {

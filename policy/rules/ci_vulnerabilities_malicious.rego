@@ -33,7 +33,7 @@ check := {
 	count(marks) == count(matched.findings)
 } else := {
 	"status": "pass",
-	"message": sprintf("no malicious package among %d components", [matched.components]),
+	"message": sprintf("no malicious package among %s", [lib.counted(matched.components, "component", "components")]),
 	"observed": {"malicious": 0, "components": matched.components},
 	"expected": {"malicious": 0},
 } if {

@@ -61,6 +61,11 @@ read := {"verified", "present", "stale", "failed"}
 
 unread := {"missing", "unknown"}
 
+# ref: how commands take what is judged. A remedy never keeps a rule from saying what it found.
+default ref := "REF"
+
+ref := input.subject.digest
+
 item(key, message, fix) := {"key": key, "message": message, "fix": fix}
 
 # frozen and closed: what holds changes of the environment back now, as items.

@@ -13,6 +13,7 @@
 #   owner: platform
 package verdict.rules.deploy.gate.base
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import input.artifact.base
 import input.environment
@@ -24,12 +25,12 @@ check := deploy.answer({"environment": environment.state, "base": base.state}, i
 	"expected": {"max_base_age_seconds": environment.max_base_age_seconds},
 })
 
-items := [deploy.item("base:age", sprintf("its base image %s is %d days old, and %s allows %d", [base.name, floor(base.age_seconds / 86400), environment.name, floor(environment.max_base_age_seconds / 86400)]), "build anew on the current base image")] if {
+items := [deploy.item("base:age", sprintf("its base image %s is %s old, and %s allows %d", [base.name, lib.counted(floor(base.age_seconds / 86400), "day", "days"), environment.name, floor(environment.max_base_age_seconds / 86400)]), "build anew on the current base image")] if {
 	environment.max_base_age_seconds >= 0
 	base.age_seconds > environment.max_base_age_seconds
 }
 
-items := [deploy.item("base:unknown", sprintf("nobody says how old its base image is (%s), and %s asks", [base.state, environment.name]), "record what the registry says of the image: verdict artifact record REF")] if {
+items := [deploy.item("base:unknown", sprintf("nobody says how old its base image is (%s), and %s asks", [base.state, environment.name]), sprintf("record what the registry says of the image: verdict artifact record NAME@%s", [deploy.ref]))] if {
 	environment.max_base_age_seconds >= 0
 	base.age_seconds < 0
 }
@@ -41,7 +42,7 @@ items := [] if {
 	base.state in {"verified", "present"}
 }
 
-items := [deploy.item("base:unknown", sprintf("its base image is %s, and %s asks for its age", [base.state, environment.name]), "record what the registry says of the image: verdict artifact record REF")] if {
+items := [deploy.item("base:unknown", sprintf("its base image is %s, and %s asks for its age", [base.state, environment.name]), sprintf("record what the registry says of the image: verdict artifact record NAME@%s", [deploy.ref]))] if {
 	environment.max_base_age_seconds >= 0
 	base.age_seconds >= 0
 	base.age_seconds <= environment.max_base_age_seconds

@@ -11,6 +11,7 @@
 #   owner: security
 package verdict.rules.deploy.gate.emergencies
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import input.break_glass
 
@@ -20,10 +21,10 @@ overdue := list if {
 }
 
 check := deploy.answer({"break_glass": break_glass.state}, items, {
-	"fail": sprintf("%d emergencies of the service were not looked at in time", [count(overdue)]),
+	"fail": lib.counted(count(overdue), "emergency of the service was not looked at in time", "emergencies of the service were not looked at in time"),
 	"pass": "no emergency of the service waits for its review",
 	"observed": {"overdue": count(overdue)},
 	"expected": {"overdue": 0},
 })
 
-items := [{"key": sprintf("break-glass:%s", [x.id]), "message": sprintf("%s broke the glass for %s, and it was to be reviewed by %s", [x.by, x.incident, x.due]), "fix": sprintf("verdict break-glass review %s", [x.id]), "evidence": x.evidence} | some x in overdue]
+items := [{"key": sprintf("break-glass:%s", [x.id]), "message": sprintf("%s broke the glass for %s, and it was to be reviewed by %s", [x.by, x.incident, x.due]), "fix": sprintf("verdict break-glass review %s --rationale TEXT --as KEY", [x.id]), "evidence": x.evidence} | some x in overdue]

@@ -10,12 +10,13 @@
 #   owner: appsec
 package verdict.rules.deploy.gate.fresh
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import input.vulnerabilities
 
 check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
 	"fail": "what is known of vulnerabilities is too old, or not whole",
-	"pass": sprintf("%d components were matched against current data", [vulnerabilities.components]),
+	"pass": lib.counted(vulnerabilities.components, "component was matched against current data", "components were matched against current data"),
 	"observed": {"state": vulnerabilities.state, "complete": vulnerabilities.complete},
 	"expected": {"state": "verified", "complete": true},
 })

@@ -12,6 +12,7 @@
 #   owner: appsec
 package verdict.rules.deploy.gate.malicious
 
+import data.verdict.lib
 import data.verdict.rules.ci.vulnerabilities as all
 import data.verdict.rules.deploy
 
@@ -30,7 +31,7 @@ malicious := [] if {
 harmless := [f.key | some f in deploy.open; f.malicious == false]
 
 check := deploy.answer({"vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
-	"fail": sprintf("%d malicious packages are in the artifact", [count(malicious)]),
+	"fail": lib.counted(count(malicious), "malicious package is in the artifact", "malicious packages are in the artifact"),
 	"pass": "no package in it is known to be malicious",
 	"observed": {"malicious": count(malicious)},
 	"expected": {"malicious": 0},

@@ -13,17 +13,18 @@
 #   owner: security
 package verdict.rules.deploy.gate.misuse
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import input.environment
 import input.runtime
 
 check := deploy.answer({"environment": environment.state, "runtime": runtime.state}, items, {
-	"fail": sprintf("%d findings of misuse are open against the service in %s", [runtime.open_misuse, environment.name]),
+	"fail": sprintf("%s open against the service in %s", [lib.counted(runtime.open_misuse, "finding of misuse is", "findings of misuse are"), environment.name]),
 	"pass": sprintf("no finding of misuse is open against the service in %s", [environment.name]),
 	"observed": {"open": runtime.open_misuse},
 	"expected": {"open": 0},
 })
 
-items := [deploy.item("runtime:open_misuse", sprintf("%d open findings of misuse", [runtime.open_misuse]), "see them: verdict trail REF")] if runtime.open_misuse > 0
+items := [deploy.item("runtime:open_misuse", lib.counted(runtime.open_misuse, "open finding of misuse", "open findings of misuse"), sprintf("see them: verdict trail %s", [deploy.ref]))] if runtime.open_misuse > 0
 
 items := [] if runtime.open_misuse == 0

@@ -36,7 +36,7 @@ check := deploy.answer({"environment": environment.state, "promotions": promotio
 	"expected": {"promoted": environment.promote_from},
 })
 
-items := [deploy.item(sprintf("promotion:%s", [environment.promote_from]), sprintf("no promotion to %s counts for this digest%s", [environment.promote_from, lapsed]), sprintf("verdict gate --env %s REF", [environment.promote_from]))] if {
+items := [deploy.item(sprintf("promotion:%s", [environment.promote_from]), sprintf("no promotion to %s counts for this digest%s", [environment.promote_from, lapsed]), sprintf("verdict gate --env %s %s", [environment.promote_from, deploy.ref]))] if {
 	environment.promote_from != ""
 	rollback.requested == false
 	not environment.promote_from in standing

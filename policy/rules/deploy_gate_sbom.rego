@@ -11,12 +11,13 @@
 #   owner: appsec
 package verdict.rules.deploy.gate.sbom
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import input.artifact
 
 check := deploy.answer({"artifact": artifact.state, "sbom": artifact.sbom.state}, items, {
 	"fail": "the bill of materials does not hold all that is in the artifact",
-	"pass": sprintf("the bill of materials holds %d components; whether these are all, it calls %s", [artifact.sbom.components, artifact.sbom.inventory]),
+	"pass": sprintf("the bill of materials holds %s; whether these are all, it calls %s", [lib.counted(artifact.sbom.components, "component", "components"), artifact.sbom.inventory]),
 	"observed": {"inventory": artifact.sbom.inventory, "components": artifact.sbom.components},
 	"expected": {"inventory": "complete"},
 })

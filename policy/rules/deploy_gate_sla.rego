@@ -14,6 +14,7 @@
 #   owner: appsec
 package verdict.rules.deploy.gate.sla
 
+import data.verdict.lib
 import data.verdict.rules.ci.vulnerabilities as all
 import data.verdict.rules.deploy
 import input.environment
@@ -75,8 +76,8 @@ judged if {
 }
 
 check := deploy.answer({"environment": environment.state, "vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
-	"fail": sprintf("%d vulnerabilities are open for longer than %s allows", [count(overdue), environment.name]),
-	"pass": sprintf("%d vulnerabilities are open, none for longer than %s allows%s", [count(deploy.open), environment.name, deploy.excuses]),
+	"fail": sprintf("%s open for longer than %s allows", [lib.counted(count(overdue), "vulnerability is", "vulnerabilities are"), environment.name]),
+	"pass": sprintf("%s open, none for longer than %s allows%s", [lib.counted(count(deploy.open), "vulnerability is", "vulnerabilities are"), environment.name, deploy.excuses]),
 	"observed": {"overdue": count(overdue)},
 	"expected": environment.vulnerability_sla,
 })

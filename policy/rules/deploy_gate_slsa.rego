@@ -24,7 +24,7 @@ check := deploy.answer({"environment": environment.state, "artifact": artifact.s
 
 known := {"verified", "present"}
 
-items := [deploy.item("slsa:unknown", sprintf("who built it is not known (provenance is %s), and %s asks for SLSA build level %d", [artifact.provenance.state, environment.name, environment.min_slsa]), "record its provenance, and have it trusted: verdict artifact trust REF")] if {
+items := [deploy.item("slsa:unknown", sprintf("who built it is not known (provenance is %s), and %s asks for SLSA build level %d", [artifact.provenance.state, environment.name, environment.min_slsa]), sprintf("record its provenance, and have it trusted: verdict artifact trust %s", [deploy.ref]))] if {
 	environment.min_slsa > 0
 	not artifact.provenance.state in known
 	artifact.provenance.state != ""

@@ -72,14 +72,20 @@ standing := sprintf("no promotion to %s counts for it", [environment.promote_fro
 	count(waited) == 0
 } else := sprintf("it is in %s for %s", [environment.promote_from, duration(longest)])
 
-way := sprintf("have it let in there first: verdict gate --env %s, then wait", [environment.promote_from]) if {
+way := sprintf("have it let in there first: verdict gate --env %s %s, then wait", [environment.promote_from, deploy.ref]) if {
 	count(waited) == 0
 } else := sprintf("ask again in %s", [duration(environment.soak_seconds - longest)])
 
 longest := max(array.concat([0], waited))
 
 # duration: in whole minutes, rounded up, as people say it.
-duration(seconds) := sprintf("%dh%dm", [floor(seconds / 3600), ceil((seconds % 3600) / 60)])
+duration(seconds) := spoken(ceil(seconds / 60))
+
+spoken(minutes) := sprintf("%dm", [minutes]) if {
+	minutes < 60
+} else := sprintf("%dh", [floor(minutes / 60)]) if {
+	minutes % 60 == 0
+} else := sprintf("%dh%dm", [floor(minutes / 60), minutes % 60])
 
 told := "going back does not wait" if {
 	rollback.requested == true

@@ -25,6 +25,6 @@ check := deploy.answer({"artifact": artifact.state}, items, {
 	"expected": {"trust": "verified"},
 })
 
-items := [deploy.item(sprintf("trust:%s", [subject.digest]), sprintf("artifact.trust did not allow %s", [subject.digest]), "verdict artifact trust REF says why")] if artifact.state == "failed"
+items := [deploy.item(sprintf("trust:%s", [subject.digest]), sprintf("artifact.trust did not allow %s", [subject.digest]), sprintf("verdict artifact trust %s says why", [subject.digest]))] if artifact.state == "failed"
 
 items := [] if artifact.state != "failed"
