@@ -57,7 +57,7 @@ func asked(p *page, d *verdict.Decision) {
 		p.under("    "+p.paint(strong, "fix:")+" ", remedy(a.Remedy))
 		return
 	}
-	if len(a.Approvers) > 0 && d.Outcome == verdict.Review {
+	if len(a.Approvers) > 0 && d.Outcome == verdict.Review && d.ID != "" {
 		p.line("  verdict approve " + word(d.ID) + " --as KEY --scope TEXT --rationale TEXT --expires 24h") // whole, to be typed
 	}
 }

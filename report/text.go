@@ -432,7 +432,7 @@ func (r Run) textNext(p *page, hidden int) {
 		rows = append(rows, []string{command + " -o json", "all findings, " + count(hidden, "that is", "of which are") + " not shown here"})
 	}
 	for _, d := range r.Decisions {
-		if d.Outcome != verdict.Allow {
+		if d.Outcome != verdict.Allow && d.ID != "" {
 			rows = append(rows, []string{"verdict why " + shortID(d.ID), "the whole explanation of " + name(d.Point)})
 		}
 	}

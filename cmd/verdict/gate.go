@@ -180,6 +180,7 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 	var d verdict.Decision
 	if x.dry {
 		d, err = e.Preview(ctx, r)
+		d.ID = "" // it is nowhere to be found
 	} else {
 		d, _, err = e.Decide(ctx, r)
 	}

@@ -99,7 +99,7 @@ func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
-	if plan := checked.Report.Plan; plan != nil && repo != nil {
+	if plan := checked.Reach.Plan; plan != nil && repo != nil {
 		if plan.Commit, err = plannedFrom(ctx, repo); err != nil {
 			return err
 		}
@@ -115,6 +115,13 @@ func (p *planCheck) run(ctx context.Context, a *app, args []string) (err error) 
 	}
 	run.Command, run.Reports = "verdict plan check "+strings.Join(args, " "), []verdict.Report{checked.Report}
 	run.Notes = append(run.Notes, checked.Told, "the plan is "+string(subject.Digest))
+	if repo != nil && checked.Reach.Plan != nil {
+		from := "the tree holds what no commit has, so whose plan it is cannot be told, and no approval of it will count: plan from a commit"
+		if c := checked.Reach.Plan.Commit; c != "" {
+			from = "planned from commit " + c.Short()
+		}
+		run.Notes = append(run.Notes, from)
+	}
 	return a.conclude(run)
 }
 
