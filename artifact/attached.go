@@ -2,9 +2,7 @@ package artifact
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,18 +12,8 @@ import (
 	"verdict/evidence"
 )
 
-// Media types of what lies beside an image.
-const (
-	typeDSSE          = "application/vnd.dsse.envelope.v1+json"
-	typeSimpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json"
-	bundlePrefix      = "application/vnd.dev.sigstore.bundle"
-)
-
-// What older cosign writes beside a layer of its tags.
-const (
-	cosignSignature   = "dev.cosignproject.cosign/signature"
-	cosignCertificate = "dev.sigstore.cosign/certificate"
-)
+// bundlePrefix begins the media types of Sigstore bundles.
+const bundlePrefix = "application/vnd.dev.sigstore.bundle"
 
 // Bounds of what is read beside one image: of its manifests and documents together, in bytes,
 // and how many documents those name. Each is asked for, also where nothing comes of it.
@@ -41,16 +29,8 @@ type Attached struct {
 	Kind          verdict.Kind
 	PredicateType string
 	Bundle        *evidence.Bundle // nil for what is no statement
-	Signature     *ImageSignature  // of older cosign; nil for everything else
 	// Note says why it is not evidence that can be verified; empty where it may be.
 	Note string
-}
-
-// ImageSignature is a signature of an image as cosign made it before bundles: of a
-// payload that names the digest ("simple signing"), under a key or a certificate.
-type ImageSignature struct {
-	Payload, Signature []byte
-	Certificate        []byte // DER; nil where a bare key signed
 }
 
 // Beside lists what lies beside an image in its registry: Sigstore bundles that refer to
@@ -166,7 +146,7 @@ func first(words ...string) string {
 func (x *besides) layer(ctx context.Context, d Descriptor, a *Attached) error {
 	kind := plainType(d.MediaType)
 	switch {
-	case strings.HasPrefix(kind, bundlePrefix), kind == typeDSSE, kind == typeSimpleSigning:
+	case strings.HasPrefix(kind, bundlePrefix), kind == evidence.DSSEType, kind == evidence.SimpleSigning:
 	case strings.HasSuffix(a.Where, ".sbom"):
 		a.Kind, a.PredicateType = verdict.KindSBOM, kind
 		return errors.New("it is attached without a signature, so anybody with write access to the repository may have put it there")
@@ -180,15 +160,10 @@ func (x *besides) layer(ctx context.Context, d Descriptor, a *Attached) error {
 	if err != nil {
 		return err
 	}
-	switch kind {
-	case typeSimpleSigning:
-		return x.signature(raw, d, a)
-	case typeDSSE:
-		if raw, err = bundleOf(raw, d.Annotations); err != nil {
-			return err
-		}
+	if k := evidence.KindOf(kind); k != verdict.KindOther {
+		a.Kind, a.PredicateType = k, kind
 	}
-	b, err := evidence.ParseBundle(raw)
+	b, err := bundleOf(kind, raw, d.Annotations)
 	if err != nil {
 		return err
 	}
@@ -204,52 +179,27 @@ func (x *besides) layer(ctx context.Context, d Descriptor, a *Attached) error {
 	return nil
 }
 
-// signature reads a signature of older cosign. What it signs names the digest.
-func (x *besides) signature(payload []byte, d Descriptor, a *Attached) error {
-	a.Kind, a.PredicateType = verdict.KindSignature, typeSimpleSigning
-	var said struct {
-		Critical struct {
-			Image struct {
-				Digest verdict.Digest `json:"docker-manifest-digest"`
-			} `json:"image"`
-			Type string `json:"type"`
-		} `json:"critical"`
+// bundleOf reads a document as a bundle. An envelope of older cosign under a key is put into
+// the form of a bundle, which others then read too; what it said of a log is left out, for a
+// key needs none. What else older cosign attached is kept as it came: a certificate of
+// minutes is nothing without what the log said.
+func bundleOf(kind string, raw []byte, annotations map[string]string) (*evidence.Bundle, error) {
+	switch {
+	case kind == evidence.SimpleSigning, kind == evidence.DSSEType && annotations[evidence.CosignCertificate] != "":
+		return evidence.CosignBundle(kind, raw, annotations)
+	case kind == evidence.DSSEType:
+		if !json.Valid(raw) {
+			return nil, errors.New("the envelope is no JSON")
+		}
+		var err error
+		raw, err = json.Marshal(map[string]any{
+			"mediaType": evidence.BundleType, "verificationMaterial": map[string]any{"publicKey": map[string]string{"hint": "unknown"}}, "dsseEnvelope": json.RawMessage(raw),
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	if err := json.Unmarshal(payload, &said); err != nil {
-		return fmt.Errorf("the signed payload cannot be read: %w", err)
-	}
-	if said.Critical.Image.Digest != x.about {
-		return fmt.Errorf("it signs %.100q, not this digest", said.Critical.Image.Digest)
-	}
-	sig, err := base64.StdEncoding.DecodeString(d.Annotations[cosignSignature])
-	if err != nil || len(sig) == 0 {
-		return errors.New("its signature is missing or is no base64")
-	}
-	a.Signature = &ImageSignature{Payload: payload, Signature: sig, Certificate: certificateIn(d.Annotations)}
-	return nil
-}
-
-// certificateIn is the certificate that older cosign puts beside a layer; nil for none.
-func certificateIn(annotations map[string]string) []byte {
-	block, _ := pem.Decode([]byte(annotations[cosignCertificate]))
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil
-	}
-	return block.Bytes
-}
-
-// bundleOf puts an envelope of older cosign into the form of a bundle. Its proof of the
-// log is of an older form that a bundle v0.3 cannot hold, and is left out: what was signed
-// with a certificate of minutes cannot be verified without it, and stays unknown.
-func bundleOf(envelope []byte, annotations map[string]string) ([]byte, error) {
-	if !json.Valid(envelope) {
-		return nil, errors.New("the envelope is no JSON")
-	}
-	material := map[string]any{"publicKey": map[string]string{"hint": "unknown"}}
-	if cert := certificateIn(annotations); cert != nil {
-		material = map[string]any{"certificate": map[string][]byte{"rawBytes": cert}}
-	}
-	return json.Marshal(map[string]any{"mediaType": evidence.BundleType, "verificationMaterial": material, "dsseEnvelope": json.RawMessage(envelope)})
+	return evidence.ParseBundle(raw)
 }
 
 // Annotations of a bundle beside an image, as cosign 3 writes and reads them.

@@ -31,6 +31,7 @@ type Bundle struct {
 	hint      string
 	cert      []byte // DER of the leaf certificate, when signed with one
 	entries   int    // log entries inside
+	older     *Older // nil: it is a Sigstore bundle
 	digest    [sha256.Size]byte
 	pae       [sha256.Size]byte
 }
@@ -71,7 +72,15 @@ func ParseBundle(b []byte) (*Bundle, error) {
 		}
 		return nil
 	})
-	if err == nil && mediaType != BundleType && mediaType != BundleTypeOld {
+	switch {
+	case err != nil:
+	case mediaType == CosignType:
+		if err = x.readOlder(b); err != nil {
+			return nil, jsonProblem("signature of older cosign", "sign the image again with a current cosign", err)
+		}
+		x.hash()
+		return x, nil
+	case mediaType != BundleType && mediaType != BundleTypeOld:
 		err = invalid(fmt.Sprintf("%q is not a version of the bundle format that Verdict reads", cut(mediaType)), bundleRemedy, nil)
 	}
 	if err == nil && (envelope == nil || material == nil) {
@@ -99,6 +108,10 @@ func cut(s string) string {
 
 func (b *Bundle) hash() {
 	b.digest = sha256.Sum256(b.payload)
+	if b.older != nil && b.older.Message {
+		b.pae = b.digest
+		return
+	}
 	h := sha256.New()
 	var head [64]byte
 	h.Write(paeHead(head[:0], len(b.payload)))
@@ -234,7 +247,12 @@ func decoded(name, value []byte) ([]byte, error) {
 }
 
 // Statement reads the payload; see ParseStatement. It reads it anew at each call.
-func (b *Bundle) Statement() (*Statement, error) { return ParseStatement(b.payload) }
+func (b *Bundle) Statement() (*Statement, error) {
+	if b.older != nil && b.older.Message {
+		return signedImage(b.payload)
+	}
+	return ParseStatement(b.payload)
+}
 
 // Payload is the signed statement as it was signed. The caller must not change it.
 func (b *Bundle) Payload() []byte { return b.payload }
@@ -245,8 +263,12 @@ func (b *Bundle) PayloadDigest() verdict.Digest { return hexDigest("sha256", b.d
 // PayloadSum is PayloadDigest as it is computed.
 func (b *Bundle) PayloadSum() [sha256.Size]byte { return b.digest }
 
-// PAE is the pre-authentication encoding of DSSE: the bytes under the signature.
+// PAE is the pre-authentication encoding of DSSE: the bytes under the signature. Older
+// cosign signs the payload itself.
 func (b *Bundle) PAE() []byte {
+	if b.older != nil && b.older.Message {
+		return b.payload
+	}
 	return append(paeHead(make([]byte, 0, len(b.payload)+64), len(b.payload)), b.payload...)
 }
 

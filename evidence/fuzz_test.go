@@ -64,6 +64,11 @@ func FuzzParseBundle(f *testing.F) {
 	f.Add([]byte(`{"mediaType":"` + evidence.BundleTypeOld + `","dsseEnvelope":{"payload":"AA","payloadType":"` + evidence.PayloadType +
 		`","signatures":[{"sig":"_-8"}]},"verificationMaterial":{"certificate":{"rawBytes":"AA=="},"tlogEntries":[{}]}}`))
 	f.Add([]byte(`{"mediaType":`))
+	older, err := evidence.CosignBundle(evidence.SimpleSigning, []byte(signedImage), map[string]string{evidence.CosignSignature: "c2ln", evidence.CosignLogEntry: "{}"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(older.JSON())
 	v := evidence.KeyVerifier(k.Public())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		b, err := evidence.ParseBundle(raw)

@@ -49,8 +49,8 @@ var standard = []struct {
 	{verdict.KindProvenance, []string{
 		"https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2", "https://slsa.dev/provenance/v0.1",
 	}},
-	// What cosign signs an image with where it signs bundles.
-	{verdict.KindSignature, []string{"https://sigstore.dev/cosign/sign/v1"}},
+	// What cosign signs an image with where it signs bundles, and where it does not.
+	{verdict.KindSignature, []string{"https://sigstore.dev/cosign/sign/v1", SimpleSigning}},
 	{verdict.KindTestResult, []string{"https://in-toto.io/attestation/test-result/v0.1"}},
 	{verdict.KindVulnerabilities, []string{
 		"https://in-toto.io/attestation/vulns/v0.2", "https://in-toto.io/attestation/vulns/v0.1",

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"verdict/artifact"
 	"verdict/decisionmap"
 	"verdict/evidence"
-	"verdict/evidence/sigstore"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -42,34 +40,29 @@ type piece struct {
 	bundle    *evidence.Bundle
 	statement *evidence.Statement
 	producer  evidence.Producer
+	seen      ledger.Position // of a decision: how much of its ledger it saw
 }
 
 // judges say whose signature holds: by what the flags give, by the enrolled keys of the
 // ledger, and by what that holds already.
 type judges struct {
 	verifiers []evidence.Verifier
-	key       []byte // that --key names, for signatures of older cosign
 	name      func(key string) string
 	// recorded are the statements of the ledger about the same digest, by their payload:
-	// they were verified when they were recorded, by a key that may have ended since.
-	recorded map[verdict.Digest]piece
+	// they were verified when they were recorded, by a key that may have ended since. Of one
+	// payload there are several where several producers signed it.
+	recorded map[verdict.Digest][]piece
 }
 
 // judges of a digest; w is nil where there is no ledger.
 func (a *app) judges(ctx context.Context, w *workspace, b believed, d verdict.Digest, see string) (*judges, error) {
-	j := &judges{name: func(string) string { return "" }, recorded: map[verdict.Digest]piece{}}
+	j := &judges{name: func(string) string { return "" }, recorded: map[verdict.Digest][]piece{}}
 	if b.given() {
 		v, err := b.verifier(a, see)
 		if err != nil {
 			return nil, err
 		}
 		j.verifiers = append(j.verifiers, v)
-	}
-	if b.key != "" {
-		var err error
-		if j.key, err = a.readInput(b.key, "the public key", maxPublicKey); err != nil {
-			return nil, err
-		}
 	}
 	if w == nil {
 		return j, nil
@@ -79,7 +72,7 @@ func (a *app) judges(ctx context.Context, w *workspace, b believed, d verdict.Di
 		return nil, err
 	}
 	for _, p := range own {
-		j.recorded[p.Digest] = p
+		j.record(p)
 	}
 	return j, j.enrolled(ctx, w)
 }
@@ -112,21 +105,39 @@ func (j *judges) enrolled(ctx context.Context, w *workspace) error {
 	return nil
 }
 
+func (j *judges) record(p piece) { j.recorded[p.Digest] = append(j.recorded[p.Digest], p) }
+
+// known gives the record of the same statement by the same producer.
+func (j *judges) known(p piece) (piece, bool) {
+	i := slices.IndexFunc(j.recorded[p.Digest], func(r piece) bool { return r.Producer == p.Producer })
+	if i < 0 {
+		return piece{}, false
+	}
+	return j.recorded[p.Digest][i], true
+}
+
 // bundle judges one statement.
 func (j *judges) bundle(ctx context.Context, p *piece) {
-	if known, ok := j.recorded[p.Digest]; ok && known.bundle != nil && bytes.Equal(known.bundle.Signature(), p.bundle.Signature()) {
-		p.State, p.producer, p.Producer, p.Name = known.State, known.producer, known.Producer, known.Name
-		return
-	}
-	err := errors.New("there is no key to verify it by: give --key FILE, or --certificate-identity with --certificate-oidc-issuer and --trusted-root")
-	for _, v := range j.verifiers {
-		var by evidence.Producer
-		if by, err = v.Verify(ctx, p.bundle); err == nil {
-			p.signed(by, j.name)
+	for _, known := range j.recorded[p.Digest] {
+		if known.bundle != nil && bytes.Equal(known.bundle.Signature(), p.bundle.Signature()) {
+			p.State, p.producer, p.Producer, p.Name = known.State, known.producer, known.Producer, known.Name
 			return
 		}
 	}
-	p.Note = err.Error()
+	for _, v := range j.verifiers {
+		by, err := v.Verify(ctx, p.bundle)
+		if err == nil {
+			p.signed(by, j.name)
+			p.Note = ""
+			return
+		}
+		if e := verdict.AsError(err); p.Note == "" { // of whom the flags name, if they do
+			p.Note = e.Error() + ": " + e.Remedy
+		}
+	}
+	if len(j.verifiers) == 0 {
+		p.Note = "there is no key to verify it by: give --key FILE, or --certificate-identity with --certificate-oidc-issuer and --trusted-root"
+	}
 }
 
 // read takes over what a statement says of itself.
@@ -134,6 +145,13 @@ func (p *piece) read(s *evidence.Statement) {
 	p.statement, p.Kind, p.PredicateType = s, s.Kind(), s.PredicateType
 	if c, ok := s.Context(); ok {
 		p.Service, p.Point, p.Said = c.Service, c.Point, c.At
+	}
+	if p.Kind != verdict.KindDecision {
+		return
+	}
+	var of struct{ Basis struct{ Seen ledger.Position } }
+	if s.DecodeFields(&of, "basis.seen") == nil {
+		p.seen = of.Basis.Seen
 	}
 }
 
@@ -164,7 +182,7 @@ func (p *piece) judge(m *decisionmap.Map) {
 	p.Trusted = m.Trusts(s, need, p.Service, "")
 }
 
-// ledgerPieces lists what the ledger holds about a digest at a position, oldest first.
+// ledgerPieces lists what the ledger holds about a digest at a position, in order.
 func (w *workspace) ledgerPieces(ctx context.Context, d verdict.Digest, at ledger.Position) ([]piece, error) {
 	entries, err := w.findAll(ctx, ledger.Query{Subject: d, At: at})
 	if err != nil {
@@ -180,6 +198,9 @@ func (w *workspace) ledgerPieces(ctx context.Context, d verdict.Digest, at ledge
 		p := piece{Kind: e.Kind, PredicateType: e.PredicateType, Digest: e.Digest, Where: fmt.Sprintf("entry %d", e.Index), Entry: e.Index, State: verdict.StateUnknown}
 		if e.Pruned {
 			p.Producer, p.Note = e.Producer, "its body was deleted at the end of its retention"
+			if !e.Foreign {
+				p.Said = e.Context.At
+			}
 			out = append(out, p)
 			continue
 		}
@@ -196,7 +217,15 @@ func (w *workspace) ledgerPieces(ctx context.Context, d verdict.Digest, at ledge
 		p.signed(evidence.ParseProducer(e.Producer), func(key string) string { return name(key, ledger.Position(e.Index)+1) })
 		out = append(out, p)
 	}
+	slices.SortStableFunc(out, inTime)
 	return out, nil
+}
+
+// inTime orders evidence by when its producers say that it happened, the oldest first. What
+// is of one instant is ordered by what was signed, which ledger and registry know alike: of
+// two decisions that one first which had seen less of its ledger.
+func inTime(a, b piece) int {
+	return cmp.Or(a.Said.Compare(b.Said), cmp.Compare(a.seen, b.seen), cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Producer, b.Producer))
 }
 
 // registryPieces lists what lies beside a digest in its registry.
@@ -208,8 +237,7 @@ func (j *judges) registryPieces(ctx context.Context, r artifact.Remote, d verdic
 	out := []piece{}
 	for _, x := range beside {
 		p := piece{Kind: x.Kind, PredicateType: x.PredicateType, Where: x.Where, Entry: -1, State: verdict.StateUnknown, Note: x.Note, bundle: x.Bundle}
-		switch {
-		case x.Bundle != nil:
+		if x.Bundle != nil {
 			s, err := x.Bundle.Statement()
 			if err != nil {
 				return nil, err
@@ -217,32 +245,11 @@ func (j *judges) registryPieces(ctx context.Context, r artifact.Remote, d verdic
 			p.read(s)
 			p.Digest = x.Bundle.PayloadDigest()
 			j.bundle(ctx, &p)
-		case x.Signature != nil:
-			p.signature(x.Signature, j)
 		}
 		out = append(out, p)
 	}
-	slices.SortStableFunc(out, func(a, b piece) int { return a.Said.Compare(b.Said) })
+	slices.SortStableFunc(out, inTime)
 	return out, nil
-}
-
-// signature judges a signature of older cosign by the public key that was given.
-func (p *piece) signature(s *artifact.ImageSignature, j *judges) {
-	if s.Certificate != nil {
-		p.Note = "it is signed with a certificate whose proof of the log is of an older form: sign the image again with cosign 3"
-		return
-	}
-	if j.key == nil {
-		p.Note = "there is no key to verify it by: give --key FILE"
-		return
-	}
-	by, err := sigstore.VerifyByKey(j.key, s.Payload, s.Signature)
-	if err != nil {
-		p.Note = err.Error()
-		return
-	}
-	p.signed(by, j.name)
-	p.Digest = sha256Digest(s.Payload)
 }
 
 // text is one row for people.

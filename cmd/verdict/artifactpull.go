@@ -103,11 +103,8 @@ func (x *pulling) about(ctx context.Context, w *workspace, c *registry.Client, d
 		return err
 	}
 	for _, p := range found {
-		before, known := j.recorded[p.Digest]
+		before, known := j.known(p)
 		switch {
-		case p.State == verdict.StateVerified && p.bundle == nil:
-			p.Note = "it is a signature of an older form, which holds; it is no statement, so there is nothing to record"
-			out.Known = append(out.Known, p)
 		case p.State != verdict.StateVerified:
 			out.Unknown = append(out.Unknown, p)
 		case p.Kind == verdict.KindIngestion:
@@ -125,7 +122,7 @@ func (x *pulling) about(ctx context.Context, w *workspace, c *registry.Client, d
 			if _, err := w.exposed(ctx, e); err != nil {
 				return err
 			}
-			j.recorded[p.Digest] = p
+			j.record(p)
 			out.Recorded = append(out.Recorded, p)
 		}
 	}

@@ -119,6 +119,10 @@ func (x *pushing) about(ctx context.Context, w *workspace, c *registry.Client, i
 			out.Known++
 			continue
 		}
+		if b.Older() != nil {
+			out.Left = append(out.Left, fmt.Sprintf("entry %d: it has the form of older cosign, which is no bundle: `cosign copy` carries it from registry to registry", e.Index))
+			continue
+		}
 		s, err := b.Statement()
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", e.Index, err)

@@ -21,6 +21,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(read(sample + "bundle-nolog.sigstore.json"))
 	bundle, root := wild(f)
 	f.Add(bundle)
+	f.Add(newWorld(f).cosign2(f, oldLog{newKey(f)}, identity, soon()).bundle(f).JSON())
 	byKey := must(f, func() (evidence.Verifier, error) {
 		return sigstore.KeyVerifier(read(sample+"key.pub"), read(sample+"trusted_root.json"))
 	})

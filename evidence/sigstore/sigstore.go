@@ -80,11 +80,12 @@ func CertificateVerifier(identity, issuer string, trustedRoot []byte) (evidence.
 	if err != nil {
 		return nil, fmt.Errorf("verifier for %s by %s: %w", identity, issuer, err)
 	}
-	return &certificateVerifier{identity, issuer, v, verify.WithCertificateIdentity(want)}, nil
+	return &certificateVerifier{identity, issuer, trusted, v, verify.WithCertificateIdentity(want)}, nil
 }
 
 type certificateVerifier struct {
 	identity, issuer string
+	trusted          *root.TrustedRoot
 	verifier         *verify.Verifier
 	policy           verify.PolicyOption
 }
@@ -95,9 +96,12 @@ func (v *certificateVerifier) Verify(_ context.Context, b *evidence.Bundle) (evi
 		return evidence.Producer{}, failed(verdict.CodeRefused, "the bundle is signed with a key, not with a certificate",
 			"give the producer's public key: --key", nil)
 	}
+	if err := lacks(b, v.trusted); err != nil {
+		return evidence.Producer{}, err
+	}
 	entity, err := read(b)
 	if err == nil {
-		_, err = v.verifier.Verify(entity, verify.NewPolicy(verify.WithoutArtifactUnsafe(), v.policy))
+		_, err = v.verifier.Verify(entity, verify.NewPolicy(artifactOf(b), v.policy))
 	}
 	if err != nil {
 		var nobody *verify.ErrNoMatchingCertificateIdentity
@@ -167,20 +171,6 @@ func loadKey(publicPEM []byte) (*keyVerifier, error) {
 	return v, nil
 }
 
-// VerifyByKey says which key signed a bare message, when it is this one: what cosign signed
-// an image with before bundles. It says nothing about a log.
-func VerifyByKey(publicPEM, message, sig []byte) (evidence.Producer, error) {
-	v, err := loadKey(publicPEM)
-	if err != nil {
-		return evidence.Producer{}, err
-	}
-	if err := v.key.VerifySignature(bytes.NewReader(sig), bytes.NewReader(message)); err != nil {
-		return evidence.Producer{}, failed(verdict.CodeRefused, "the signature does not hold by this key",
-			"check which key the producer signs with", err)
-	}
-	return evidence.Producer{Key: v.id}, nil
-}
-
 func keyID(pub crypto.PublicKey) (string, error) {
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	if err != nil {
@@ -219,7 +209,7 @@ func (v *keyVerifier) Verify(_ context.Context, b *evidence.Bundle) (evidence.Pr
 	}
 	entity, err := read(b)
 	if err == nil {
-		_, err = v.verifier.Verify(entity, verify.NewPolicy(verify.WithoutArtifactUnsafe(), verify.WithKey()))
+		_, err = v.verifier.Verify(entity, verify.NewPolicy(artifactOf(b), verify.WithKey()))
 	}
 	if err != nil {
 		return evidence.Producer{}, doesNotHold(err)
@@ -244,8 +234,11 @@ func parseRoot(trustedRoot []byte) (*root.TrustedRoot, error) {
 
 // read gives sigstore-go the bundle. It has a JSON reader of its own, so that what it
 // judges is compared with what we read: a bundle that means different things to the two
-// is refused.
+// is refused. What older cosign attached is no bundle, and becomes one here.
 func read(b *evidence.Bundle) (*bundle.Bundle, error) {
+	if b.Older() != nil {
+		return readOlder(b)
+	}
 	p := new(protobundle.Bundle)
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b.JSON(), p); err != nil {
 		return nil, err

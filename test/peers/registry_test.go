@@ -240,8 +240,8 @@ func TestVerdictReadsWhatCosignAttaches(t *testing.T) {
 			if exit, said := w.loopback(t, w.verdict, "artifact", "pull", ref); exit != 1 || !strings.Contains(said, "Recorded 0 pieces") {
 				t.Errorf("without a key: exit %d\n%s", exit, said)
 			}
-			// One statement of each: the provenance of the old form is the same statement.
-			if said := w.here(t, w.verdict, "artifact", "pull", ref, "--key", "cosign.pub"); !strings.Contains(said, "Recorded 2 pieces") {
+			// The provenance of the old form is the same statement; the signature is another one.
+			if said := w.here(t, w.verdict, "artifact", "pull", ref, "--key", "cosign.pub"); !strings.Contains(said, "Recorded 3 pieces") {
 				t.Errorf("with the key:\n%s", said)
 			}
 		})
