@@ -62,7 +62,7 @@ func (e *Engine) statements(ctx context.Context, r Request, q *lookup, at ledger
 			out = append(out, s)
 			continue
 		}
-		if entry.Foreign && told.statement != nil && told.statement.PredicateType == evidence.StoredBill {
+		if entry.Foreign && !entry.Beside && told.statement != nil && told.statement.PredicateType == evidence.StoredBill {
 			told.bill, told.unread = nil, errors.New("the bill of materials lies beside its statement, in the ledger that it came from")
 		}
 		if !s.read(told, check, point, q.about) || !e.covers(s.Report, r.Service) || !joinedHere(s, e.here) {

@@ -40,9 +40,9 @@ func billed(k verdict.Kind, subjects []verdict.Subject) (digests []string) {
 }
 
 // listBill computes what a statement lists of artifacts; nil for one that is no bill, or
-// about no artifact. A statement of others names no blob of ours: what lies beside it is in
-// their ledger, and is not looked for here.
-func (l *Ledger) listBill(ctx context.Context, s *evidence.Statement, foreign bool, producer string, c verdict.Context) *store.Bill {
+// about no artifact. Elsewhere: a blob that it names is in the ledger of others that it came
+// from, and is not looked for here.
+func (l *Ledger) listBill(ctx context.Context, s *evidence.Statement, elsewhere bool, producer string, c verdict.Context) *store.Bill {
 	about := billed(s.Kind(), s.Subjects)
 	if len(about) == 0 {
 		return nil
@@ -53,7 +53,7 @@ func (l *Ledger) listBill(ctx context.Context, s *evidence.Statement, foreign bo
 		Inventory: billUnreadable, Components: []store.Component{},
 	}
 	doc, err := l.BillOf(ctx, s)
-	if _, beside := storedBill(s); err != nil || beside && foreign {
+	if _, beside := storedBill(s); err != nil || beside && elsewhere {
 		return b
 	}
 	b.Inventory, b.Listed = string(first(string(doc.Inventory), string(sbom.Unknown))), int64(len(doc.Components))
@@ -197,7 +197,7 @@ func (l *Ledger) listForeign(ctx context.Context, r store.Entry, raw []byte) (*s
 	if err != nil {
 		return nil, err
 	}
-	bill := l.listBill(ctx, s, true, r.Producer, verdict.Context{Service: r.Service, Environment: r.Environment})
+	bill := l.listBill(ctx, s, r.Blobs < 1, r.Producer, verdict.Context{Service: r.Service, Environment: r.Environment})
 	if bill != nil {
 		bill.From = r.Seq
 	}

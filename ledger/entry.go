@@ -59,6 +59,8 @@ type Entry struct {
 	Pruned bool `json:"pruned"`
 	// Tombstone is the index of the entry that says who pruned it and why; -1 if none.
 	Tombstone int64 `json:"tombstone"`
+	// Beside: blobs that its statement names are in this ledger.
+	Beside bool `json:"-"`
 }
 
 // Ref names the entry in other evidence.
@@ -80,7 +82,7 @@ func entryOf(r store.Entry) (Entry, error) {
 		Digest:   verdict.NewDigest("sha256", hex.EncodeToString(r.Digest)),
 		Identity: verdict.NewDigest("sha256", hex.EncodeToString(r.Identity)),
 		Foreign:  r.ForeignDigest != "", Origin: r.ForeignOrigin, Source: r.ForeignSeq,
-		Pruned: r.ToSeq != store.Open, Tombstone: -1,
+		Pruned: r.ToSeq != store.Open, Tombstone: -1, Beside: r.Blobs > 0,
 	}
 	if e.Pruned {
 		e.Tombstone = r.ToSeq

@@ -30,6 +30,9 @@ type Ingestion struct {
 	// its key counted there. Both are empty when it came from no log.
 	LogKey     string `json:"log_key,omitempty"`
 	Checkpoint string `json:"checkpoint,omitempty"`
+	// Beside is the blob that the foreign statement names and that came with it: its bill of
+	// materials. Empty: it names none, or what it names stayed where it was.
+	Beside verdict.Digest `json:"beside,omitempty"`
 }
 
 // IngestedFrom is an evidence.Producer in an ingestion.
@@ -50,6 +53,9 @@ func (i Ingestion) check() error {
 	}
 	if i.PredicateType == "" || i.Size <= 0 || i.Index < 0 || i.Producer == (IngestedFrom{}) {
 		return errors.New("ingestion: predicate type, size, index or producer is missing")
+	}
+	if _, err := hexOf(i.Beside); i.Beside != "" && err != nil {
+		return fmt.Errorf("ingestion: %w", err)
 	}
 	if i.Origin != "" && !plainHost(i.Origin) {
 		return fmt.Errorf("ingestion: %.80q is no origin", i.Origin)
@@ -77,6 +83,9 @@ type Arrival struct {
 	Index  int64
 	// LogKey and Checkpoint are what the caller verified its place against.
 	LogKey, Checkpoint string
+	// Beside: the blob with the bill of materials that the statement names came with it, and
+	// was put here (PutBlob).
+	Beside bool
 	// Context is that of the ingestion; its time is the caller's clock.
 	Context verdict.Context
 }
@@ -121,12 +130,16 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 	if err != nil {
 		return nil, err
 	}
+	beside, err := l.besideOf(ctx, a, foreign)
+	if err != nil {
+		return nil, err
+	}
 	raw := a.Bundle.JSON()
 	sum := sha256.Sum256(raw)
 	s, err := evidence.New(verdict.KindIngestion, foreign.Subjects, Ingestion{
 		Bundle: verdict.NewDigest("sha256", hex.EncodeToString(sum[:])), Size: int64(len(raw)), Payload: a.Bundle.PayloadDigest(),
 		PredicateType: foreign.PredicateType, Identity: foreign.Identity(a.Producer.String()), Producer: IngestedFrom(a.Producer), Origin: a.Origin, Index: a.Index,
-		LogKey: a.LogKey, Checkpoint: a.Checkpoint,
+		LogKey: a.LogKey, Checkpoint: a.Checkpoint, Beside: beside,
 	}, a.Context, l.o.Rand)
 	if err != nil {
 		return nil, err
@@ -150,9 +163,21 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 		return nil, fmt.Errorf("an ingestion of %d bytes", x.entry.Size)
 	}
 	x.bundle = &store.ForeignBundle{To: store.Open, Size: int64(len(raw))}
-	x.bill = l.listBill(ctx, foreign, true, x.entry.Producer, verdict.Context{Service: x.entry.Service, Environment: x.entry.Environment})
+	x.bill = l.listBill(ctx, foreign, beside == "", x.entry.Producer, verdict.Context{Service: x.entry.Service, Environment: x.entry.Environment})
 	x.bundle.Data, err = l.keep(ctx, raw)
 	return x, err
+}
+
+// besideOf is the blob that came with an arrival; empty where none did.
+func (l *Ledger) besideOf(ctx context.Context, a Arrival, foreign *evidence.Statement) (verdict.Digest, error) {
+	if !a.Beside {
+		return "", nil
+	}
+	stored, ok := storedBill(foreign)
+	if !ok {
+		return "", fmt.Errorf("a statement of type %s names no blob that came with it", foreign.PredicateType)
+	}
+	return stored.Digest, l.billPresent(ctx, foreign)
 }
 
 // Range lists the entries [from, to) in their order, at most 10,000 of them: what sync

@@ -72,6 +72,9 @@ func project(s *evidence.Statement, digest [32]byte, signer string) (*projection
 		p.entry.Bills = 1
 	}
 	if p.foreign != nil { // a claim: it decides, registers and releases nothing
+		if d := p.foreign.Beside; d != "" {
+			p.uses, p.entry.Blobs = []store.BlobUse{{Digest: string(d), To: store.Open, Role: roleBill}}, 1
+		}
 		return p, nil
 	}
 	p.uses = usesOf(s)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"verdict/evidence"
 	"verdict/store"
 )
 
@@ -118,9 +119,12 @@ func (x *verification) bitmaps(ctx context.Context, v *store.View, b *bills) err
 }
 
 // foreignBill adds what a foreign bundle lists, which its ingestion does not say.
-func (p *piece) foreignBill(ctx context.Context, r store.Entry, raw []byte) {
+func (p *piece) foreignBill(ctx context.Context, v *store.View, r store.Entry, raw []byte) error {
 	if r.Bills != 1 {
-		return
+		return nil
+	}
+	if r.Blobs > 0 && p.x.ledger.besideLost(ctx, raw) {
+		return p.lostBill(ctx, v, r)
 	}
 	b, err := p.x.ledger.listForeign(ctx, r, raw)
 	if err != nil {
@@ -130,6 +134,27 @@ func (p *piece) foreignBill(ctx context.Context, r store.Entry, raw []byte) {
 		p.rows.add(p.hash.whole(b))
 		p.replacing = append(p.replacing, p.hash.replacing(&projection{bill: b})...)
 	}
+	return nil
+}
+
+// besideLost reports whether the blob cannot be had that a foreign bundle names.
+func (l *Ledger) besideLost(ctx context.Context, raw []byte) bool {
+	b, err := evidence.ParseBundle(raw)
+	if err != nil {
+		return false
+	}
+	s, err := b.Statement()
+	return err == nil && l.billLost(ctx, s)
+}
+
+// billLost reports whether a bill lies beside its statement and cannot be had.
+func (l *Ledger) billLost(ctx context.Context, s *evidence.Statement) bool {
+	stored, ok := storedBill(s)
+	if !ok {
+		return false
+	}
+	_, err := l.blobs.Get(ctx, stored.Digest)
+	return err != nil
 }
 
 // lostBill takes from the index which bill a foreign one replaced whose bundle is not there.

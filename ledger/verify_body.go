@@ -32,9 +32,10 @@ type piece struct {
 	uses       []store.BlobUse // of each blob that is named, the first in order
 	problems   []Problem
 	unchecked  []Problem
-	skip       []int64 // positions whose rows cannot be computed
-	unlisted   []int64 // positions whose bill alone cannot be computed
-	other      []int64 // positions where the lowest tile holds another leaf
+	skip       []int64       // positions whose rows cannot be computed
+	unlisted   []int64       // positions whose bill alone cannot be computed
+	lost       []store.Entry // whose bill lies in a blob that cannot be had
+	other      []int64       // positions where the lowest tile holds another leaf
 
 	x       *verification
 	used    map[string]bool // digests in uses
@@ -73,6 +74,11 @@ func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*pie
 			return err
 		}
 		p.gone(end)
+		for _, r := range p.lost {
+			if err := p.lostBill(ctx, v, r); err != nil {
+				return err
+			}
+		}
 		if err := p.foreignBodies(ctx, v); err != nil {
 			return err
 		}
@@ -199,7 +205,11 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 	}
 	if want.foreign == nil {
 		c, _ := s.Context()
-		want.bill = p.x.ledger.listBill(ctx, s, false, r.Producer, c)
+		if p.x.ledger.billLost(ctx, s) { // that the blob is lost is said of the blob
+			p.lost = append(p.lost, r)
+		} else {
+			want.bill = p.x.ledger.listBill(ctx, s, false, r.Producer, c)
+		}
 	}
 	want.at(r.Seq, r.At)
 	p.named(want.uses)
@@ -294,7 +304,9 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 			p.problem(r.Seq, "the foreign bundle of entry %d is not the one that its ingestion names", r.Seq)
 			continue
 		}
-		p.foreignBill(ctx, r, b)
+		if err := p.foreignBill(ctx, v, r, b); err != nil {
+			return err
+		}
 	}
 	slices.SortStableFunc(p.replacing, func(a, b replacing) int { return cmp.Compare(a.from, b.from) })
 	return nil

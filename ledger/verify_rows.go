@@ -355,7 +355,7 @@ func (x *verification) compareRows(ctx context.Context, v *store.View, list *bil
 		return err
 	}
 	for _, r := range others {
-		if b := x.foreignBillOf(ctx, v, r); b != nil {
+		if b := x.foreignBillOf(ctx, v, r); b != nil && !x.unlisted[r.Seq] {
 			at(r.Seq).add(h.whole(b))
 		}
 	}
@@ -458,7 +458,7 @@ func (x *verification) again(ctx context.Context, r store.Entry) *projection {
 	if err != nil {
 		return nil
 	}
-	if p.foreign == nil {
+	if p.foreign == nil && !x.unlisted[r.Seq] {
 		c, _ := s.Context()
 		p.bill = x.ledger.listBill(ctx, s, false, r.Producer, c)
 	}

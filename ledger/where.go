@@ -74,8 +74,9 @@ type Searched struct {
 	Incomplete  int `json:"running_with_incomplete_bill"` // the bill says so, or does not say that it is whole
 	Unreadable  int `json:"running_with_unreadable_bill"`
 	Nameless    int `json:"running_with_unknown_components"` // components whose package or ecosystem is not known
-	// Unnamed are those of WithoutBill, the first of them.
+	// Unnamed are those of WithoutBill, and Unread those of Unreadable, the first of them.
 	Unnamed []RunningRow `json:"without_bill"`
+	Unread  []RunningRow `json:"with_unreadable_bill"`
 }
 
 // Untold is a component of which it cannot be told whether it is meant, and why.
@@ -99,7 +100,7 @@ type BuiltWith struct {
 	Untold     bool
 }
 
-// maxUnnamed is how many running artifacts without a bill are named.
+// maxUnnamed is how many running artifacts are named of which nothing is known.
 const maxUnnamed = 20
 
 // Where answers from the index of components, in one state of the ledger. What runs is
@@ -347,7 +348,7 @@ func (x *search) listed(b store.Bill) (all []store.Component, untold bool) {
 // running lists what runs, and counts what nothing is known of.
 func (x *search) running(ctx context.Context, all []runsBills) error {
 	seen := &x.out.Searched
-	seen.Unnamed = []RunningRow{}
+	seen.Unnamed, seen.Unread = []RunningRow{}, []RunningRow{}
 	var numbers []int64
 	hits := map[int64][]*RunsWith{} // by the number of a bill
 	var found []*RunsWith
@@ -410,7 +411,9 @@ func (x *search) know(r RunningRow, bills []store.RunningBill) {
 	}
 	switch {
 	case !readable:
-		seen.Unreadable++
+		if seen.Unreadable++; len(seen.Unread) < maxUnnamed {
+			seen.Unread = append(seen.Unread, r)
+		}
 	case !complete:
 		seen.Incomplete++
 	}

@@ -29,7 +29,8 @@ func (w *workspace) exposed(ctx context.Context, e ledger.Entry) (words string, 
 	if e.Kind != verdict.KindSBOM || len(about) == 0 {
 		return "", nil
 	}
-	if said, err := w.ledger.Find(ctx, ledger.Query{Subject: about[0].Digest, Kind: verdict.KindVulnerabilities, At: ledger.Now, Limit: 1}); err != nil || len(said) > 0 && said[0].Index > e.Index {
+	said, err := w.ledger.Find(ctx, ledger.Query{Subject: about[0].Digest, Kind: verdict.KindVulnerabilities, At: ledger.Now, From: e.Index})
+	if err != nil || slices.ContainsFunc(said, func(s ledger.Entry) bool { return !s.Foreign }) { // what others report is a claim
 		return "", err
 	}
 	index, err := w.app.indexOf()

@@ -21,7 +21,7 @@ func syncCommand() command {
 		long: "Each entry of this ledger that the other one does not have is recorded there as evidence of others, keyed by the name of this log and its index, so that sending again adds nothing and an interrupted run goes on where it stopped. " +
 			"The other side believes nothing unseen: it verifies the checkpoint of this log with the key that it knows the log by (--trust-log, the first time), that the log continues what it showed before, the proof of each entry, and its signature by a key that counted there, and signs what it verified.\n\n" +
 			"What arrives is a claim: a decision decides nothing on the other side, an exception exempts from nothing, a key signs nothing. Whether evidence counts is for the trust of the other side's map. " +
-			"Evidence of others in this ledger, and the input documents of decisions, stay where they are.\n\n" +
+			"Evidence of others in this ledger, and the input documents of decisions, stay where they are. A bill of materials that lies as a blob beside its statement goes with it, and bills of artifacts are matched with the advisories of the other side.\n\n" +
 			"--to is the data directory of the other ledger, opened with its own keys and anchor; its machine key signs what is recorded, or the key of it that --as names. " +
 			"Ends with 3 when something was verified and does not hold, and with 1 when something could not be verified.",
 		example: "verdict sync --to /srv/verdict --trust-log \"$(verdict log key)\"\nverdict sync --to /srv/verdict -o json\nverdict sync --to /srv/verdict --to-database file:/etc/verdict/database",
@@ -52,6 +52,11 @@ type synced struct {
 	Sent    int64     `json:"sent"`
 	Claims  int64     `json:"claims"` // decisions among them: claims on the other side
 	Known   int64     `json:"known"`  // were there before
+	Blobs   int64     `json:"blobs"`  // bills of materials that lie beside their statements
+	// Matched counts bills among them that were held against the advisories of the other side,
+	// and NotMatched those that were not, by reason.
+	Matched    int64     `json:"matched"`
+	NotMatched []notSent `json:"not_matched"`
 	// LeftOut is what cannot travel, by reason.
 	LeftOut []notSent `json:"left_out"`
 	// Refused is what does not hold or could not be read, at most 100 entries.
@@ -91,14 +96,16 @@ func (r *synced) took(k verdict.Kind, fresh bool) {
 	}
 }
 
-func (r *synced) leave(index int64, reason string) {
-	for i := range r.LeftOut {
-		if r.LeftOut[i].Reason == reason {
-			r.LeftOut[i].Count++
-			return
+func (r *synced) leave(index int64, reason string) { r.LeftOut = byReason(r.LeftOut, index, reason) }
+
+func byReason(list []notSent, index int64, reason string) []notSent {
+	for i := range list {
+		if list[i].Reason == reason {
+			list[i].Count++
+			return list
 		}
 	}
-	r.LeftOut = append(r.LeftOut, notSent{reason, index, 1})
+	return append(list, notSent{reason, index, 1})
 }
 
 func (r *synced) refuse(index int64, code verdict.Code, why error) {
@@ -151,7 +158,7 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := different(ctx, from, to); err != nil {
 		return err
 	}
-	r := &synced{Schema: "verdict.synced/v1", LeftOut: []notSent{}, Refused: []refusedEntry{}}
+	r := &synced{Schema: "verdict.synced/v1", LeftOut: []notSent{}, NotMatched: []notSent{}, Refused: []refusedEntry{}}
 	t := &taking{from: from.ledger, to: to, result: r, step: a.progress.phase("sending evidence")}
 	err = t.run(ctx, x.trust)
 	a.progress.stop()
@@ -225,6 +232,15 @@ func (r *synced) text(s report.Style) string {
 		{"to", fmt.Sprintf("%s, now %d entries, in %s", r.To.Origin, r.To.Entries, report.Neutral(r.To.Data))},
 		{"trusted", "the other side knows this log's key, " + r.Trusted},
 		{"sent", sent}, {"known", fmt.Sprintf("%d were there before", r.Known)},
+	}
+	if r.Blobs > 0 {
+		rows = append(rows, []string{"with them", plural(int(r.Blobs), "bill of materials that lies beside its statement", "bills of materials that lie beside their statements")})
+	}
+	if r.Matched > 0 {
+		rows = append(rows, []string{"matched", plural(int(r.Matched), "bill", "bills") + " of artifacts, with the advisories of the other side"})
+	}
+	for _, x := range r.NotMatched {
+		rows = append(rows, []string{"bills", fmt.Sprintf("%d of artifacts %s", x.Count, x.Reason)})
 	}
 	for _, x := range r.LeftOut {
 		rows = append(rows, []string{"left out", fmt.Sprintf("%d, the first is entry %d: %s", x.Count, x.First, x.Reason)})

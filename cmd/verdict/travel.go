@@ -26,6 +26,7 @@ type sender interface {
 	Range(ctx context.Context, from, to ledger.Position) ([]ledger.Entry, error)
 	Logged(ctx context.Context, index int64) (*evidence.Bundle, error)
 	Keys(ctx context.Context) (*identity.History, error)
+	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
 }
 
 // taking is one run that takes into a workspace what another log has and it has not.
@@ -41,6 +42,7 @@ type taking struct {
 	result *synced
 	wait   []ledger.Arrival // verified, not recorded yet
 	at     []place          // of wait
+	bills  []ledger.Entry   // recorded by this run, to be matched with the advisories
 	step   *phase
 }
 
@@ -88,7 +90,10 @@ func (t *taking) run(ctx context.Context, trust string) error {
 			}
 		}
 	}
-	return t.record(ctx)
+	if err := t.record(ctx); err != nil {
+		return err
+	}
+	return t.match(ctx)
 }
 
 // believe fixes the sender's checkpoint: signed by the key that the taker knows the log
@@ -358,13 +363,17 @@ func (t *taking) entry(ctx context.Context, s span, index int64) error {
 		t.result.leave(index, "it is older than a log that was lost too, and nothing names the log that it was in")
 		return nil
 	}
+	beside, err := t.beside(ctx, index, st)
+	if err != nil {
+		return t.unreadable(ctx, index, err)
+	}
 	c, _ := st.Context()
 	c = verdict.Context{
 		Service: c.Service, Team: c.Team, Environment: c.Environment, Point: c.Point, Run: c.Run,
 		Actor: t.to.actor(), At: t.to.now(), Retention: first(c.Retention, retentionOf(st.Kind(), st.Subjects)),
 	}
 	t.wait = append(t.wait, ledger.Arrival{
-		Bundle: b, Producer: evidence.Producer{Key: k.ID}, Origin: s.origin, Index: index, LogKey: t.logKey, Checkpoint: t.head.Note, Context: c,
+		Bundle: b, Producer: evidence.Producer{Key: k.ID}, Origin: s.origin, Index: index, LogKey: t.logKey, Checkpoint: t.head.Note, Beside: beside, Context: c,
 	})
 	t.at = append(t.at, place{index, st.Kind()})
 	if len(t.wait) < travelBatch {
@@ -403,7 +412,11 @@ func (t *taking) record(ctx context.Context) error {
 	entries, err := t.to.ledger.IngestAll(ctx, t.to.signer, arrivals)
 	if err == nil {
 		for i, e := range entries {
-			t.result.took(at[i].kind, e.Index >= int64(before.Position))
+			fresh := e.Index >= int64(before.Position)
+			t.result.took(at[i].kind, fresh)
+			if fresh && e.Kind == verdict.KindSBOM {
+				t.bills = append(t.bills, e)
+			}
 		}
 		return nil
 	}

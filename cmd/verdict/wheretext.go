@@ -106,8 +106,8 @@ func (d *whereFound) open(b *strings.Builder, s report.Style) {
 		}
 	}
 	f := d.Searched
-	say(f.WithoutBill, "running artifact has no bill of materials: nothing is known of it"+firstOf(f), "running artifacts have no bill of materials: nothing is known of them"+firstOf(f))
-	say(f.Unreadable, "running artifact has a bill that cannot be read: nothing is known of it", "running artifacts have bills that cannot be read: nothing is known of them")
+	say(f.WithoutBill, "running artifact has no bill of materials: nothing is known of it"+firstOf(f.Unnamed), "running artifacts have no bill of materials: nothing is known of them"+firstOf(f.Unnamed))
+	say(f.Unreadable, "running artifact has a bill that cannot be read or stayed elsewhere: nothing is known of it"+firstOf(f.Unread), "running artifacts have bills that cannot be read or stayed elsewhere: nothing is known of them"+firstOf(f.Unread))
 	say(f.Incomplete, "running artifact has a bill that does not say that it is complete", "running artifacts have bills that do not say that they are complete")
 	if d.Kind != "component" {
 		say(f.Nameless, "running artifact has components whose package or ecosystem is not known", "running artifacts have components whose package or ecosystem is not known")
@@ -133,9 +133,9 @@ func (d *whereFound) open(b *strings.Builder, s report.Style) {
 	}
 }
 
-func firstOf(f ledger.Searched) string {
+func firstOf(rows []ledger.RunningRow) string {
 	var names []string
-	for i, r := range f.Unnamed {
+	for i, r := range rows {
 		if i == 3 {
 			return fmt.Sprintf(" (%s and others)", strings.Join(names, ", "))
 		}
