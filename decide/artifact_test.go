@@ -58,6 +58,25 @@ func (h *house) attest(signer string, k verdict.Kind, about verdict.Subject, pre
 
 const aBill = `{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"type":"library","name":"x","version":"1.0.0","purl":"pkg:npm/x@1.0.0"}]}`
 
+// indexed records that the artifact is an index, and the bills of its platforms; "" for one
+// that has none.
+func (h *house) indexed(bills ...string) { h.indexedBy("local", bills...) }
+
+func (h *house) indexedBy(signer string, bills ...string) {
+	h.t.Helper()
+	about := []verdict.Subject{artifact}
+	for i, bill := range bills {
+		p := verdict.Subject{Kind: verdict.SubjectArtifact, Name: artifact.Name, Digest: verdict.NewDigest("sha256", strings.Repeat(fmt.Sprint(i+1), 64))}
+		about = append(about, p)
+		if bill != "" {
+			h.attest("local", verdict.KindSBOM, p, bill)
+		}
+	}
+	s, err := evidence.New(verdict.KindImage, about, verdict.Image{Name: artifact.Name, Digest: artifact.Digest}, verdict.Context{At: h.now}, rand.Reader)
+	must(h.t, err)
+	h.append(signer, s)
+}
+
 // checkCommit states and decides everything about the commit for a service.
 func (h *house) checkCommit(service string) {
 	h.t.Helper()
@@ -177,6 +196,26 @@ func TestAnArtifactIsTrustedForWhatIsKnownOfItAlone(t *testing.T) {
 			h.attest("local", verdict.KindSBOM, artifact, strings.Replace(aBill, `"components"`, `"metadata":{"component":{"type":"container","name":"x","hashes":[{"alg":"SHA-256","content":"`+artifact.Digest.Hex()+`"}]}},"components"`, 1))
 			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
 		}, "", "", ""},
+		{"an index whose platforms have bills", func(h *house) {
+			h.checkCommit("payments")
+			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+			h.indexed(aBill, aBill)
+		}, "", "", ""},
+		{"an index of which one platform has none", func(h *house) {
+			h.checkCommit("payments")
+			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+			h.indexed(aBill, "")
+		}, "evidence.missing", "sbom", "of 1 of them there is no bill"},
+		{"an index of which one platform has the bill of another digest", func(h *house) {
+			h.checkCommit("payments")
+			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+			h.indexed(aBill, strings.Replace(aBill, `"components"`, `"metadata":{"component":{"type":"container","name":"x","hashes":[{"alg":"SHA-256","content":"`+strings.Repeat("9", 64)+`"}]}},"components"`, 1))
+		}, "evidence.missing", "sbom", "bill of sha256:9999"},
+		{"an index by the word of a stranger", func(h *house) {
+			h.checkCommit("payments")
+			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+			h.indexedBy("stranger", aBill)
+		}, "evidence.missing", "sbom", "nobody has stated"},
 		{"a second build elsewhere takes nothing from the one that counts", func(h *house) {
 			good(h)
 			h.attest("local", verdict.KindProvenance, artifact, build{}.json())

@@ -125,8 +125,10 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	if need.Kind == string(verdict.KindProvenance) {
 		all = preferHolding(all)
 	}
-	x := weighed{lookup: q, all: all}
-	x.counts, x.others, x.aside = choose(all)
+	x, why, mend, err := e.weigh(ctx, r, q, all, m, g)
+	if err != nil {
+		return err
+	}
 	judged := func(f *Fact, s *Stated) {
 		judge(f, s, x.aside, e.maxAge(need, s), m.now)
 		if s != nil && s.Report != nil && !s.Report.Complete && s.Report.Source == "" && matchedBill(r, need.Kind, q.ofCommit) {
@@ -135,6 +137,9 @@ func (e *Engine) gatherNeed(ctx context.Context, r Request, p decisionmap.Point,
 	}
 	remedy := f.Remedy
 	judged(&f, x.counts)
+	if why != "" && len(x.aside) == 0 {
+		f.Why, f.Remedy = why, mend
+	}
 	f = leastKnown(f, x.others, func(of *Fact, s *Stated) { of.Remedy = remedy; judged(of, s) })
 	e.settle(&f, &x, r, m, g)
 	if x.counts != nil {

@@ -71,7 +71,8 @@ type Searched struct {
 	// The next are those of Running that nothing, or not all, is known of: an empty answer
 	// says nothing about them.
 	WithoutBill int `json:"running_without_bill"`
-	Incomplete  int `json:"running_with_incomplete_bill"` // the bill says so, or does not say that it is whole
+	Partly      int `json:"running_with_platforms_without_bill"` // an index, of some of whose platforms nothing is known
+	Incomplete  int `json:"running_with_incomplete_bill"`        // the bill says so, or does not say that it is whole
 	Unreadable  int `json:"running_with_unreadable_bill"`
 	Nameless    int `json:"running_with_unknown_components"` // components whose package or ecosystem is not known
 	// Unnamed are those of WithoutBill, and Unread those of Unreadable, the first of them.
@@ -88,7 +89,9 @@ type Untold struct {
 // RunsWith is an artifact in an environment.
 type RunsWith struct {
 	RunningRow
-	Bill       int64 // the index of the last bill that lists any of them
+	Bill int64 // the index of the last bill that lists any of them
+	// Through are the manifests of an index whose bills list any of them.
+	Through    []verdict.Digest
 	Components []store.Component
 	Untold     bool // of its components, only such that cannot be told are among them
 }
@@ -140,7 +143,7 @@ func (x *search) run(ctx context.Context, l *Ledger) error {
 	if err := x.bills(ctx, state.sources); err != nil {
 		return err
 	}
-	if err := x.running(ctx, state.all); err != nil {
+	if err := x.running(ctx, state); err != nil {
 		return err
 	}
 	return x.built(ctx)
@@ -346,19 +349,27 @@ func (x *search) listed(b store.Bill) (all []store.Component, untold bool) {
 }
 
 // running lists what runs, and counts what nothing is known of.
-func (x *search) running(ctx context.Context, all []runsBills) error {
+func (x *search) running(ctx context.Context, state *runningState) error {
 	seen := &x.out.Searched
 	seen.Unnamed, seen.Unread = []RunningRow{}, []RunningRow{}
 	var numbers []int64
 	hits := map[int64][]*RunsWith{} // by the number of a bill
 	var found []*RunsWith
-	for _, r := range all {
+	for _, r := range state.all {
 		seen.Running++ // whoever states it: what runs by the word of nobody in particular runs all the same
-		bills := r.bills
-		if len(x.aside) > 0 {
-			bills = slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool { return x.aside[b.Source] })
+		bills := x.counting(r.bills)
+		var parts []knowledge
+		through := map[int64]verdict.Digest{}
+		for _, d := range whose(r.names, x.q.Counts) {
+			of := x.counting(state.billed[d])
+			parts = append(parts, knowledgeOf(of))
+			for _, b := range of {
+				if !slices.ContainsFunc(bills, func(o store.RunningBill) bool { return o.Number == b.Number }) {
+					bills, through[b.Number] = append(slices.Clip(bills), b), verdict.Digest(d)
+				}
+			}
 		}
-		x.know(r.row, bills)
+		x.know(r.row, knowledgeOf(bills[:len(bills)-len(through)]), parts)
 		var hit *RunsWith
 		for _, b := range bills {
 			if !x.with.Contains(uint32(b.Number)) {
@@ -367,6 +378,9 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 			if hit == nil {
 				hit = &RunsWith{RunningRow: r.row, Bill: -1, Untold: true}
 				found = append(found, hit)
+			}
+			if d := through[b.Number]; d != "" && !slices.Contains(hit.Through, d) {
+				hit.Through = append(hit.Through, d)
 			}
 			numbers = append(numbers, b.Number)
 			hits[b.Number] = append(hits[b.Number], hit)
@@ -394,31 +408,39 @@ func (x *search) running(ctx context.Context, all []runsBills) error {
 	return err
 }
 
-// know counts what an artifact's bills leave open.
-func (x *search) know(r RunningRow, bills []store.RunningBill) {
+// counting leaves out bills whose producers do not count.
+func (x *search) counting(bills []store.RunningBill) []store.RunningBill {
+	if len(x.aside) == 0 {
+		return bills
+	}
+	return slices.DeleteFunc(slices.Clone(bills), func(b store.RunningBill) bool { return x.aside[b.Source] })
+}
+
+// know counts what an artifact's bills leave open. Of an index without a bill of its own,
+// those of its manifests say it.
+func (x *search) know(r RunningRow, k knowledge, parts []knowledge) {
 	seen := &x.out.Searched
-	if len(bills) == 0 {
+	partly := false
+	if k.none && len(parts) > 0 {
+		k, partly = together(parts)
+	}
+	if partly {
+		seen.Partly++
+	}
+	if k.nameless {
+		seen.Nameless++
+	}
+	switch {
+	case k.none:
 		if seen.WithoutBill++; len(seen.Unnamed) < maxUnnamed {
 			seen.Unnamed = append(seen.Unnamed, r)
 		}
-		return
-	}
-	complete, readable, nameless := false, false, false
-	for _, b := range bills {
-		complete = complete || b.Inventory == "complete"
-		readable = readable || b.Inventory != billUnreadable
-		nameless = nameless || b.Nameless > 0
-	}
-	switch {
-	case !readable:
+	case k.unreadable:
 		if seen.Unreadable++; len(seen.Unread) < maxUnnamed {
 			seen.Unread = append(seen.Unread, r)
 		}
-	case !complete:
+	case k.incomplete:
 		seen.Incomplete++
-	}
-	if nameless {
-		seen.Nameless++
 	}
 }
 

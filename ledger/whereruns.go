@@ -13,6 +13,7 @@ import (
 type runsBills struct {
 	row   RunningRow
 	bills []store.RunningBill
+	names []names // of an index: the newest first
 }
 
 // runningState is what ran when it was read last. It is read once for each state of what
@@ -22,6 +23,8 @@ type runningState struct {
 	all  []runsBills // shared, as sources is: nobody changes it
 	// sources are all that ever stated a bill.
 	sources map[int64]store.BillSource
+	// billed are the bills of the manifests that indexes name, by digest.
+	billed map[string][]store.RunningBill
 }
 
 // runningAt gives what runs at a position with its bills.
@@ -57,8 +60,12 @@ func (l *Ledger) runningAt(ctx context.Context, v *store.View, at int64) (*runni
 	if err != nil {
 		return nil, err
 	}
+	billed, err := indexes(ctx, v, at, all, places)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(all, func(a, b runsBills) int { return compareRunning(a.row, b.row) })
-	state := &runningState{mark, all, sources}
+	state := &runningState{mark, all, sources, billed}
 	if at == store.Open {
 		l.runs.Store(state)
 	}

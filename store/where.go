@@ -38,8 +38,8 @@ const (
 	// Index: primary key of bill, its last row.
 	lastBillStatement = `SELECT COALESCE(MAX(number), -1) FROM bill`
 
-	// Index: primary key of running and of bill, running_end: their last rows.
-	runningMarkStatement = `SELECT COALESCE((SELECT MAX(from_seq) FROM running), -1), COALESCE((SELECT MAX(to_seq) FROM running WHERE to_seq < 9223372036854775807), -1), COALESCE((SELECT MAX(number) FROM bill), -1)`
+	// Index: primary key of running and of bill, running_end, entry_kind: their last rows.
+	runningMarkStatement = `SELECT COALESCE((SELECT MAX(from_seq) FROM running), -1), COALESCE((SELECT MAX(to_seq) FROM running WHERE to_seq < 9223372036854775807), -1), COALESCE((SELECT MAX(number) FROM bill), -1), COALESCE((SELECT MAX(seq) FROM entry WHERE kind = 'image'), -1)`
 
 	// Index: primary key of subject, backwards; bill by bill_from.
 	billsOfStatement = `SELECT ` + billColumns + `, components FROM subject JOIN bill ON bill.from_seq = subject.from_seq JOIN bill_source ON bill_source.id = source JOIN bill_component ON bill_component.number = bill.number WHERE digest = $1 AND kind = 'sbom' AND bill.from_seq < $2 AND bill.to_seq >= $3 ORDER BY subject.from_seq DESC`
@@ -47,6 +47,16 @@ const (
 	// Index: running_end, the rows that had not ended at the position; subject by its primary
 	// key, bill by bill_from.
 	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, COALESCE(number, -1), COALESCE(source, 0), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running LEFT JOIN subject ON subject.digest = running.digest AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 WHERE running.from_seq < $1 AND running.to_seq >= $1`
+
+	// Index: running_end, the rows that had not ended at the position; subject and entry by
+	// their primary keys.
+	runningImagesStatement = `SELECT running.from_seq, subjects, entry.producer, entry.service, entry.environment, foreign_digest FROM running JOIN subject ON subject.digest = running.digest AND subject.kind = 'image' AND subject.from_seq < $1 JOIN entry ON entry.seq = subject.from_seq WHERE running.from_seq < $1 AND running.to_seq >= $1 ORDER BY entry.seq DESC`
+
+	// Index: primary key of subject, backwards, then that of entry.
+	imagesOfStatement = `SELECT subjects, producer, service, environment, foreign_digest FROM subject JOIN entry ON entry.seq = subject.from_seq WHERE subject.digest = $1 AND subject.kind = 'image' AND subject.from_seq < $2 ORDER BY subject.from_seq DESC`
+
+	// Index: primary key of subject, then bill_from. The values follow.
+	billsOfEachStatement = `SELECT subject.digest, bill.from_seq, bill.to_seq, number, source, inventory, nameless FROM subject JOIN bill ON bill.from_seq = subject.from_seq WHERE subject.kind = 'sbom' AND subject.digest IN (`
 )
 
 const billColumns = `bill.number, bill.from_seq, bill.to_seq, about, producer, bill_source.service, bill_source.environment, inventory, listed, nameless`
@@ -110,7 +120,7 @@ func readNumber(r Row) (n int64, err error) { err = r.Scan(&n); return n, err }
 
 // Components calls each with the components that have these ids.
 func (v *View) Components(ctx context.Context, ids []int64, each func(id int64, c Component) error) error {
-	return v.inChunks(ctx, componentsStatement, ids, func(r Row) error {
+	return inChunks(ctx, v, componentsStatement, ids, func(r Row) error {
 		id, c, err := readComponent(r)
 		if err != nil {
 			return err
@@ -121,7 +131,7 @@ func (v *View) Components(ctx context.Context, ids []int64, each func(id int64, 
 
 // Bills calls each with the bills of these numbers.
 func (v *View) Bills(ctx context.Context, numbers []int64, each func(Bill) error) error {
-	return v.inChunks(ctx, billsStatement, numbers, func(r Row) error {
+	return inChunks(ctx, v, billsStatement, numbers, func(r Row) error {
 		b, err := readBill(r)
 		if err != nil {
 			return err
@@ -130,16 +140,16 @@ func (v *View) Bills(ctx context.Context, numbers []int64, each func(Bill) error
 	})
 }
 
-// inChunks runs a statement that ends in a list of numbers.
-func (v *View) inChunks(ctx context.Context, sql string, numbers []int64, each func(Row) error) error {
+// inChunks runs a statement that ends in a list of values.
+func inChunks[T any](ctx context.Context, v *View, sql string, values []T, each func(Row) error) error {
 	var ask []Statement
-	for len(numbers) > 0 {
-		n := chunk(len(numbers), 1)
+	for len(values) > 0 {
+		n := chunk(len(values), 1)
 		args := make([]any, n)
-		for i, x := range numbers[:n] {
+		for i, x := range values[:n] {
 			args[i] = x
 		}
-		numbers = numbers[n:]
+		values = values[n:]
 		ask = append(ask, Statement{SQL: statement(sql, n, 1, ")"), Args: args, Each: each})
 	}
 	if len(ask) == 0 {
@@ -203,12 +213,13 @@ func (v *View) EachOfSource(ctx context.Context, source int64, each func(number 
 	}})
 }
 
-// RunningMark is equal in two states in which the same runs with the same bills.
-type RunningMark struct{ Began, Ended, Bills int64 }
+// RunningMark is equal in two states in which the same runs, of the same platforms and with
+// the same bills.
+type RunningMark struct{ Began, Ended, Bills, Images int64 }
 
 // RunningMark tells one state of what runs and of the bills from another.
 func (v *View) RunningMark(ctx context.Context) (m RunningMark, err error) {
-	_, err = v.one(ctx, runningMarkStatement, nil, &m.Began, &m.Ended, &m.Bills)
+	_, err = v.one(ctx, runningMarkStatement, nil, &m.Began, &m.Ended, &m.Bills, &m.Images)
 	return m, err
 }
 
@@ -240,4 +251,57 @@ func (v *View) EachRunning(ctx context.Context, at int64, each func(RunningBill)
 		}
 		return each(x)
 	}})
+}
+
+// ImageOf is an entry of kind image about a digest: what it is about, and who states it.
+type ImageOf struct {
+	Subjects string // JSON
+	By       BillSource
+	Foreign  bool
+}
+
+func (i *ImageOf) scan(r Row, before ...any) error {
+	var foreign string
+	err := r.Scan(append(before, &i.Subjects, &i.By.Producer, &i.By.Service, &i.By.Environment, &foreign)...)
+	i.Foreign = foreign != ""
+	return err
+}
+
+// EachRunningImage calls each with what was recorded before a position of the images that run
+// there, the last first: from is the row of what runs.
+func (v *View) EachRunningImage(ctx context.Context, at int64, each func(from int64, i ImageOf) error) error {
+	return v.r.Run(ctx, Statement{SQL: runningImagesStatement, Args: []any{at}, Each: func(r Row) error {
+		var from int64
+		var i ImageOf
+		if err := i.scan(r, &from); err != nil {
+			return err
+		}
+		return each(from, i)
+	}})
+}
+
+// EachImageOf calls each with what was recorded of an image before a position, the last first.
+func (v *View) EachImageOf(ctx context.Context, digest string, at int64, each func(ImageOf) error) error {
+	return v.r.Run(ctx, Statement{SQL: imagesOfStatement, Args: []any{digest, at}, Each: func(r Row) error {
+		var i ImageOf
+		if err := i.scan(r); err != nil {
+			return err
+		}
+		return each(i)
+	}})
+}
+
+// EachBillOf calls each with the bills of these artifacts that hold at a position.
+func (v *View) EachBillOf(ctx context.Context, digests []string, at int64, each func(RunningBill) error) error {
+	return inChunks(ctx, v, billsOfEachStatement, digests, func(r Row) error {
+		var x RunningBill
+		var to int64
+		if err := r.Scan(&x.Digest, &x.From, &to, &x.Number, &x.Source, &x.Inventory, &x.Nameless); err != nil {
+			return err
+		}
+		if x.From >= at || to < at {
+			return nil
+		}
+		return each(x)
+	})
 }

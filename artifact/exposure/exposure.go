@@ -39,6 +39,7 @@ type Listing struct {
 	Components []verdict.Component // each once, sorted; the ecosystem is OSV's word, or pkg: and a type of package URL
 	Inventory  string              // complete, incomplete, unknown; unreadable: nothing is known
 	Nameless   int64               // components whose package or ecosystem is not known
+	Without    int                 // platforms of an index of whose components nothing is known
 }
 
 // Bounds of a report.
@@ -72,6 +73,9 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 		open(true, "the bill of materials cannot be read: nothing was matched")
 	default:
 		open(false, "the bill of materials does not say that it is complete")
+	}
+	if l.Without > 0 {
+		open(true, "%d platforms of the index have no bill of materials that can be read: nothing of them was matched", l.Without)
 	}
 	ecosystems := map[string]int{}
 	others := map[string]int{}

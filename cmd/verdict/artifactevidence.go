@@ -149,7 +149,9 @@ func (p *piece) read(s *evidence.Statement) {
 	if p.Kind != verdict.KindDecision {
 		return
 	}
-	var of struct{ Basis struct{ Seen ledger.Position } }
+	var of struct {
+		Basis struct{ Seen ledger.Position }
+	}
 	if s.DecodeFields(&of, "basis.seen") == nil {
 		p.seen = of.Basis.Seen
 	}

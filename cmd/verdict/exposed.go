@@ -172,7 +172,7 @@ func exposedText(r verdict.Report) string {
 }
 
 func listingOf(l ledger.Listed) exposure.Listing {
-	out := exposure.Listing{Inventory: l.Inventory, Nameless: l.Nameless}
+	out := exposure.Listing{Inventory: l.Inventory, Nameless: l.Nameless, Without: l.Without}
 	for _, c := range l.Components {
 		out.Components = append(out.Components, componentOf(c))
 	}

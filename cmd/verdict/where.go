@@ -90,9 +90,11 @@ type whereComponent struct {
 
 type whereRuns struct {
 	ledger.RunningRow
-	Team       string           `json:"team"`
-	Owner      string           `json:"owner"`
-	Bill       int64            `json:"bill"` // entry
+	Team  string `json:"team"`
+	Owner string `json:"owner"`
+	Bill  int64  `json:"bill"` // entry
+	// Through are the platforms of an index whose bills list them; empty where it is one image.
+	Through    []verdict.Digest `json:"through"`
 	Components []whereComponent `json:"components"`
 	MayBe      bool             `json:"may_be"`
 	// Trusted: the map lets the one who states that it runs say so.
@@ -229,7 +231,7 @@ func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, size int64, x *w
 			continue
 		}
 		s := m.Services[r.Service]
-		d.Running = append(d.Running, whereRuns{RunningRow: r.RunningRow, Team: s.Team, Owner: s.Owner, Bill: r.Bill, Components: whereComponents(r.Components), MayBe: r.Untold})
+		d.Running = append(d.Running, whereRuns{RunningRow: r.RunningRow, Team: s.Team, Owner: s.Owner, Bill: r.Bill, Through: append([]verdict.Digest{}, r.Through...), Components: whereComponents(r.Components), MayBe: r.Untold})
 	}
 	d.Totals.Artifacts = len(digests)
 	for _, b := range found.Built {

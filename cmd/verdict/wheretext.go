@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"verdict"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -56,10 +57,14 @@ func (d *whereFound) runs(b *strings.Builder, s report.Style) {
 			by = report.Neutral(r.Decision)
 		}
 		fmt.Fprintf(b, "  %s\n", s.Strong(report.Neutral(r.Environment+"  "+r.Service)))
-		b.WriteString(report.Table([][]string{
-			{"has", d.maybe(r.Components, r.MayBe)}, {"artifact", shortArtifact(r.Name, string(r.Digest))}, {"owner", owned(r.Team, r.Owner)},
+		rows := [][]string{
+			{"has", d.maybe(r.Components, r.MayBe)}, {"artifact", shortArtifact(r.Name, string(r.Digest))}, {"platforms", throughText(r.Through)}, {"owner", owned(r.Team, r.Owner)},
 			{"since", fmt.Sprintf("%s, let in by %s", r.At.UTC().Format("2006-01-02 15:04 UTC"), by)},
-		}, s.Width, "    "))
+		}
+		if len(r.Through) == 0 {
+			rows = slices.Delete(rows, 2, 3)
+		}
+		b.WriteString(report.Table(rows, s.Width, "    "))
 	}
 	if d.Totals.LeftOut > 0 {
 		fmt.Fprintf(b, "  and %d more: --limit 0 tells all\n", d.Totals.LeftOut)
@@ -108,6 +113,7 @@ func (d *whereFound) open(b *strings.Builder, s report.Style) {
 	f := d.Searched
 	say(f.WithoutBill, "running artifact has no bill of materials: nothing is known of it"+firstOf(f.Unnamed), "running artifacts have no bill of materials: nothing is known of them"+firstOf(f.Unnamed))
 	say(f.Unreadable, "running artifact has a bill that cannot be read or stayed elsewhere: nothing is known of it"+firstOf(f.Unread), "running artifacts have bills that cannot be read or stayed elsewhere: nothing is known of them"+firstOf(f.Unread))
+	say(f.Partly, "running index has platforms without a bill that can be read: nothing is known of those", "running indexes have platforms without a bill that can be read: nothing is known of those")
 	say(f.Incomplete, "running artifact has a bill that does not say that it is complete", "running artifacts have bills that do not say that they are complete")
 	if d.Kind != "component" {
 		say(f.Nameless, "running artifact has components whose package or ecosystem is not known", "running artifacts have components whose package or ecosystem is not known")
@@ -142,6 +148,18 @@ func firstOf(rows []ledger.RunningRow) string {
 		names = append(names, report.Neutral(r.Name+" in "+r.Environment))
 	}
 	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// throughText says which platforms of an index have it; "" of one image.
+func throughText(list []verdict.Digest) string {
+	var out []string
+	for _, d := range list {
+		out = append(out, d.Short())
+	}
+	if len(out) > 3 {
+		out = append(out[:3], fmt.Sprintf("and %d more", len(list)-3))
+	}
+	return strings.Join(out, ", ")
 }
 
 func owned(team, owner string) string {

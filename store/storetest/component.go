@@ -36,6 +36,7 @@ func shipped(t testing.TB, s *store.Store) {
 			subjects = append(subjects, store.Subject{Digest: digest, From: int64(i), To: store.Open, Kind: "sbom"})
 		}
 	}
+	subjects = append(subjects, store.Subject{Digest: "sha256:x", From: 5, To: store.Open, Kind: "image"})
 	run := func(from int64, name, digest string) store.Run {
 		return store.Run{Running: store.Running{From: from, To: store.Open, Environment: "prod", Service: "shop", Name: name, Digest: digest, Decision: "d", At: 9}}
 	}
@@ -162,7 +163,7 @@ func askBills(t *testing.T, v *store.View) {
 	slices.Sort(between)
 	expect(t, "between", nil, between, []int64{1, 2})
 	mark, err := v.RunningMark(ctx)
-	expect(t, "mark", err, mark, store.RunningMark{Began: 5, Ended: -1, Bills: 3})
+	expect(t, "mark", err, mark, store.RunningMark{Began: 5, Ended: -1, Bills: 3, Images: -1})
 	all, err := v.AllBills(ctx)
 	expect(t, "all bills", err, all.GetCardinality(), 4)
 	var runs []string
@@ -175,7 +176,31 @@ func askBills(t *testing.T, v *store.View) {
 	// a has two bills, of which one was replaced: it comes once more, without that one.
 	slices.Sort(runs)
 	runs = slices.Compact(runs)
+	askImages(t, v)
 	expect(t, "what runs, and its bills", nil, runs, []string{"apisha256:ad9 4 -10", "apisha256:ad9 4 3complete3", "oldsha256:xd9 5 -10"})
+}
+
+// askImages asks what was recorded of the images that run, and for the bills of digests.
+func askImages(t *testing.T, v *store.View) {
+	ctx := t.Context()
+	images := 0
+	for _, at := range []int64{store.Open, 5} {
+		must(t, v.EachRunningImage(ctx, at, func(from int64, i store.ImageOf) error {
+			images++
+			expect(t, "image of what runs", nil, fmt.Sprint(from, i.Foreign), "5 false")
+			return nil
+		}))
+		must(t, v.EachImageOf(ctx, "sha256:x", at, func(store.ImageOf) error { images++; return nil }))
+	}
+	expect(t, "images", nil, images, 2)
+	var bills []string
+	must(t, v.EachBillOf(ctx, []string{"sha256:a", "sha256:c", "sha256:x"}, store.Open, func(b store.RunningBill) error {
+		bills = append(bills, fmt.Sprint(b.Digest, b.Number, b.Inventory))
+		return nil
+	}))
+	must(t, v.EachBillOf(ctx, []string{"sha256:a"}, 3, func(b store.RunningBill) error { bills = append(bills, fmt.Sprint("then ", b.Number)); return nil }))
+	slices.Sort(bills)
+	expect(t, "bills of digests", nil, bills, []string{"sha256:a3complete", "sha256:c2complete", "then 0"})
 }
 
 // listed records SBOMs as the version before did, one between two that were indexed.
