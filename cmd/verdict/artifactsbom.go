@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -176,12 +175,12 @@ func (x *billing) choose(ctx context.Context, s artifact.Store, i artifact.Ident
 
 // record signs the bill and appends it, with the identity of the image that it is of.
 func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *artifact.Identity) (said string, err error) {
-	text, note, err := billText(doc, maxBill)
+	own, note, err := ownBillOf(doc, maxBill)
 	if err != nil {
 		return "", err
 	}
 	if note != "" {
-		return "", &verdict.Error{Code: verdict.CodeLimit, What: note, Remedy: "record it by its file: write it with -o cyclonedx=FILE, and attest that"}
+		return "", &verdict.Error{Code: verdict.CodeLimit, What: note, Remedy: "list fewer packages in one image; -o cyclonedx=FILE writes the bill, which no reader of bills here takes whole"}
 	}
 	w, err := a.open(ctx)
 	if err != nil {
@@ -197,8 +196,11 @@ func (x *billing) record(ctx context.Context, a *app, doc sbom.Document, i *arti
 		a.tellMoved(moved)
 	}
 	x.context.At, x.context.Actor, x.context.Retention = w.now(), w.actor(), "release"
-	s, err := evidence.New(verdict.KindSBOM, subjectsOfBill(doc), json.RawMessage(text), x.context, a.rand)
+	s, err := evidence.NewTyped(own.kind, subjectsOfBill(doc), own.text, x.context, a.rand)
 	if err != nil {
+		return "", err
+	}
+	if err := own.keep(ctx, w); err != nil {
 		return "", err
 	}
 	b, err := evidence.Sign(ctx, s, w.signer)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,22 +28,25 @@ func (w *workspace) bill(ctx context.Context, r *ci.Result, c verdict.Context) (
 	if r.Uncommitted() {
 		return nil, "", nil
 	}
-	text, note, err := billText(r.Bill, maxBill)
+	own, note, err := ownBillOf(r.Bill, maxBill)
 	if err != nil || note != "" {
 		return nil, note, err
 	}
-	s, err := evidence.New(verdict.KindSBOM, []verdict.Subject{r.Subject}, text, c, w.app.rand)
+	s, err := evidence.NewTyped(own.kind, []verdict.Subject{r.Subject}, own.text, c, w.app.rand)
 	if err != nil {
 		return nil, "", fmt.Errorf("state the bill of materials: %w", err)
 	}
 	// Looked up before it is signed: a large body would be written once more for nothing.
-	said, err := w.ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindSBOM})
+	said, err := w.ledger.Find(ctx, ledger.Query{Subject: r.Subject.Digest, Kind: verdict.KindSBOM, At: ledger.Now})
 	if err != nil {
 		return nil, "", err
 	}
 	identity := s.Identity(w.signer.KeyID())
 	if slices.ContainsFunc(said, func(e ledger.Entry) bool { return e.Identity == identity }) {
 		return nil, "", nil
+	}
+	if err := own.keep(ctx, w); err != nil {
+		return nil, "", err
 	}
 	if b, err = evidence.Sign(ctx, s, w.signer); err != nil {
 		return nil, "", fmt.Errorf("sign the bill of materials: %w", err)
@@ -54,17 +58,47 @@ func (w *workspace) bill(ctx context.Context, r *ci.Result, c verdict.Context) (
 // 19,000 components of npm.
 const maxBill = evidence.MaxStatement - 64<<10
 
-// billText is a bill of materials without its time, or a note that it is too large.
-func billText(doc sbom.Document, limit int) (text json.RawMessage, note string, err error) {
+// ownBill is a bill of ours on its way into the ledger.
+type ownBill struct {
+	kind   string // of its predicate
+	text   json.RawMessage
+	beside *attestedBill // nil: the predicate holds it
+}
+
+// ownBillOf writes a bill without its time: as the predicate, or where it has more than limit
+// bytes as a document that lies beside its statement. A note says that it is too large for
+// either.
+func ownBillOf(doc sbom.Document, limit int) (own ownBill, note string, err error) {
 	doc.At = time.Time{}
 	var b bytes.Buffer
 	if err := doc.WriteCycloneDX(&b); err != nil {
-		return nil, "", fmt.Errorf("write the bill of materials: %w", err)
+		return own, "", fmt.Errorf("write the bill of materials: %w", err)
 	}
-	if b.Len() > limit {
-		return nil, fmt.Sprintf("the bill of materials was not recorded: it has %d bytes, and a statement holds %d (-o cyclonedx=FILE writes it)", b.Len(), limit), nil
+	own = ownBill{kind: evidence.PredicateType(verdict.KindSBOM), text: b.Bytes()}
+	if b.Len() <= limit {
+		return own, "", nil
 	}
-	return b.Bytes(), "", nil
+	raw := b.Bytes()
+	read, err := sbom.ReadBill(raw) // what nobody can read is not recorded as if it could be
+	var e *verdict.Error
+	if errors.As(err, &e) && e.Code == verdict.CodeLimit {
+		return own, fmt.Sprintf("the bill of materials was not recorded: %s (-o cyclonedx=FILE writes it)", e.What), nil
+	}
+	if err != nil {
+		return own, "", fmt.Errorf("read the bill of materials back: %w", err)
+	}
+	own.beside = &attestedBill{raw: raw, bill: read, beside: true}
+	own.kind = evidence.StoredBill
+	own.text, err = own.beside.standIn()
+	return own, "", err
+}
+
+// keep puts the bytes where the statement will name them.
+func (b ownBill) keep(ctx context.Context, w *workspace) error {
+	if b.beside == nil {
+		return nil
+	}
+	return b.beside.keep(ctx, w)
 }
 
 // billSummary tells a bill of materials in a few words: how many components it has, and

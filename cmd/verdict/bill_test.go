@@ -37,17 +37,18 @@ func TestATrailTellsWhetherABillIsWhole(t *testing.T) {
 	}
 }
 
-// What is recorded does not depend on the hour, or each run would record it again; and
-// what is too large to be recorded is told, with the way to keep it.
+// What is recorded does not depend on the hour, or each run would record it again; and what
+// no statement holds lies beside it, so that no commit is without its bill.
 func TestTheTextOfABill(t *testing.T) {
 	doc := sbom.Document{Subject: verdict.Subject{Kind: verdict.SubjectChange, Digest: verdict.NewDigest("gitCommit", strings.Repeat("1", 40))}, Tool: verdict.Tool{Name: "verdict"}}
-	first, note, err := billText(doc, maxBill)
+	first, note, err := ownBillOf(doc, maxBill)
 	doc.At = time.Unix(1, 0)
-	again, _, _ := billText(doc, maxBill)
-	if err != nil || note != "" || string(first) != string(again) || sbom.ValidateCycloneDX(first) != nil {
-		t.Errorf("%v, %q, %s\n%s", err, note, first, again)
+	again, _, _ := ownBillOf(doc, maxBill)
+	if err != nil || note != "" || string(first.text) != string(again.text) || first.beside != nil || sbom.ValidateCycloneDX(first.text) != nil {
+		t.Errorf("%v, %q, %s\n%s", err, note, first.text, again.text)
 	}
-	if text, note, err := billText(doc, 100); err != nil || text != nil || !strings.Contains(note, "not recorded") || !strings.Contains(note, "-o cyclonedx=FILE") {
-		t.Errorf("%s, %q, %v", text, note, err)
+	large, note, err := ownBillOf(doc, 100)
+	if err != nil || note != "" || large.kind != evidence.StoredBill || large.beside == nil || string(large.beside.raw) != string(first.text) {
+		t.Errorf("%+v, %q, %v", large, note, err)
 	}
 }

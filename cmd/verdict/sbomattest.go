@@ -43,10 +43,7 @@ func (x *attesting) takeBill(a *app, file, predicateType string) (string, []byte
 			return "", nil, wrongPredicate(fmt.Sprintf("this bill of materials cannot be a predicate of the type %s: it is no JSON, or larger than a statement", predicateType),
 				"leave the type to Verdict: verdict attest sbom FILE")
 		}
-		text, err := json.Marshal(verdict.StoredBill{
-			Form: b.Form, Version: b.Version, Encoding: b.Encoding, Digest: blob.DigestOf(raw), Size: int64(len(raw)),
-			Components: int64(len(b.Components)), Inventory: string(b.Inventory),
-		})
+		text, err := x.bill.standIn()
 		return evidence.StoredBill, text, err
 	}
 	fits := map[string]string{"CycloneDX": "https://cyclonedx.org/bom", "SPDX": "https://spdx.dev/Document"}[b.Form]
@@ -57,6 +54,14 @@ func (x *attesting) takeBill(a *app, file, predicateType string) (string, []byte
 		return "", nil, wrongPredicate(fmt.Sprintf("the predicate is %s %s, and %s is the type of another form", b.Form, b.Version, predicateType), "leave the type to Verdict: verdict attest sbom FILE")
 	}
 	return first(predicateType, fits), raw, nil
+}
+
+// standIn is the predicate of a bill that lies beside its statement.
+func (b *attestedBill) standIn() (json.RawMessage, error) {
+	return json.Marshal(verdict.StoredBill{
+		Form: b.bill.Form, Version: b.bill.Version, Encoding: b.bill.Encoding, Digest: blob.DigestOf(b.raw), Size: int64(len(b.raw)),
+		Components: int64(len(b.bill.Components)), Inventory: string(b.bill.Inventory),
+	})
 }
 
 // noPredicate tells evidence that was handed in instead of a predicate.
