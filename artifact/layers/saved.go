@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -17,12 +18,13 @@ import (
 	"verdict/artifact"
 )
 
-// Saved is a file that holds an image: an OCI layout in a tar archive, or what
+// Saved is what holds an image here: an OCI layout as a folder or in a tar archive, or what
 // `docker save` writes. It is read in place, and is an artifact.Store of what is in it.
 type Saved struct {
-	at    io.ReaderAt
-	files map[string]part
-	links map[string]string
+	folder fs.FS // nil: it is an archive
+	at     io.ReaderAt
+	files  map[string]part
+	links  map[string]string
 	// digests are the layers of an old `docker save`, which names them by no digest: they
 	// stand under that of their unpacked form, by which the configuration lists them.
 	digests map[verdict.Digest]part
@@ -41,8 +43,8 @@ const maxSavedFiles = 20_000
 
 func notSaved(why string, cause error) error {
 	return &verdict.Error{
-		Code: verdict.CodeInvalid, What: "the file holds no image: " + why,
-		Remedy: "give what `docker save IMAGE -o FILE` wrote, or an OCI layout as a tar archive that is not packed (`skopeo copy … oci-archive:FILE`)", Err: cause,
+		Code: verdict.CodeInvalid, What: "it holds no image: " + why,
+		Remedy: "give what `docker save IMAGE -o FILE` wrote, or an OCI layout as a folder (`skopeo copy … oci:FOLDER`) or as a tar archive that is not packed (`skopeo copy … oci-archive:FILE`)", Err: cause,
 	}
 }
 
@@ -86,6 +88,9 @@ func OpenSaved(at io.ReaderAt, size int64) (*Saved, error) {
 }
 
 func (s *Saved) read(name string, most int64) ([]byte, error) {
+	if s.folder != nil {
+		return s.readWithin(name, most)
+	}
 	p, ok := s.files[name]
 	if !ok || p.size > most {
 		return nil, notSaved(fmt.Sprintf("%.200q is not in it, or is too large", name), nil)
@@ -185,24 +190,20 @@ func (s *Saved) Manifest(ctx context.Context, d verdict.Digest) (artifact.Manife
 
 // Blob implements artifact.Store.
 func (s *Saved) Blob(_ context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
-	p, ok := s.files["blobs/"+d.Digest.Algorithm()+"/"+d.Digest.Hex()]
-	if !ok {
-		if p, ok = s.digests[d.Digest]; !ok {
-			return nil, &verdict.Error{
-				Code: verdict.CodeNotFound, What: fmt.Sprintf("the file does not hold %s", d.Digest),
-				Remedy: "save the image again, whole and for this platform",
-			}
-		}
-	}
 	h, ok := map[string]func() hash.Hash{"sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}[d.Digest.Algorithm()]
 	if !ok {
 		return nil, fmt.Errorf("blob %s: no digest of a blob", d.Digest)
 	}
-	return io.NopCloser(&checked{from: io.NewSectionReader(s.at, p.from, p.size), want: d.Digest, hash: h()}), nil
+	from, end, err := s.opened(d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return &checked{Closer: end, from: from, want: d.Digest, hash: h()}, nil
 }
 
 // checked fails at its end when the bytes are not those of the digest.
 type checked struct {
+	io.Closer
 	from io.Reader
 	want verdict.Digest
 	hash hash.Hash

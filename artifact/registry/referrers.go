@@ -89,7 +89,10 @@ func (c *Client) listed(ctx context.Context, d verdict.Digest) (found []artifact
 			return found, true, nil
 		}
 	}
-	return nil, true, c.tooMany(d)
+	return nil, true, &verdict.Error{
+		Code: verdict.CodeLimit, What: fmt.Sprintf("%s gives page after page of what refers to %s, and %d are read", c.ref.Host(), d, maxPages),
+		Remedy: "tell whoever runs the registry: its list has no end, or pages of a few entries each",
+	}
 }
 
 // next is the next page of a list, on the same host.

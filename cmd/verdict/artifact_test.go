@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -22,22 +24,17 @@ import (
 // with the referrers API unless it is plain. $REGISTRY is its host. It holds acme/app:v1,
 // an index of two platforms ($INDEX, $AMD64), acme/app:other ($OTHER), one image,
 // acme/app:single ($SINGLE), an index of one, and acme/app:bad, whose layers are a bomb and
-// files that lead out of it. As `registry redirect` it sends everybody who asks for a manifest
-// to an address inside, and as `registry liar` it answers other bytes than the digest.
+// files that lead out of it. With a word it is one of the badRegistries. $DEEP is an index in
+// an index in an index, too deep to be an image.
 func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 1 {
-		ts.Fatalf("usage: registry [plain|redirect|liar]")
+	misbehaves := badRegistries[strings.Join(args, " ")]
+	if neg || len(args) > 1 || len(args) == 1 && args[0] != "plain" && misbehaves == nil {
+		ts.Fatalf("usage: registry [plain|%s]", strings.Join(slices.Sorted(maps.Keys(badRegistries)), "|"))
 	}
 	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(len(args) == 0))
 	filled := false
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch asks := filled && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/"); {
-		case asks && args[0] == "redirect":
-			http.Redirect(w, r, "https://169.254.169.254/latest/meta-data/", http.StatusTemporaryRedirect)
-		case asks && args[0] == "liar":
-			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-			io.WriteString(w, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`)
-		default:
+		if !filled || r.Method != http.MethodGet || !misbehaves(w, r) {
 			honest.ServeHTTP(w, r)
 		}
 	}))
@@ -56,8 +53,13 @@ func serveRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	bad := x.imageOf("amd64", "2026-04-04T03:04:05Z", x.bomb(), x.escaping())
 	x.manifest("bad", bad["mediaType"].(string), x.raw[bad["digest"].(string)])
+	deep := amd
+	for range 5 {
+		deep = x.manifest("", "application/vnd.oci.image.index.v1+json", map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []any{deep}})
+	}
+	ts.Setenv("DEEP", deep["digest"].(string))
 	ts.Setenv("SINGLE", single["digest"].(string))
-	filled = len(args) == 1 && args[0] != "plain"
+	filled = misbehaves != nil
 	ts.Setenv("REGISTRY", host)
 	ts.Setenv("INDEX", index["digest"].(string))
 	ts.Setenv("AMD64", amd["digest"].(string))

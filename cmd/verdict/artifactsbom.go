@@ -25,7 +25,7 @@ const seeArtifactSBOM = "verdict artifact sbom --help"
 func artifactSBOMCommand() command {
 	return command{
 		use: "sbom REF|FILE", short: "List the packages in the layers of an image as a bill of materials",
-		long: "Reads the databases of apk, dpkg and rpm, and what npm, Python, RubyGems, Maven and Go leave beside their packages, in the layers as they lie over each other. FILE is what docker save wrote, or an OCI layout in a tar archive. " +
+		long: "Reads the databases of apk, dpkg and rpm, and what npm, Python, RubyGems, Maven and Go leave beside their packages, in the layers as they lie over each other. FILE is what docker save wrote, or an OCI layout as a folder or in a tar archive. " +
 			"Nothing of a layer is unpacked to disk.\n\n" +
 			"What could not be read is told, and the bill says then that it is incomplete. It never says that it is complete: what no package manager brought in is in no list.\n\n" +
 			"--attest records the bill as evidence about the digest of the manifest, and about an index that holds that image alone: the images of several platforms differ, so each has a bill of its own. Of what an older docker save wrote, it is about the file.\n\n" + aboutRegistry,
@@ -57,12 +57,12 @@ func (x *billing) run(ctx context.Context, a *app, args []string) error {
 	var found *artifact.Identity
 	var err error
 	if _, stat := os.Stat(args[0]); stat == nil || !errors.Is(stat, fs.ErrNotExist) || strings.HasPrefix(args[0], ".") || filepath.IsAbs(args[0]) {
-		f, size, openErr := openRegular(args[0])
+		s, end, openErr := openSaved(args[0])
 		if openErr != nil {
 			return openErr
 		}
-		defer f.Close()
-		image, err = x.saved(ctx, a, args[0], f, size.Size())
+		defer end()
+		image, err = x.saved(ctx, a, args[0], s)
 	} else {
 		image, found, err = x.remote(ctx, a, args[0])
 	}
@@ -110,28 +110,21 @@ func (x *billing) remote(ctx context.Context, a *app, ref string) (layers.Image,
 	return image, &i, err
 }
 
-// saved takes an image in a file.
-func (x *billing) saved(ctx context.Context, a *app, file string, at io.ReaderAt, size int64) (layers.Image, error) {
-	s, err := layers.OpenSaved(at, size)
-	if err != nil {
-		return layers.Image{}, err
-	}
+// saved takes an image in a file or folder.
+func (x *billing) saved(ctx context.Context, a *app, file string, s *layers.Saved) (layers.Image, error) {
 	if len(s.Manifests) == 0 {
 		d, err := a.digestFile(ctx, file)
 		return layers.Image{Subject: verdict.Subject{Kind: verdict.SubjectArtifact, Name: filepath.Base(file), Digest: d}, Layers: s.Layers, Store: s}, err
 	}
-	name := filepath.Base(file)
-	if r, err := artifact.ParseReference(s.Name); s.Name != "" && err == nil {
-		name = r.Name
-	}
-	if len(s.Manifests) > 1 {
-		return layers.Image{}, usage(seeArtifactSBOM, fmt.Sprintf("%s holds %d images", file, len(s.Manifests)), "save one image alone")
-	}
-	m, err := s.Manifest(ctx, s.Manifests[0].Digest)
+	about, err := onlyImage(file, s)
 	if err != nil {
 		return layers.Image{}, err
 	}
-	i, err := artifact.Identify(ctx, s, artifact.Reference{Name: name, Digest: m.Digest}, m, nil)
+	m, err := s.Manifest(ctx, about.Digest)
+	if err != nil {
+		return layers.Image{}, err
+	}
+	i, err := artifact.Identify(ctx, s, artifact.Reference{Name: about.Name, Digest: m.Digest}, m, nil)
 	if err != nil {
 		return layers.Image{}, err
 	}

@@ -22,7 +22,7 @@ const seeArtifactShow = "verdict artifact show --help"
 func artifactShowCommand() command {
 	return command{
 		use: "show REF|DIGEST|FILE", short: "Show what is known of an artifact: identity, evidence, contents, decisions, deployments",
-		long: "REF is an image by tag or digest, DIGEST is sha256:…, and FILE is hashed. Of an image whose name has a host, what lies beside it in the registry is read; of everything else, what the ledger holds. " +
+		long: "REF is an image by tag or digest, DIGEST is sha256:…, and FILE is hashed; where it is the folder of an OCI layout, the image in it is meant. Of an image whose name has a host, what lies beside it in the registry is read; of everything else, what the ledger holds. " +
 			"--from says it otherwise. The same evidence gives the same answer from both.\n\n" +
 			"Evidence is trusted (the map lets its producer state it), verified (its signature holds), or unknown (nothing says whose it is). Keys that are enrolled here are known; others are given as for verdict verify. " +
 			"It looks and records nothing: verdict artifact pull records what it can verify.\n\n" + aboutRegistry,
@@ -147,12 +147,12 @@ func (x *showing) gather(ctx context.Context, ref string) error {
 		return x.ledger(ctx, d)
 	}
 	if _, err := os.Stat(ref); x.from != fromRegistry && (err == nil || !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(ref) || strings.HasPrefix(ref, ".")) {
-		d, err := x.app.digestFile(ctx, ref)
+		s, err := x.app.artifactHere(ctx, ref)
 		if err != nil {
 			return err
 		}
-		x.doc.Name = filepath.Base(ref)
-		return x.ledger(ctx, d)
+		x.doc.Name = s.Name
+		return x.ledger(ctx, s.Digest)
 	}
 	r, err := artifact.ParseReference(ref)
 	if err != nil {

@@ -69,8 +69,7 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 		return verdict.Subject{}, usage(a.help(), fmt.Sprintf("%q is a file here and a commit too", ref),
 			fmt.Sprintf("write ./%s for the file, or %s for the commit", ref, commit.Digest))
 	case file || path:
-		d, err := a.digestFile(ctx, ref)
-		return verdict.Subject{Kind: verdict.SubjectArtifact, Name: filepath.Base(ref), Digest: d}, err
+		return a.artifactHere(ctx, ref)
 	case unknown == nil:
 		return commit, nil
 	}

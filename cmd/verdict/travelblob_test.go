@@ -55,7 +55,7 @@ func manyPackages(ts *testscript.TestScript, neg bool, args []string) {
 	b.WriteString(`{"name":"many","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"many","version":"1.0.0"}`)
 	for i := range n {
 		sum := sha512.Sum512([]byte(strconv.Itoa(i)))
-		fmt.Fprintf(&b, `,"node_modules/package-with-a-long-name-%d":{"version":"1.0.%d","resolved":"https://registry.npmjs.org/package-with-a-long-name-%d/-/package-with-a-long-name-%d-1.0.%d.tgz","integrity":"sha512-%s","license":"MIT"}`,
+		fmt.Fprintf(&b, `,"node_modules/package-with-a-long-name-%d":{"version":"1.0.%d","resolved":"https://packages.example.org/package-with-a-long-name-%d/-/package-with-a-long-name-%d-1.0.%d.tgz","integrity":"sha512-%s","license":"MIT"}`,
 			i, i, i, i, i, encoded(sum[:]))
 	}
 	b.WriteString("}}")
