@@ -167,7 +167,7 @@ func (l *loader) refuse(s Source) error {
 	if c.Records == 0 {
 		return unusable(s.Origin, "it holds no advisories", nil)
 	}
-	if l.about != "" && !slices.ContainsFunc(slices.Collect(maps.Keys(s.PerEcosystem)), s.covers) {
+	if l.about != "" && !s.holds(l.about) {
 		return unusable(s.Origin, "it holds no advisories about "+l.about, nil)
 	}
 	return s.refuseEmpty()
@@ -180,8 +180,7 @@ func (s Source) refuseEmpty() error {
 		return nil
 	}
 	for _, e := range s.Covers {
-		alone := Source{Covers: []string{e}}
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(s.PerEcosystem)), alone.covers) {
+		if !s.holds(e) {
 			return &verdict.Error{
 				Code: verdict.CodeInvalid, What: fmt.Sprintf("%s was refused: it is said to be complete for %.64q and holds no advisories about that", s.Origin, e),
 				Remedy: "import the archive of that ecosystem, or leave --covers out to take those that the archive is about; names are written as OSV writes them, as in npm, PyPI, crates.io",

@@ -6,7 +6,8 @@ import (
 	"hash/crc32"
 )
 
-// The layout of an index file, version 2, which added the affected packages of a module. Numbers are little-endian; every section has
+// The layout of an index file, version 3, which added the faults that an
+// advisory of a distribution is about, and its products under their release. Numbers are little-endian; every section has
 // a CRC-32C, so that a flipped bit is an error and never "not affected".
 //
 //	header   magic, version, CRC of the header, length of the file, the sections' places, digest of the data
@@ -20,7 +21,7 @@ import (
 // later time leaves it as it is.
 const (
 	magic         = "VDADVIX\x00"
-	formatVersion = 2
+	formatVersion = 3
 	headerSize    = 8 + 4 + 4 + 8 + sections*sectionSize + sha256.Size
 	sectionSize   = 8 + 8 + 4
 	rowSize       = 8 + 4 + 4 + 4

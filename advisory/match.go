@@ -72,7 +72,7 @@ func (x *Index) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
 		m.place, m.err = o.parse(c.Version)
 		for _, f := range faults(m.all(current(list))) {
 			if v, hit := m.judge(f); hit {
-				hits = append(hits, x.rated(v))
+				hits = append(hits, x.rated(v, upstreamOf(f)))
 			}
 		}
 		if !x.Covers(c.Ecosystem) {
@@ -106,9 +106,20 @@ func later(a, b bool) int {
 	return 1
 }
 
-// rated adds what KEV and EPSS say about the ids.
-func (x *Index) rated(v verdict.Vulnerability) verdict.Vulnerability {
-	for _, id := range append([]string{v.ID}, v.Aliases...) {
+// upstreamOf are the faults that the advisories of a distribution which hit are about.
+func upstreamOf(fault []judged) []string {
+	var out []string
+	for _, p := range fault {
+		if p.yes {
+			out = append(out, p.upstream...)
+		}
+	}
+	return out
+}
+
+// rated adds what KEV and EPSS say about the ids and about what they are about.
+func (x *Index) rated(v verdict.Vulnerability, upstream []string) verdict.Vulnerability {
+	for _, id := range slices.Concat([]string{v.ID}, v.Aliases, upstream) {
 		if n, ok := numberOfCVE(id); ok {
 			v.Exploited = v.Exploited || x.exploited(n)
 			if ppm, ok := x.probability(n); ok {

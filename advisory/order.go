@@ -41,6 +41,8 @@ func orderOf(ecosystem, name string) order {
 		return order{base, validSemver}
 	case "Maven":
 		return order{base, validMaven}
+	case "Azure Linux", "Photon OS": // packages of rpm, in an order that the library knows by another name
+		return order{"Red Hat", validGeneric}
 	default:
 		return order{base, validGeneric}
 	}

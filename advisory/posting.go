@@ -39,6 +39,7 @@ type posting struct {
 	id        string
 	modified  int64 // seconds since 1970; 0 unknown
 	aliases   []string
+	upstream  []string // faults that it is about, as a distribution's advisory is about several
 	summary   string
 	severity  verdict.Severity
 	malicious bool
@@ -91,6 +92,7 @@ func (p *posting) encode(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(max(p.modified, 0)))
 	b = appendString(b, p.id)
 	b = appendStrings(b, p.aliases)
+	b = appendStrings(b, p.upstream)
 	b = appendString(b, p.summary)
 	b = binary.AppendUvarint(b, uint64(len(p.spans)))
 	for _, s := range p.spans {
@@ -210,6 +212,7 @@ func (r *reading) posting(key string, sources int) (posting, error) {
 	p.source, p.modified = int(source), int64(modified)
 	p.id = r.string()
 	p.aliases = r.strings()
+	p.upstream = r.strings()
 	p.summary = r.string()
 	if n := r.length(); n > 0 {
 		p.spans = make([]span, n)

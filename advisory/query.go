@@ -66,9 +66,14 @@ func Folds(ecosystem string) bool {
 // Named are the advisories that are one fault with an id, over any number of aliases, and
 // the packages that they are about.
 type Named struct {
-	IDs      []string // sorted, with the one that was asked for
+	IDs []string // sorted, with the one that was asked for
+	// Within are advisories of distributions that are about this fault, often among others.
+	Within   []string // sorted
 	Packages []Package
 }
+
+// All are the ids of Named, and those that it is within.
+func (n Named) All() []string { return slices.Concat(n.IDs, n.Within) }
 
 // maxAliasSteps bounds how far aliases are followed; two are the most that happens.
 const maxAliasSteps = 8
@@ -77,11 +82,12 @@ const maxAliasSteps = 8
 // of that name is known.
 func (x *Index) Find(id string) (Named, error) {
 	ids := map[string]bool{id: true}
+	within := map[string]bool{}
 	packages := map[Package]bool{}
 	err := x.guard(func() error {
 		for range maxAliasSteps {
 			before := len(ids)
-			if err := x.mention(ids, packages); err != nil {
+			if err := x.mention(ids, within, packages); err != nil {
 				return err
 			}
 			if len(ids) == before {
@@ -90,14 +96,14 @@ func (x *Index) Find(id string) (Named, error) {
 		}
 		return nil
 	})
-	n := Named{IDs: slices.Sorted(maps.Keys(ids)), Packages: slices.Collect(maps.Keys(packages))}
+	n := Named{IDs: slices.Sorted(maps.Keys(ids)), Within: slices.Sorted(maps.Keys(within)), Packages: slices.Collect(maps.Keys(packages))}
 	slices.SortFunc(n.Packages, func(a, b Package) int { return strings.Compare(a.Ecosystem+"\x00"+a.Name, b.Ecosystem+"\x00"+b.Name) })
 	return n, err
 }
 
 // mention adds the packages of postings that have one of the ids, and the ids that those
 // have beside it. A block is read only where its bytes hold one of them.
-func (x *Index) mention(ids map[string]bool, packages map[Package]bool) error {
+func (x *Index) mention(ids, within map[string]bool, packages map[Package]bool) error {
 	known := slices.Collect(maps.Keys(ids))
 	blocks := x.section(secBlocks)
 	for i := range len(x.table) / rowSize {
@@ -115,7 +121,11 @@ func (x *Index) mention(ids map[string]bool, packages map[Package]bool) error {
 		}
 		for _, p := range current(list) {
 			names := append([]string{p.id}, p.aliases...)
-			if !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(known, n) }) {
+			isKnown := func(n string) bool { return slices.Contains(known, n) }
+			if !slices.ContainsFunc(names, isKnown) {
+				if slices.ContainsFunc(p.upstream, isKnown) {
+					packages[packageOfKey(key)], within[p.id] = true, true
+				}
 				continue
 			}
 			packages[packageOfKey(key)] = true
@@ -231,7 +241,7 @@ func exploitedDifference(a, b *Index, changed map[Package]bool) error {
 	}
 	return b.eachKey(func(key string, list []posting) {
 		for _, p := range list {
-			for _, id := range append([]string{p.id}, p.aliases...) {
+			for _, id := range slices.Concat([]string{p.id}, p.aliases, p.upstream) {
 				if n, ok := numberOfCVE(id); ok && a.exploited(n) != b.exploited(n) {
 					changed[packageOfKey(key)] = true
 				}

@@ -38,6 +38,7 @@ type rawRecord struct {
 	Modified  string        `json:"modified" yaml:"modified"`
 	Withdrawn string        `json:"withdrawn" yaml:"withdrawn"`
 	Aliases   []string      `json:"aliases" yaml:"aliases"`
+	Upstream  []string      `json:"upstream" yaml:"upstream"`
 	Summary   string        `json:"summary" yaml:"summary"`
 	Details   string        `json:"details" yaml:"details"`
 	Severity  []rawSeverity `json:"severity" yaml:"severity"`
@@ -224,7 +225,10 @@ func parseRecord(b []byte, isYAML bool, now time.Time) (*parsed, error) {
 		return nil, fmt.Errorf("withdrawn: %w", err)
 	}
 	head.withdrawn = !withdrawn.IsZero() && !withdrawn.After(now)
-	if head.aliases, err = aliasesOf(raw); err != nil {
+	if head.aliases, err = namesOf(raw.ID, raw.Aliases, "alias"); err != nil {
+		return nil, err
+	}
+	if head.upstream, err = namesOf(raw.ID, raw.Upstream, "upstream id"); err != nil {
 		return nil, err
 	}
 	for _, a := range head.aliases {
@@ -273,13 +277,25 @@ func (p *parsed) add(a rawAffected, raw rawRecord, head posting) error {
 	if !printable(eco, maxName) || !printable(name, maxName) {
 		return fmt.Errorf("its package %.64q is none", name)
 	}
+	for _, release := range releasesOf(eco) {
+		a.Package.Ecosystem = release
+		if err := p.addTo(a, raw, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTo is add for one release of an ecosystem.
+func (p *parsed) addTo(a rawAffected, raw rawRecord, head posting) error {
+	eco := a.Package.Ecosystem
 	switch {
 	case len(p.byKey) == 0:
 		p.alone = eco
 	case p.alone != eco:
 		p.alone = ""
 	}
-	key := keyOf(eco, name)
+	key := keyOf(eco, a.Package.Name)
 	post := p.byKey[key]
 	first := post == nil
 	if first {
@@ -345,7 +361,11 @@ func (p *posting) addVersions(a rawAffected, t *Tally) error {
 		t.NotMatchable++
 	}
 	p.why = max(p.why, why)
-	p.spans = append(p.spans, spans...)
+	for _, s := range spans {
+		if !slices.Contains(p.spans, s) { // the same fix in several products of one release
+			p.spans = append(p.spans, s)
+		}
+	}
 	p.versions = append(p.versions, withoutCovered(a.Versions, spans, o)...)
 	return nil
 }
@@ -400,16 +420,17 @@ func severityOfVectors(list []rawSeverity) verdict.Severity {
 	return out
 }
 
-func aliasesOf(raw rawRecord) ([]string, error) {
-	if len(raw.Aliases) > maxAliases {
-		return nil, fmt.Errorf("%d aliases, more than %d", len(raw.Aliases), maxAliases)
+// namesOf are the other ids in a list of a record, sorted.
+func namesOf(own string, list []string, what string) ([]string, error) {
+	if len(list) > maxAliases {
+		return nil, fmt.Errorf("more than %d of %s", maxAliases, what)
 	}
-	out := make([]string, 0, len(raw.Aliases))
-	for _, a := range raw.Aliases {
+	out := make([]string, 0, len(list))
+	for _, a := range list {
 		if !printable(a, maxID) || a == "" {
-			return nil, fmt.Errorf("its alias %.64q is none", a)
+			return nil, fmt.Errorf("its %s %.64q is none", what, a)
 		}
-		if a != raw.ID {
+		if a != own {
 			out = append(out, a)
 		}
 	}

@@ -103,7 +103,22 @@ func covered(sources []Source) []string {
 }
 
 // covers reports whether the source is complete for the ecosystem, or for all of its
-// releases.
+// releases. Of a release that it says nothing about nobody knows whether it has no
+// vulnerabilities or no advisories.
 func (s Source) covers(ecosystem string) bool {
-	return slices.Contains(s.Covers, ecosystem) || slices.Contains(s.Covers, baseOf(ecosystem))
+	if slices.Contains(s.Covers, ecosystem) {
+		return true
+	}
+	base := baseOf(ecosystem)
+	return slices.Contains(s.Covers, base) && (base == ecosystem || s.PerEcosystem[ecosystem] > 0)
+}
+
+// holds reports whether the source says anything about the ecosystem or a release of it.
+func (s Source) holds(ecosystem string) bool {
+	for e := range s.PerEcosystem {
+		if e == ecosystem || baseOf(e) == ecosystem {
+			return true
+		}
+	}
+	return false
 }

@@ -82,6 +82,9 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 	for _, c := range l.Components {
 		switch kind, other := strings.CutPrefix(c.Ecosystem, otherType); {
 		case other:
+			if namespace, _, ok := strings.Cut(c.Name, "/"); ok && slices.Contains(distributions, kind) {
+				kind += "/" + namespace
+			}
 			others[kind]++
 		case c.Ecosystem != "":
 			ecosystems[c.Ecosystem]++
@@ -90,7 +93,8 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 	tellOthers(open, l, others)
 	for _, e := range slices.Sorted(maps.Keys(ecosystems)) {
 		if !m.Covers(e) {
-			open(true, "no advisories for %s, and %d components of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, ecosystems[e], e)
+			base, _, _ := strings.Cut(e, ":") // OSV publishes one archive for all releases
+			open(true, "no advisories for %s, and %d components of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, ecosystems[e], base)
 		}
 	}
 	match(&r, l.Components, m, open)
@@ -110,7 +114,11 @@ func tellOthers(open func(bool, string, ...any), l Listing, others map[string]in
 	named := int64(0)
 	for _, kind := range slices.Sorted(maps.Keys(others)) {
 		named += int64(others[kind])
-		open(slices.Contains(distributions, kind), "%d components of type %s are in the bill of materials and are not matched: no advisories about them are kept here", others[kind], kind)
+		if system, _, _ := strings.Cut(kind, "/"); slices.Contains(distributions, system) {
+			open(true, "%d components of pkg:%s are in the bill of materials and are not matched: no advisories are known for them, or their package URLs name no release", others[kind], kind)
+			continue
+		}
+		open(false, "%d components of type %s are in the bill of materials and are not matched: no advisories about them are kept here", others[kind], kind)
 	}
 	if rest := l.Nameless - named; rest > 0 {
 		open(true, "%d components have no package URL that says what they are, and are not matched", rest)

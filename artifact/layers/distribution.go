@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -48,12 +49,16 @@ func readRelease(f *file) ([]found, error) {
 // parseRelease reads os-release(5).
 func parseRelease(b []byte) release {
 	var r release
+	pack := ""
 	for line := range strings.Lines(string(b)) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		if !ok {
 			continue
 		}
 		value = strings.Trim(value, `"'`)
+		if key == "PRETTY_NAME" {
+			pack = servicePack.FindString(value)
+		}
 		if len(value) > 64 || strings.ContainsAny(value, "/ \t&?#%") {
 			continue
 		}
@@ -64,8 +69,14 @@ func parseRelease(b []byte) release {
 			r.version = value
 		}
 	}
+	if pack = strings.Trim(pack, "()"); r.id == "openeuler" && r.version != "" && pack != "" {
+		r.version += "-" + strings.ReplaceAll(pack, " ", "-")
+	}
 	return r
 }
+
+// servicePack is where openEuler says which of the releases of one number it is.
+var servicePack = regexp.MustCompile(`\(LTS([- ]SP[0-9]{1,2})?\)`)
 
 // stanzas calls each with the fields of every block of lines. Lines that go on (with a
 // space in front) belong to the field before, and are not needed here.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"verdict"
 	"verdict/sbom"
@@ -18,7 +19,7 @@ func (x *reading) document(i Image) sbom.Document {
 	slices.SortStableFunc(x.packages, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version), cmp.Compare(a.arch, b.arch))
 	})
-	system := 0
+	system, foreign := 0, 0
 	for _, p := range x.packages {
 		c, ofSystem, err := p.component(distro)
 		if err != nil {
@@ -27,6 +28,9 @@ func (x *reading) document(i Image) sbom.Document {
 		}
 		if ofSystem {
 			system++
+			if c.Ecosystem == "" {
+				foreign++
+			}
 		}
 		out := sbom.Component{Component: c, Occurrences: []sbom.Occurrence{{Location: clip(p.path)}}}
 		if p.licence != "" {
@@ -40,7 +44,9 @@ func (x *reading) document(i Image) sbom.Document {
 	case system > 0 && x.release.id == "":
 		x.open("", "no os-release file says of which distribution its packages are: they can be matched with no advisories", true)
 	case system > 0 && distro.Ecosystem() == "":
-		x.open("", fmt.Sprintf("advisories for packages of %s %s do not go by release: they are matched with none", distro.ID, distro.Version), false)
+		x.open("", fmt.Sprintf("no advisories are known for packages of %s: whether they are vulnerable is not known", strings.TrimSpace(distro.ID+" "+distro.Version)), false)
+	case foreign > 0:
+		x.open("", fmt.Sprintf("%d of its packages are none of %s %s itself: no advisories are known for them, and whether they are vulnerable is not known", foreign, distro.ID, distro.Version), false)
 	}
 	x.open("", "files that no package manager brought in are in no list", false)
 	if x.more > 0 {
@@ -68,8 +74,15 @@ func weight(n verdict.NotChecked) int {
 func (p found) component(distro sbom.Distribution) (c verdict.Component, system bool, err error) {
 	switch p.eco {
 	case "apk", "deb", "rpm":
-		c = verdict.Component{Ecosystem: distro.Ecosystem(), Name: p.name, Version: p.version}
-		c.PURL, err = distro.PURL(sbom.SystemPackage{Type: p.eco, Name: p.name, Version: p.version, Arch: p.arch, Source: p.source, SourceVersion: p.sourceVersion})
+		c = verdict.Component{Name: p.name, Version: p.version}
+		c.PURL, err = distro.PURL(sbom.SystemPackage{Type: p.eco, Name: p.name, Version: p.version, Arch: p.arch, Source: p.source, SourceVersion: p.sourceVersion, Vendor: p.vendor})
+		if err != nil {
+			return c, true, err
+		}
+		u, err := sbom.ParsePURL(c.PURL)
+		if known, ok := u.Component(); ok { // by what others will read of it
+			c.Ecosystem = known.Ecosystem
+		}
 		return c, true, err
 	}
 	c, err = sbom.NewComponent(p.eco, p.name, p.version)

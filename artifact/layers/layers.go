@@ -115,6 +115,7 @@ type found struct {
 	// version has the epoch of an rpm in front, as rpm compares it.
 	version, arch         string
 	source, sourceVersion string // the package that it was built from, where that has another name
+	vendor                string // of an rpm: whose package it is, as sbom.Vendor says it
 	licence               string
 	path                  string
 	release               *release // an os-release file, which is no package

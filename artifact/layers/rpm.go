@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
+
+	"verdict/sbom"
 )
 
 // The database of rpm has had three forms: Berkeley DB, ndb of SUSE, and SQLite. Each
@@ -75,6 +76,7 @@ const (
 	tagVersion   = 1001
 	tagRelease   = 1002
 	tagEpoch     = 1003
+	tagVendor    = 1011
 	tagLicense   = 1014
 	tagArch      = 1022
 	tagSourceRPM = 1044
@@ -104,8 +106,8 @@ func parseHeader(h []byte) (found, error) {
 		}
 		return string(data[offset : int(offset)+end]), nil
 	}
-	var release, epoch string
-	fields := map[uint32]*string{tagName: &p.name, tagVersion: &p.version, tagRelease: &release, tagLicense: &p.licence, tagArch: &p.arch, tagSourceRPM: &p.source}
+	var release, epoch, vendor, built string
+	fields := map[uint32]*string{tagName: &p.name, tagVersion: &p.version, tagRelease: &release, tagLicense: &p.licence, tagArch: &p.arch, tagVendor: &vendor, tagSourceRPM: &built}
 	for ; len(index) > 0; index = index[16:] {
 		tag, offset := binary.BigEndian.Uint32(index), binary.BigEndian.Uint32(index[8:])
 		if tag == tagEpoch {
@@ -128,18 +130,7 @@ func parseHeader(h []byte) (found, error) {
 	if epoch != "" && epoch != "0" {
 		p.version = epoch + ":" + p.version
 	}
-	p.source = sourceName(p.source)
+	p.vendor = sbom.Vendor(vendor)
+	p.source, p.sourceVersion, _ = sbom.SourceRPM(built)
 	return p, nil
-}
-
-// sourceName is the name in NAME-VERSION-RELEASE.src.rpm.
-func sourceName(file string) string {
-	for range 2 {
-		i := strings.LastIndexByte(file, '-')
-		if i < 0 {
-			return ""
-		}
-		file = file[:i]
-	}
-	return file
 }

@@ -11,6 +11,8 @@ import (
 
 	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 	_ "modernc.org/sqlite" // the library's reader of rpmdb.sqlite
+
+	"verdict/sbom"
 )
 
 // moduleFiles is the folder of the library's own test data, in the module cache; empty
@@ -73,7 +75,7 @@ func TestDatabasesOfRPMReadAsOthersReadThem(t *testing.T) {
 			if e := p.EpochNum(); e != 0 {
 				v = strconv.Itoa(e) + ":" + v
 			}
-			want = append(want, p.Name+" "+v+" "+p.Arch+" "+sourceName(p.SourceRpm))
+			want = append(want, p.Name+" "+v+" "+p.Arch+" "+sourceOf(p.SourceRpm))
 		}
 		slices.Sort(got)
 		slices.Sort(want)
@@ -82,6 +84,11 @@ func TestDatabasesOfRPMReadAsOthersReadThem(t *testing.T) {
 		}
 	}
 	t.Logf("%d databases", len(files))
+}
+
+func sourceOf(file string) string {
+	name, _, _ := sbom.SourceRPM(file)
+	return name
 }
 
 // headerOf is the header of one package.

@@ -60,12 +60,14 @@ type whereFound struct {
 	Near []string `json:"near,omitempty"`
 	// Undeclared says of a question about a licence how many components declare none, and
 	// Unread how many state something that is no expression of SPDX.
-	Undeclared int             `json:"undeclared"`
-	Unread     []string        `json:"unread"`
-	Running    []whereRuns     `json:"running"`
-	Built      []whereBuilt    `json:"built"`
-	Totals     whereTotals     `json:"totals"`
-	Searched   ledger.Searched `json:"searched"`
+	Undeclared int          `json:"undeclared"`
+	Unread     []string     `json:"unread"`
+	Running    []whereRuns  `json:"running"`
+	Built      []whereBuilt `json:"built"`
+	Totals     whereTotals  `json:"totals"`
+	// Release says that the question left open which release of a distribution is meant.
+	Release  string          `json:"release,omitempty"`
+	Searched ledger.Searched `json:"searched"`
 }
 
 type whereTotals struct {
@@ -203,7 +205,7 @@ func (d *whereFound) believe(ctx context.Context, w *workspace, counts func(verd
 // whereOf puts the answer into its document.
 func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, size int64, x *whereFlags) *whereFound {
 	d := &whereFound{
-		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, Position: size,
+		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, Position: size, Release: q.release,
 		Components: whereComponents(found.Matched), MayBe: []whereComponent{}, Undeclared: found.Undeclared, Unread: []string{}, Running: []whereRuns{}, Built: []whereBuilt{},
 		Searched: found.Searched, Totals: whereTotals{Running: len(found.Running), Environments: map[string]int{}, Bills: found.Bills, Aside: found.Aside},
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -27,13 +28,15 @@ type asked struct {
 	// open counts components of which it cannot be told, where they are too many to be
 	// listed one by one.
 	open map[string]bool
+	// release says that a question about a package of a distribution leaves its release open.
+	release string
 }
 
 const seeWhere = "verdict where --help"
 
 // vulnerabilityID is the form of an id of a database of vulnerabilities: letters in
 // capitals, a hyphen, and something with a digit.
-var vulnerabilityID = regexp.MustCompile(`^(?i)(CVE|GHSA|GO|PYSEC|RUSTSEC|MAL|OSV|CGA|DSA|DLA|RHSA|USN|ALAS|ALSA|BIT|CURL|EEF|ELSA|GSD|HSEC|JLSEC|LBSEC|MGASA|OSEC|OESA|PSF|RLSA|RSEC|RXSA|SUSE|UBUNTU|V8|DRUPAL)-[A-Za-z0-9-]*[0-9a-z][A-Za-z0-9:.-]*$`)
+var vulnerabilityID = regexp.MustCompile(`^(?i)(CVE|GHSA|GO|PYSEC|RUSTSEC|MAL|OSV|CGA|DSA|DLA|RHSA|RHBA|RHEA|USN|ALAS|ALSA|BIT|CURL|EEF|ELSA|GSD|HSEC|JLSEC|LBSEC|MGASA|OSEC|OESA|PSF|RLSA|RSEC|RXSA|SUSE|OPENSUSE|AZL|BELL|MINI|UBUNTU|V8|DRUPAL)-[A-Za-z0-9-]*[0-9a-z][A-Za-z0-9:.-]*$`)
 
 // ask reads the question. close gives back what it holds open.
 func (a *app) ask(args []string, licence, name string) (x *asked, done func() error, err error) {
@@ -74,6 +77,9 @@ func askPackage(text string) (*asked, error) {
 	// The name of an npm scope begins with an @ of its own.
 	if i := strings.LastIndexByte(text, '@'); i > 0 && text[i-1] != '/' {
 		name, versions = text[:i], text[i+1:]
+		if version, qualifiers, ok := strings.Cut(versions, "?"); ok { // they follow the version, and say the release
+			name, versions = name+"?"+qualifiers, version
+		}
 	}
 	kind, _, _ := strings.Cut(strings.TrimPrefix(name, "pkg:"), "/")
 	if rest, ok := strings.CutPrefix(name, "pkg:"+kind+"/@"); ok {
@@ -87,17 +93,39 @@ func askPackage(text string) (*asked, error) {
 	one := ledger.PackageQuery{Ecosystem: "pkg:" + p.Type, Name: strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")}
 	if c, known := p.Component(); known {
 		one.Ecosystem, one.Name = c.Ecosystem, c.Name
+		versions = versionOf(p, versions)
+	} else if example := sbom.ReleaseExample(p); example != "" && len(p.Qualifiers) == 0 {
+		x.release = fmt.Sprintf("only bills that name no release of %s were asked: name one, as in 'pkg:%s/%s?distro=%s'", report.Neutral(p.Namespace), p.Type, report.Neutral(one.Name), example)
 	} else if near := nearest(p.Type, sbom.Types()); near != "" && !slices.Contains(otherTypes, p.Type) {
 		return nil, usage(seeWhere, fmt.Sprintf("the package URL has the type %q, which no ecosystem has", report.Neutral(p.Type)), fmt.Sprintf("did you mean 'pkg:%s/%s'?", near, report.Neutral(one.Name)))
 	}
 	holds, err := versionRange(one.Ecosystem, one.Name, versions)
 	if err != nil {
+		if x.release != "" {
+			return nil, usage(seeWhere, verdict.AsError(err).What, fmt.Sprintf("name the release whose order it is: '%s?distro=%s'", report.Neutral(text), sbom.ReleaseExample(p)))
+		}
 		return nil, err
 	}
 	one.Holds = holds
 	one.Same = sameName(one.Ecosystem, one.Name)
 	x.q.Packages = []ledger.PackageQuery{one}
 	return x, nil
+}
+
+// versionOf is the version that a package URL of one installed package means, in the form
+// that advisories use: that of its source, with the epoch. A range is left as it is.
+func versionOf(p sbom.PackageURL, text string) string {
+	if text == "" || p.Type != "rpm" && p.Type != "deb" && p.Type != "apk" || strings.ContainsAny(text, "<>=!|,* ") || strings.HasPrefix(text, "vers:") {
+		return text
+	}
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
+	}
+	p.Version = text
+	if c, ok := p.Component(); ok {
+		return c.Version
+	}
+	return text
 }
 
 // sameName finds a package under every spelling that its registry takes for one.
@@ -137,6 +165,9 @@ func (a *app) askVulnerability(id string) (x *asked, done func() error, err erro
 	if rest, ok := strings.CutPrefix(id, "GHSA-"); ok {
 		id = "GHSA-" + strings.ToLower(rest)
 	}
+	if rest, ok := strings.CutPrefix(id, "OPENSUSE-"); ok {
+		id = "openSUSE-" + rest
+	}
 	file, err := a.indexFile(false)
 	if err != nil {
 		return nil, done, err
@@ -159,7 +190,7 @@ func (a *app) askVulnerability(id string) (x *asked, done func() error, err erro
 	x = &asked{text: id, kind: "vulnerability", ids: named.IDs, db: &db}
 	for _, p := range named.Packages {
 		x.q.Packages = append(x.q.Packages, ledger.PackageQuery{
-			Ecosystem: p.Ecosystem, Name: p.Name, Same: sameName(p.Ecosystem, p.Name), Holds: affectedBy(index, p, named.IDs),
+			Ecosystem: p.Ecosystem, Name: p.Name, Same: sameName(p.Ecosystem, p.Name), Holds: affectedBy(index, p, named.All()),
 		})
 	}
 	return x, index.Close, nil

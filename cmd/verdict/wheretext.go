@@ -131,6 +131,9 @@ func (d *whereFound) open(b *strings.Builder, s report.Style) {
 	}
 	say(d.Totals.Unproved, "of these places is stated by somebody whom the map does not trust to say what runs", "of these places are stated by somebody whom the map does not trust to say what runs")
 	say(d.Totals.Aside, "bill lists it whose producer the map does not trust with bills: left aside", "bills list it whose producers the map does not trust with bills: left aside")
+	if d.Release != "" {
+		out = append(out, d.Release)
+	}
 	if len(out) > 0 {
 		b.WriteString("Not known:\n")
 		for _, line := range out {
