@@ -31,7 +31,9 @@ FUZZ = \
 	./artifact:FuzzParseReference \
 	./artifact/registry:FuzzParseChallenge \
 	./artifact/layers:FuzzDatabases \
+	./artifact/layers:FuzzExecutable \
 	./artifact/layers:FuzzLayer \
+	./artifact/layers:FuzzManifests \
 	./artifact/layers:FuzzRPM \
 	./artifact/layers:FuzzSaved \
 	./ci/iac:FuzzInstalled \

@@ -127,7 +127,7 @@ func (x *reading) link(h *tar.Header, name string) {
 // file reads one file where something can be found in it.
 func (x *reading) file(t *tar.Reader, h *tar.Header, name string) error {
 	_, read := kindOf(name)
-	if read == nil && h.Mode&0o111 != 0 && h.Size > minBinary {
+	if read == nil && mayBeLinked(name, h.Mode, h.Size) {
 		read = executable
 	}
 	if read == nil {

@@ -8,8 +8,10 @@ import (
 	"strings"
 )
 
-// maxManifest bounds a manifest of a language, in bytes.
-const maxManifest = 8 << 20
+const (
+	maxManifest = 8 << 20 // bytes of a manifest of a language
+	maxLicence  = 200     // bytes of what a manifest says of its licence
+)
 
 // languageReader is what reads a manifest that a package manager leaves beside a package.
 func languageReader(name, base string) reader {
@@ -23,6 +25,10 @@ func languageReader(name, base string) reader {
 		return manifest(readPython)
 	case strings.HasSuffix(base, ".gemspec") && strings.HasSuffix(parent(name), "/specifications") || strings.HasSuffix(base, ".gemspec") && strings.HasSuffix(parent(name), "/specifications/default"):
 		return manifest(readGemspec)
+	case strings.HasSuffix(base, ".deps.json"):
+		return manifest(readDotnet)
+	case base == "installed.json" && strings.HasSuffix("/"+parent(name), "/composer"):
+		return manifest(readComposer)
 	case isJar(base):
 		return readJar
 	}
@@ -117,7 +123,7 @@ func readGemspec(b []byte) ([]found, error) {
 }
 
 func (p found) checked() ([]found, error) {
-	if len(p.licence) > 200 { // some paste the whole text
+	if len(p.licence) > maxLicence { // some paste the whole text
 		p.licence = ""
 	}
 	if !p.sound() {
