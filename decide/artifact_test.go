@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -276,6 +277,49 @@ func TestWhatTheRulesSeeOfAnArtifact(t *testing.T) {
 	if a.State != verdict.StateVerified || a.Signature.By != "local" || a.Provenance.SLSA != 2 || a.Provenance.Known != "release" || a.Provenance.Commit != commit.Digest ||
 		a.Source.SLSA != 2 || !a.Source.Reviewed || a.SBOM.Components != 1 || a.SBOM.Inventory != "unknown" || a.BuiltAt != "2026-11-20T08:00:00Z" || len(a.Checked) != 3 || len(a.Reviewed) != 2 {
 		t.Errorf("%+v", a)
+	}
+}
+
+// Under which licences an artifact is, and of how much of it nobody knows, is a fact of its
+// digest: a bill that says nothing of it must not read as one without refused licences.
+func TestLicencesAreAFactOfTheDigest(t *testing.T) {
+	component := func(licences string) string {
+		return `{"type":"library","name":"x","version":"1.0.0","purl":"pkg:npm/x@1.0.0"` + licences + `}`
+	}
+	bill := func(components string) string {
+		return `{"bomFormat":"CycloneDX","specVersion":"1.6","components":[` + components + `]}`
+	}
+	const none = "no bill"
+	for name, c := range map[string]struct {
+		bill string
+		want policy.Licences
+	}{
+		"no bill":                   {none, policy.Licences{State: verdict.StateMissing}},
+		"a bill that names nothing": {bill(""), policy.Licences{State: verdict.StateUnknown}},
+		"one that declares none":    {bill(component("")), policy.Licences{State: verdict.StateVerified, Components: 1, Unknown: 1}},
+		"an expression": {bill(component(`,"licenses":[{"expression":"MIT OR AGPL-3.0-only"}]`)), policy.Licences{State: verdict.StateVerified, Components: 1,
+			Declared: []policy.Licence{{Expression: "MIT OR AGPL-3.0-only", IDs: []string{"AGPL-3.0-only", "MIT"}, Components: 1}}}},
+		"one of another digest": {strings.Replace(bill(component(`,"licenses":[{"license":{"id":"MIT"}}]`)), `"components"`, `"metadata":{"component":{"type":"container","name":"x","hashes":[{"alg":"SHA-256","content":"`+strings.Repeat("c", 64)+`"}]}},"components"`, 1),
+			policy.Licences{State: verdict.StateFailed, Components: 1, Declared: []policy.Licence{{Expression: "MIT", IDs: []string{"MIT"}, Components: 1}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, trustMap)
+			h.checkCommit("payments")
+			if c.bill != none {
+				h.attest("local", verdict.KindSBOM, artifact, c.bill)
+			}
+			h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+			got := h.inputOf(h.trust(artifact, "payments")).Artifact.Licences
+			if got.Evidence == "" && c.bill != none {
+				t.Error("it names no evidence")
+			}
+			if got.Evidence = ""; c.want.Declared == nil {
+				c.want.Declared = []policy.Licence{}
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%+v, not %+v", got, c.want)
+			}
+		})
 	}
 }
 

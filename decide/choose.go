@@ -60,6 +60,7 @@ type Stated struct {
 	Against   string
 	Built     *built                // of provenance
 	Bill      *sbom.Bill            // of a bill of materials
+	Licences  sbom.LicenceCounts    // that it declares
 	Decided   *earlier              // of a decision
 	Ownership *verdict.Ownership    // of that kind
 	Review    *verdict.ChangeReview // of that kind

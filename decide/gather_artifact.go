@@ -132,7 +132,7 @@ func (s *Stated) readArtifact(told said, about verdict.Subject) bool {
 			s.Built, s.Unreadable = nil, verdict.AsError(err).What
 		}
 	case verdict.KindSBOM:
-		if s.Bill = told.bill; told.unread != nil {
+		if s.Bill, s.Licences = told.bill, told.licences; told.unread != nil {
 			s.Unreadable = verdict.AsError(told.unread).What
 			break
 		}
@@ -224,6 +224,10 @@ func (g *gathered) from() []verdict.Digest {
 
 func (g *gathered) fillBill(f Fact, s *Stated) {
 	out := policy.SBOM{State: f.State, Inventory: string(sbom.Unknown)}
+	licences := policy.Licences{State: f.State}
+	if f.State == verdict.StateVerified {
+		licences.State = verdict.StateUnknown // until it was read
+	}
 	if s != nil && s.Bill != nil {
 		b := s.Bill
 		out.Digest, out.Evidence, out.Format = s.Ref.Digest, s.Ref.Digest, strings.TrimSpace(b.Form+" "+b.Version)
@@ -231,8 +235,15 @@ func (g *gathered) fillBill(f Fact, s *Stated) {
 		if b.Inventory == sbom.Complete || b.Inventory == sbom.Incomplete {
 			out.Inventory = string(b.Inventory)
 		}
+		if licences.Evidence = s.Ref.Digest; len(s.Licences.Uses) > 0 || s.Licences.Unknown > 0 || b.Inventory == sbom.Complete {
+			licences.State = f.State // a bill that names nothing says nothing of licences
+		}
+		licences.Components, licences.Unknown = int64(s.Licences.Components), int64(s.Licences.Unknown)
+		for _, u := range s.Licences.Uses {
+			licences.Declared = append(licences.Declared, policy.Licence{Expression: u.Expression, IDs: slices.Clone(u.IDs), Components: int64(u.Components)})
+		}
 	}
-	g.input.Artifact.SBOM = out
+	g.input.Artifact.SBOM, g.input.Artifact.Licences = out, licences
 }
 
 // settle says what follows for a fact about an artifact from what was weighed.
@@ -427,10 +438,10 @@ func (e *Engine) fillTrusted(ctx context.Context, r Request, f Fact, s *Stated, 
 		g.input.Artifact.State = verdict.StateUnknown
 		return nil
 	}
-	bill := g.input.Artifact.SBOM
+	bill, licences := g.input.Artifact.SBOM, g.input.Artifact.Licences
 	g.input.Artifact = was.Artifact
 	if bill.State != "" { // gathered already, for a need of its own
-		g.input.Artifact.SBOM = bill
+		g.input.Artifact.SBOM, g.input.Artifact.Licences = bill, licences
 	}
 	g.input.Artifact.State = f.State
 	g.input.Artifact.Provenance.Own = e.ownSource(r, s.Decided, was.Artifact.Provenance)

@@ -117,9 +117,10 @@ type said struct {
 	report    *verdict.Report // nil where the statement holds none
 	failure   error           // why there is no statement
 	bill      *sbom.Bill      // of a bill of materials
-	vex       *vexRead        // of a VEX document
-	decided   *earlier        // of a decision; what could be read of it, where unread says so
-	unread    error           // why there is none of what there should be
+	licences  sbom.LicenceCounts
+	vex       *vexRead // of a VEX document
+	decided   *earlier // of a decision; what could be read of it, where unread says so
+	unread    error    // why there is none of what there should be
 }
 
 // ofAnother reports whether an entry is known to hold the report of another check than the
@@ -147,7 +148,9 @@ func (e *Engine) said(ctx context.Context, index int64) (said, error) {
 		s.report, _ = evidence.ReportOf(s.statement)
 		switch s.statement.Kind() {
 		case verdict.KindSBOM:
-			s.bill, s.unread = ledger.ReadBill(ctx, e.Ledger, s.statement)
+			if s.bill, s.unread = ledger.ReadBill(ctx, e.Ledger, s.statement); s.unread == nil {
+				s.licences = s.bill.Licences()
+			}
 		case verdict.KindVEX:
 			s.vex, s.unread = readVEX(s.statement)
 		case verdict.KindDecision:

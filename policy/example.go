@@ -27,6 +27,10 @@ func Example(l verdict.Layer) *Input {
 			},
 			Source: SourceLevel{State: known, SLSA: 2, Reviewed: true, Evidence: digest("source")},
 			SBOM:   SBOM{State: known, Digest: digest("sbom"), Format: "cyclonedx", Components: 40, Inventory: "complete", Evidence: digest("sbom")},
+			Licences: Licences{
+				State: known, Components: 40, Evidence: digest("sbom"),
+				Declared: []Licence{{Expression: "Apache-2.0 OR MIT", IDs: []string{"Apache-2.0", "MIT"}, Components: 8}, {Expression: "MIT", IDs: []string{"MIT"}, Components: 32}},
+			},
 			Reviewed: []Decided{
 				{Need: "ownership-record", Point: "code.ownership", State: known, Outcome: verdict.Allow, Decision: "d-1", Evidence: digest("d-1")},
 				{Need: "review-record", Point: "code.review", State: known, Outcome: verdict.Allow, Decision: "d-2", Evidence: digest("d-2")},

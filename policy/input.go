@@ -90,6 +90,7 @@ type Artifact struct {
 	Provenance Provenance    `json:"provenance"`
 	Source     SourceLevel   `json:"source"`
 	SBOM       SBOM          `json:"sbom"`
+	Licences   Licences      `json:"licences"`
 	Base       Base          `json:"base"`
 	BuiltAt    Time          `json:"built_at"`
 	// Checked and Reviewed are what the points of ci and of code decided about the commit
@@ -154,6 +155,24 @@ type SBOM struct {
 	Components int64          `json:"components"`
 	Inventory  string         `json:"inventory"` // whether these are all, as it says itself: complete, incomplete, unknown
 	Evidence   verdict.Digest `json:"evidence"`
+}
+
+// Licences are those that the bill of materials declares of the components.
+type Licences struct {
+	State      verdict.State `json:"state"`      // verified where the components of a bill that counts were read
+	Components int64         `json:"components"` // that have one, or should
+	// Unknown are components that declare none, or something that is no expression of SPDX:
+	// they may be under any.
+	Unknown  int64          `json:"unknown"`
+	Declared []Licence      `json:"declared"`
+	Evidence verdict.Digest `json:"evidence"`
+}
+
+// Licence is one licence or one expression over several, as SPDX writes it.
+type Licence struct {
+	Expression string   `json:"expression"`
+	IDs        []string `json:"ids"`        // of the licences in it without their exceptions, to choose from or together
+	Components int64    `json:"components"` // that declare it, among others where they declare several
 }
 
 // Decided is what an earlier point decided about the artifact's commit.

@@ -267,6 +267,30 @@ func TestARuleThatDoesNotEndIsTriedOnce(t *testing.T) {
 	}
 }
 
+// The rule that the documentation gives about licences must hold the laws, or whoever takes it
+// over loses a reason in silence.
+func TestTheRuleAboutLicencesOfTheDocumentationIsProven(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "docs", "design", "bill-of-materials.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(doc), "```rego\n")
+	text, _, _ = strings.Cut(text, "```")
+	b := userBundle(t, map[string]string{"acme.agpl": text}, `
+  - {name: free licences alone, expect: {acme.agpl: pass}}
+  - {name: one of a choice, input: {artifact: {licences: {declared: [{expression: MIT OR AGPL-3.0-only, ids: [AGPL-3.0-only, MIT], components: 1}]}}}, expect: {acme.agpl: fail}}
+  - {name: a component that declares none, input: {artifact: {licences: {unknown: 1}}}, expect: {acme.agpl: fail}}
+  - {name: a bill that names nothing, input: {artifact: {licences: {state: unknown, components: 0, declared: []}}}, expect: {acme.agpl: skip}}
+`)
+	report, err := b.Test(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Proof.Failures) > 0 {
+		t.Error(report.Text())
+	}
+}
+
 func TestAGoodRuleOfOnesOwnIsProven(t *testing.T) {
 	b := userBundle(t, map[string]string{"acme.fix": `import input.vulnerabilities as matched
 fixable := [f | some f in matched.findings; f.fixed != ""]

@@ -7,6 +7,7 @@ import (
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/ledger"
 	"verdict/report"
 )
 
@@ -19,9 +20,38 @@ type shownContents struct {
 
 // shownBill is the last bill of materials.
 type shownBill struct {
-	Says    string         `json:"says"`
-	Trusted bool           `json:"trusted"`
-	From    verdict.Digest `json:"from"` // the statement
+	Says     string         `json:"says"`
+	Licences *shownLicences `json:"licences"` // null: its components cannot be read
+	Trusted  bool           `json:"trusted"`
+	From     verdict.Digest `json:"from"` // the statement
+}
+
+// shownLicences are the licences that a bill declares.
+type shownLicences struct {
+	Components int            `json:"components"`
+	Unknown    int            `json:"unknown"` // components that declare none, or what SPDX does not know
+	Declared   map[string]int `json:"declared"`
+	says       string
+}
+
+// licencesOf reads the licences of a bill; nil for one that cannot be read here.
+func licencesOf(ctx context.Context, w *workspace, s *evidence.Statement) *shownLicences {
+	var blobs ledger.Blobs
+	if w != nil {
+		blobs = w.ledger
+	} else if s.PredicateType == evidence.StoredBill {
+		return nil
+	}
+	b, err := ledger.ReadBill(ctx, blobs, s)
+	if err != nil {
+		return nil
+	}
+	l := b.Licences()
+	out := &shownLicences{Components: l.Components, Unknown: l.Unknown, Declared: map[string]int{}, says: l.String()}
+	for _, u := range l.Uses {
+		out.Declared[u.Expression] = u.Components
+	}
+	return out
 }
 
 // shownMatched is the last report of its vulnerabilities.
@@ -37,14 +67,14 @@ type shownMatched struct {
 
 // fillContents reads the last bill and the last report among the evidence, which lies oldest
 // first.
-func fillContents(_ context.Context, x *showing) error {
+func fillContents(ctx context.Context, x *showing) error {
 	for _, p := range x.doc.Evidence {
 		if p.State != verdict.StateVerified || p.statement == nil {
 			continue
 		}
 		switch p.Kind {
 		case verdict.KindSBOM:
-			x.doc.Contents.Bill = &shownBill{strings.TrimPrefix(billSummary(p.statement), "bill of materials: "), p.Trusted, p.Digest}
+			x.doc.Contents.Bill = &shownBill{strings.TrimPrefix(billSummary(p.statement), "bill of materials: "), licencesOf(ctx, x.w, p.statement), p.Trusted, p.Digest}
 		case verdict.KindVulnerabilities:
 			if r, ok := evidence.ReportOf(p.statement); ok {
 				x.doc.Contents.Matched = matchedOf(r, p)
@@ -74,9 +104,16 @@ func contentRows(d *shownArtifact) [][]string {
 		}
 		return "; a claim: the map does not trust its producer with it"
 	}
-	rows := [][]string{{"sbom", "unknown", "no bill of materials about it is here"}, {"vulnerabilities", "unknown", "nobody held it against advisories"}}
+	rows := [][]string{{"sbom", "unknown", "no bill of materials about it is here"}, {"licences", "unknown", "no bill of materials declares them"}, {"vulnerabilities", "unknown", "nobody held it against advisories"}}
 	if b := d.Contents.Bill; b != nil {
 		rows[0] = []string{"sbom", "stated", report.Neutral(b.Says) + claim(b.Trusted)}
+		rows[1][2] = "the components of its bill of materials cannot be read here"
+		if l := b.Licences; l != nil {
+			rows[1] = []string{"licences", "declared", report.Neutral(l.says) + claim(b.Trusted)}
+			if l.Unknown > 0 || l.Components == 0 {
+				rows[1][1] = "unknown"
+			}
+		}
 	}
 	m := d.Contents.Matched
 	if m == nil {
@@ -93,6 +130,6 @@ func contentRows(d *shownArtifact) [][]string {
 	if !m.Complete {
 		state, said = "unknown", said+", and not all could be judged: "+report.Neutral(m.Why)
 	}
-	rows[1] = []string{"vulnerabilities", state, said + claim(m.Trusted)}
+	rows[2] = []string{"vulnerabilities", state, said + claim(m.Trusted)}
 	return rows
 }

@@ -191,6 +191,9 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 			e.Summary = provenanceSummary(s)
 		case verdict.KindSBOM:
 			e.Summary = billSummary(s)
+			if l := licencesOf(ctx, w, s); l != nil {
+				e.Summary += "; licences: " + l.says
+			}
 		case verdict.KindImage:
 			e.Summary = imageSummary(s)
 		case verdict.KindDecision:
