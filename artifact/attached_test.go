@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"verdict"
+	"verdict/evidence"
 )
 
 // crowded is a registry in which somebody attached things to an image, and counts what it is
@@ -54,7 +55,7 @@ func TestWhatLiesBesideAnImageIsBounded(t *testing.T) {
 	t.Run("documents that are not there", func(t *testing.T) {
 		c := &crowded{memory: memory{}}
 		for range 40 {
-			c.attach(image, 1500, typeDSSE, gone)
+			c.attach(image, 1500, evidence.DSSEType, gone)
 		}
 		_, err := Beside(t.Context(), c, image.Digest)
 		if codeOf(err) != verdict.CodeLimit || c.asked > maxDocuments {
@@ -63,7 +64,7 @@ func TestWhatLiesBesideAnImageIsBounded(t *testing.T) {
 	})
 	t.Run("what refers to another image counts for nothing, and is told", func(t *testing.T) {
 		c := &crowded{memory: memory{}}
-		c.attach(Descriptor{MediaType: TypeManifest, Digest: gone, Size: 5}, 1500, typeDSSE, gone)
+		c.attach(Descriptor{MediaType: TypeManifest, Digest: gone, Size: 5}, 1500, evidence.DSSEType, gone)
 		found, err := Beside(t.Context(), c, image.Digest)
 		if err != nil || c.asked > 0 || len(found) != 1 || !strings.Contains(found[0].Note, "not to this digest") {
 			t.Errorf("asked %d, %d found: %v", c.asked, len(found), err)

@@ -9,16 +9,16 @@ const (
 	decisionIDStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE id >= $1 AND id < $2 AND from_seq < $3 ORDER BY id, from_seq LIMIT $4`
 
 	// Index: decision_subject.
-	decisionSubjectStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE subject = $1 AND from_seq < $2 AND ($3 = '' OR point = $3) AND ($4 = '' OR service = $4) AND ($5 = '' OR environment = $5) AND ($6 = '' OR outcome = $6) AND from_seq >= $8 ORDER BY from_seq DESC LIMIT $7`
+	decisionSubjectStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE subject = $1 AND from_seq < $2 AND ($3 = '' OR point = $3) AND ($4 = '' OR service = $4) AND ($5 = '' OR environment = $5) AND ($6 = '' OR outcome = $6) AND from_seq >= $7 ORDER BY from_seq DESC LIMIT $8`
 
 	// Index: decision_point.
-	decisionPointStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE point = $1 AND from_seq < $2 AND ($3 = '' OR service = $3) AND ($4 = '' OR environment = $4) AND ($5 = '' OR outcome = $5) AND from_seq >= $7 ORDER BY from_seq DESC LIMIT $6`
+	decisionPointStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE point = $1 AND from_seq < $2 AND ($3 = '' OR service = $3) AND ($4 = '' OR environment = $4) AND ($5 = '' OR outcome = $5) AND from_seq >= $6 ORDER BY from_seq DESC LIMIT $7`
 
 	// Index: decision_service.
-	decisionServiceStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE service = $1 AND from_seq < $2 AND ($3 = '' OR environment = $3) AND ($4 = '' OR outcome = $4) AND from_seq >= $6 ORDER BY from_seq DESC LIMIT $5`
+	decisionServiceStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE service = $1 AND from_seq < $2 AND ($3 = '' OR environment = $3) AND ($4 = '' OR outcome = $4) AND from_seq >= $5 ORDER BY from_seq DESC LIMIT $6`
 
 	// Index: primary key of decision, backwards.
-	decisionAllStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq < $1 AND ($2 = '' OR environment = $2) AND ($3 = '' OR outcome = $3) AND from_seq >= $5 ORDER BY from_seq DESC LIMIT $4`
+	decisionAllStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq < $1 AND ($2 = '' OR environment = $2) AND ($3 = '' OR outcome = $3) AND from_seq >= $4 ORDER BY from_seq DESC LIMIT $5`
 
 	// Index: primary key of register.
 	registerStatement = `SELECT kind, id, from_seq, to_seq, about FROM register WHERE kind = $1 AND id = $2 AND from_seq < $3 AND to_seq >= $4 ORDER BY from_seq DESC LIMIT 1`
@@ -55,13 +55,13 @@ type DecisionQuery struct {
 func (v *View) Decisions(ctx context.Context, q DecisionQuery) ([]Decision, error) {
 	switch {
 	case q.Subject != "":
-		return list(ctx, v, decisionSubjectStatement, []any{q.Subject, q.Before, q.Point, q.Service, q.Environment, q.Outcome, q.Limit, q.From}, readDecision)
+		return list(ctx, v, decisionSubjectStatement, []any{q.Subject, q.Before, q.Point, q.Service, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
 	case q.Point != "":
-		return list(ctx, v, decisionPointStatement, []any{q.Point, q.Before, q.Service, q.Environment, q.Outcome, q.Limit, q.From}, readDecision)
+		return list(ctx, v, decisionPointStatement, []any{q.Point, q.Before, q.Service, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
 	case q.Service != "":
-		return list(ctx, v, decisionServiceStatement, []any{q.Service, q.Before, q.Environment, q.Outcome, q.Limit, q.From}, readDecision)
+		return list(ctx, v, decisionServiceStatement, []any{q.Service, q.Before, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
 	}
-	return list(ctx, v, decisionAllStatement, []any{q.Before, q.Environment, q.Outcome, q.Limit, q.From}, readDecision)
+	return list(ctx, v, decisionAllStatement, []any{q.Before, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
 }
 
 // Register gives what holds at a position under a kind and id.

@@ -103,7 +103,7 @@ func askDecisions(t testing.TB, v *store.View) {
 		{store.DecisionQuery{Before: store.Open, Point: "p", Service: "shop", Environment: "prod", Outcome: "deny", Limit: 9}, []int64{7, 3, 1}},
 		{store.DecisionQuery{Before: 2, Service: "shop", Environment: "prod", Outcome: "deny", Limit: 9}, []int64{1}},
 		{store.DecisionQuery{Before: store.Open, From: 5, Limit: 9}, []int64{7, 5}},
-		{store.DecisionQuery{Before: 7, From: 3, Subject: "s", Limit: 9}, []int64{3}},
+		{store.DecisionQuery{Before: 7, From: 3, Subject: "s", Limit: 9}, []int64{5, 3}},
 		{store.DecisionQuery{Before: store.Open, From: 2, Point: "p", Service: "shop", Limit: 1}, []int64{7}},
 		{store.DecisionQuery{Before: store.Open, From: 4, Service: "shop", Limit: 9}, []int64{7, 5}},
 	} {
