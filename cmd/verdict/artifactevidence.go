@@ -251,7 +251,21 @@ func (j *judges) registryPieces(ctx context.Context, r artifact.Remote, d verdic
 		out = append(out, p)
 	}
 	slices.SortStableFunc(out, inTime)
-	return out, nil
+	return eachOnce(out), nil
+}
+
+// eachOnce leaves out what the same producer stated in an earlier one: whoever signs an image
+// at each run of a pipeline says one thing, and the ledger holds it once.
+func eachOnce(all []piece) []piece {
+	said := map[verdict.Digest]bool{}
+	return slices.DeleteFunc(all, func(p piece) bool {
+		if p.State != verdict.StateVerified || p.statement == nil {
+			return false
+		}
+		id := p.statement.Identity(p.Producer)
+		defer func() { said[id] = true }()
+		return said[id]
+	})
 }
 
 // text is one row for people.

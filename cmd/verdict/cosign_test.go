@@ -176,3 +176,16 @@ func sameAnswer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 }
+
+// sameID is the script command `sameid DECISION ARTIFACT`: the decision is the one that the
+// document of artifact show gives as the last.
+func sameID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sameid DECISION ARTIFACT")
+	}
+	var shown struct{ Decisions []struct{ ID string } }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &shown))
+	if len(shown.Decisions) != 1 || !strings.Contains(ts.ReadFile(args[0]), `"`+shown.Decisions[0].ID+`"`) {
+		ts.Fatalf("the last decision is not %+v", shown.Decisions)
+	}
+}
