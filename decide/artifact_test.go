@@ -440,3 +440,29 @@ func TestALaterPointTakesWhatTheTrustRestedOn(t *testing.T) {
 		t.Errorf("replay: %+v, %q", out.Facts, out.Difference)
 	}
 }
+
+// What older cosign signed is a signature like any other: by whom the map trusts with it, about
+// the digest that its payload names.
+func TestASignatureOfOlderCosignCounts(t *testing.T) {
+	by := evidence.Producer{Identity: "release@acme.example", Issuer: "https://issuer.example"}
+	h := newHouse(t, strings.Replace(trustMap, "trust:\n", "trust:\n  - {name: cosign, identity: release@acme.example, issuer: https://issuer.example, kinds: [signature], services: [\"*\"]}\n", 1))
+	h.checkCommit("payments")
+	h.attest("local", verdict.KindSBOM, artifact, aBill)
+	const unsigned = "dependencies-check ownership-record provenance review-record secrets-check vulnerabilities-check"
+	sign := func(of verdict.Digest, by evidence.Producer) {
+		payload := fmt.Sprintf(`{"critical":{"identity":{"docker-reference":"ghcr.io/acme/payments"},"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"}}`, of)
+		b, err := evidence.CosignBundle(evidence.SimpleSigning, []byte(payload), map[string]string{evidence.CosignSignature: "c2ln"})
+		must(t, err)
+		_, err = h.ledger.Ingest(h.ctx, b, by, h.keys["local"], verdict.Context{At: h.now})
+		must(t, err)
+	}
+	sign(verdict.NewDigest("sha256", strings.Repeat("c", 64)), by)
+	sign(artifact.Digest, evidence.Producer{Identity: "mallory@example.com", Issuer: "https://issuer.example"})
+	if d := h.trust(artifact, "payments"); missing(d) != allButBill {
+		t.Errorf("by the signature of another digest, or of somebody else: missing %q", missing(d))
+	}
+	sign(artifact.Digest, by)
+	if d := h.trust(artifact, "payments"); missing(d) != unsigned {
+		t.Errorf("signed: missing %q", missing(d))
+	}
+}
