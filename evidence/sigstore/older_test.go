@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +210,71 @@ func TestAnAttestationOfOlderCosignFromTheWildHolds(t *testing.T) {
 	s, err := b.Statement()
 	if err != nil || s.Kind() != verdict.KindProvenance {
 		t.Errorf("%v: %v", s, err)
+	}
+}
+
+// TestEachPartOfASignatureOfCosign2Counts removes every part, changes it a little and puts that
+// of another signature in its place.
+func TestEachPartOfASignatureOfCosign2Counts(t *testing.T) {
+	w, l := newWorld(t), oldLog{newKey(t)}
+	good, foreign := w.cosign2(t, l, identity, soon()), w.cosign2(t, l, identity, soon())
+	foreign.payload = strings.Replace(foreign.payload, "ghcr.io", "quay.io", 1)
+	v := must(t, func() (evidence.Verifier, error) {
+		return sigstore.CertificateVerifier(identity, issuer, l.in(t, w.root(t, everything)))
+	})
+	judge := func(c cosign2, entry map[string]any) error {
+		c.annotations = maps.Clone(c.annotations)
+		if entry != nil {
+			c.annotations[evidence.CosignLogEntry] = string(must(t, func() ([]byte, error) { return json.Marshal(entry) }))
+		}
+		b, err := evidence.CosignBundle(evidence.SimpleSigning, []byte(c.payload), c.annotations)
+		if err == nil {
+			_, err = v.Verify(context.Background(), b)
+		}
+		return err
+	}
+	entryOf := func(c cosign2) (entry, payload map[string]any) {
+		if err := json.Unmarshal([]byte(c.annotations[evidence.CosignLogEntry]), &entry); err != nil {
+			t.Fatal(err)
+		}
+		return entry, entry["Payload"].(map[string]any)
+	}
+	same, _ := entryOf(good)
+	if err := judge(good, same); err != nil {
+		t.Fatalf("the unchanged signature: %v", err)
+	}
+	for name := range good.annotations {
+		t.Run("annotation "+name, func(t *testing.T) {
+			c := cosign2{good.payload, maps.Clone(good.annotations)}
+			delete(c.annotations, name)
+			refusedWell(t, judge(c, nil))
+			c.annotations[name] = foreign.annotations[name]
+			refusedWell(t, judge(c, nil))
+		})
+	}
+	c := good
+	c.payload = foreign.payload
+	refusedWell(t, judge(c, nil))
+	for _, name := range []string{"SignedEntryTimestamp", "Payload", "body", "integratedTime", "logIndex", "logID"} {
+		t.Run("entry "+name, func(t *testing.T) {
+			part := func(c cosign2) (whole, of map[string]any) {
+				whole, of = entryOf(c)
+				if name == "SignedEntryTimestamp" || name == "Payload" {
+					of = whole
+				}
+				return whole, of
+			}
+			entry, of := part(good)
+			delete(of, name)
+			refusedWell(t, judge(good, entry))
+			entry, of = part(good)
+			_, theirs := part(foreign)
+			if of[name] = theirs[name]; name == "integratedTime" || name == "logIndex" {
+				of[name] = of[name].(float64) + 1
+			} else if name == "logID" {
+				of[name] = strings.Repeat("0", 64)
+			}
+			refusedWell(t, judge(good, entry))
+		})
 	}
 }
