@@ -127,7 +127,8 @@ func (x *verifying) run(ctx context.Context, a *app, args []string) error {
 	if c, ok := s.Context(); ok {
 		v.Context = &c
 	}
-	v.unchecked(b, t, x.believed.root != "")
+	judge, ok := verifier.(interface{ JudgesLog() bool })
+	v.unchecked(b, t, x.believed.root != "", ok && judge.JudgesLog())
 	return a.emit(v, func(style report.Style) string { return v.text(style, t) })
 }
 
@@ -142,11 +143,15 @@ func (x *verifying) wanted(see string) (verdict.Kind, string, error) {
 	return "", "", usage(see, fmt.Sprintf("%q is no kind of evidence", x.kind), meant(x.kind, strings.Split(kindWords(), ", "), "", "give a kind, such as sbom, or a predicate type by its full URI"))
 }
 
-// unchecked says what the answer does not cover.
-func (v *verified) unchecked(b *evidence.Bundle, t thing, root bool) {
+// unchecked says what the answer does not cover. judged: a log entry was demanded, by a log
+// that the root names.
+func (v *verified) unchecked(b *evidence.Bundle, t thing, root, judged bool) {
 	switch {
-	case root && b.LogEntries() > 0:
+	case judged && b.LogEntries() > 0:
 		v.Log = "verified"
+	case root && b.LogEntries() > 0:
+		v.Log = "unchecked"
+		v.NotChecked = append(v.NotChecked, "the log entry in the bundle: the trusted root names no log to judge it by")
 	case b.LogEntries() > 0:
 		v.Log = "unchecked"
 		v.NotChecked = append(v.NotChecked, "the log entry in the bundle: give --trusted-root to judge it by")

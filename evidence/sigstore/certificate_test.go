@@ -187,3 +187,27 @@ func wild(t testing.TB) (bundle, root []byte) {
 	m["aFieldOfTomorrow"] = map[string]any{"it": "is ignored"}
 	return must(t, func() ([]byte, error) { return json.Marshal(doc) }), root
 }
+
+// A log entry that nobody judged must not be told as verified: whoever verifies asks whether
+// the root named a log.
+func TestAVerifierSaysWhetherItJudgesALog(t *testing.T) {
+	w := newWorld(t)
+	judges := func(v evidence.Verifier, err error) bool {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.(interface{ JudgesLog() bool }).JudgesLog()
+	}
+	key := []byte(newFileKey(t).PublicPEM())
+	for name, c := range map[string]struct{ got, want bool }{
+		"a root with a log":    {judges(sigstore.CertificateVerifier(identity, issuer, w.root(t, everything))), true},
+		"a root without":       {judges(sigstore.CertificateVerifier(identity, issuer, w.root(t, rootParts{authorities: true, clocks: true}))), false},
+		"a key with a root":    {judges(sigstore.KeyVerifier(key, w.root(t, everything))), true},
+		"a key without a root": {judges(sigstore.KeyVerifier(key, nil)), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v", name, c.got)
+		}
+	}
+}

@@ -118,6 +118,16 @@ func TestASignatureOfCosign2IsJudgedByWhatTheLogPromised(t *testing.T) {
 		{"another identity", func(c *cosign2) { *c = w.cosign2(t, l, identity+"x", soon()) }, nil, "was not made by"},
 		{"it was signed after the certificate expired", func(c *cosign2) { *c = w.cosign2(t, l, identity, day.Add(time.Hour)) }, nil, "does not hold"},
 		{"a root without the log", nil, func([]byte) []byte { return w.root(t, everything) }, "does not name the log"},
+		{"a timestamp, and a root without logs", func(c *cosign2) {
+			sig := must(t, func() ([]byte, error) {
+				return base64.StdEncoding.DecodeString(c.annotations[evidence.CosignSignature])
+			})
+			c.annotations["dev.sigstore.cosign/rfc3161timestamp"] = fmt.Sprintf(`{"SignedRFC3161Timestamp":%q}`, base64.StdEncoding.EncodeToString(w.clock.stamp(t, sig, soon())))
+			delete(c.annotations, evidence.CosignLogEntry)
+		}, func([]byte) []byte { return w.root(t, rootParts{authorities: true, clocks: true}) }, ""},
+		{"a timestamp of another signature, and a root without logs", func(c *cosign2) {
+			c.annotations["dev.sigstore.cosign/rfc3161timestamp"] = fmt.Sprintf(`{"SignedRFC3161Timestamp":%q}`, base64.StdEncoding.EncodeToString(w.clock.stamp(t, []byte("other"), soon())))
+		}, func([]byte) []byte { return w.root(t, rootParts{authorities: true, clocks: true}) }, "does not hold"},
 		{"a root without any log", nil, func([]byte) []byte { return w.root(t, rootParts{authorities: true, clocks: true}) }, "the trusted root names no log"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

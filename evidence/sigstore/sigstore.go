@@ -90,6 +90,9 @@ type certificateVerifier struct {
 	policy           verify.PolicyOption
 }
 
+// JudgesLog reports whether the root names a log, whose entry a bundle must then have.
+func (v *certificateVerifier) JudgesLog() bool { return len(v.trusted.RekorLogs()) > 0 }
+
 // Verify implements evidence.Verifier.
 func (v *certificateVerifier) Verify(_ context.Context, b *evidence.Bundle) (evidence.Producer, error) {
 	if b.Certificate() == nil {
@@ -185,6 +188,9 @@ type keyVerifier struct {
 	key      signature.Verifier
 	verifier *verify.Verifier // nil: the signature alone
 }
+
+// JudgesLog reports whether a trusted root was given, whose log a bundle must be in.
+func (v *keyVerifier) JudgesLog() bool { return v.verifier != nil }
 
 // Verify implements evidence.Verifier.
 func (v *keyVerifier) Verify(_ context.Context, b *evidence.Bundle) (evidence.Producer, error) {
