@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"verdict"
@@ -225,6 +226,20 @@ func (p *Persons) UnfitEmergency(b verdict.BreakGlass) string {
 		return "it does not say what it lets in, and where"
 	}
 	return lacks(limits.Requires, map[string]bool{"incident": b.Incident != "", "rationale": b.Rationale != ""})
+}
+
+// FittingEmergency is what to do about a break-glass that breaks a limit of the map.
+func (p *Persons) FittingEmergency(b verdict.BreakGlass) string {
+	if limits := p.Map.BreakGlass; limits != nil {
+		words := p.words(limits.Who, b.Service)
+		switch {
+		case len(words) > 0 && p.unentitled(words, b.By, b.Teams) != "":
+			return "have somebody of " + strings.Join(words, " or ") + " do it"
+		case longer(b.Created, b.Expires, limits.MaxValidity) != "":
+			return "let it end sooner: --expires " + limits.MaxValidity.String()
+		}
+	}
+	return "keep to what break_glass: of the map allows: verdict map show"
 }
 
 // reviewed takes the review of an emergency.

@@ -37,6 +37,7 @@ func letIn(p *page, d *verdict.Decision) {
 	if b := l.BreakGlass; b != nil {
 		p.under("  "+p.paint(care, "!")+" ", fit(fmt.Sprintf("%s broke the glass for %s until %s (%s): %s", b.By, b.Incident, when(b.Expires), b.ID, b.Rationale), 600))
 		p.under("    to be reviewed by ", when(b.ReviewBy))
+		p.line("    verdict break-glass review " + word(b.ID) + " --rationale TEXT --as KEY")
 	}
 }
 

@@ -57,6 +57,9 @@ type glassBroken struct {
 	Entry      int64              `json:"entry"`
 	BreakGlass verdict.BreakGlass `json:"break_glass"`
 	Notify     []string           `json:"notify"` // who is to be told
+	// Unreviewed are other emergencies of the service that are past their review: no emergency
+	// lets past them.
+	Unreviewed []string `json:"unreviewed"`
 }
 
 func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
@@ -92,7 +95,11 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 		b.ReviewBy = p.now.Add(time.Duration(p.Map.BreakGlass.ReviewWithin))
 	}
 	if why := p.UnfitEmergency(b); why != "" {
-		return forbids(p.key.Person+" cannot break the glass like this", why, "keep to what break_glass: of the map allows: verdict map show")
+		return forbids(p.key.Person+" cannot break the glass like this", why, p.FittingEmergency(b))
+	}
+	late, err := p.Unreviewed(ctx, b.Service, b.Environment, p.now)
+	if err != nil {
+		return err
 	}
 	if b.ID, err = a.newID("b-"); err != nil {
 		return err
@@ -101,7 +108,10 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("record the emergency: %w", err)
 	}
-	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, p.Map.BreakGlass.Notify...)}
+	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, p.Map.BreakGlass.Notify...), Unreviewed: []string{}}
+	for _, x := range late {
+		doc.Unreviewed = append(doc.Unreviewed, x.ID)
+	}
 	return a.emit(doc, func(s report.Style) string { return doc.text(s, subject) })
 }
 
@@ -125,7 +135,7 @@ func (c *glass) subject(ctx context.Context, a *app, args []string) (verdict.Sub
 }
 
 func selectsNothingIn(what, word string, known []string, remedy string) error {
-	return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("the map has no %s %q", what, word), Remedy: meant(word, known, "", remedy)}
+	return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("the map has no %s %q", what, word), Remedy: meant(word, known, "", listedOr(known, remedy))}
 }
 
 func namesIn[T any](m map[string]T) []string {
@@ -141,8 +151,19 @@ func (x glassBroken) text(s report.Style, subject verdict.Subject) string {
 	b, out := x.BreakGlass, ""
 	para := func(t string) { out += report.Wrap(t, s.Width, "") + "\n" }
 	para(s.Strong("GLASS BROKEN: ") + report.Neutral(fmt.Sprintf("%s may be let into %s until %s, by %s for %s (%s, entry %d).", first(subject.Name, "it")+" "+subject.Digest.Short(), b.Environment, clockText(b.Expires), b.By, b.Incident, b.ID, x.Entry)))
-	para("next: ask the gate again, which lets it in and says so.")
-	para(report.Neutral(fmt.Sprintf("Another person reviews it by %s: verdict break-glass review %s --rationale TEXT --as KEY. Tell now: %s.", clockText(b.ReviewBy), b.ID, first(strings.Join(x.Notify, ", "), "whom the map does not name"))))
+	command := func(t string) { out += "  " + report.Neutral(t) + "\n" } // whole, to be typed
+	for _, id := range x.Unreviewed {
+		para(report.Neutral("NOT YET: " + id + " of the same service was not reviewed in time, and until it is no emergency lets past it:"))
+		command("verdict break-glass review " + id + " --rationale TEXT --as KEY")
+	}
+	para("next: ask the gate again, which lets it in and says so:")
+	of := reference(subject)
+	if subject.Kind == verdict.SubjectPlan {
+		of = "--plan FILE"
+	}
+	command("verdict gate --env " + b.Environment + " --service " + b.Service + " " + of)
+	para(report.Neutral(fmt.Sprintf("Tell now: %s. Another person reviews it by %s:", first(strings.Join(x.Notify, ", "), "whom the map does not name"), clockText(b.ReviewBy))))
+	command("verdict break-glass review " + b.ID + " --rationale TEXT --as KEY")
 	return out
 }
 
@@ -203,7 +224,7 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	if err != nil {
 		return fmt.Errorf("record the review: %w", err)
 	}
-	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: []string{}}
+	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: []string{}, Unreviewed: []string{}}
 	return a.emit(doc, func(s report.Style) string {
 		return report.Wrap(s.Strong("REVIEWED: ")+report.Neutral(fmt.Sprintf("%s (%s), by %s in entry %d: %s", b.ID, b.Incident, b.ReviewedBy, entry.Index, b.Review)), s.Width, "") + "\n"
 	})

@@ -138,11 +138,11 @@ func (p *signatory) request(ctx context.Context, x verdict.Exception) (doc excep
 func (p *signatory) selects(ctx context.Context, x verdict.Exception, b *policy.Bundle) error {
 	service, known := p.Map.Services[x.Service]
 	if !known {
-		return selectsNothing("service", x.Service, slices.Sorted(maps.Keys(p.Map.Services)), "declare it under services: in the map")
+		return selectsNothing("service", x.Service, slices.Sorted(maps.Keys(p.Map.Services)), listedOr(slices.Sorted(maps.Keys(p.Map.Services)), "declare it under services: in the map"))
 	}
 	for _, e := range x.Environments {
 		if _, known := p.Map.Environments[e]; !known {
-			return selectsNothing("environment", e, slices.Sorted(maps.Keys(p.Map.Environments)), "declare it under environments: in the map")
+			return selectsNothing("environment", e, slices.Sorted(maps.Keys(p.Map.Environments)), listedOr(slices.Sorted(maps.Keys(p.Map.Environments)), "declare it under environments: in the map"))
 		}
 		if len(service.Environments) > 0 && !slices.Contains(service.Environments, e) {
 			return selectsNothing("environment of "+x.Service, e, service.Environments, "add it to the environments: of the service in the map")

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -162,16 +161,16 @@ func (d foundFindings) text(s report.Style) string {
 		return "No finding of what runs is open. Findings come from advisories that are newer than what runs: verdict advisories update\n"
 	}
 	out := s.Strong(plural(d.Open, "finding is open", "findings are open")+" of what runs.") + "\n"
-	rows := [][]string{{"severity", "advisory", "environment", "service", "owner", "artifact", "in", "fix", "since", "let in by"}}
+	rows, known := [][]string{}, "ADVISORY"
 	for _, f := range d.Findings {
 		var in []string
 		for _, c := range f.Components {
 			in = append(in, c.Name+" "+c.Version)
 		}
-		state := f.Opened.UTC().Format(time.DateOnly)
+		state := "open since " + f.Opened.UTC().Format(time.DateOnly)
 		switch {
 		case f.State == verdict.FindingClosed:
-			state += ", closed: " + f.Why
+			state = "opened " + f.Opened.UTC().Format(time.DateOnly) + ", closed: " + f.Why
 		case !f.Runs:
 			state += ", does not run there any more"
 		}
@@ -182,9 +181,22 @@ func (d foundFindings) text(s report.Style) string {
 		advisory := ""
 		if len(f.Advisories) > 0 {
 			advisory = f.Advisories[0]
+			known = cmp.Or(map[bool]string{true: advisory}[len(d.Findings) == 1], known)
 		}
-		rows = append(rows, []string{severity, report.Neutral(advisory), report.Neutral(f.Environment), report.Neutral(f.Service), owned(f.Team, f.Owner),
-			shortArtifact(f.Name, string(f.Digest)), report.Neutral(strings.Join(in, ", ")), report.Neutral(cmp.Or(f.Fixed, "none known")), report.Neutral(state), report.Neutral(cmp.Or(f.Decision, "not named"))})
+		fixed := "no fix is known"
+		if f.Fixed != "" {
+			fixed = "fixed in " + f.Fixed
+		}
+		for i, told := range []string{
+			strings.Join(in, ", ") + "; " + fixed, f.Environment + ", " + f.Service + ": " + shortArtifact(f.Name, string(f.Digest)),
+			"owner " + owned(f.Team, f.Owner), state + "; let in by " + cmp.Or(f.Decision, "nothing that is named"),
+		} {
+			row := []string{"", "", report.Neutral(told)}
+			if i == 0 {
+				row[0], row[1] = severity, report.Neutral(advisory)
+			}
+			rows = append(rows, row)
+		}
 	}
-	return out + report.Table(rows, s.Width, "  ") + fmt.Sprintln("Where else a component is: verdict where ADVISORY")
+	return out + report.Table(rows, s.Width, "  ") + "Where else a component is: verdict where " + report.Neutral(known) + "\n"
 }

@@ -229,7 +229,8 @@ func (x mapStep) text(s report.Style) string {
 	case stateProposed:
 		para(s.Strong("PROPOSED, NOT IN FORCE: ") + fmt.Sprintf("%s, by %s in entry %d. A second person has to release the same map.", name, x.Reviewers[0], x.Entry))
 		if len(x.Needed) > 0 {
-			indented(fmt.Sprintf("next: %s runs verdict map release %s --as KEY", strings.Join(x.Needed, " or "), report.Neutral(x.File)))
+			indented("next: " + strings.Join(x.Needed, " or ") + " runs:")
+			b.WriteString("    verdict map release " + report.Neutral(x.File) + " --as KEY\n") // whole, to be typed
 		} else {
 			for _, why := range x.OneHand {
 				indented("not two persons: " + report.Neutral(why))

@@ -359,7 +359,8 @@ func (s policyStep) text(style report.Style) string {
 	case s.State == stateProposed:
 		para(style.Strong("PROPOSED, NOT IN FORCE: ") + fmt.Sprintf("%s, %s, by %s in entry %d. A second person has to release the same.", name, when, s.Reviewers[0], s.Entry))
 		if len(s.Needed) > 0 {
-			indented(fmt.Sprintf("next: %s runs %s --as KEY", strings.Join(s.Needed, " or "), again))
+			indented("next: " + strings.Join(s.Needed, " or ") + " runs:")
+			b.WriteString("    " + report.Neutral(again) + " --as KEY\n") // whole, to be typed
 			break
 		}
 		for _, why := range s.OneHand {
