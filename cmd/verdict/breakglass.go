@@ -97,7 +97,7 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if why := p.UnfitEmergency(b); why != "" {
 		return forbids(p.key.Person+" cannot break the glass like this", why, p.FittingEmergency(b))
 	}
-	late, err := p.Unreviewed(ctx, b.Service, b.Environment, p.now)
+	others, err := p.Emergencies(ctx, b.Service, b.Environment)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,10 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 		return fmt.Errorf("record the emergency: %w", err)
 	}
 	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: append([]string{}, p.Map.BreakGlass.Notify...), Unreviewed: []string{}}
-	for _, x := range late {
-		doc.Unreviewed = append(doc.Unreviewed, x.ID)
+	for _, x := range others {
+		if x.Why == "" && x.OverdueAt(p.now) {
+			doc.Unreviewed = append(doc.Unreviewed, x.ID)
+		}
 	}
 	return a.emit(doc, func(s report.Style) string { return doc.text(s, subject) })
 }

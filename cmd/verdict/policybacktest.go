@@ -100,17 +100,6 @@ func (b backtest) run(ctx context.Context, a *app) (err error) {
 	if err := b.window(ctx, w, &test, &r); err != nil {
 		return err
 	}
-	m, from := test.Map, a.config.Map
-	if m == nil {
-		if m, from, err = w.mapOfPeople(ctx, ledger.Now); err != nil {
-			return err
-		}
-	}
-	if idle, err := unasked(m, rules); err != nil {
-		return err
-	} else if len(idle) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("no point of %s asks for %s, which would decide nothing by it: name what it selects under policy: of a point, and try that map with --map FILE", from, listed(idle)))
-	}
 	step := a.progress.phase("judging decisions again")
 	test.Progress = func(done int64) { step.say("%d decisions", done) }
 	if r.Backtested, err = test.Run(ctx); err != nil {
@@ -124,33 +113,6 @@ func (b backtest) run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	return b.exit(r)
-}
-
-// unasked are the rules of one's own that no point of a map selects: that nothing flips by them
-// says nothing of them.
-func unasked(m *decisionmap.Map, rules *policy.Bundle) (idle []string, err error) {
-	builtin, err := policy.Builtin()
-	if err != nil {
-		return nil, err
-	}
-	asked := map[string]bool{}
-	for _, r := range builtin.Rules() {
-		asked[r.ID] = true
-	}
-	for _, p := range m.Points {
-		for _, selector := range p.Policy {
-			found, _ := rules.Select(selector)
-			for _, r := range found {
-				asked[r.ID] = true
-			}
-		}
-	}
-	for _, r := range rules.Rules() {
-		if !asked[r.ID] {
-			idle = append(idle, r.ID)
-		}
-	}
-	return idle, nil
 }
 
 // window sets which decisions are looked at.
