@@ -130,7 +130,7 @@ func (t Taking) licences(all []inventory.Dependency) (flaws []inventory.Flaw) {
 	for source, n := range silent {
 		flaws = append(flaws, inventory.Flaw{
 			Rule: licenceUnknown, Path: source, Fix: "ask another source for the licences: attest an SBOM of the build that has them",
-			Message: fmt.Sprintf("it gives no licence for %d components, so none of these was judged", n),
+			Message: "it gives no licence for " + wording.Count(n, "component, which was not judged", "components, so none of these was judged"),
 		})
 	}
 	return flaws

@@ -107,7 +107,7 @@ func tellUnmatched(r *verdict.Report, places map[string][]inventory.Dependency) 
 	}
 	for _, e := range slices.Sorted(maps.Keys(unmatched)) {
 		r.NotChecked = append(r.NotChecked, verdict.NotChecked{Reason: fmt.Sprintf(
-			"%d components of %s are in the bill of materials and are not matched: no database of advisories is about them", unmatched[e], e)})
+			"%s in the bill of materials and not matched: no database of advisories is about that", wording.Count(unmatched[e], "component of "+e+" is", "components of "+e+" are"))})
 	}
 	return matchable
 }
@@ -149,7 +149,7 @@ func (v *Vulnerabilities) match(r *verdict.Report, places map[string][]inventory
 	for _, e := range slices.Sorted(maps.Keys(ecosystems)) {
 		if !v.matcher.Covers(e) {
 			r.NotChecked = append(r.NotChecked, verdict.NotChecked{Blocks: true, Reason: fmt.Sprintf(
-				"no advisories for %s, and %d components of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, ecosystems[e], e)})
+				"no advisories for %s, and %s of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, wording.Count(ecosystems[e], "component", "components"), e)})
 		}
 	}
 	db := v.matcher.Database()

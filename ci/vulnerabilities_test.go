@@ -41,7 +41,7 @@ func TestComponentsThatNoAdvisoryIsAboutAreTold(t *testing.T) {
 	v := NewVulnerabilities(nil, "test")
 	v.Read(t.Context(), File{Path: "ios/Podfile.lock"}, []byte(inventorytest.PodfileLock))
 	r := v.Report(&Manifest{}, ".")
-	gap(t, r.NotChecked, "2 components of CocoaPods are in the bill of materials and are not matched", false)
+	gap(t, r.NotChecked, "2 components of CocoaPods are in the bill of materials and not matched", false)
 	if !r.Complete || r.Scope.Components != 2 {
 		t.Errorf("complete %v, %d components: %+v", r.Complete, r.Scope.Components, r.NotChecked)
 	}

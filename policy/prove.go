@@ -47,11 +47,19 @@ const sameRuns = 50
 
 // String sums the proof up in one line.
 func (p Proof) String() string {
-	s := fmt.Sprintf("%d rules proven on %d cases with %d evaluations, %d laws broken", p.Rules, p.Cases, p.Evaluations, len(p.Failures))
+	s := fmt.Sprintf("%s proven on %s with %s, %s broken", counted(p.Rules, "rule", "rules"), counted(p.Cases, "case", "cases"), counted(p.Evaluations, "evaluation", "evaluations"), counted(len(p.Failures), "law", "laws"))
 	if p.Partial > 0 {
 		s += fmt.Sprintf("; %d conftest-style rules cannot be proven", p.Partial)
 	}
 	return s
+}
+
+// counted is a number with what it counts.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // Prove tries the laws on every rule of the bundle that its tests answer for, with the

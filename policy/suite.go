@@ -72,7 +72,7 @@ func (r *TestReport) Text() string {
 	for _, c := range r.Coverage {
 		fmt.Fprintf(&b, "%3d %%  %s%s\n", c.Percent(), c.File, missing(c.Missing))
 	}
-	fmt.Fprintf(&b, "%d tests, %d failed; %s\n", len(r.Outcomes), failed, r.Proof)
+	fmt.Fprintf(&b, "%s, %d failed; %s\n", counted(len(r.Outcomes), "test", "tests"), failed, r.Proof)
 	if len(r.Outcomes) == 0 {
 		b.WriteString("nothing was tested: write *_test.rego files or *.cases.yaml beside the rules\n")
 	}

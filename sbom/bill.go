@@ -145,10 +145,10 @@ func (p PackageURL) named() verdict.Component {
 func (r *billReader) done() *Bill {
 	b := &r.bill
 	if r.twice > 0 {
-		b.Remarks = append(b.Remarks, fmt.Sprintf("%d of its components have the reference of another one: what it says of such a reference is not read", r.twice))
+		b.Remarks = append(b.Remarks, counted(r.twice, "of its components has", "of its components have")+" the reference of another one: what it says of such a reference is not read")
 	}
 	if r.left > 0 {
-		b.Remarks = append(b.Remarks, fmt.Sprintf("and %d more remarks", r.left))
+		b.Remarks = append(b.Remarks, "and "+counted(r.left, "more remark", "more remarks"))
 	}
 	b.Subject.Digests = unique(b.Subject.Digests, cmp.Compare[verdict.Digest])
 	return b

@@ -79,7 +79,7 @@ func manyMembers() string {
 func TestOddBillsAreReadAndTold(t *testing.T) {
 	for what, c := range map[string]struct{ text, remark string }{
 		"a reference twice": {cdxHead + `"components":[{"type":"library","name":"a","bom-ref":"x"},{"type":"library","name":"b","bom-ref":"x"}]}`,
-			"1 of its components have the reference of another one: what it says of such a reference is not read"},
+			"1 of its components has the reference of another one: what it says of such a reference is not read"},
 		"an element that there is not": {strings.Replace(xmlText, "<name>inner</name>", "<name>inner</name><flavour>red</flavour>", 1),
 			`CycloneDX 1.5 has no element "flavour", which stands in it 1 times: it is not read`},
 		"an element of a later version": {strings.Replace(xmlText, "<name>inner</name>", "<name>inner</name><patentAssertions/>", 1),

@@ -99,7 +99,7 @@ func TestEveryFormSaysTheSame(t *testing.T) {
 		{"CycloneDX in XML", xmlText, EncodingXML, fromJSON},
 		{"with a byte order mark", byteOrderMark + xmlText, EncodingXML, fromJSON},
 		{"SPDX in tags", tagText, EncodingTags, spdx("2.3", "https://acme.example/payments", "unknown",
-			"1 of its packages have more than one package URL: the first is read", "1 files are listed, which are no components here")},
+			"1 of its packages has more than one package URL: the first is read", "1 file is listed, which is no component here")},
 		{"SPDX 3", spdx3Text, EncodingJSON, spdx("3.0.1", "https://acme.example/doc", "complete")},
 	} {
 		got, err := ReadValidBill([]byte(c.text))

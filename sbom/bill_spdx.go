@@ -113,10 +113,10 @@ func (r *billReader) spdxSubjects(name string) {
 		r.remark("it does not say what it describes")
 	}
 	if g.several > 0 {
-		r.remark("%d of its packages have more than one package URL: the first is read", g.several)
+		r.remark("%s more than one package URL: the first is read", counted(g.several, "of its packages has", "of its packages have"))
 	}
 	if g.files > 0 {
-		r.remark("%d files are listed, which are no components here", g.files)
+		r.remark("%s here", counted(g.files, "file is listed, which is no component", "files are listed, which are no components"))
 	}
 }
 

@@ -66,12 +66,20 @@ type cdxConversion struct {
 	retyped  int // components of a type that CycloneDX does not have
 }
 
+// counted is a number with what it counts.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func (c *cdxConversion) left() (out []string) {
 	if c.nameless > 0 {
-		out = append(out, fmt.Sprintf("%d components have no name: they are called %q", c.nameless, "unnamed"))
+		out = append(out, counted(c.nameless, "component has no name: it is", "components have no name: they are")+` called "unnamed"`)
 	}
 	if c.retyped > 0 {
-		out = append(out, fmt.Sprintf("%d components are of a type that CycloneDX 1.6 does not have: they are called a library", c.retyped))
+		out = append(out, counted(c.retyped, "component is of a type that CycloneDX 1.6 does not have: it is", "components are of a type that CycloneDX 1.6 does not have: they are")+" called a library")
 	}
 	return out
 }

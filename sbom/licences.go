@@ -114,6 +114,8 @@ func (l LicenceCounts) String() string {
 		parts = append(parts, fmt.Sprintf("%d %s", u.Components, u.Expression))
 	}
 	switch {
+	case l.Unknown == 1 && l.Components == 1:
+		parts = append(parts, "of its only component unknown")
 	case l.Unknown == l.Components:
 		parts = append(parts, "of all "+fmt.Sprint(l.Unknown)+" components unknown")
 	case l.Unknown > 0:

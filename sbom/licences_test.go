@@ -34,7 +34,7 @@ func TestLicencesOfABillAreCountedWithThoseThatNobodyKnows(t *testing.T) {
 	if s := l.String(); s != "4 MIT, 1 (MIT OR GPL-3.0-only), 1 Apache-2.0, 1 GPL-2.0-only WITH Classpath-exception-2.0, of 4 of 9 components unknown" {
 		t.Error(s)
 	}
-	if s := (&Bill{Components: []BillComponent{{Name: "a"}}}).Licences().String(); s != "of all 1 components unknown" {
+	if s := (&Bill{Components: []BillComponent{{Name: "a"}}}).Licences().String(); s != "of its only component unknown" {
 		t.Error(s)
 	}
 }

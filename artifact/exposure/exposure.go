@@ -94,7 +94,7 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 	for _, e := range slices.Sorted(maps.Keys(ecosystems)) {
 		if !m.Covers(e) {
 			base, _, _ := strings.Cut(e, ":") // OSV publishes one archive for all releases
-			open(true, "no advisories for %s, and %d components of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, ecosystems[e], base)
+			open(true, "no advisories for %s, and %s of it: run `verdict advisories update %q`, or `verdict advisories import` with its archive", e, components(int64(ecosystems[e]), "", ""), base)
 		}
 	}
 	match(&r, l.Components, m, open)
@@ -109,19 +109,27 @@ func Report(l Listing, m Matcher, version string) verdict.Report {
 	return r
 }
 
+// components counts them, with what stands behind one and behind several.
+func components(n int64, one, many string) string {
+	if n == 1 {
+		return "1 component" + one
+	}
+	return fmt.Sprintf("%d components%s", n, many)
+}
+
 // tellOthers says which components no advisories here can be about.
 func tellOthers(open func(bool, string, ...any), l Listing, others map[string]int) {
 	named := int64(0)
 	for _, kind := range slices.Sorted(maps.Keys(others)) {
 		named += int64(others[kind])
 		if system, _, _ := strings.Cut(kind, "/"); slices.Contains(distributions, system) {
-			open(true, "%d components of pkg:%s are in the bill of materials and are not matched: no advisories are known for them, or their package URLs name no release", others[kind], kind)
+			open(true, "%s in the bill of materials and not matched: no advisories are known for that, or its package URL names no release", components(int64(others[kind]), " of pkg:"+kind+" is", " of pkg:"+kind+" are"))
 			continue
 		}
-		open(false, "%d components of type %s are in the bill of materials and are not matched: no advisories about them are kept here", others[kind], kind)
+		open(false, "%s in the bill of materials and not matched: no advisories about that are kept here", components(int64(others[kind]), " of type "+kind+" is", " of type "+kind+" are"))
 	}
 	if rest := l.Nameless - named; rest > 0 {
-		open(true, "%d components have no package URL that says what they are, and are not matched", rest)
+		open(true, "%s no package URL that says what it is, and no match was looked for", components(rest, " has", " have"))
 	}
 }
 
@@ -146,7 +154,7 @@ func match(r *verdict.Report, all []verdict.Component, m Matcher, open func(bool
 		}
 	}
 	if unjudged > maxOpen {
-		open(true, "%d more components were not judged completely", unjudged-maxOpen)
+		open(true, "%s not judged completely, beside these", components(int64(unjudged-maxOpen), " was", " were"))
 	}
 	slices.SortStableFunc(r.Hits, func(a, b verdict.Hit) int {
 		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), cmp.Compare(a.Key, b.Key))

@@ -76,7 +76,7 @@ func (w *workspace) explanation(ctx context.Context, ref string) (report.Explana
 		}
 	}
 	if older > 0 {
-		x.Notes = append(x.Notes, fmt.Sprintf("%d older decisions were replaced by these; `verdict trail %s` lists them", older, ref))
+		x.Notes = append(x.Notes, fmt.Sprintf("%s replaced by these; `verdict trail %s` lists them", plural(older, "older decision was", "older decisions were"), ref))
 	}
 	return x, nil
 }
