@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -188,7 +189,8 @@ func (c *Client) Attach(ctx context.Context, subject artifact.Descriptor, a Atta
 // addFallback enters a manifest into the index under the fallback tag. Registries have no
 // compare-and-swap, so it is read again afterwards: whoever wrote at the same time may
 // have replaced our index by one without our entry, or ours may have replaced theirs, in
-// which case they do the same.
+// which case they do the same. It is read after a moment, each time a longer one and for
+// nobody the same: a write that was under way has ended by then.
 func (c *Client) addFallback(ctx context.Context, d verdict.Digest, entry artifact.Descriptor) error {
 	mine, err := json.Marshal(entry)
 	if err != nil {
@@ -227,7 +229,7 @@ func (c *Client) addFallback(ctx context.Context, d verdict.Digest, entry artifa
 		if err := c.putManifest(ctx, fallbackTag(d), artifact.TypeIndex, raw); err != nil {
 			return err
 		}
-		if err := pause(ctx, time.Duration(try)*100*time.Millisecond); err != nil {
+		if err := pause(ctx, time.Duration(try+1)*100*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
 			return err
 		}
 	}
