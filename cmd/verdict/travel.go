@@ -364,8 +364,11 @@ func (t *taking) entry(ctx context.Context, s span, index int64) error {
 		return nil
 	}
 	beside, err := t.beside(ctx, index, st)
+	if errors.Is(err, errLater) {
+		return nil
+	}
 	if err != nil {
-		return t.unreadable(ctx, index, err)
+		return err
 	}
 	c, _ := st.Context()
 	c = verdict.Context{

@@ -56,6 +56,14 @@ type liar struct {
 	forged     map[int64]*evidence.Bundle
 	included   func(index int64) int64
 	hidden     map[int64]bool
+	blob       func(verdict.Digest) ([]byte, error)
+}
+
+func (l liar) Blob(ctx context.Context, d verdict.Digest) ([]byte, error) {
+	if l.blob != nil {
+		return l.blob(d)
+	}
+	return l.sender.Blob(ctx, d)
 }
 
 func (l liar) Checkpoint(ctx context.Context) (ledger.Checkpoint, error) {

@@ -12,10 +12,14 @@ import (
 	"verdict/sbom"
 )
 
+// errLater: an entry is not taken by this run, which was told, and the next one looks at it
+// again.
+var errLater = errors.New("not by this run")
+
 // beside takes the bill of materials that lies as a blob beside a statement, and reports
 // whether it is here now. One that the sender lost, changed or cannot have recorded stays
-// away, which is told: its statement arrives, and what it lists is unknown. A blob that could
-// not be asked for is an error, so that the next run asks again.
+// away, which is told: its statement arrives, and what it lists is unknown. Where a blob could
+// not be asked for it is errLater.
 func (t *taking) beside(ctx context.Context, index int64, s *evidence.Statement) (bool, error) {
 	var stored verdict.StoredBill
 	if s.PredicateType != evidence.StoredBill {
@@ -35,8 +39,11 @@ func (t *taking) beside(ctx context.Context, index int64, s *evidence.Statement)
 	switch {
 	case errors.Is(err, blob.ErrNotFound), errors.Is(err, blob.ErrCorrupt):
 		return away("a bill of materials beside its statement that the log which sends has lost")
+	case ctx.Err() != nil:
+		return false, ctx.Err()
 	case err != nil:
-		return false, err
+		t.result.refuse(index, verdict.CodeUnavailable, fmt.Errorf("its bill of materials, which lies beside its statement, could not be had: %w", err))
+		return false, errLater
 	case blob.DigestOf(raw) != stored.Digest, int64(len(raw)) != stored.Size:
 		return away("a bill of materials beside its statement that is not the one that the statement names")
 	}

@@ -1,73 +1,90 @@
 package main
 
 import (
-	"crypto/sha512"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
+	"errors"
 	"strings"
+	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
+	"verdict"
 	"verdict/blob"
 	"verdict/evidence"
+	"verdict/ledger"
+	"verdict/sbom"
 )
 
-// setKeyID is the script command `keyid NAME FILE`: the id of a public key in PEM.
-func setKeyID(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: keyid NAME FILE")
+const besideXML = `<bom xmlns="http://cyclonedx.org/schema/bom/1.5" version="1"><components><component type="library"><name>left</name><version>1</version><purl>pkg:npm/left@1</purl></component></components></bom>`
+
+// statedBeside records a bill that lies beside its statement, and what that says of it.
+func (w *workspace) statedBeside(t *testing.T, change func(*verdict.StoredBill)) {
+	t.Helper()
+	if _, err := w.ledger.PutBlob(t.Context(), []byte(besideXML)); err != nil {
+		t.Fatal(err)
 	}
-	key, err := evidence.ParsePublicPEM([]byte(ts.ReadFile(args[1])))
-	ts.Check(err)
-	ts.Setenv(args[0], evidence.KeyID(key))
+	b := verdict.StoredBill{Form: "CycloneDX", Version: "1.5", Encoding: "xml", Digest: blob.DigestOf([]byte(besideXML)), Size: int64(len(besideXML)), Components: 1}
+	if change != nil {
+		change(&b)
+	}
+	s, err := evidence.NewTyped(evidence.StoredBill, []verdict.Subject{{Kind: verdict.SubjectArtifact, Name: "a", Digest: sha256Digest([]byte("a"))}}, b, verdict.Context{At: w.now()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := evidence.Sign(t.Context(), s, w.signer)
+	if err == nil {
+		_, err = w.ledger.Append(t.Context(), signed)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
-// substitute is the script command `substitute NAME FILE`: the file has the value of the
-// variable where it names it.
-func substitute(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: substitute NAME FILE")
+// What the sender gives as a bill must be the one that was stated; what stays away makes its
+// artifact unknown and never empty, and what could not be asked for is asked for again.
+func TestABillIsTakenByItsDigestAlone(t *testing.T) {
+	gives := func(text string, err error) func(verdict.Digest) ([]byte, error) {
+		return func(verdict.Digest) ([]byte, error) { return []byte(text), err }
 	}
-	text := strings.ReplaceAll(ts.ReadFile(args[1]), "$"+args[0], ts.Getenv(args[0]))
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
-}
-
-// dropBlob is the script command `dropblob DIR FILE`: the ledger in a data directory lost the
-// blob with the bytes of the file.
-func dropBlob(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: dropblob DIR FILE")
-	}
-	hex := blob.DigestOf([]byte(ts.ReadFile(args[1]))).Hex()
-	ts.Check(os.Remove(filepath.Join(ts.MkAbs(args[0]), "blobs", "sha256", hex[:2], hex)))
-}
-
-// manyPackages is the script command `manypackages FILE N`: a lockfile of npm with N packages.
-func manyPackages(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: manypackages FILE N")
-	}
-	n, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	var b strings.Builder
-	b.WriteString(`{"name":"many","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"many","version":"1.0.0"}`)
-	for i := range n {
-		sum := sha512.Sum512([]byte(strconv.Itoa(i)))
-		fmt.Fprintf(&b, `,"node_modules/package-with-a-long-name-%d":{"version":"1.0.%d","resolved":"https://packages.example.org/package-with-a-long-name-%d/-/package-with-a-long-name-%d-1.0.%d.tgz","integrity":"sha512-%s","license":"MIT"}`,
-			i, i, i, i, i, encoded(sum[:]))
-	}
-	b.WriteString("}}")
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o644))
-}
-
-// once is the script command `once FILE TEXT`: the text is in the file exactly once.
-func once(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: once FILE TEXT")
-	}
-	if n := strings.Count(ts.ReadFile(args[0]), args[1]); n != 1 {
-		ts.Fatalf("%s holds %q %d times", args[0], args[1], n)
+	for _, c := range []struct {
+		name   string
+		says   func(*verdict.StoredBill)
+		blob   func(verdict.Digest) ([]byte, error)
+		here   bool
+		left   string // why its bytes stayed away
+		refuse bool   // its statement is not taken by this run
+	}{
+		{"as it was stated", nil, nil, true, "", false},
+		{"other bytes", nil, gives(strings.Replace(besideXML, "left", "right", 2), nil), false, "not the one that the statement names", false},
+		{"lost by the sender", nil, gives("", blob.NotFound("sha256:x")), false, "has lost", false},
+		{"damaged there", nil, gives("", blob.Corrupt("sha256:x", "y")), false, "has lost", false},
+		{"of another size than is stated", func(b *verdict.StoredBill) { b.Size++ }, nil, false, "not the one that the statement names", false},
+		{"larger than is taken", func(b *verdict.StoredBill) { b.Size = sbom.MaxBill + 1 }, nil, false, "256 MiB", false},
+		{"of a store that does not answer", nil, gives("", errors.New("no answer")), false, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			from, to := ledgerHere(t, "from"), ledgerHere(t, "to")
+			from.statedBeside(t, c.says)
+			r, err := to.takes(t, liar{sender: from.ledger, blob: c.blob}, verifierKey(t, from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (len(r.LeftOut) == 1) != (c.left != "") || c.left != "" && !strings.Contains(r.LeftOut[0].Reason, c.left) || (len(r.Refused) == 1) != c.refuse || (r.Blobs == 1) != c.here {
+				t.Errorf("%+v", r)
+			}
+			if c.refuse {
+				if r.Refused[0].Code != verdict.CodeUnavailable {
+					t.Errorf("%+v", r.Refused)
+				}
+				if r, err = to.takes(t, from.ledger, ""); err != nil || r.Blobs != 1 || r.Sent != 1 {
+					t.Errorf("the next run: %+v, %v", r, err)
+				}
+				c.here = true
+			}
+			found, err := to.ledger.Where(t.Context(), ledger.WhereQuery{At: ledger.Now, Limit: 1, Packages: []ledger.PackageQuery{{Ecosystem: "npm", Name: "left"}}})
+			if err != nil || (found.Bills == 1) != c.here || found.Searched.Bills != 1 {
+				t.Errorf("%+v, %v", found, err)
+			}
+			if v, err := to.ledger.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !v.Holds() {
+				t.Errorf("%+v, %v", v.Problems, err)
+			}
+		})
 	}
 }
