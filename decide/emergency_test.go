@@ -90,3 +90,25 @@ func TestWhatAnEmergencyLetInIsNoPromotionOfAnotherBuild(t *testing.T) {
 		}
 	}
 }
+
+// Whoever sets the clock of a machine back would pass a freeze before it begins, and live on an
+// exception that is over. The log knows the time of its last entry.
+func TestAClockThatIsBehindTheLogDecidesNothing(t *testing.T) {
+	h := gateHouse(t, calm)
+	last := h.now
+	for behind, decides := range map[time.Duration]bool{0: true, 4 * time.Minute: true, 6 * time.Minute: false, 30 * 24 * time.Hour: false} {
+		h.now = last.Add(-behind)
+		before, err := h.ledger.Position(h.ctx)
+		must(t, err)
+		_, err = h.engine.Preview(h.ctx, h.asks(artifact, "dev"))
+		if !decides {
+			_, _, err = h.engine.Decide(h.ctx, h.asks(artifact, "dev"))
+		}
+		if (err == nil) != decides || err != nil && (verdict.AsError(err).Code != verdict.CodeUnavailable || !strings.Contains(err.Error(), "this machine's clock says")) {
+			t.Errorf("%s behind: %v", behind, err)
+		}
+		if after, _ := h.ledger.Position(h.ctx); after != before {
+			t.Errorf("%s behind: something was recorded", behind)
+		}
+	}
+}

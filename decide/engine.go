@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,6 +120,11 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 	if err != nil {
 		return d, basis, point, fmt.Errorf("decide %s: %w", point.ID, err)
 	}
+	if point.Layer == verdict.LayerDeploy {
+		if err := e.keepsTime(ctx, now, seen); err != nil {
+			return d, basis, point, err
+		}
+	}
 	g, err := e.gather(ctx, r, point, moment{id: id, now: now, seen: seen})
 	if err != nil {
 		return d, basis, point, err
@@ -133,6 +139,22 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 	d = e.decision(id, r, point, o, basis, g.refs, g.from())
 	d.Digests.Map, d.Digests.Point = e.here(), point.Digest()
 	return d, basis, point, nil
+}
+
+// keepsTime refuses to let anything in by a clock that is behind the log: a freeze would not have begun,
+// and an exception that is over would still hold.
+func (e *Engine) keepsTime(ctx context.Context, now time.Time, seen ledger.Position) error {
+	last, err := e.Ledger.Find(ctx, ledger.Query{At: seen, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("find the last entry of the log: %w", err)
+	}
+	if len(last) == 0 || last[0].At.Sub(now) <= maxSkew {
+		return nil
+	}
+	return &verdict.Error{
+		Code: verdict.CodeUnavailable, What: fmt.Sprintf("this machine's clock says %s, and entry %d of the log was recorded at %s: what holds now cannot be told", now.Format(time.RFC3339), last[0].Index, last[0].At.Format(time.RFC3339)),
+		Remedy: "set the clock of this machine right, and ask again; where it is right, the clock of the machine that recorded the entry was not: find out whose it is, verdict log proof " + strconv.FormatInt(last[0].Index, 10),
+	}
 }
 
 // basis is what a decision rests on, apart from the blobs.
