@@ -396,7 +396,14 @@ func TestAnotherBuildOfTheSameCommitIsNoticed(t *testing.T) {
 	again := digestOf("c")
 	h.built(again)
 	h.promote(again, "dev")
-	if d := h.gate(h.asks(again, "staging")); d.Outcome != verdict.Review || rulesOf(d) != "deploy.gate.rebuilt" {
+	for _, name := range []string{again.Name, "", "ghcr.io/acme/elsewhere"} { // whoever asks says it
+		r := h.asks(again, "staging")
+		r.Subject.Name = name
+		if d, err := h.engine.Preview(h.ctx, r); err != nil || d.Outcome != verdict.Review || rulesOf(d) != "deploy.gate.rebuilt" {
+			t.Errorf("as %q: %s %s, %v", name, d.Outcome, rulesOf(d), err)
+		}
+	}
+	if d := h.gate(h.asks(again, "staging")); d.Outcome != verdict.Review {
 		t.Errorf("%s %s", d.Outcome, rulesOf(d))
 	}
 }

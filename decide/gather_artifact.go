@@ -391,7 +391,7 @@ func (e *Engine) sourceLevel(ctx context.Context, r Request, m moment, g *gather
 	return nil
 }
 
-// rebuilds lists other digests of the artifact's name that the point decided on and that come
+// rebuilds lists other digests of the artifact's names that the point decided on and that come
 // from the same commit, by digest. The manifests of one image are one build.
 func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit verdict.Digest, at ledger.Position, g *gathered) ([]policy.Rebuild, error) {
 	of, _ := e.Map.Point(point)
@@ -414,10 +414,20 @@ func (e *Engine) rebuilds(ctx context.Context, r Request, point string, commit v
 			return slices.ContainsFunc(i.Subjects, func(s verdict.Subject) bool { return s.Digest == d })
 		})
 	}
+	// Whoever asks says the name, or none: those under which it was decided on count as well.
+	names := map[string]bool{r.Subject.Name: true}
+	for _, entry := range entries {
+		for _, s := range entry.Subjects {
+			if s.Digest == r.Subject.Digest {
+				names[s.Name] = true
+			}
+		}
+	}
+	delete(names, "")
 	out := map[verdict.Digest]policy.Rebuild{}
 	for _, entry := range entries { // newest first, so that the first decision about a digest stays
 		for _, s := range entry.Subjects {
-			if s.Kind == verdict.SubjectArtifact && s.Name == r.Subject.Name && s.Name != "" && s.Digest != r.Subject.Digest && !sameImage(s.Digest) {
+			if s.Kind == verdict.SubjectArtifact && names[s.Name] && s.Digest != r.Subject.Digest && !sameImage(s.Digest) {
 				out[s.Digest] = policy.Rebuild{Digest: s.Digest, At: policy.TimeOf(entry.At), Evidence: entry.Digest}
 			}
 		}
