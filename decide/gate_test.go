@@ -231,6 +231,41 @@ func (h *house) observedBy(signer, finding string) {
 	h.append(signer, s)
 }
 
+// Who stopped looking years ago would otherwise go on seeing nothing, and what nobody looks at
+// would pass for in order.
+func TestWhoStoppedLookingDoesNotGoOnSeeingNothing(t *testing.T) {
+	for wait, want := range map[time.Duration]verdict.State{time.Hour: verdict.StateVerified, 49 * time.Hour: verdict.StateStale} {
+		h := newHouse(t, chain(calm)+"sources: {watcher: {kinds: [finding], max_age: 2d}, advisories: {max_age: 7d}, verdict: {kinds: [secrets, vulnerabilities, dependencies, iac]}}\n")
+		h.checkCommit("payments")
+		h.built(artifact)
+		h.observed(`{"id":"f-1","class":"misuse","state":"closed"}`)
+		h.now = h.now.Add(wait)
+		d := h.gate(h.asks(artifact, "production"))
+		if got := h.inputOf(d).Runtime; got.State != want || got.OpenMisuse != 0 {
+			t.Errorf("after %s: %+v", wait, got)
+		}
+		if passed := slices.Contains(d.Passed, "deploy.gate.misuse"); passed != (want == verdict.StateVerified) {
+			t.Errorf("after %s: passed %v, skipped %v", wait, d.Passed, d.Skipped)
+		}
+	}
+}
+
+// A finding that cannot be read may be open, whatever else was seen.
+func TestAFindingThatCannotBeReadIsNotNothing(t *testing.T) {
+	h := newHouse(t, chain(calm))
+	h.checkCommit("payments")
+	h.built(artifact)
+	h.observed(`{"id":7}`)
+	s, err := evidence.New(verdict.KindObservation, []verdict.Subject{artifact}, json.RawMessage(`{}`), verdict.Context{At: h.now, Environment: "production"}, rand.Reader)
+	must(t, err)
+	h.append("local", s)
+	d, _, err := h.engine.Decide(h.ctx, h.asks(artifact, "production"))
+	must(t, err)
+	if got := h.inputOf(d).Runtime; got.State != verdict.StateUnknown {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Who may tell what he sees could otherwise close what a stronger observer found, or make
 // something harmless of it.
 func TestAFindingIsClosedByWhoFoundItOrWhoIsTrustedAsMuch(t *testing.T) {

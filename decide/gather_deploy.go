@@ -347,7 +347,7 @@ func (d *deployment) findings(ctx context.Context) error {
 			return err
 		}
 		if len(entries) > 0 {
-			out.State = verdict.StateVerified
+			out.State = observed(out.State, d.m.now.Sub(entries[0].At), time.Duration(d.Map.MaxAge(decisionmap.Need{Kind: string(kind)})))
 			d.use(entries[0])
 		}
 		if kind == verdict.KindFinding {
@@ -355,6 +355,19 @@ func (d *deployment) findings(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// observed is how well it is known what is open, after one more kind of statement was found of
+// which the last is of some age: who stopped looking does not go on seeing nothing. How old it
+// may be the map says of its source.
+func observed(before verdict.State, age, most time.Duration) verdict.State {
+	switch {
+	case before == verdict.StateUnknown: // a finding that cannot be read may be open
+		return before
+	case before == verdict.StateVerified || most == 0 || age <= most:
+		return verdict.StateVerified
+	}
+	return verdict.StateStale
 }
 
 // open counts the findings that stand: of each the last word of the same mouth, or of one that
