@@ -87,7 +87,11 @@ func (e *Engine) authors(ctx context.Context, r Request, at ledger.Position, b *
 		return err
 	}
 	if len(commits) == 0 {
-		b.doubt("which commit it was made from is not known", "have it trusted, which tells its commit: verdict artifact trust; for a plan: plan from a commit, with nothing else in the tree, and have that judged: verdict plan check FILE")
+		remedy := "have it trusted, which tells its commit: verdict artifact trust " + string(r.Subject.Digest)
+		if r.Subject.Kind == verdict.SubjectPlan {
+			remedy = "plan from a commit, with nothing else in the tree, and have that judged: verdict plan check FILE"
+		}
+		b.doubt("which commit it was made from is not known", remedy)
 		return nil
 	}
 	for _, commit := range commits {

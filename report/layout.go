@@ -115,6 +115,9 @@ func Wrap(s string, width int, indent string) string {
 // the line does not push all of s to the right.
 func hang(lead, s string, width int) string {
 	n := columnsOf(lead)
+	if s == "" { // a line of nothing would follow a lead that is wide
+		return lead
+	}
 	if n <= width*2/3 {
 		pad := strings.Repeat(" ", n)
 		return lead + strings.TrimPrefix(Wrap(s, width, pad), pad)

@@ -207,6 +207,10 @@ func TestTextFitsTheWidth(t *testing.T) {
 	if want := "  a       first\n          words here\n  longer  x\n"; table != want {
 		t.Errorf("table: %q", table)
 	}
+	wide := Table([][]string{{"a lead that takes the whole line", ""}, {"b", "x"}}, 20, "")
+	if want := "a lead that takes the whole line\nb\n        x\n"; wide != want {
+		t.Errorf("a table whose first column is wide: %q", wide)
+	}
 	for name, r := range cases() {
 		var b strings.Builder
 		if err := Write(&b, "text", r); err != nil {
