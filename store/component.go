@@ -194,21 +194,19 @@ func (x *indexing) bill(ctx context.Context, b Bill) (billRow, error) {
 	}
 	row.IDs = make([]int64, 0, len(b.Components))
 	for _, c := range b.Components {
-		id, err := x.component(ctx, c)
-		if err != nil {
-			return row, err
-		}
-		row.IDs = append(row.IDs, id)
+		row.IDs = append(row.IDs, x.component(c))
 	}
 	slices.Sort(row.IDs)
 	row.IDs = slices.Compact(row.IDs)
 	return row, nil
 }
 
-// lookUp finds those components that have an id, in one round trip.
+// lookUp finds those components that have an id, and the packages of the others, in two
+// round trips.
 func (x *indexing) lookUp(ctx context.Context, all []Component) error {
-	var ask []Statement
-	for _, c := range x.known.find(all, x.found) {
+	missing := x.known.find(all, x.found)
+	ask := make([]Statement, 0, len(missing))
+	for _, c := range missing {
 		ask = append(ask, Statement{SQL: componentIDStatement, Args: []any{c.Name, c.Ecosystem, c.Version, c.Licence}, Each: func(r Row) error {
 			var id int64
 			err := r.Scan(&id)
@@ -216,35 +214,51 @@ func (x *indexing) lookUp(ctx context.Context, all []Component) error {
 			return err
 		}})
 	}
-	if len(ask) == 0 {
+	if err := x.ask(ctx, ask); err != nil {
+		return err
+	}
+	ask = ask[:0]
+	asked := map[[2]string]bool{}
+	for _, c := range missing {
+		key := [2]string{c.Ecosystem, c.Name}
+		if _, ok := x.found[c]; ok || asked[key] || x.packages[key] != 0 {
+			continue
+		}
+		asked[key] = true
+		ask = append(ask, Statement{SQL: packageIDStatement, Args: []any{c.Name, c.Ecosystem}, Each: func(r Row) error {
+			var id int64
+			err := r.Scan(&id)
+			x.packages[key] = id
+			return err
+		}})
+	}
+	return x.ask(ctx, ask)
+}
+
+func (x *indexing) ask(ctx context.Context, all []Statement) error {
+	if len(all) == 0 {
 		return nil
 	}
-	return x.v.r.Run(ctx, ask...)
+	return x.v.r.Run(ctx, all...)
 }
 
 // component gives an id to a component that lookUp did not find.
-func (x *indexing) component(ctx context.Context, c Component) (int64, error) {
+func (x *indexing) component(c Component) int64 {
 	if id, ok := x.found[c]; ok {
-		return id, nil
+		return id
 	}
 	key := [2]string{c.Ecosystem, c.Name}
 	pkg, ok := x.packages[key]
 	if !ok {
-		found, err := x.v.one(ctx, packageIDStatement, []any{c.Name, c.Ecosystem}, &pkg)
-		if err != nil {
-			return 0, err
-		}
-		if !found {
-			x.lastPackage++
-			pkg = x.lastPackage
-			x.newPackages = append(x.newPackages, packageRow{pkg, c.Ecosystem, c.Name})
-		}
+		x.lastPackage++
+		pkg = x.lastPackage
+		x.newPackages = append(x.newPackages, packageRow{pkg, c.Ecosystem, c.Name})
 		x.packages[key] = pkg
 	}
 	x.lastComponent++
 	x.found[c] = x.lastComponent
 	x.newComponents = append(x.newComponents, componentRow{x.lastComponent, pkg, c.Version, c.Licence})
-	return x.lastComponent, nil
+	return x.lastComponent
 }
 
 func (x *indexing) source(ctx context.Context, s BillSource) (int64, error) {
