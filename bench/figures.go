@@ -48,8 +48,11 @@ func (p promise) met(f figures) (value float64, met, measured bool) {
 	return v, measured && (p.least == 0 || v >= p.least) && (p.most == 0 || v < p.most), measured
 }
 
+// free reports whether nothing was promised.
+func (p promise) free() bool { return p.least == 0 && p.most == 0 }
+
 func (p promise) reach() string {
-	if p.least == 0 && p.most == 0 {
+	if p.free() {
 		return "-"
 	}
 	if p.least > 0 {
@@ -63,23 +66,26 @@ func table(promises []promise, f figures) string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "what\tfigure\treach\t")
-	missed := 0
+	reached, promised := 0, 0
 	for _, p := range promises {
 		value, met, measured := p.met(f)
 		figure, word := "not measured", "UNKNOWN"
 		if measured {
-			figure, word = amount(value, p.unit), "met"
+			figure, word = amount(value, p.unit), "MISSED"
 		}
-		if !met {
-			missed++
-			if measured {
-				word = "MISSED"
-			}
+		if measured && p.free() {
+			word = ""
+		} else if met {
+			word = "met"
+			reached++
+		}
+		if !p.free() {
+			promised++
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.what, figure, p.reach(), word)
 	}
 	w.Flush()
-	fmt.Fprintf(&out, "%d of %d met\n", len(promises)-missed, len(promises))
+	fmt.Fprintf(&out, "%d of %d met\n", reached, promised)
 	return out.String()
 }
 

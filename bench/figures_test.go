@@ -30,9 +30,10 @@ func TestTheTableTellsMetFromMissedFromUnknown(t *testing.T) {
 		{what: "enough", figure: "a A x/s", scale: 1, unit: "/s", least: 4000},
 		{what: "too little", figure: "a A x/s", scale: 1, unit: "/s", least: 4001},
 		{what: "at the limit", figure: "b B ns/op", scale: 1e-6, unit: "ms", most: 2},
+		{what: "nobody promised", figure: "a A x/s", scale: 1, unit: "/s"},
 		{what: "nobody knows", figure: "c C ns/op", scale: 1, unit: "ms", most: 2},
 	}, f)
-	for _, want := range []string{"enough 4,000 /s ≥ 4,000 /s met", "too little 4,000 /s ≥ 4,001 /s MISSED", "at the limit 2 ms < 2 ms MISSED", "nobody knows not measured < 2 ms UNKNOWN", "1 of 4 met"} {
+	for _, want := range []string{"enough 4,000 /s ≥ 4,000 /s met", "too little 4,000 /s ≥ 4,001 /s MISSED", "at the limit 2 ms < 2 ms MISSED", "nobody promised 4,000 /s - nobody knows not measured < 2 ms UNKNOWN", "1 of 4 met"} {
 		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
