@@ -114,6 +114,9 @@ func Wrap(s string, width int, indent string) string {
 // hang wraps s behind a lead that only the first line has. A lead that takes most of
 // the line does not push all of s to the right.
 func hang(lead, s string, width int) string {
+	if s == "" {
+		return strings.TrimRight(lead, " ")
+	}
 	n := columnsOf(lead)
 	if s == "" { // a line of nothing would follow a lead that is wide
 		return lead

@@ -203,6 +203,9 @@ func TestTextFitsTheWidth(t *testing.T) {
 	if got := Cut("密码密码", 5); got != "密码…" {
 		t.Errorf("cut: %q", got)
 	}
+	if got := Table([][]string{{"a long first cell", "x"}, {"another long one", ""}}, 18, ""); got != "a long first cell\n        x\nanother long one\n" {
+		t.Errorf("a cell without words takes a line: %q", got)
+	}
 	table := Table([][]string{{"a", "first words here"}, {"longer", "x"}}, 20, "  ")
 	if want := "  a       first\n          words here\n  longer  x\n"; table != want {
 		t.Errorf("table: %q", table)
