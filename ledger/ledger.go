@@ -81,6 +81,7 @@ type Ledger struct {
 	closed  bool       // guarded by mu
 
 	runs       atomic.Pointer[runningState] // what ran when it was last asked
+	words      words                        // of the component index
 	folding    atomic.Bool                  // a fold is under way
 	background sync.WaitGroup               // of folds; Close waits for it
 

@@ -23,7 +23,7 @@ type Listed struct {
 // Listed gives what the bills of an artifact list that hold at a position, and count. Of an
 // index without a bill of its own it is what those of its manifests list.
 func (l *Ledger) Listed(ctx context.Context, artifact verdict.Digest, at Position, counts func(kind verdict.Kind, producer, service, environment string) bool) (Listed, error) {
-	out := Listed{Components: []store.Component{}, Inventory: billUnreadable}
+	out := Listed{Inventory: billUnreadable}
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		ids, err := out.take(ctx, v, string(artifact), at.upTo(), counts)
 		if err == nil && len(out.Bills) == 0 {
@@ -33,12 +33,12 @@ func (l *Ledger) Listed(ctx context.Context, artifact verdict.Digest, at Positio
 			return err
 		}
 		slices.Sort(ids)
-		return v.Components(ctx, slices.Compact(ids), func(_ int64, c store.Component) error {
-			c.Licence = ""
-			out.Components = append(out.Components, c)
-			return nil
-		})
+		out.Components, err = l.words.components(ctx, v, slices.Compact(ids))
+		return err
 	})
+	for i := range out.Components {
+		out.Components[i].Licence = ""
+	}
 	slices.SortFunc(out.Components, store.Component.Compare)
 	out.Components = slices.Compact(out.Components)
 	return out, err
