@@ -88,7 +88,9 @@ func TestWhichPlatformsAnIndexHasIsNotEverybodysWord(t *testing.T) {
 	if w, err := l.Where(t.Context(), q); err != nil || w.Searched.WithoutBill != 1 {
 		t.Errorf("%+v, %v", w, err)
 	}
-	q.Counts = func(k verdict.Kind, producer, _, _ string) bool { return k == verdict.KindImage || producer == b.key.KeyID() }
+	q.Counts = func(k verdict.Kind, producer, _, _ string) bool {
+		return k == verdict.KindImage || producer == b.key.KeyID()
+	}
 	if w, err := l.Where(t.Context(), q); err != nil || w.Searched.WithoutBill != 0 {
 		t.Errorf("%+v, %v", w, err)
 	}
