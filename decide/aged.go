@@ -13,8 +13,9 @@ import (
 )
 
 // For how long findings are known is counted from the first statement about this digest that
-// has them, or for as long as the last decision here knew them of the service. So neither a
-// new build nor another version with the same flaw begins their time anew.
+// has them, for as long as the last decision here knew them of the service, or since they became
+// known of what runs here. So neither a new build nor another version with the same flaw begins
+// their time anew.
 
 // aged are the findings of a decision, each with since when it is known.
 type aged struct {
@@ -28,10 +29,11 @@ type flaw struct{ id, ecosystem, name string }
 func flawOf(f *policy.Finding) flaw { return flaw{f.ID, f.Ecosystem, f.Name} }
 
 // agedKey is what since when findings are known follows from: the reports that they are
-// from, all that were weighed, and the findings of the last decision here.
+// from, all that were weighed, the findings of the last decision here, and those of what runs.
 type agedKey struct {
 	found, weighed string
 	before         verdict.Digest
+	ran            string
 }
 
 // ages keeps aged findings. They are never changed.
@@ -59,7 +61,7 @@ func (d *deployment) openSince(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, weighed := agedKey{found: d.g.found}, []Stated{}
+	key, weighed := agedKey{found: d.g.found, ran: d.ran.key()}, []Stated{}
 	for _, s := range d.g.weighed {
 		if s.Report != nil && s.Rank != Untrusted {
 			weighed, key.weighed = append(weighed, s), key.weighed+strconv.FormatInt(s.Ref.Index, 36)+" "
@@ -72,7 +74,7 @@ func (d *deployment) openSince(ctx context.Context) error {
 	is := kept.get(key)
 	if is == nil {
 		steady := false
-		if is, steady = agedBy(v.Findings, weighed, last, d.m.now); steady {
+		if is, steady = agedBy(v.Findings, weighed, last, &d.ran, d.m.now); steady {
 			kept.keep(key, is)
 		}
 	}
@@ -81,9 +83,9 @@ func (d *deployment) openSince(ctx context.Context) error {
 	return nil
 }
 
-// agedBy tells since when findings are known, by the reports that were weighed and by the last
-// decision here. It is not steady where that depends on when it is asked.
-func agedBy(findings []policy.Finding, weighed []Stated, last *aged, now time.Time) (is *aged, steady bool) {
+// agedBy tells since when findings are known, by the reports that were weighed, by the last
+// decision here and by what is known of what runs. It is not steady where that depends on when it is asked.
+func agedBy(findings []policy.Finding, weighed []Stated, last *aged, running *ran, now time.Time) (is *aged, steady bool) {
 	first := make(map[flaw]time.Time, len(findings))
 	for _, s := range weighed {
 		for i := range s.Report.Hits {
@@ -109,7 +111,7 @@ func agedBy(findings []policy.Finding, weighed []Stated, last *aged, now time.Ti
 				t = earlier
 			}
 		}
-		t = t.Truncate(time.Second)
+		t = running.before(t, &findings[i]).Truncate(time.Second)
 		findings[i].Since, is.since[x] = policy.TimeOf(t), t
 	}
 	is.Prepared = policy.Prepare(findings)

@@ -31,7 +31,7 @@ type earlier struct {
 
 // facts are what it was decided from. They are read once, and never changed.
 func (x *earlier) facts() (*policy.Input, error) {
-	x.read.Do(func() { x.input, x.failure = policy.ParseInput(x.Input) })
+	x.read.Do(func() { x.input, _, x.failure = policy.ReadRecorded(x.Input) }) // what an earlier version did not know is not known
 	return x.input, x.failure
 }
 

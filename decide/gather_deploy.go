@@ -78,6 +78,7 @@ type deployment struct {
 	m     moment
 	g     *gathered
 	index Decisions
+	ran   ran
 }
 
 // fillDeploy writes the groups of a deployment into the input.
@@ -345,6 +346,9 @@ func (d *deployment) findings(ctx context.Context) error {
 		entries, err := d.trusted(ctx, kind, service)
 		if err != nil {
 			return err
+		}
+		if kind == verdict.KindFinding {
+			entries = d.vulnerable(ctx, entries, out)
 		}
 		if len(entries) > 0 {
 			out.State = observed(out.State, d.m.now.Sub(entries[0].At), time.Duration(d.Map.MaxAge(decisionmap.Need{Kind: string(kind)})))

@@ -71,7 +71,7 @@ func Example(l verdict.Layer) *Input {
 		},
 		Promotions: &Promotions{State: known, List: []Promotion{{Decision: "d-1", Environment: "staging", Digest: digest("artifact"), At: "2026-01-01T08:00:00Z", AgeSeconds: 4 * 3600}}},
 		Rollback:   &Rollback{State: known, PreviousDigest: digest("previous"), TestedAt: at},
-		Runtime:    &Runtime{State: known},
+		Runtime:    &Runtime{State: known, Vulnerable: RunningVulnerabilities{State: known}},
 		Requester:  &Requester{State: known, Person: "p-ana", Kind: "person", Teams: []string{"checkout"}},
 		BreakGlass: &BreakGlass{State: known},
 	}

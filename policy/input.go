@@ -524,6 +524,35 @@ type Runtime struct {
 	OpenDrift    int64         `json:"open_drift"`
 	OpenExposure int64         `json:"open_exposure"`
 	OpenMisuse   int64         `json:"open_misuse"`
+	// Vulnerable is what became known of what runs since it was let in. It comes from
+	// advisories and not from observation, and each is known without the other.
+	Vulnerable RunningVulnerabilities `json:"vulnerable"`
+}
+
+// RunningVulnerabilities are the open findings of what the service runs in the environment.
+type RunningVulnerabilities struct {
+	State verdict.State          `json:"state"` // missing where no finding was ever recorded
+	Open  []RunningVulnerability `json:"open"`
+}
+
+// RunningVulnerability is one open finding of an artifact that runs.
+type RunningVulnerability struct {
+	Key      verdict.Digest   `json:"key"` // the finding's fingerprint
+	ID       string           `json:"id"`
+	Aliases  []string         `json:"aliases"`
+	Artifact string           `json:"artifact"` // name
+	Digest   verdict.Digest   `json:"digest"`
+	Severity verdict.Severity `json:"severity"`
+	// Exploited, Malicious and Fixed are what was known when the finding was opened.
+	Exploited   bool   `json:"exploited"`
+	Malicious   bool   `json:"malicious"`
+	Fixed       string `json:"fixed"`
+	Since       Time   `json:"since"`
+	OpenSeconds int64  `json:"open_seconds"`
+	// Replaced: what is asked about takes the place of the artifact that has it. Whether it
+	// has it too is then among its own vulnerabilities, and nowhere else.
+	Replaced bool           `json:"replaced"`
+	Evidence verdict.Digest `json:"evidence"`
 }
 
 // Requester is who asks for the deployment.

@@ -164,7 +164,7 @@ func TestNothingIsLeftOutOfTheDocument(t *testing.T) {
 			t.Errorf("input.%s: a state that nobody set is %v, not unknown", strings.Join(path, "."), v)
 		}
 	}
-	wantGroups := "artifact artifact.base artifact.licences artifact.provenance artifact.sbom artifact.signature artifact.source break_glass change checks.secrets environment ownership plan promotions requester review rollback runtime service vulnerabilities vulnerabilities.database"
+	wantGroups := "artifact artifact.base artifact.licences artifact.provenance artifact.sbom artifact.signature artifact.source break_glass change checks.secrets environment ownership plan promotions requester review rollback runtime runtime.vulnerable service vulnerabilities vulnerabilities.database"
 	var groups []string
 	for _, g := range stateGroups(zero) {
 		groups = append(groups, strings.Join(g, "."))

@@ -13,7 +13,7 @@ import (
 func TestEveryDeploymentRuleFoldsWhatIsTooMuch(t *testing.T) {
 	b := mustBuiltin(t)
 	for _, id := range []string{
-		"deploy.gate.malicious", "deploy.gate.exploited", "deploy.gate.sla", "deploy.gate.freeze", "deploy.gate.rebuilt", "deploy.gate.emergencies",
+		"deploy.gate.malicious", "deploy.gate.exploited", "deploy.gate.sla", "deploy.gate.freeze", "deploy.gate.rebuilt", "deploy.gate.emergencies", "deploy.gate.vulnerable",
 		"deploy.plan.destructive", "deploy.plan.protected", "deploy.plan.identity", "deploy.plan.network", "deploy.plan.data", "deploy.plan.unplaced", "deploy.plan.reach",
 	} {
 		t.Run(id, func(t *testing.T) {
@@ -28,6 +28,8 @@ func TestEveryDeploymentRuleFoldsWhatIsTooMuch(t *testing.T) {
 					in.Environment.Freezes = append(in.Environment.Freezes, Freeze{Reason: key, Holds: true})
 				case id == "deploy.gate.rebuilt":
 					in.Promotions.Rebuilt = append(in.Promotions.Rebuilt, Promotion{Digest: verdict.Digest(key)})
+				case id == "deploy.gate.vulnerable":
+					in.Runtime.Vulnerable.Open = append(in.Runtime.Vulnerable.Open, RunningVulnerability{Key: verdict.Digest(key), ID: key, Malicious: true, Severity: "low"})
 				case id == "deploy.gate.emergencies":
 					in.BreakGlass.Overdue = append(in.BreakGlass.Overdue, Emergency{ID: key})
 				default:

@@ -92,7 +92,9 @@ type attested struct {
 	Found string `json:"found,omitempty"`
 	// Promotion says of a deployment or outcome what let the artifact in.
 	Promotion *report.Promotion `json:"promotion,omitempty"`
-	handle    string            // what to verify it by: a file as it was typed, else a digest
+	// Closed is how many findings of what ran there before it closed.
+	Closed int    `json:"findings_closed,omitempty"`
+	handle string // what to verify it by: a file as it was typed, else a digest
 }
 
 func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) {

@@ -138,8 +138,12 @@ func (x *stating) state(ctx context.Context, a *app, of *attesting, args []strin
 	if err != nil {
 		return err
 	}
+	closed, err := w.closeEnded(ctx, m, x.deployment())
+	if err != nil {
+		return fmt.Errorf("recorded as entry %d, and close the findings of what it ended: %w", e.Index, err)
+	}
 	of.about = []string{x.ref}
-	return x.tell(ctx, w, of, attested{Entry: e, Known: e.Digest != b.PayloadDigest(), Promotion: &let})
+	return x.tell(ctx, w, of, attested{Entry: e, Known: e.Digest != b.PayloadDigest(), Promotion: &let, Closed: closed})
 }
 
 // read takes the predicate from a file where a subject is given for it; what flags say

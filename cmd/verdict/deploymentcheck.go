@@ -172,6 +172,9 @@ func (x *stating) tell(ctx context.Context, w *workspace, of *attesting, r attes
 		what, when = came[x.result]+" in", "at"
 	}
 	r.Found = fmt.Sprintf("%s %s %s as %s, %s %s", x.said.Name, what, x.said.Environment, x.said.Service, when, x.said.At.Format(time.RFC3339))
+	if r.Closed > 0 {
+		r.Found += fmt.Sprintf("; %s closed of what ran there before: verdict findings list --all", plural(r.Closed, "finding", "findings"))
+	}
 	if err := of.tell(ctx, w, r); err != nil {
 		return err
 	}

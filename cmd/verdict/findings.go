@@ -23,7 +23,7 @@ func findingsCommand() command {
 func findingsListCommand() command {
 	return command{
 		use: "list", short: "List the open findings of what runs, and whose they are",
-		long: "A finding is opened when advisories that came after an artifact was let in say that it is vulnerable (verdict advisories update, verdict advisories import), and closed when no advisory says so any more, or the artifact does not run there any more. " +
+		long: "A finding is opened when advisories that came after an artifact was let in say that it is vulnerable (verdict advisories update, verdict advisories import), and closed when no advisory says so any more, or when it is stated that another one was deployed in its place, or that it does not run there any more. " +
 			"What was known when an artifact was let in is in its decision, and not here.",
 		example: "verdict findings list\nverdict findings list --all -o json",
 		args:    exactly(0), formats: textOrJSON, reads: true,
@@ -47,7 +47,8 @@ type foundFinding struct {
 	verdict.Finding
 	Team  string `json:"team"`
 	Owner string `json:"owner"`
-	// Runs is false for an open finding of what was replaced since: the next match closes it.
+	// Runs is false for an open finding of what was replaced since, by the word of somebody whom
+	// the map does not trust with deployments: it stays open.
 	Runs bool `json:"runs"`
 }
 
@@ -172,7 +173,7 @@ func (d foundFindings) text(s report.Style) string {
 		case f.State == verdict.FindingClosed:
 			state = "opened " + f.Opened.UTC().Format(time.DateOnly) + ", closed: " + f.Why
 		case !f.Runs:
-			state += ", does not run there any more"
+			state += ", does not run there any more, says somebody whom the map does not trust with it"
 		}
 		severity := string(f.Severity)
 		if f.Exploited {

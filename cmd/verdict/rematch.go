@@ -326,10 +326,7 @@ func knownAs(open map[verdict.Digest]heldFinding, f verdict.Finding) bool {
 
 // say records how a finding stands.
 func (x *rematching) say(ctx context.Context, f verdict.Finding) error {
-	about := verdict.Subject{Kind: verdict.SubjectArtifact, Name: f.Name, Digest: f.Digest}
-	b, err := x.w.sign(ctx, verdict.KindFinding, about, f, verdict.Context{
-		Service: f.Service, Environment: f.Environment, Point: f.Kind, Retention: retentionOf(verdict.KindFinding, nil),
-	})
+	b, err := x.w.findingStatement(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -345,21 +342,19 @@ func (x *rematching) gone(ctx context.Context, open map[verdict.Digest]heldFindi
 		if f.State != verdict.FindingOpen || held.entry < 0 { // opened just now
 			continue
 		}
-		runs, err := x.w.ledger.Running(ctx, ledger.RunningQuery{Environment: f.Environment, Service: f.Service, Digest: f.Digest, At: ledger.Now})
+		why, err := x.w.ended(ctx, f, x.counts)
 		if err != nil {
 			return err
 		}
 		switch {
-		case !slices.ContainsFunc(runs, func(r ledger.RunningRow) bool { return r.Name == f.Name }):
-			f.Why = "it does not run there any more"
+		case why != "":
 		case !x.borneOut(f):
-			f.Why = "no installed advisory says so any more"
+			why = "no installed advisory says so any more"
 		default:
 			continue
 		}
 		x.out.Closed++
-		f.State, f.Closed, f.Replaces = verdict.FindingClosed, x.w.now(), held.entry
-		if err := x.say(ctx, f); err != nil {
+		if err := x.say(ctx, x.w.closed(held, why)); err != nil {
 			return err
 		}
 	}
