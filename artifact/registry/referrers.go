@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"hash/crc32"
 	"net/http"
 	"net/url"
 	"slices"
@@ -229,7 +229,7 @@ func (c *Client) addFallback(ctx context.Context, d verdict.Digest, entry artifa
 		if err := c.putManifest(ctx, fallbackTag(d), artifact.TypeIndex, raw); err != nil {
 			return err
 		}
-		if err := pause(ctx, time.Duration(try+1)*100*time.Millisecond+rand.N(100*time.Millisecond)); err != nil {
+		if err := pause(ctx, time.Duration(try+1)*100*time.Millisecond+ofItsOwn(mine)); err != nil {
 			return err
 		}
 	}
@@ -241,6 +241,11 @@ func (c *Client) addFallback(ctx context.Context, d verdict.Digest, entry artifa
 		Code: verdict.CodeConflict, What: fmt.Sprintf("others keep writing the tag %s of %s, and our entry was replaced each time", fallbackTag(d), c.ref.Name),
 		Remedy: "run it again: what is there already is not pushed twice",
 	}
+}
+
+// ofItsOwn is a moment that differs from one entry to the next.
+func ofItsOwn(entry []byte) time.Duration {
+	return time.Duration(crc32.ChecksumIEEE(entry)%100) * time.Millisecond
 }
 
 // names reports whether an index has an entry with the digest of another entry.

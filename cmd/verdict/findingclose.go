@@ -66,12 +66,12 @@ func (w *workspace) findingStatement(ctx context.Context, f verdict.Finding) (*e
 // A version may still be vulnerable that took the place of another: that is among what was
 // known of it when it was let in, and no finding of what runs.
 func (w *workspace) closeEnded(ctx context.Context, m *decisionmap.Map, said verdict.Deployment) (n int, err error) {
-	open, err := w.findings(ctx, ledger.Now)
-	if err != nil || len(open) == 0 {
-		return 0, err
-	}
 	counts, err := w.counts(ctx, m)
 	if err != nil {
+		return 0, err
+	}
+	open, err := w.findings(ctx, ledger.Now, counts)
+	if err != nil || len(open) == 0 {
 		return 0, err
 	}
 	var all []*evidence.Bundle

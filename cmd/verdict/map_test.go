@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -173,12 +174,23 @@ func TestAReleaseWithoutTwoPersonsCountsAsAbsent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			event, err := identity.NewRotation(old, mine.PublicPEM(), "")
+			rotated, err := identity.NewRotation(old, mine.PublicPEM(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			enrolled, err := identity.NewEnrolment("noor", mine.PublicPEM())
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.as(t, "alma")
-			if _, err := w.state(t.Context(), verdict.KindKey, keySubject(event.Key, "noor"), event, verdict.Context{}); err != nil {
+			record := func(event identity.KeyEvent) error {
+				_, err := w.state(t.Context(), verdict.KindKey, keySubject(event.Key, "noor"), event, verdict.Context{})
+				return err
+			}
+			if err := record(rotated); err == nil {
+				t.Fatal("alma put a key of her own in the place of noor's")
+			}
+			if err := errors.Join(record(identity.NewRevocation(old, "lost")), record(enrolled)); err != nil {
 				t.Fatal(err)
 			}
 			w.as(t, "mine")
