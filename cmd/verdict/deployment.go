@@ -270,7 +270,7 @@ func (x *stating) knownService(m *decisionmap.Map, from string) error {
 		return nil
 	}
 	return usage(seeAttest, fmt.Sprintf("%s has no service %s", from, report.Neutral(x.said.Service)),
-		meant(x.said.Service, slices.Sorted(maps.Keys(m.Services)), "--service ", "give one of services: of the map"))
+		meant(x.said.Service, slices.Sorted(maps.Keys(m.Services)), "--service ", listedOr(slices.Sorted(maps.Keys(m.Services)), "declare it under services: of the map")))
 }
 
 // results are what can come of a deployment.
@@ -301,6 +301,9 @@ func environmentIn(m *decisionmap.Map, from, name string) (decisionmap.Environme
 func listedOr(names []string, otherwise string) string {
 	if len(names) == 0 {
 		return otherwise
+	}
+	if len(names) == 1 {
+		return "there is " + report.Neutral(names[0])
 	}
 	return "there are " + report.Neutral(listed(names))
 }

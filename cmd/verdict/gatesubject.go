@@ -49,7 +49,7 @@ func (x *gating) serviceOf(ctx context.Context, w *workspace, m *decisionmap.Map
 	names := slices.Sorted(maps.Keys(m.Services))
 	if x.service != "" {
 		if !slices.Contains(names, x.service) {
-			return "", usage(seeGate, fmt.Sprintf("the map has no service %q", x.service), meant(x.service, names, "--service ", "give one of services: of the map"))
+			return "", usage(seeGate, fmt.Sprintf("the map has no service %q", x.service), meant(x.service, names, "--service ", listedOr(names, "declare it under services: of the map")))
 		}
 		return x.service, nil
 	}
