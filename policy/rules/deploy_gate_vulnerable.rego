@@ -16,6 +16,7 @@
 #   owner: appsec
 package verdict.rules.deploy.gate.vulnerable
 
+import data.verdict.lib
 import data.verdict.rules.deploy
 import data.verdict.rules.deploy.gate.sla
 import input.environment
@@ -56,11 +57,13 @@ waiting := [v | some v in staying; timely(v)]
 judged if sum([count(late), count(waiting), count(replaced)]) == count(runtime.vulnerable.open)
 
 check := deploy.answer({"environment": environment.state, "findings of what runs": runtime.vulnerable.state, "rollback": rollback.state}, items, {
-	"fail": sprintf("what runs of the service in %s has %d known vulnerabilities that cannot wait, and this replaces none of it", [environment.name, count(late)]),
-	"pass": sprintf("%d known vulnerabilities of what runs on in %s, none that cannot wait", [count(staying), environment.name]),
+	"fail": sprintf("what runs on in %s has %s that cannot wait", [environment.name, vulnerabilities(late)]),
+	"pass": sprintf("what runs on in %s has %s, and none that cannot wait", [environment.name, vulnerabilities(staying)]),
 	"observed": {"pressing": count(late), "replaced": count(replaced)},
 	"expected": {"pressing": 0},
 })
+
+vulnerabilities(list) := lib.counted(count(list), "known vulnerability", "known vulnerabilities")
 
 # told: one item for each that cannot wait, with all members or not at all.
 told := [deploy.item(
@@ -87,7 +90,7 @@ because(v) := "is exploited" if {
 	v.exploited == true
 } else := "is malicious" if {
 	v.malicious == true
-} else := sprintf("is known for %d days, longer than allowed", [floor(v.open_seconds / 86400)])
+} else := sprintf("is known for %s, longer than allowed", [lib.counted(floor(v.open_seconds / 86400), "day", "days")])
 
 fix(v) := sprintf("deploy %s with the fix %s first", [v.artifact, v.fixed]) if v.fixed != ""
 
