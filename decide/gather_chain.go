@@ -2,6 +2,7 @@ package decide
 
 import (
 	"context"
+	"slices"
 
 	"verdict"
 	"verdict/ledger"
@@ -20,32 +21,36 @@ import (
 func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before bool, err error) {
 	way, _ := d.Map.Chain(d.r.Environment)
 	for _, place := range append(way, d.r.Environment) {
-		var ends []ledger.DecisionRow // the newest, and the oldest so far
-		var rests [2]ledger.Entry
-		seen := 0
+		var all []promoted // let in there, newest first
 		q := ledger.DecisionQuery{Subject: d.r.Subject.Digest, Environment: place, Outcome: verdict.Allow}
 		err := d.decided(ctx, q, func(row ledger.DecisionRow, entry ledger.Entry) bool {
-			before = before || place == d.r.Environment
-			switch byRule := d.byRule(ctx, entry); {
-			case !byRule:
-				d.use(entry)
-			case len(ends) == 0:
-				ends, rests[0] = append(ends, row), entry
-			case !d.lapsed(row):
-				ends, rests[1] = append(ends[:1], row), entry
-			}
-			seen++
-			return seen < perEnvironment
+			all = append(all, promoted{row, entry})
+			return len(all) < perEnvironment
 		})
 		if err != nil {
 			return false, err
 		}
-		for i, row := range ends {
-			d.use(rests[i])
-			out.List = append(out.List, d.listed(row))
+		before = before || place == d.r.Environment && len(all) > 0
+		newest := slices.IndexFunc(all, func(x promoted) bool { return d.leadsOn(ctx, x) })
+		if newest < 0 {
+			continue
+		}
+		out.List = append(out.List, d.listed(all[newest].DecisionRow))
+		for _, x := range slices.Backward(all[newest+1:]) {
+			if !d.lapsed(x.DecisionRow) && d.leadsOn(ctx, x) {
+				out.List = append(out.List, d.listed(x.DecisionRow))
+				break
+			}
 		}
 	}
 	return before, nil
+}
+
+// leadsOn reports whether something was let in by the rules. The decision rests on what was
+// looked at, either way.
+func (d *deployment) leadsOn(ctx context.Context, x promoted) bool {
+	d.use(x.entry)
+	return d.byRule(ctx, x.entry)
 }
 
 // byRule reports whether a decision let something in because the rules did, and not by an
