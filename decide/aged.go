@@ -122,9 +122,9 @@ func agedBy(findings []policy.Finding, weighed []Stated, last *aged, running *ra
 // where there is none.
 func (d *deployment) before(ctx context.Context) (*aged, error) {
 	var last *ledger.Entry
-	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
-		d.use(entry)
-		last = &entry
+	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ *ledger.DecisionRow, entry *ledger.Entry) bool {
+		d.use(*entry)
+		last = entry
 		return false
 	})
 	if err != nil || last == nil {

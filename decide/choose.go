@@ -62,6 +62,7 @@ type Stated struct {
 	Bill      *sbom.Bill            // of a bill of materials
 	Licences  sbom.LicenceCounts    // that it declares
 	Decided   *earlier              // of a decision
+	found     *foundOnce            // of a report of vulnerabilities
 	Ownership *verdict.Ownership    // of that kind
 	Review    *verdict.ChangeReview // of that kind
 	// Primary is true for the report of the tool that the map names first for this need.

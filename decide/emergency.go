@@ -46,13 +46,13 @@ func (d *deployment) overdue(out *policy.BreakGlass, x verdict.BreakGlass, refs 
 // then said that it could.
 func (d *deployment) letIn(ctx context.Context, x EmergencyRecord) (used bool, err error) {
 	q := ledger.DecisionQuery{Subject: x.Subject, Environment: x.Environment, Outcome: verdict.Allow}
-	err = d.decided(ctx, q, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
+	err = d.decided(ctx, q, func(_ *ledger.DecisionRow, entry *ledger.Entry) bool {
 		var then verdict.Decision
-		if !d.told(ctx, entry, needPeople, &then) {
+		if !d.told(ctx, *entry, needPeople, &then) {
 			return true
 		}
 		if used = then.BreakGlass == x.ID; used {
-			d.use(entry)
+			d.use(*entry)
 		}
 		return !used
 	})

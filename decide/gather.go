@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"verdict"
@@ -78,7 +79,7 @@ func (e *Engine) gather(ctx context.Context, r Request, p decisionmap.Point, m m
 	}
 	g.input.Decision = policy.Decision{ID: m.id, Point: p.ID, Layer: p.Layer, At: policy.TimeOf(m.now), Trigger: r.Trigger, Actor: r.Actor}
 	if v := &g.input.Vulnerabilities; len(v.Findings) > 0 && v.Prepared == nil {
-		v.Prepared = policy.Prepare(v.Findings)
+		v.Prepared = policy.Prepare(slices.Clone(v.Findings))
 		v.Findings = v.Prepared.Findings()
 	}
 	g.input.Normalize()
@@ -334,8 +335,20 @@ func vulnerabilities(f Fact, s *Stated) policy.Vulnerabilities {
 	if d := s.Report.Database; d != nil {
 		v.Database = policy.Database{State: f.State, Name: d.Name, Digest: d.Digest, At: policy.TimeOf(d.At), Entries: d.Entries}
 	}
-	v.Findings = findingsOf(s)
+	v.Findings = s.found.of(s)
 	return v
+}
+
+// foundOnce are the findings of a report, written once for all decisions on it. Nobody
+// changes them.
+type foundOnce struct {
+	once sync.Once // guards the making of list
+	list []policy.Finding
+}
+
+func (f *foundOnce) of(s *Stated) []policy.Finding {
+	f.once.Do(func() { f.list = findingsOf(s) })
+	return f.list
 }
 
 // findingsOf are the findings of a report, in its order.

@@ -23,7 +23,7 @@ func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before 
 	for _, place := range append(way, d.r.Environment) {
 		var all []promoted // let in there, newest first
 		q := ledger.DecisionQuery{Subject: d.r.Subject.Digest, Environment: place, Outcome: verdict.Allow}
-		err := d.decided(ctx, q, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+		err := d.decided(ctx, q, func(row *ledger.DecisionRow, entry *ledger.Entry) bool {
 			all = append(all, promoted{row, entry})
 			return len(all) < perEnvironment
 		})
@@ -49,18 +49,18 @@ func (d *deployment) chain(ctx context.Context, out *policy.Promotions) (before 
 // leadsOn reports whether something was let in by the rules. The decision rests on what was
 // looked at, either way.
 func (d *deployment) leadsOn(ctx context.Context, x promoted) bool {
-	d.use(x.entry)
+	d.use(*x.entry)
 	return d.byRule(ctx, x.entry)
 }
 
 // byRule reports whether a decision let something in because the rules did, and not by an
 // emergency. One that cannot be read let nothing in.
-func (d *deployment) byRule(ctx context.Context, entry ledger.Entry) bool {
+func (d *deployment) byRule(ctx context.Context, entry *ledger.Entry) bool {
 	if glass, read := d.recall.brokenIn(entry.Digest); read {
 		return !glass
 	}
 	var then verdict.Decision
-	if !d.told(ctx, entry, d.p.Produces.Kind, &then) {
+	if !d.told(ctx, *entry, d.p.Produces.Kind, &then) {
 		return false
 	}
 	d.recall.keepGlass(entry.Digest, then.BreakGlass != "")
@@ -95,9 +95,9 @@ func (d *deployment) firstHere(ctx context.Context, here []promoted) (first bool
 		return true, nil
 	}
 	first = true
-	err = d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment, Outcome: verdict.Allow}, func(_ ledger.DecisionRow, entry ledger.Entry) bool {
+	err = d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment, Outcome: verdict.Allow}, func(_ *ledger.DecisionRow, entry *ledger.Entry) bool {
 		if first = !d.byRule(ctx, entry); !first {
-			d.use(entry)
+			d.use(*entry)
 		}
 		return first
 	})

@@ -79,6 +79,8 @@ type deployment struct {
 	g     *gathered
 	index Decisions
 	ran   ran
+
+	judged map[int64]*ledger.Entry // decisions, by index; nil for one that does not count
 }
 
 // fillDeploy writes the groups of a deployment into the input.
@@ -147,29 +149,40 @@ func asker(r *verdict.Requester) *policy.Requester {
 
 // promoted is a promotion, and where it is recorded.
 type promoted struct {
-	ledger.DecisionRow
-	entry ledger.Entry
+	*ledger.DecisionRow
+	entry *ledger.Entry
 }
 
 // here lists what was let in here, newest first, up to one that is enough.
 func (d *deployment) here(ctx context.Context, enough func(promoted) bool) (out []promoted, err error) {
 	q := ledger.DecisionQuery{Environment: d.r.Environment, Outcome: verdict.Allow}
-	err = d.decided(ctx, q, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+	err = d.decided(ctx, q, func(row *ledger.DecisionRow, entry *ledger.Entry) bool {
 		out = append(out, promoted{row, entry})
 		return len(out) < perEnvironment && (enough == nil || !enough(out[len(out)-1]))
 	})
 	return out, err
 }
 
-// promotion is the entry of a decision whose signer may take it there.
-func (d *deployment) promotion(ctx context.Context, row ledger.DecisionRow) (ledger.Entry, bool, error) {
-	entry, found, err := d.decisionAt(ctx, row.Index, ledger.Query{Kind: verdict.KindDecision, At: d.m.seen})
-	if err != nil || !found {
-		return ledger.Entry{}, false, err
+// promotion is the entry of a decision whose signer may take it there; nil where there is
+// none. One decision asks about the same ones in several ways.
+func (d *deployment) promotion(ctx context.Context, row *ledger.DecisionRow) (*ledger.Entry, error) {
+	if entry, known := d.judged[row.Index]; known {
+		return entry, nil
+	}
+	entry, err := d.decisionAt(ctx, row.Index, ledger.Query{Kind: verdict.KindDecision, At: d.m.seen})
+	if err != nil {
+		return nil, err
 	}
 	r := d.r
 	r.Environment = row.Environment
-	return entry, !entry.Foreign && d.rank(entry.Producer, d.p.Produces.Kind, r, d.m.seen) != Untrusted, nil
+	if entry != nil && (entry.Foreign || d.rank(entry.Producer, d.p.Produces.Kind, r, d.m.seen) == Untrusted) {
+		entry = nil
+	}
+	if d.judged == nil {
+		d.judged = map[int64]*ledger.Entry{}
+	}
+	d.judged[row.Index] = entry
+	return entry, nil
 }
 
 // use says that the input rests on an entry.
@@ -182,14 +195,14 @@ func (d *deployment) weigh(ref verdict.Ref) {
 	}
 }
 
-func (d *deployment) listed(row ledger.DecisionRow) policy.Promotion {
+func (d *deployment) listed(row *ledger.DecisionRow) policy.Promotion {
 	return policy.Promotion{
 		Decision: row.ID, Environment: row.Environment, Digest: row.Subject, At: policy.TimeOf(row.At), AgeSeconds: d.since(row.At),
 		Expires: policy.TimeOf(row.Expires), Lapsed: d.lapsed(row),
 	}
 }
 
-func (d *deployment) lapsed(row ledger.DecisionRow) bool {
+func (d *deployment) lapsed(row *ledger.DecisionRow) bool {
 	return !row.Expires.IsZero() && !d.m.now.Before(row.Expires)
 }
 
@@ -218,17 +231,17 @@ func (d *deployment) promotions(ctx context.Context) error {
 		return err
 	}
 	if len(here) > 0 {
-		d.use(here[0].entry)
+		d.use(*here[0].entry)
 	}
 	if out.First, err = d.firstHere(ctx, here); err != nil {
 		return err
 	}
 	if i := slices.IndexFunc(here, other); i >= 0 {
-		d.use(here[i].entry)
+		d.use(*here[i].entry)
 		back.PreviousDigest = here[i].Subject
 	}
 	if to := d.r.Subject.Digest; goesBack(here, to) {
-		d.use(here[firstIn(here, to)].entry)
+		d.use(*here[firstIn(here, to)].entry)
 		back.Requested = true
 	}
 	if d.r.Trigger == TriggerRollback && !back.Requested {
@@ -265,9 +278,9 @@ func (d *deployment) rebuilt(ctx context.Context, out *policy.Promotions) error 
 	builds := d.g.input.Artifact.Rebuilds
 	for _, x := range builds[:min(len(builds), perEnvironment)] {
 		seen := 0
-		err := d.decided(ctx, ledger.DecisionQuery{Subject: x.Digest, Outcome: verdict.Allow}, func(row ledger.DecisionRow, entry ledger.Entry) bool {
+		err := d.decided(ctx, ledger.DecisionQuery{Subject: x.Digest, Outcome: verdict.Allow}, func(row *ledger.DecisionRow, entry *ledger.Entry) bool {
 			if slices.Contains(way, row.Environment) && d.byRule(ctx, entry) {
-				d.use(entry)
+				d.use(*entry)
 				out.Rebuilt = append(out.Rebuilt, d.listed(row))
 			}
 			seen++

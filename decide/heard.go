@@ -15,8 +15,8 @@ import (
 type heard struct {
 	mu      sync.Mutex // guards what follows
 	found   map[ledger.Query]answered
-	entries map[int64]ledger.Entry // decisions, by index
-	size    int                    // entries in found
+	entries map[int64]*ledger.Entry // decisions, by index
+	size    int                     // entries in found
 }
 
 // answered is what a question found below a position, newest first.
@@ -157,29 +157,30 @@ func (h *heard) keep(q ledger.Query, a answered) {
 	h.found[q] = a
 }
 
-// decisionAt gives the entry of a decision at an index; false where there is none.
-func (e *Engine) decisionAt(ctx context.Context, index int64, q ledger.Query) (ledger.Entry, bool, error) {
+// decisionAt gives the entry of a decision at an index, which nobody changes; nil where there
+// is none.
+func (e *Engine) decisionAt(ctx context.Context, index int64, q ledger.Query) (*ledger.Entry, error) {
 	h := &e.recall.heard
 	h.mu.Lock()
 	entry, known := h.entries[index]
 	h.mu.Unlock()
 	if known {
-		return entry, true, nil
+		return entry, nil
 	}
 	q.Before, q.Limit = index+1, 1
 	found, err := e.Ledger.Find(ctx, q)
 	if err != nil || len(found) == 0 || found[0].Index != index {
-		return ledger.Entry{}, false, err
+		return nil, err
 	}
-	h.keepEntry(found[0])
-	return found[0], true, nil
+	return h.keepEntry(found[0]), nil
 }
 
-func (h *heard) keepEntry(entry ledger.Entry) {
+func (h *heard) keepEntry(entry ledger.Entry) *ledger.Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.entries == nil || len(h.entries) >= maxHeard {
-		h.entries = map[int64]ledger.Entry{}
+		h.entries = map[int64]*ledger.Entry{}
 	}
-	h.entries[entry.Index] = entry
+	h.entries[entry.Index] = &entry
+	return &entry
 }

@@ -26,7 +26,7 @@ func (g *gathered) fillAll(f Fact, counts *Stated, others []Stated) {
 			v := vulnerabilities(f, &others[i])
 			g.found += " " + strconv.FormatInt(others[i].Ref.Index, 36)
 			g.input.Vulnerabilities.Complete = g.input.Vulnerabilities.Complete && v.Complete
-			g.input.Vulnerabilities.Findings = joinFindings(g.input.Vulnerabilities.Findings, v.Findings)
+			g.input.Vulnerabilities.Findings = joinFindings(slices.Clone(g.input.Vulnerabilities.Findings), v.Findings)
 			continue
 		}
 		c, more := g.input.Checks[f.Need], check(f, &others[i])

@@ -3,7 +3,6 @@ package decide
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"verdict"
 	"verdict/ledger"
@@ -41,22 +40,22 @@ func (e *Engine) kept(ctx context.Context, q ledger.Query, keep func(ledger.Entr
 // decided walks through the decisions that a query chooses by subject, environment and
 // outcome, newest first, as far as their signers may take them where they say: whoever else
 // says so has said nothing. It ends where each says that it has seen enough.
-func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each func(ledger.DecisionRow, ledger.Entry) (more bool)) error {
+func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) error {
 	list, cut, err := d.newest(ctx)
 	if err != nil {
 		return err
 	}
 	seen := 0
-	for _, row := range slices.Backward(list) {
+	for i := len(list) - 1; i >= 0; i-- {
 		if seen == mostPages*perEnvironment {
 			d.g.flooded("decisions of " + d.p.ID + " about the service")
 			return nil
 		}
-		if !asks(q, row) {
+		if !asks(q, &list[i]) {
 			continue
 		}
 		seen++
-		if more, err := d.show(ctx, row, each); err != nil || !more {
+		if more, err := d.show(ctx, &list[i], each); err != nil || !more {
 			return err
 		}
 	}
@@ -72,8 +71,8 @@ func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each f
 		if err != nil {
 			return err
 		}
-		for _, row := range page {
-			if more, err := d.show(ctx, row, each); err != nil || !more {
+		for i := range page {
+			if more, err := d.show(ctx, &page[i], each); err != nil || !more {
 				return err
 			}
 		}
@@ -87,17 +86,17 @@ func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each f
 }
 
 // asks reports whether a query asks for a row of its series.
-func asks(q ledger.DecisionQuery, row ledger.DecisionRow) bool {
+func asks(q ledger.DecisionQuery, row *ledger.DecisionRow) bool {
 	return (q.Subject == "" || q.Subject == row.Subject) && (q.Environment == "" || q.Environment == row.Environment) && (q.Outcome == "" || q.Outcome == row.Outcome)
 }
 
 // show gives a decision to each where its signer may take it.
-func (d *deployment) show(ctx context.Context, row ledger.DecisionRow, each func(ledger.DecisionRow, ledger.Entry) (more bool)) (more bool, err error) {
+func (d *deployment) show(ctx context.Context, row *ledger.DecisionRow, each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) (more bool, err error) {
 	if row.Environment == "" {
 		return true, nil
 	}
-	entry, ok, err := d.promotion(ctx, row)
-	if err != nil || !ok {
+	entry, err := d.promotion(ctx, row)
+	if err != nil || entry == nil {
 		return true, err
 	}
 	return each(row, entry), nil

@@ -118,9 +118,10 @@ type said struct {
 	failure   error           // why there is no statement
 	bill      *sbom.Bill      // of a bill of materials
 	licences  sbom.LicenceCounts
-	vex       *vexRead // of a VEX document
-	decided   *earlier // of a decision; what could be read of it, where unread says so
-	unread    error    // why there is none of what there should be
+	found     *foundOnce // the findings of the report
+	vex       *vexRead   // of a VEX document
+	decided   *earlier   // of a decision; what could be read of it, where unread says so
+	unread    error      // why there is none of what there should be
 }
 
 // ofAnother reports whether an entry is known to hold the report of another check than the
@@ -145,7 +146,9 @@ func (e *Engine) said(ctx context.Context, index int64) (said, error) {
 		return said{}, err
 	}
 	if s.statement, s.failure = bundle.Statement(); s.failure == nil {
-		s.report, _ = evidence.ReportOf(s.statement)
+		if s.report, _ = evidence.ReportOf(s.statement); s.report != nil {
+			s.found = &foundOnce{}
+		}
 		switch s.statement.Kind() {
 		case verdict.KindSBOM:
 			if s.bill, s.unread = ledger.ReadBill(ctx, e.Ledger, s.statement); s.unread == nil {

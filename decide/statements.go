@@ -150,7 +150,7 @@ func (s *Stated) read(told said, check, point string, about verdict.Subject) boo
 	case check == "" && ok && statement.Kind() == verdict.KindTestResult:
 		return false // a check of ours answers the need of its own name, and no other
 	case ok:
-		s.Report, s.Fails = report, len(report.Hits) > 0 || !report.Complete
+		s.Report, s.found, s.Fails = report, told.found, len(report.Hits) > 0 || !report.Complete
 		s.Unreadable = incoherent(report)
 		if report.Change != nil {
 			s.Known, s.JoinedBy = &report.Change.Knowledge, report.Change.Map
