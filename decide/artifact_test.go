@@ -280,6 +280,26 @@ func TestWhatTheRulesSeeOfAnArtifact(t *testing.T) {
 	}
 }
 
+// What is under a licence in any platform of an index is in the index: a rule about licences
+// would else pass by the bill of one platform alone.
+func TestTheLicencesOfAnIndexAreThoseOfAllItsPlatforms(t *testing.T) {
+	h := newHouse(t, trustMap)
+	h.checkCommit("payments")
+	h.attest("local", verdict.KindProvenance, artifact, build{}.json())
+	under := func(id string) string {
+		return strings.Replace(aBill, `"purl"`, `"licenses":[{"license":{"id":"`+id+`"}}],"purl"`, 1)
+	}
+	h.indexed(under("MIT"), under("AGPL-3.0-only"), aBill)
+	var ids []string
+	got := h.inputOf(h.trust(artifact, "payments")).Artifact.Licences
+	for _, l := range got.Declared {
+		ids = append(ids, l.Expression)
+	}
+	if fmt.Sprint(ids) != "[AGPL-3.0-only MIT]" || got.Components != 3 || got.Unknown != 1 {
+		t.Errorf("the licences of the index are %+v", got)
+	}
+}
+
 // Under which licences an artifact is, and of how much of it nobody knows, is a fact of its
 // digest: a bill that says nothing of it must not read as one without refused licences.
 func TestLicencesAreAFactOfTheDigest(t *testing.T) {

@@ -110,6 +110,6 @@ func asOne(all []Stated) *Stated {
 			b.Inventory = sbom.Unknown
 		}
 	}
-	one.Bill = &b
+	one.Bill, one.Licences = &b, b.Licences()
 	return &one
 }

@@ -26,11 +26,11 @@ type rows struct {
 type series struct{ point, service string }
 
 // rowList is the newest of a series before a position, oldest first. What is in it does not
-// change: to bring it forward appends.
+// change: to bring it forward appends. What was just found begins at from; what is kept, at 0.
 type rowList struct {
-	upTo ledger.Position
-	list []ledger.DecisionRow
-	cut  bool // older ones were left out
+	from, upTo ledger.Position
+	list       []ledger.DecisionRow
+	cut        bool // older ones of these positions were left out
 }
 
 // Bounds of what is read at first, and of what is kept.
@@ -50,7 +50,7 @@ func (d *deployment) newest(ctx context.Context) (list []ledger.DecisionRow, cut
 	r.mu.Unlock()
 	is := was
 	if !known || at > was.upTo {
-		is = rowList{upTo: at}
+		is = rowList{from: was.upTo, upTo: at}
 		if known {
 			is.list, is.cut, err = d.rowsSince(ctx, was.upTo)
 		} else {
@@ -108,7 +108,7 @@ func (r *rows) takenOf(entries []ledger.Entry, of series) (out []ledger.Decision
 }
 
 // keep takes over what was found behind what is kept of a series, and gives all that is kept
-// then. Somebody else may have been faster, and brought the list forward.
+// then. Somebody else may have been faster, and brought the list forward or put it away.
 func (r *rows) keep(of series, found rowList) rowList {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *rows) keep(of series, found rowList) rowList {
 	for len(more) > 0 && more[0].Index < int64(was.upTo) {
 		more = more[1:]
 	}
-	if found.cut && len(more) == len(found.list) { // there may be a gap, and nobody knows what lies in it
+	if found.from > was.upTo || found.cut && len(more) == len(found.list) { // there may be a gap, and nobody knows what lies in it
 		is.list, is.cut = slices.Clone(more), true
 	} else {
 		is.list = append(is.list, more...)
