@@ -21,7 +21,7 @@ import (
 // heldHere holds an earlier decision against this map. What it did not ask, or took from
 // somebody who has no right to it here, makes it unknown.
 func (e *Engine) heldHere(ctx context.Context, s *Stated, r Request, at ledger.Position) error {
-	d := s.Decided.recorded
+	d := s.Decided
 	if s.Fails || s.Unreadable != "" || e.layerOf(r.Point) != verdict.LayerDeploy || d.Digests.Map == e.here() && d.Digests.Policy == e.Policy.Digest() {
 		return nil
 	}
@@ -49,7 +49,7 @@ func decideAgain(r Request) string {
 }
 
 // askedLess says what this map asks at a point that a decision did not ask; "" when nothing.
-func (e *Engine) askedLess(ctx context.Context, d *recorded, r Request, at ledger.Position) (string, error) {
+func (e *Engine) askedLess(ctx context.Context, d *earlier, r Request, at ledger.Position) (string, error) {
 	point, known := e.Map.Point(d.Point)
 	if !known {
 		return "this map has no such point", nil
@@ -81,7 +81,7 @@ func (e *Engine) askedLess(ctx context.Context, d *recorded, r Request, at ledge
 }
 
 // unstated says why evidence of an earlier decision would not have counted by this map.
-func (e *Engine) unstated(ctx context.Context, f Fact, d *recorded, r Request, maxAge time.Duration, at ledger.Position) (string, error) {
+func (e *Engine) unstated(ctx context.Context, f Fact, d *earlier, r Request, maxAge time.Duration, at ledger.Position) (string, error) {
 	if f.Evidence == nil {
 		return "it does not name what states " + f.Need, nil
 	}
@@ -101,7 +101,7 @@ func (e *Engine) unstated(ctx context.Context, f Fact, d *recorded, r Request, m
 }
 
 // builtElsewhere holds the provenance of an earlier decision against this map's builders.
-func (e *Engine) builtElsewhere(ctx context.Context, ref verdict.Ref, d *recorded, of Request, at ledger.Position) (string, error) {
+func (e *Engine) builtElsewhere(ctx context.Context, ref verdict.Ref, d *earlier, of Request, at ledger.Position) (string, error) {
 	told, err := e.said(ctx, ref.Index)
 	if err != nil {
 		return "its provenance is no longer there: " + err.Error(), nil
@@ -113,7 +113,7 @@ func (e *Engine) builtElsewhere(ctx context.Context, ref verdict.Ref, d *recorde
 	if e.knowBuilder(&s, of, at); !s.Built.holds() {
 		return s.Built.fault(), nil
 	}
-	in, err := policy.ParseInput(d.Basis.Input)
+	in, err := d.facts()
 	switch {
 	case err != nil:
 		return "what it was decided from cannot be read", nil
@@ -131,7 +131,7 @@ func (e *Engine) builtElsewhere(ctx context.Context, ref verdict.Ref, d *recorde
 
 // ownRulesDiffer says that rules of one's own are others than those that were asked under the
 // same names. A built-in rule is what its name says.
-func (e *Engine) ownRulesDiffer(ctx context.Context, d *recorded, rules []verdict.Rule) string {
+func (e *Engine) ownRulesDiffer(ctx context.Context, d *earlier, rules []verdict.Rule) string {
 	if d.Digests.Policy == e.Policy.Digest() {
 		return ""
 	}

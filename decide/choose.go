@@ -1,11 +1,9 @@
 package decide
 
 import (
-	"encoding/json"
 	"slices"
 	"sort"
 	"sync"
-	"time"
 
 	"verdict"
 	"verdict/evidence"
@@ -13,25 +11,19 @@ import (
 	"verdict/sbom"
 )
 
-// earlier is what is read of a decision on which a later one rests.
+// earlier is a decision on which a later one rests.
 type earlier struct {
-	ID      string
-	Point   string
-	Service string
-	Outcome verdict.Outcome
-	From    []verdict.Digest
-	Expires time.Time       // zero: it does not
-	Input   json.RawMessage // what it was decided from
+	*recorded
 
-	recorded *recorded
-	read     sync.Once // guards the making of what follows
-	input    *policy.Input
-	failure  error
+	read    sync.Once // guards the making of what follows
+	input   *policy.Input
+	failure error
 }
 
-// facts are what it was decided from. They are read once, and never changed.
+// facts are what it was decided from, but for findings that lie apart. They are read once, and
+// never changed.
 func (x *earlier) facts() (*policy.Input, error) {
-	x.read.Do(func() { x.input, _, x.failure = policy.ReadRecorded(x.Input) }) // what an earlier version did not know is not known
+	x.read.Do(func() { x.input, _, x.failure = policy.ReadRecorded(x.Basis.Input) }) // what an earlier version did not know is not known
 	return x.input, x.failure
 }
 
@@ -39,7 +31,7 @@ func (x *earlier) facts() (*policy.Input, error) {
 func earlierOf(s *evidence.Statement) (*earlier, error) {
 	var d recorded
 	err := s.Decode(&d)
-	return &earlier{ID: d.ID, Point: d.Point, Service: d.Service, Outcome: d.Outcome, From: d.From, Expires: d.Expires, Input: d.Basis.Input, recorded: &d}, err
+	return &earlier{recorded: &d}, err
 }
 
 // Stated is one statement about a subject, with what the map says of its signer.

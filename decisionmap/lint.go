@@ -68,9 +68,6 @@ type LintRule struct {
 	check    func(*linter)
 }
 
-// LintRules lists the rules in the order of their table.
-func LintRules() []LintRule { return slices.Clone(lintRules) }
-
 var lintRules = []LintRule{
 	{"VD-Q01", SeverityError, "a point asks exactly one question", oneQuestion},
 	{"VD-Q02", SeverityError, "no two points share a rule, a policy or a question", noTwins},

@@ -21,9 +21,6 @@ import (
 //go:embed builtin.yaml
 var builtinYAML []byte
 
-// BuiltinYAML is the text of the built-in map.
-func BuiltinYAML() []byte { return bytes.Clone(builtinYAML) }
-
 // base is the built-in map before defaults that depend on other values are filled in,
 // so that a file's own retention reaches the built-in points.
 var base = sync.OnceValue(func() *Map {
