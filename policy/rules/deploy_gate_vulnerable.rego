@@ -4,7 +4,7 @@
 #   What became known of another artifact of the service that runs on in the environment. Of what
 #   this one replaces nothing is held against it: it may be the repair, and what it has itself is
 #   among its own vulnerabilities. Where advisories were never matched with what runs, nothing is
-#   known, and the rule says so.
+#   known, and the rule says so. Going back waits for nobody's repair.
 # custom:
 #   id: deploy.gate.vulnerable
 #   effect: review
