@@ -74,6 +74,21 @@ func TestWhatRunsVulnerableHoldsBackWhatLeavesItRunning(t *testing.T) {
 	}
 }
 
+// Whose place an artifact takes is not for whoever asks to say: by the name of another one, what
+// that leaves vulnerable would be held against nobody.
+func TestNobodyAsksAwayWhatRunsVulnerable(t *testing.T) {
+	h := gateHouse(t, calm)
+	h.seasoned(calm)
+	h.promote(artifact, "dev", "staging")
+	worker := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "ghcr.io/acme/worker", Digest: verdict.NewDigest("sha256", strings.Repeat("8", 64))}
+	h.becameKnown("local", worker, func(*verdict.Finding) {})
+	ask := h.asks(artifact, "production")
+	ask.Subject.Name = worker.Name
+	if d := h.gate(ask); d.Outcome != verdict.Review || rulesOf(d) != "deploy.gate.vulnerable" {
+		t.Errorf("%s %s %+v", d.Outcome, rulesOf(d), d.Errors)
+	}
+}
+
 // To go back is no way around a repair that is due, and waits for none.
 func TestGoingBackWaitsForNoRepairOfAnother(t *testing.T) {
 	h := gateHouse(t, calm)

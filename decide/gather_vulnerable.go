@@ -46,7 +46,7 @@ func (d *deployment) vulnerable(ctx context.Context, entries []ledger.Entry, out
 		v.Open = append(v.Open, policy.RunningVulnerability{
 			Key: f.Fingerprint, ID: f.Advisories[0], Aliases: slices.Clone(f.Advisories[1:]), Artifact: f.Name, Digest: f.Digest, Severity: f.Severity,
 			Exploited: f.Exploited, Malicious: f.Malicious, Fixed: f.Fixed, Since: policy.TimeOf(f.Opened.Truncate(time.Second)), OpenSeconds: d.since(f.Opened),
-			Replaced: f.Name == d.r.Subject.Name || f.Digest == d.r.Subject.Digest, Evidence: entry.Digest,
+			Replaced: f.Name == d.name() || f.Digest == d.r.Subject.Digest, Evidence: entry.Digest,
 		})
 		d.ran.add(f, entry)
 	}
@@ -54,6 +54,15 @@ func (d *deployment) vulnerable(ctx context.Context, entries []ledger.Entry, out
 		v.State = verdict.StateUnknown
 	}
 	return others
+}
+
+// name is that of the artifact: the one under which it was trusted, where that has one. Whoever
+// asks could else say the name of another artifact, as if this one took its place.
+func (d *deployment) name() string {
+	if t := d.g.trusted; t != nil && t.Subject.Name != "" {
+		return t.Subject.Name
+	}
+	return d.r.Subject.Name
 }
 
 // ran is since when flaws are known of what runs, and the entries that say so.

@@ -51,9 +51,14 @@ func joinHits(hits, more []policy.Hit) []policy.Hit {
 
 // joinFindings takes in the findings of another report.
 func joinFindings(findings, more []policy.Finding) []policy.Finding {
+	at := make(map[string]int, len(findings)) // of each key, where it is
+	for i := range slices.Backward(findings) {
+		at[findings[i].Key] = i
+	}
 	for _, f := range more {
-		i := slices.IndexFunc(findings, func(x policy.Finding) bool { return x.Key == f.Key })
-		if i < 0 {
+		i, known := at[f.Key]
+		if !known {
+			at[f.Key] = len(findings)
 			findings = append(findings, f)
 			continue
 		}
