@@ -13,14 +13,20 @@ import (
 )
 
 // For how long findings are known is counted from the first statement about this digest that
-// has them, for as long as the last decision here knew them of the service, or since they became
+// has them, for as long as the decisions here knew them of the service, or since they became
 // known of what runs here. So neither a new build nor another version with the same flaw begins
 // their time anew.
+//
+// The decisions are those since the service was last let in here, and that which let it in: to
+// ask about something else in between, which is let in by nobody, makes nothing younger. An
+// artifact of the same name counts back to when it was let in itself, since a service may have
+// several.
 
 // aged are the findings of a decision, each with since when it is known.
 type aged struct {
 	*policy.Prepared
-	since map[flaw]time.Time
+	since map[flaw]time.Time // zero: nobody knows any more
+	lost  bool               // the findings are gone, and each may have been among them
 }
 
 // flaw is a vulnerability of a component, in whichever version.
@@ -29,12 +35,8 @@ type flaw struct{ id, ecosystem, name string }
 func flawOf(f *policy.Finding) flaw { return flaw{f.ID, f.Ecosystem, f.Name} }
 
 // agedKey is what since when findings are known follows from: the reports that they are
-// from, all that were weighed, the findings of the last decision here, and those of what runs.
-type agedKey struct {
-	found, weighed string
-	before         verdict.Digest
-	ran            string
-}
+// from, all that were weighed, the findings of the decisions before, and those of what runs.
+type agedKey struct{ found, weighed, before, ran string }
 
 // ages keeps aged findings. They are never changed.
 type ages struct {
@@ -57,18 +59,15 @@ func (d *deployment) openSince(ctx context.Context) error {
 	if len(v.Findings) == 0 {
 		return nil
 	}
-	last, err := d.before(ctx)
+	last, before, err := d.before(ctx)
 	if err != nil {
 		return err
 	}
-	key, weighed := agedKey{found: d.g.found, ran: d.ran.key()}, []Stated{}
+	key, weighed := agedKey{found: d.g.found, before: before, ran: d.ran.key()}, []Stated{}
 	for _, s := range d.g.weighed {
 		if s.Report != nil && s.Rank != Untrusted {
 			weighed, key.weighed = append(weighed, s), key.weighed+strconv.FormatInt(s.Ref.Index, 36)+" "
 		}
-	}
-	if last != nil {
-		key.before = last.Digest()
 	}
 	kept := &d.recall.ages
 	is := kept.get(key)
@@ -83,9 +82,9 @@ func (d *deployment) openSince(ctx context.Context) error {
 	return nil
 }
 
-// agedBy tells since when findings are known, by the reports that were weighed, by the last
-// decision here and by what is known of what runs. It is not steady where that depends on when it is asked.
-func agedBy(findings []policy.Finding, weighed []Stated, last *aged, running *ran, now time.Time) (is *aged, steady bool) {
+// agedBy tells since when findings are known, by the reports that were weighed, by the decisions
+// before and by what is known of what runs. It is not steady where that depends on when it is asked.
+func agedBy(findings []policy.Finding, weighed []Stated, before []*aged, running *ran, now time.Time) (is *aged, steady bool) {
 	first := make(map[flaw]time.Time, len(findings))
 	for _, s := range weighed {
 		for i := range s.Report.Hits {
@@ -106,31 +105,97 @@ func agedBy(findings []policy.Finding, weighed []Stated, last *aged, running *ra
 		if !known {
 			t, steady = now, false
 		}
-		if last != nil {
-			if earlier, known := last.since[x]; known && earlier.Before(t) {
+		for _, b := range before {
+			if earlier, known := b.since[x]; b.lost || known && earlier.Before(t) {
 				t = earlier
 			}
+			steady = steady && !b.lost
 		}
 		t = running.before(t, &findings[i]).Truncate(time.Second)
-		findings[i].Since, is.since[x] = policy.TimeOf(t), t
+		findings[i].Since = policy.TimeOf(t)
+		is.knew(x, t)
 	}
 	is.Prepared = policy.Prepare(findings)
 	return is, steady
 }
 
-// before are the findings that the last decision about the service here was taken on; nil
-// where there is none.
-func (d *deployment) before(ctx context.Context) (*aged, error) {
-	var last *ledger.Entry
-	err := d.decided(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, func(_ *ledger.DecisionRow, entry *ledger.Entry) bool {
-		d.use(*entry)
-		last = entry
-		return false
-	})
-	if err != nil || last == nil {
-		return nil, err
+// knew says that a flaw is known since a time. Several versions of a component may have it.
+func (a *aged) knew(x flaw, t time.Time) {
+	if earlier, known := a.since[x]; !known || t.Before(earlier) {
+		a.since[x] = t
 	}
-	return d.agedAt(ctx, *last)
+}
+
+// lookedBack is how many decisions of a service here are gone through for those that say since
+// when its flaws are known.
+const lookedBack = 1000
+
+// before are the findings that the decisions before were taken on, and a key of them.
+func (d *deployment) before(ctx context.Context) (out []*aged, key string, err error) {
+	var took []*ledger.Entry
+	walk := lastWord{name: d.r.Subject.Name, seen: map[verdict.Digest]bool{}}
+	err = d.decidedOf(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, walk.wants, func(row *ledger.DecisionRow, entry *ledger.Entry) bool {
+		if walk.take(row) {
+			took = append(took, entry)
+		}
+		return !walk.own && walk.rows < lookedBack
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	for _, entry := range took {
+		d.use(*entry)
+		is, err := d.agedAt(ctx, *entry)
+		if err != nil {
+			return nil, "", err
+		}
+		if is.lost {
+			d.g.pruned(d.Map, string(verdict.KindVulnerabilities), entry.Index, "since when its vulnerabilities are known is no longer there")
+			key += "lost "
+			out = append(out, is)
+			continue
+		}
+		out, key = append(out, is), key+string(is.Digest())+" "
+	}
+	return out, key, nil
+}
+
+// lastWord chooses, of decisions that come newest first, those after what was last let in, and
+// that one; of one digest the last.
+type lastWord struct {
+	name     string // of the artifact that is asked about
+	any, own bool   // something was let in, and something of this name
+	seen     map[verdict.Digest]bool
+	rows     int // of signers who may decide here, or passed over
+}
+
+// wants reports whether it matters who signed a decision; more is false where no older one is
+// looked at. Until something was let in it matters of each, or whoever holds any key could put
+// as many in between as are gone through.
+func (w *lastWord) wants(row *ledger.DecisionRow) (want, more bool) {
+	if want = !w.any || row.Name == w.name; !want {
+		w.rows++
+	}
+	return want, w.rows < lookedBack
+}
+
+// take reports whether the findings of a decision are looked at, whose signer may take it.
+func (w *lastWord) take(row *ledger.DecisionRow) bool {
+	w.rows++
+	let, known := row.Outcome == verdict.Allow, w.seen[row.Subject]
+	if let {
+		w.any, w.own = true, w.own || row.Name == w.name
+	}
+	if known || !let && len(w.seen) >= perEnvironment {
+		return false
+	}
+	w.seen[row.Subject] = true
+	return true
+}
+
+// isGone reports whether what was asked for is no longer there, or is no longer what it was.
+func isGone(err error) bool {
+	return err != nil && (verdict.AsError(err).Code == verdict.CodeNotFound || verdict.AsError(err).Code == verdict.CodeInvalid)
 }
 
 // agedAt reads the findings of a decision. They are kept for the next decision: to read the
@@ -141,6 +206,9 @@ func (e *Engine) agedAt(ctx context.Context, decision ledger.Entry) (*aged, erro
 		return is, nil
 	}
 	b, err := e.Ledger.Bundle(ctx, decision.Index)
+	if isGone(err) {
+		return &aged{lost: true}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the last decision here, entry %d: %w", decision.Index, err)
 	}
@@ -154,7 +222,9 @@ func (e *Engine) agedAt(ctx context.Context, decision ledger.Entry) (*aged, erro
 	if err := s.Decode(&last); err != nil {
 		return nil, err
 	}
-	if err := last.Basis.complete(ctx, e.Ledger); err != nil {
+	if err := last.Basis.complete(ctx, e.Ledger); isGone(err) {
+		return &aged{lost: true}, nil
+	} else if err != nil {
 		return nil, fmt.Errorf("the decision in entry %d: %w", decision.Index, err)
 	}
 	findings, err := last.Basis.findings()
@@ -163,9 +233,8 @@ func (e *Engine) agedAt(ctx context.Context, decision ledger.Entry) (*aged, erro
 	}
 	is := &aged{Prepared: policy.Prepare(findings), since: make(map[flaw]time.Time, len(findings))}
 	for i := range findings {
-		if t, err := time.Parse(time.RFC3339, string(findings[i].Since)); err == nil {
-			is.since[flawOf(&findings[i])] = t
-		}
+		t, _ := time.Parse(time.RFC3339, string(findings[i].Since)) // what is not known stays so
+		is.knew(flawOf(&findings[i]), t)
 	}
 	kept.record(decision.Digest, is)
 	return is, nil

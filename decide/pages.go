@@ -41,6 +41,11 @@ func (e *Engine) kept(ctx context.Context, q ledger.Query, keep func(ledger.Entr
 // outcome, newest first, as far as their signers may take them where they say: whoever else
 // says so has said nothing. It ends where each says that it has seen enough.
 func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) error {
+	return d.decidedOf(ctx, q, func(*ledger.DecisionRow) (want, more bool) { return true, true }, each)
+}
+
+// decidedOf is decided for whoever can tell by its row whether a decision is to be shown.
+func (d *deployment) decidedOf(ctx context.Context, q ledger.DecisionQuery, wants func(*ledger.DecisionRow) (want, more bool), each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) error {
 	list, cut, err := d.newest(ctx)
 	if err != nil {
 		return err
@@ -55,7 +60,7 @@ func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each f
 			continue
 		}
 		seen++
-		if more, err := d.show(ctx, &list[i], each); err != nil || !more {
+		if more, err := d.show(ctx, &list[i], wants, each); err != nil || !more {
 			return err
 		}
 	}
@@ -72,7 +77,7 @@ func (d *deployment) decided(ctx context.Context, q ledger.DecisionQuery, each f
 			return err
 		}
 		for i := range page {
-			if more, err := d.show(ctx, &page[i], each); err != nil || !more {
+			if more, err := d.show(ctx, &page[i], wants, each); err != nil || !more {
 				return err
 			}
 		}
@@ -90,16 +95,20 @@ func asks(q ledger.DecisionQuery, row *ledger.DecisionRow) bool {
 	return (q.Subject == "" || q.Subject == row.Subject) && (q.Environment == "" || q.Environment == row.Environment) && (q.Outcome == "" || q.Outcome == row.Outcome)
 }
 
-// show gives a decision to each where its signer may take it.
-func (d *deployment) show(ctx context.Context, row *ledger.DecisionRow, each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) (more bool, err error) {
+// show gives a decision that is wanted to each where its signer may take it.
+func (d *deployment) show(ctx context.Context, row *ledger.DecisionRow, wants func(*ledger.DecisionRow) (want, more bool), each func(*ledger.DecisionRow, *ledger.Entry) (more bool)) (more bool, err error) {
 	if row.Environment == "" {
 		return true, nil
 	}
+	want, more := wants(row)
+	if !want {
+		return more, nil
+	}
 	entry, err := d.promotion(ctx, row)
 	if err != nil || entry == nil {
-		return true, err
+		return more, err
 	}
-	return each(row, entry), nil
+	return each(row, entry) && more, nil
 }
 
 // flooded says that more was stated than is read, so that what counts may not have been seen.

@@ -209,3 +209,16 @@ func TestReplayRefusesADecisionThatSawAnOlderLog(t *testing.T) {
 		t.Fatalf("same %v, difference %q", out.Same, out.Difference)
 	}
 }
+
+// lostEntry is a ledger of which the body of one entry was pruned.
+type lostEntry struct {
+	*ledger.Ledger
+	index int64
+}
+
+func (l lostEntry) Bundle(ctx context.Context, index int64) (*evidence.Bundle, error) {
+	if index == l.index {
+		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: "it was pruned", Remedy: "look at the tombstone"}
+	}
+	return l.Ledger.Bundle(ctx, index)
+}
