@@ -25,6 +25,8 @@ type WhereQuery struct {
 	// environment, for a kind of evidence. nil: everybody's does.
 	Counts func(kind verdict.Kind, producer, service, environment string) bool
 	At     Position
+	// Environment wants what runs there alone; empty: wherever it runs.
+	Environment string
 	// Limit bounds how many artifacts that were built are listed. Those that run are all
 	// listed.
 	Limit int
@@ -51,6 +53,9 @@ type Where struct {
 	Near []store.Package
 	// Running are artifacts that run and list a component that is meant, or that may be.
 	Running []RunsWith
+	// Elsewhere is how many artifacts list one and run in other environments than the one that
+	// was asked about.
+	Elsewhere int
 	// Built are artifacts that list one and do not run, the last bill first; Bills is how
 	// many bills, those of running artifacts included, list one.
 	Built      []BuiltWith
@@ -356,7 +361,10 @@ func (x *search) running(ctx context.Context, state *runningState) error {
 	hits := map[int64][]*RunsWith{} // by the number of a bill
 	var found []*RunsWith
 	for _, r := range state.all {
-		seen.Running++ // whoever states it: what runs by the word of nobody in particular runs all the same
+		here := x.q.Environment == "" || r.row.Environment == x.q.Environment
+		if here {
+			seen.Running++ // whoever states it: what runs by the word of nobody in particular runs all the same
+		}
 		bills := x.counting(r.bills)
 		var parts []knowledge
 		through := map[int64]verdict.Digest{}
@@ -368,6 +376,10 @@ func (x *search) running(ctx context.Context, state *runningState) error {
 					bills, through[b.Number] = append(slices.Clip(bills), b), verdict.Digest(d)
 				}
 			}
+		}
+		if !here {
+			x.elsewhere(bills, &numbers)
+			continue
 		}
 		x.know(r.row, knowledgeOf(bills[:len(bills)-len(through)]), parts)
 		var hit *RunsWith
@@ -406,6 +418,20 @@ func (x *search) running(ctx context.Context, state *runningState) error {
 	}
 	slices.SortFunc(x.out.Running, func(a, b RunsWith) int { return compareRunning(a.RunningRow, b.RunningRow) })
 	return err
+}
+
+// elsewhere counts an artifact that runs where nobody asked about, and takes its bills from
+// those that were only built.
+func (x *search) elsewhere(bills []store.RunningBill, numbers *[]int64) {
+	has := false
+	for _, b := range bills {
+		if x.with.Contains(uint32(b.Number)) {
+			*numbers, has = append(*numbers, b.Number), true
+		}
+	}
+	if has {
+		x.out.Elsewhere++
+	}
 }
 
 // counting leaves out bills whose producers do not count.

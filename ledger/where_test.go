@@ -97,6 +97,18 @@ func TestWhereSaysWhatRunsAndWhatWasBuiltAtEveryPosition(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		}
+		here := where(t, l, lodash("99", ledger.Now))
+		q := lodash("99", ledger.Now)
+		if q.Environment = "prod"; where(t, l, q) != here {
+			t.Errorf("of the environment in which all of it runs, something else is told: %s", where(t, l, q))
+		}
+		q.Environment = "test"
+		if got, want := where(t, l, q), "built 3 4.17.19; 2 of 3 bills, aside 0; 0 run: 0 without, 0 incomplete, 0 nameless"; got != want {
+			t.Errorf("of an environment in which nothing runs\ngot  %s\nwant %s", got, want)
+		}
+		if w, err := l.Where(t.Context(), q); err != nil || w.Elsewhere != 1 {
+			t.Errorf("what runs elsewhere is not counted: %+v, %v", w, err)
+		}
 		if r, err := l.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !r.Holds() {
 			t.Errorf("%+v, %v", r.Problems, err)
 		}

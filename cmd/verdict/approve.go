@@ -29,7 +29,7 @@ func approveCommand() command {
 			"It counts from a person whom review.approvers of the point names, by person or team, and who had no part in it: who wrote or committed the change, or asks for it, does not approve it. " +
 			"What is critical takes two persons, and two keys of which one person enrolled the other are one. A deny is never lifted: it takes a fix, or an exception.\n\n" +
 			"--withdraw takes an approval or rejection of one's own back.",
-		example: "verdict approve d-4k7m --as noor --scope 'release 1.4' --rationale 'the parser is not reachable here' --expires 24h\nverdict approve --withdraw a-7x2p --as noor",
+		example: "verdict approve d-4k7m --as noor --dry-run\nverdict approve d-4k7m --as noor --scope 'release 1.4' --rationale 'the parser is not reachable here' --expires 24h\nverdict approve --withdraw a-7x2p --as noor",
 		args:    atMost(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &answering{step: verdict.StepApprove}
@@ -38,10 +38,10 @@ func approveCommand() command {
 			f.text(&c.rationale, "rationale", "TEXT", "why it may pass")
 			f.text(&c.lifetime, "expires", "TIME", "until when it holds: 24h, 7d, or a time")
 			f.text(&c.withdraw, "withdraw", "ID", "take back this approval or rejection of yours")
-			f.toggle(&c.look, "dry-run", "show what would be approved, and sign nothing")
+			f.toggle(&c.look, "dry-run", "show what would be approved, by whom, and what is still to be said; sign nothing")
 			answers := func() bool { return c.withdraw == "" }
 			f.argument("DECISION", func() bool { return answers() && c.decision == "" })
-			f.mustWhen(answers, "scope", "rationale", "expires")
+			f.mustWhen(func() bool { return answers() && !c.look }, "scope", "rationale", "expires")
 			return c.run
 		},
 	}
@@ -55,8 +55,9 @@ func rejectCommand() command {
 		args:    exactly(1), formats: textOrJSON, signed: true,
 		setup: func(f *flags) runner {
 			c := &answering{step: verdict.StepReject}
-			f.required(&c.rationale, "rationale", "TEXT", "why it may not pass")
-			f.toggle(&c.look, "dry-run", "show what would be rejected, and sign nothing")
+			f.text(&c.rationale, "rationale", "TEXT", "why it may not pass; needed")
+			f.toggle(&c.look, "dry-run", "show what would be rejected, by whom, and what is still to be said; sign nothing")
+			f.mustWhen(func() bool { return !c.look }, "rationale")
 			return c.run
 		},
 	}
@@ -73,8 +74,12 @@ type answered struct {
 	Persons int      `json:"persons"`
 	Given   []string `json:"given"`
 	// Rejected are the rejections by others that stand: a yes beside them lets nothing in.
-	Rejected []string          `json:"rejected"`
-	by       map[string]string // who gave each of them
+	Rejected []string `json:"rejected"`
+	// Lacks are the flags that a dry run was not given and a signature needs, and Longest is for
+	// how long it can hold; empty for a rejection.
+	Lacks   []string          `json:"lacks"`
+	Longest string            `json:"longest"`
+	by      map[string]string // who gave each of them
 }
 
 func (c *answering) run(ctx context.Context, a *app, args []string) (err error) {
@@ -112,14 +117,15 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
-	if why, remedy, err := p.MayAnswer(ctx, asked, answer, w.signer.KeyID()); err != nil || why != "" {
+	whole, lacks, longest := supposed(asked, answer)
+	if why, remedy, err := p.MayAnswer(ctx, asked, whole, w.signer.KeyID()); err != nil || why != "" {
 		if err != nil {
 			return err
 		}
 		return forbids(fmt.Sprintf("%s cannot %s decision %s", key.Person, c.step, asked.Decision.ID), why, remedy)
 	}
 	fmt.Fprint(report.Lines(a.stderr), shownText(asked.Decision, answer))
-	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, by: map[string]string{}}
+	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, Lacks: lacks, Longest: longest, by: map[string]string{}}
 	if c.step == verdict.StepApprove && !slices.Contains(doc.Given, key.Person) {
 		doc.Given = append(doc.Given, key.Person)
 	}
@@ -268,7 +274,7 @@ func (c *answering) answer(p *signatory, asked *decide.Pending) (verdict.Approva
 		return out, err
 	}
 	var err error
-	if c.step == verdict.StepApprove {
+	if c.step == verdict.StepApprove && c.lifetime != "" {
 		if out.Expires, err = until(c.lifetime, p.now, see); err != nil {
 			return out, err
 		}
@@ -328,7 +334,7 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, me string) error
 	if err != nil {
 		return fmt.Errorf("record that %s is withdrawn: %w", a.ID, err)
 	}
-	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}, Rejected: []string{}}
+	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}, Rejected: []string{}, Lacks: []string{}}
 	return w.app.emit(doc, func(s report.Style) string {
 		return report.Wrap(s.Strong("WITHDRAWN: ")+fmt.Sprintf("%s, with which %s said %s to decision %s; entry %d. Answers that rest on it stand until the gate is asked again.", a.ID, me, map[verdict.Step]string{verdict.StepApprove: "yes", verdict.StepReject: "no"}[was], a.Decision, entry.Index), s.Width, "") + "\n"
 	})
@@ -365,18 +371,16 @@ func (x answered) text(s report.Style) string {
 	para := func(t string) { out += report.Wrap(t, s.Width, "") + "\n" }
 	switch {
 	case x.Entry < 0:
-		para(s.Strong("DRY RUN: ") + fmt.Sprintf("nothing was signed. %s would %s decision %s.", a.By, a.Step, a.Decision))
-		return out
+		para(s.Strong("DRY RUN: ") + fmt.Sprintf("nothing was signed. %s may %s decision %s.", a.By, a.Step, a.Decision) + x.toSign())
+		out += x.rejections(s)
+		return out + "to sign it:\n  " + x.signing() + "\n"
 	case a.Step == verdict.StepReject:
 		para(s.Strong("REJECTED: ") + fmt.Sprintf("decision %s, by %s (%s, entry %d). These facts are denied until they change or it is taken back:", a.Decision, a.By, a.ID, x.Entry))
 		out += "  verdict approve --withdraw " + a.ID + " --as KEY\n" // whole, to be typed
 		return out
 	}
 	para(s.Strong("APPROVED: ") + fmt.Sprintf("decision %s, by %s until %s (%s, entry %d).", a.Decision, a.By, a.Expires.Format("2006-01-02 15:04 UTC"), a.ID, x.Entry))
-	for _, id := range x.Rejected {
-		para(fmt.Sprintf("%s rejected these facts, and they stay denied until that is taken back:", x.by[id]))
-		out += "  verdict approve --withdraw " + id + " --as KEY\n"
-	}
+	out += x.rejections(s)
 	switch missing := x.Persons - len(x.Given); {
 	case missing > 0:
 		para(fmt.Sprintf("It takes %d persons: %s to approve it.", x.Persons, others(missing)))

@@ -164,6 +164,11 @@ func shellWord(s string) string {
 	if strings.HasPrefix(s, "-") {
 		s = "./" + s
 	}
+	return shellText(s)
+}
+
+// shellText quotes what is no name of a file and may begin with anything.
+func shellText(s string) string {
 	return "'" + strings.ReplaceAll(report.Neutral(s), "'", `'\''`) + "'"
 }
 

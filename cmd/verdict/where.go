@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,13 +25,14 @@ func whereCommand() command {
 			"VULNERABILITY is an id or alias of an installed advisory: CVE-…, GHSA-…, GO-…; what it is about is judged as verdict ci judges it. --licence asks for what bills declare, --component for names that hold a text.\n\n" +
 			"The answer comes from the bills of materials of artifacts (verdict attest sbom) and from what is stated to run where (verdict attest deployment); nothing is scanned. " +
 			"What no bill tells is counted aloud: an artifact without a bill is not said to be free of anything.",
-		example: "verdict where 'pkg:npm/lodash@<4.17.21'\nverdict where CVE-2021-23337 --running\nverdict where --licence GPL-3.0-only -o json\nverdict where pkg:golang/golang.org/x/net --at 2026-11-01T00:00:00Z",
+		example: "verdict where 'pkg:npm/lodash@<4.17.21'\nverdict where CVE-2021-23337 --running\nverdict where CVE-2021-23337 --env production\nverdict where --licence GPL-3.0-only -o json\nverdict where pkg:golang/golang.org/x/net --at 2026-11-01T00:00:00Z",
 		args:    atMost(1), formats: textOrJSON, reads: true,
 		setup: func(f *flags) runner {
 			x := &whereFlags{limit: 50}
 			f.text(&x.licence, "licence", "ID", "components under this licence of SPDX; a * at its end stands for anything")
 			f.text(&x.name, "component", "NAME", "components whose name holds NAME")
 			f.toggle(&x.running, "running", "only what is stated to run")
+			f.text(&x.environment, "env", "NAME", "only what is stated to run in this environment; how much runs elsewhere is counted")
 			f.number(&x.limit, "limit", "N", "how many artifacts of each list are told; 0: all", 0, allOfThem)
 			return x.run
 		},
@@ -38,9 +40,9 @@ func whereCommand() command {
 }
 
 type whereFlags struct {
-	licence, name string
-	running       bool
-	limit         int64
+	licence, name, environment string
+	running                    bool
+	limit                      int64
 }
 
 // whereFound is the document verdict.where/v1.
@@ -51,6 +53,8 @@ type whereFound struct {
 	IDs      []string          `json:"ids"`  // of the advisory, with its aliases
 	Database *verdict.Database `json:"database,omitempty"`
 	Position int64             `json:"position"` // entries of the log that it is of
+	// Environment is the one that was asked about; empty: all, and what does not run.
+	Environment string `json:"environment"`
 	// Components are those that bills list and that are meant; MayBe those of which it
 	// cannot be told.
 	Components []whereComponent `json:"components"`
@@ -74,7 +78,8 @@ type whereTotals struct {
 	Running      int            `json:"running"`
 	Artifacts    int            `json:"running_artifacts"` // different digests
 	Environments map[string]int `json:"environments"`
-	Bills        int            `json:"bills"` // that list a component, of what runs and of what was built
+	Bills        int            `json:"bills"`             // that list a component, of what runs and of what was built
+	Elsewhere    int            `json:"running_elsewhere"` // in other environments than the one that was asked about
 	LeftOut      int            `json:"running_left_out"`
 	BuiltLeftOut int            `json:"built_left_out"` // bills
 	Aside        int            `json:"bills_of_untrusted_producers"`
@@ -141,8 +146,11 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 	if err != nil {
 		return err
 	}
-	q.q.At, q.q.Limit, q.q.Counts = at, cmp.Or(int(x.limit), allOfThem), counts
-	if x.running {
+	if err := w.runsSomewhere(ctx, x.environment, m, at); err != nil {
+		return err
+	}
+	q.q.At, q.q.Limit, q.q.Counts, q.q.Environment = at, cmp.Or(int(x.limit), allOfThem), counts, x.environment
+	if x.running || x.environment != "" {
 		q.q.Limit = 0
 	}
 	found, err := w.ledger.Where(ctx, q.q)
@@ -154,6 +162,20 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 		return err
 	}
 	return a.emit(d, d.body)
+}
+
+// runsSomewhere refuses an environment that neither the map nor any deployment names: an
+// answer about it would look like a clean one.
+func (w *workspace) runsSomewhere(ctx context.Context, name string, m *decisionmap.Map, at ledger.Position) error {
+	if _, known := m.Environments[name]; name == "" || known {
+		return nil
+	}
+	rows, err := w.ledger.Running(ctx, ledger.RunningQuery{Environment: name, At: at, Ended: true, Limit: 1})
+	if err != nil || len(rows) > 0 {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(m.Environments))
+	return usage(seeWhere, fmt.Sprintf("the map has no environment %q, and no deployment names it", report.Neutral(name)), meant(name, names, "--env ", listedOr(names, "declare it under environments: of the map")))
 }
 
 // allOfThem is a limit that no list reaches.
@@ -205,9 +227,9 @@ func (d *whereFound) believe(ctx context.Context, w *workspace, counts func(verd
 // whereOf puts the answer into its document.
 func whereOf(q *asked, found *ledger.Where, m *decisionmap.Map, size int64, x *whereFlags) *whereFound {
 	d := &whereFound{
-		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, Position: size, Release: q.release,
+		Schema: "verdict.where/v1", Asked: q.text, Kind: q.kind, IDs: q.ids, Database: q.db, Position: size, Environment: x.environment, Release: q.release,
 		Components: whereComponents(found.Matched), MayBe: []whereComponent{}, Undeclared: found.Undeclared, Unread: []string{}, Running: []whereRuns{}, Built: []whereBuilt{},
-		Searched: found.Searched, Totals: whereTotals{Running: len(found.Running), Environments: map[string]int{}, Bills: found.Bills, Aside: found.Aside},
+		Searched: found.Searched, Totals: whereTotals{Running: len(found.Running), Environments: map[string]int{}, Bills: found.Bills, Aside: found.Aside, Elsewhere: found.Elsewhere},
 	}
 	if d.IDs == nil {
 		d.IDs = []string{}

@@ -61,9 +61,23 @@ func (a *app) ask(args []string, licence, name string) (x *asked, done func() er
 		return a.askVulnerability(args[0])
 	default:
 		err = usage(seeWhere, fmt.Sprintf("%q is neither a package URL nor the id of a vulnerability", report.Neutral(args[0])),
-			fmt.Sprintf("write verdict where 'pkg:npm/%s', verdict where CVE-2026-0001, verdict where --licence MIT, or verdict where --component NAME to search names", report.Neutral(strings.Trim(args[0], "@<>=* "))))
+			fmt.Sprintf("write verdict where '%s', verdict where CVE-2026-0001, verdict where --licence MIT, or verdict where --component NAME to search names", report.Neutral(likelyPackage(args[0]))))
 	}
 	return x, done, err
+}
+
+// likelyPackage is the package URL that somebody may have meant who wrote none: what begins
+// with a type lacks the scheme alone, and what begins with a host is a module of Go.
+func likelyPackage(text string) string {
+	text = strings.Trim(text, "/<>=* ")
+	before, _, inner := strings.Cut(text, "/")
+	switch {
+	case inner && (slices.Contains(sbom.Types(), before) || slices.Contains(otherTypes, before)):
+		return "pkg:" + text
+	case inner && strings.Contains(before, "."):
+		return "pkg:golang/" + text
+	}
+	return "pkg:npm/" + strings.TrimRight(text, "@")
 }
 
 // otherTypes are types of package URLs that are no mistyped ones: no advisories are about

@@ -16,14 +16,17 @@ import (
 func (d *whereFound) body(s report.Style) string {
 	var b strings.Builder
 	b.WriteString(s.Strong(d.head()) + "\n")
+	if d.Totals.Elsewhere > 0 {
+		fmt.Fprintf(&b, "It runs in %s of other environments: ask without --env.\n", plural(d.Totals.Elsewhere, "place", "places"))
+	}
 	for _, purl := range d.Near {
 		b.WriteString(report.Wrap(fmt.Sprintf("Bills list %s, which is another package there: case counts. Did you mean it? verdict where '%s'", report.Neutral(purl), report.Neutral(purl)), s.Width, "  ") + "\n")
 	}
 	d.runs(&b, s)
 	d.built(&b, s)
 	d.open(&b, s)
-	b.WriteString(report.Table([][]string{{fmt.Sprintf("Searched: %s of artifacts, and %s that %s stated to run.", plural(d.Searched.Bills, "bill of materials", "bills of materials"),
-		plural(d.Searched.Running, "artifact", "artifacts"), map[bool]string{true: "is", false: "are"}[d.Searched.Running == 1])}}, s.Width, ""))
+	b.WriteString(report.Table([][]string{{fmt.Sprintf("Searched: %s of artifacts, and %s that %s stated to run%s.", plural(d.Searched.Bills, "bill of materials", "bills of materials"),
+		plural(d.Searched.Running, "artifact", "artifacts"), map[bool]string{true: "is", false: "are"}[d.Searched.Running == 1], d.there())}}, s.Width, ""))
 	if d.Database != nil {
 		fmt.Fprintf(&b, "Advisories: as of %s.\n", d.Database.At.UTC().Format("2006-01-02 15:04:05 MST"))
 	}
@@ -38,7 +41,7 @@ func (d *whereFound) head() string {
 	case d.Totals.Running == 0 && d.Totals.Bills == 0:
 		return what + ": no bill that counts lists it."
 	case d.Totals.Running == 0:
-		return what + " is not in what is stated to run."
+		return what + " is not in what is stated to run" + d.there() + "."
 	}
 	var places []string
 	for _, e := range slices.Sorted(maps.Keys(d.Totals.Environments)) {
@@ -47,12 +50,20 @@ func (d *whereFound) head() string {
 	return fmt.Sprintf("%s runs in %s: %s.", what, plural(d.Totals.Running, "place", "places"), strings.Join(places, ", "))
 }
 
+// there is the environment that was asked about, in a sentence.
+func (d *whereFound) there() string {
+	if d.Environment == "" {
+		return ""
+	}
+	return " in " + report.Neutral(d.Environment)
+}
+
 func (d *whereFound) runs(b *strings.Builder, s report.Style) {
 	if len(d.Running) == 0 {
 		return
 	}
 	for _, r := range d.Running {
-		by := "nothing that it names"
+		by := "no decision that it names"
 		if r.Decision != "" {
 			by = report.Neutral(r.Decision)
 		}
