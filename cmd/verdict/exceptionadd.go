@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"verdict"
 	"verdict/decide"
@@ -27,8 +26,8 @@ func exceptionAddCommand() command {
 	return command{
 		use: "add", short: "Ask to have a risk accepted, which another person then does",
 		long: "Files the request, signed by the person whose key --as names. It counts for nothing until another person accepts exactly these terms: verdict exception approve ID. So it ends with 5.\n\n" +
-			"A selector that means nothing is refused: a rule that no deploy point has, a service or environment that is not in the map, a finding that the latest decision does not have, a digest that the log does not know. " +
-			"Points before deployment have no exceptions: what they refuse is unsafe wherever it runs.\n\n" +
+			"A selector that means nothing is refused: a rule that no deploy point has, a service or environment that is not in the map, a rule or finding that neither a latest decision about the service there nor an open finding of what runs has, a digest that the log does not know. " +
+			"So ask the gate first: its answer names what to accept. Points before deployment have no exceptions: what they refuse is unsafe wherever it runs.\n\n" +
 			"A range of versions is judged by the git tag from which the artifact was built, as its trusted provenance says (refs/tags/v1.2.3); the tag of an image says nothing.",
 		example: "verdict exception add --as alma --rule deploy.gate.sla --item 'CVE-2026-1 pkg:npm/x@1.0.0' --service payments-api --env production " +
 			"--digest sha256:… --rationale 'no fix yet, not reachable' --owner payments --expires 30d",
@@ -36,7 +35,7 @@ func exceptionAddCommand() command {
 		setup: func(f *flags) runner {
 			x := &riskFlags{}
 			f.required(&x.rule, "rule", "RULE", "the rule that fails, as the decision names it")
-			f.list(&x.items, "item", "KEY", "a finding of the rule, by its key; none: whatever the rule finds")
+			f.list(&x.items, "item", "KEY", "a finding of the rule, by its key; none: whatever the rule finds, where it finds something now")
 			f.required(&x.service, "service", "NAME", "the service that bears the risk")
 			f.list(&x.environments, "env", "NAME", "an environment in which it is borne; needed, repeatable")
 			f.must("env")
@@ -168,7 +167,7 @@ func (p *signatory) selects(ctx context.Context, x verdict.Exception, b *policy.
 			return selectsNothing("digest in the log", string(d), nil, "name the digest that was decided on: verdict trail, or verdict why DECISION")
 		}
 	}
-	return p.selectsItems(ctx, x)
+	return p.selectsItems(ctx, x, b)
 }
 
 func selectsNothing(what, word string, known []string, remedy string) error {
@@ -191,67 +190,6 @@ func deployRules(m *decisionmap.Map, b *policy.Bundle) (deploy, other []string) 
 		}
 	}
 	return deploy, other
-}
-
-// latest bounds how many decisions are looked at for a finding.
-const latest = 200
-
-// selectsItems refuses a finding that no standing decision about the service has, by this
-// rule in one of these environments.
-func (p *signatory) selectsItems(ctx context.Context, x verdict.Exception) error {
-	if len(x.Items) == 0 {
-		if x.Rule == decide.EvidenceMissing {
-			return usage(seeException, "the whole of "+x.Rule+" cannot be accepted: it stands for everything that a point needs to know", "name what may be missing: --item NEED")
-		}
-		return nil
-	}
-	var known []string
-	decisions := 0
-	for _, e := range x.Environments {
-		rows, err := p.w.ledger.Decisions(ctx, ledger.DecisionQuery{Service: x.Service, Environment: e, At: ledger.Now, Limit: latest})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if row.Replaced >= 0 || len(x.Digests) > 0 && !slices.Contains(x.Digests, row.Subject) {
-				continue
-			}
-			_, d, err := p.w.ledger.Decision(ctx, row.ID, ledger.Now)
-			if err != nil {
-				return err
-			}
-			decisions++
-			for _, r := range d.Reasons {
-				for _, it := range r.Items {
-					if r.Rule == x.Rule && !slices.Contains(known, it.Key) {
-						known = append(known, it.Key)
-					}
-				}
-			}
-		}
-	}
-	for _, item := range x.Items {
-		if slices.Contains(known, item) {
-			continue
-		}
-		if decisions == 0 {
-			return selectsNothing("decision about "+x.Service+" in "+strings.Join(x.Environments, ", ")+" that has the finding", item, nil, "ask the gate first: its answer names what it finds")
-		}
-		return selectsNothing("finding of "+x.Rule, item, known, itemsKnown(known))
-	}
-	return nil
-}
-
-// itemsKnown is what there is to name of a rule.
-func itemsKnown(known []string) string {
-	const most = 5
-	switch n := len(known); {
-	case n == 0:
-		return "leave --item out: the latest decisions have no finding of this rule by a key"
-	case n > most:
-		return fmt.Sprintf("it has %s and %d more: verdict why DECISION -o json", strings.Join(known[:most], ", "), n-most)
-	}
-	return "it has " + listed(known)
 }
 
 // overlaps refuses an exception beside another that is asked for or holds: of two for one
