@@ -171,10 +171,12 @@ func exposedText(r verdict.Report) string {
 	return text
 }
 
-func listingOf(l ledger.Listed) exposure.Listing {
-	out := exposure.Listing{Inventory: l.Inventory, Nameless: l.Nameless, Without: l.Without}
-	for _, c := range l.Components {
-		out.Components = append(out.Components, componentOf(c))
+func listingOf(l ledger.Listed) exposure.Listing { return listingBy(l, componentOf) }
+
+func listingBy(l ledger.Listed, words func(store.Component) verdict.Component) exposure.Listing {
+	out := exposure.Listing{Inventory: l.Inventory, Nameless: l.Nameless, Without: l.Without, Components: make([]verdict.Component, len(l.Components))}
+	for i, c := range l.Components {
+		out.Components[i] = words(c)
 	}
 	return out
 }
@@ -185,27 +187,49 @@ func componentOf(c store.Component) verdict.Component {
 	return verdict.Component{Ecosystem: c.Ecosystem, Name: c.Name, Version: c.Version, PURL: purl}
 }
 
-// remembering is an index that judges each component once.
+// remembering is an index that judges each component once, and finds its words once: what
+// many artifacts list is the same.
 type remembering struct {
 	*advisory.Index
-	known map[verdict.Component]judgedOnce
+	known map[store.Component]*judgedOnce // without licences
 }
 
 type judgedOnce struct {
-	hits []verdict.Vulnerability
-	err  error
+	component verdict.Component
+	judged    bool
+	hits      []verdict.Vulnerability
+	err       error
 }
 
 func rememberingOf(x *advisory.Index) *remembering {
-	return &remembering{x, map[verdict.Component]judgedOnce{}}
+	return &remembering{x, map[store.Component]*judgedOnce{}}
+}
+
+// of is what is remembered of a component.
+func (r *remembering) of(ecosystem, name, version string) *judgedOnce {
+	key := store.Component{Ecosystem: ecosystem, Name: name, Version: version}
+	known := r.known[key]
+	if known == nil {
+		known = &judgedOnce{component: componentOf(key)}
+		r.known[key] = known
+	}
+	return known
+}
+
+// words is componentOf.
+func (r *remembering) words(c store.Component) verdict.Component {
+	return r.of(c.Ecosystem, c.Name, c.Version).component
 }
 
 // Match is that of the index.
 func (r *remembering) Match(c verdict.Component) ([]verdict.Vulnerability, error) {
-	known, ok := r.known[c]
-	if !ok {
+	known := r.of(c.Ecosystem, c.Name, c.Version)
+	if c != known.component { // told apart by more than the index of components does
+		return r.Index.Match(c)
+	}
+	if !known.judged {
+		known.judged = true
 		known.hits, known.err = r.Index.Match(c)
-		r.known[c] = known
 	}
 	return known.hits, known.err
 }

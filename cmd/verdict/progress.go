@@ -84,6 +84,14 @@ func (p *progress) stop() {
 	}
 }
 
+// tell says on a terminal what is settled already while the command goes on; its answer says
+// it again. It ends the running step.
+func (p *progress) tell(text string) {
+	if p.stop(); p.live && text != "" {
+		fmt.Fprint(p.w, text)
+	}
+}
+
 func (f *phase) show() {
 	defer close(f.ended)
 	wait := time.NewTimer(patience)

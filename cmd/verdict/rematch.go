@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"verdict"
 	"verdict/advisory"
@@ -130,9 +129,16 @@ type rematching struct {
 	counts        func(kind verdict.Kind, producer, service, environment string) bool
 	out           *rematched
 	queue         []*evidence.Bundle
+	given         map[verdict.Digest][]int64 // entries of approvals, by what they are about
 }
 
+// run begins with what runs: its findings are recorded before anything else takes time. Then
+// come the reports about it, those that approvals were given by, and last those of all else
+// that was built: a popular package is in tens of thousands of artifacts.
 func (x *rematching) run(ctx context.Context, before, after *advisory.Index) error {
+	progress := x.w.app.progress
+	defer progress.stop()
+	progress.phase("looking up what was built with what changed")
 	packages, err := advisory.Changed(before, after)
 	if err != nil {
 		return err
@@ -142,24 +148,47 @@ func (x *rematching) run(ctx context.Context, before, after *advisory.Index) err
 	if err != nil {
 		return err
 	}
-	for _, t := range touched(found) {
+	if err := x.places(ctx, found.Running); err != nil {
+		return err
+	}
+	all, err := x.inOrder(ctx, found)
+	if err != nil {
+		return err
+	}
+	if len(all) > perAppend { // the rest takes its time
+		progress.tell(x.out.findings())
+	}
+	step := progress.phase("matching again what was built")
+	for i, t := range all {
+		step.say("%s of %s artifacts", counted(int64(i)), counted(int64(len(all))))
 		if err := x.artifact(ctx, t); err != nil {
 			return err
 		}
 	}
-	open, err := x.w.findings(ctx, ledger.Now, x.counts)
-	if err != nil {
-		return err
+	return x.flush(ctx)
+}
+
+// inOrder are the artifacts of an answer: what runs, what an approval was given for, the rest.
+func (x *rematching) inOrder(ctx context.Context, found *ledger.Where) ([]verdict.Subject, error) {
+	all, running := touched(found)
+	x.given = map[verdict.Digest][]int64{}
+	for _, t := range all {
+		x.given[t.Digest] = nil
 	}
-	for _, r := range found.Running {
-		if err := x.place(ctx, r, open); err != nil {
-			return err
+	entries, err := x.w.ownEntries(ctx, verdict.KindApproval, ledger.Now)
+	for _, e := range entries {
+		for _, s := range e.Subjects {
+			for _, d := range append([]verdict.Digest{s.Digest}, s.Also...) {
+				if of, asked := x.given[d]; asked && !slices.Contains(of, e.Index) {
+					x.given[d] = append(of, e.Index)
+				}
+			}
 		}
 	}
-	if err := x.gone(ctx, open); err != nil {
-		return err
-	}
-	return x.flush(ctx)
+	slices.SortStableFunc(all[running:], func(a, b verdict.Subject) int {
+		return min(len(x.given[b.Digest]), 1) - min(len(x.given[a.Digest]), 1)
+	})
+	return all, err
 }
 
 // question asks which artifacts list a version of which something else is known now.
@@ -197,10 +226,10 @@ func (x *rematching) question(packages []advisory.Package) ledger.WhereQuery {
 // all packages that bills list are read once.
 const askedSingly = 200
 
-// touched are the artifacts of an answer, each once.
-func touched(found *ledger.Where) []verdict.Subject {
+// touched are the artifacts of an answer, each once: first those that run, of which it says
+// how many they are.
+func touched(found *ledger.Where) (out []verdict.Subject, running int) {
 	seen := map[verdict.Digest]bool{}
-	var out []verdict.Subject
 	add := func(s verdict.Subject) {
 		if !seen[s.Digest] {
 			seen[s.Digest] = true
@@ -210,32 +239,29 @@ func touched(found *ledger.Where) []verdict.Subject {
 	for _, r := range found.Running {
 		add(verdict.Subject{Kind: verdict.SubjectArtifact, Name: r.Name, Digest: r.Digest})
 	}
+	running = len(out)
 	for _, b := range found.Built {
 		for _, s := range artifactsOf(b.Bill) {
 			add(verdict.Subject{Kind: s.Kind, Name: s.Name, Digest: s.Digest})
 		}
 	}
-	return out
+	return out, running
 }
 
 // artifact records what is known of an artifact now.
 func (x *rematching) artifact(ctx context.Context, about verdict.Subject) error {
-	listed, err := x.w.ledger.Listed(ctx, about.Digest, ledger.Now, x.counts)
+	bills, err := x.w.ledger.Listed(ctx, about.Digest, ledger.Now, x.counts)
 	if err != nil {
 		return err
 	}
-	b, err := x.w.exposureOf(ctx, about, exposure.Report(listingOf(listed), x.after, version()), verdict.Context{})
+	b, err := x.w.exposureOf(ctx, about, exposure.Report(listingBy(bills, x.after.words), x.after, version()), verdict.Context{})
 	if err != nil {
 		return err
 	}
 	x.out.Artifacts++
-	given, err := x.w.ledger.Find(ctx, ledger.Query{Subject: about.Digest, Kind: verdict.KindApproval, At: ledger.Now})
-	if err != nil {
-		return err
-	}
-	for _, e := range given {
+	for _, index := range x.given[about.Digest] {
 		var said verdict.Approval
-		if x.w.decode(ctx, e.Index, &said) == nil && said.Step == verdict.StepApprove && said.Expires.After(x.w.now()) && !slices.Contains(x.out.Approvals, said.ID) {
+		if x.w.decode(ctx, index, &said) == nil && said.Step == verdict.StepApprove && said.Expires.After(x.w.now()) && !slices.Contains(x.out.Approvals, said.ID) {
 			x.out.Approvals = append(x.out.Approvals, said.ID)
 		}
 	}
@@ -261,115 +287,6 @@ func (x *rematching) flush(ctx context.Context) error {
 	return err
 }
 
-// place opens and closes the findings of one artifact in one environment.
-func (x *rematching) place(ctx context.Context, r ledger.RunsWith, open map[verdict.Digest]heldFinding) error {
-	var news []gained
-	for _, s := range r.Components {
-		c := componentOf(s)
-		now, _ := x.after.Match(c) // what could not be judged is said in the report
-		var was []verdict.Vulnerability
-		if x.before != nil {
-			was, _ = x.before.Match(c)
-		}
-		for _, v := range exposure.Without(now, was) {
-			if i := slices.IndexFunc(news, func(g gained) bool { return exposure.Same(g.v, v) }); i >= 0 {
-				news[i].components = append(news[i].components, c)
-			} else {
-				news = append(news, gained{v, []verdict.Component{c}})
-			}
-		}
-	}
-	for _, g := range news {
-		f := x.findingOf(r, g)
-		known, ok := open[f.Fingerprint]
-		if ok && known.State == verdict.FindingOpen || knownAs(open, f) {
-			continue
-		}
-		if ok {
-			f.Replaces = known.entry
-		}
-		x.out.Opened++
-		open[f.Fingerprint] = heldFinding{f, -1}
-		if err := x.say(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gained is a vulnerability that was not known of some components before.
-type gained struct {
-	v          verdict.Vulnerability
-	components []verdict.Component
-}
-
-func (x *rematching) findingOf(r ledger.RunsWith, g gained) verdict.Finding {
-	f := verdict.Finding{
-		Kind: verdict.FindingVulnerable, State: verdict.FindingOpen, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, Decision: r.Decision,
-		Advisories: append([]string{g.v.ID}, g.v.Aliases...), Severity: g.v.Severity, Exploited: g.v.Exploited, Malicious: g.v.Malicious,
-		Components: g.components, Fixed: g.v.Fixed, Opened: x.w.now(), Replaces: -1,
-	}
-	f.Fingerprint = sha256Digest([]byte(strings.Join([]string{f.Kind, f.Environment, f.Service, f.Name, string(f.Digest), g.v.ID}, "\n")))
-	return f
-}
-
-// knownAs reports whether an open finding is the same under another id.
-func knownAs(open map[verdict.Digest]heldFinding, f verdict.Finding) bool {
-	for _, o := range open {
-		if o.State == verdict.FindingOpen && o.Environment == f.Environment && o.Service == f.Service && o.Name == f.Name && o.Digest == f.Digest &&
-			slices.ContainsFunc(o.Advisories, func(id string) bool { return slices.Contains(f.Advisories, id) }) {
-			return true
-		}
-	}
-	return false
-}
-
-// say records how a finding stands.
-func (x *rematching) say(ctx context.Context, f verdict.Finding) error {
-	b, err := x.w.findingStatement(ctx, f)
-	if err != nil {
-		return err
-	}
-	return x.record(ctx, b)
-}
-
-// gone closes the findings of what does not run any more, and those that no advisory
-// bears out.
-func (x *rematching) gone(ctx context.Context, open map[verdict.Digest]heldFinding) error {
-	for _, id := range slices.Sorted(maps.Keys(open)) {
-		held := open[id]
-		f := held.Finding
-		if f.State != verdict.FindingOpen || held.entry < 0 { // opened just now
-			continue
-		}
-		why, err := x.w.ended(ctx, f, x.counts)
-		if err != nil {
-			return err
-		}
-		switch {
-		case why != "":
-		case !x.borneOut(f):
-			why = "no installed advisory says so any more"
-		default:
-			continue
-		}
-		x.out.Closed++
-		if err := x.say(ctx, x.w.closed(held, why)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// borneOut reports whether advisories still say of a component what a finding says. What
-// cannot be judged is not taken back.
-func (x *rematching) borneOut(f verdict.Finding) bool {
-	return slices.ContainsFunc(f.Components, func(c verdict.Component) bool {
-		hits, err := x.after.Match(c)
-		return err != nil || slices.ContainsFunc(hits, func(v verdict.Vulnerability) bool { return advisory.Names(v, f.Advisories) })
-	})
-}
-
 // textOf tells a rematch for people.
 func (r *rematched) text() string {
 	if r == nil {
@@ -377,11 +294,17 @@ func (r *rematched) text() string {
 	}
 	out := fmt.Sprintf("Matched again what was built: %s of which something else is known, %s whose report changed.\n",
 		plural(r.Packages, "package", "packages"), plural(r.Artifacts, "artifact", "artifacts"))
-	if r.Opened+r.Closed > 0 {
-		out += fmt.Sprintf("What runs: %s opened, %d closed: verdict findings list\n", plural(r.Opened, "finding", "findings"), r.Closed)
-	}
+	out += r.findings()
 	for _, id := range r.Approvals {
 		out += fmt.Sprintf("Approval %s was given for other facts: the next decision does not count it.\n", report.Neutral(id))
 	}
 	return out
+}
+
+// findings tells what became of those of what runs; empty where nothing did.
+func (r *rematched) findings() string {
+	if r.Opened+r.Closed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("What runs: %s opened, %d closed: verdict findings list\n", plural(r.Opened, "finding", "findings"), r.Closed)
 }
