@@ -26,11 +26,11 @@ type rows struct {
 type series struct{ point, service string }
 
 // rowList is the newest of a series before a position, oldest first. What is in it does not
-// change: to bring it forward appends. What was just found begins at from; what is kept, at 0.
+// change: to bring it forward appends.
 type rowList struct {
-	from, upTo ledger.Position
-	list       []ledger.DecisionRow
-	cut        bool // older ones of these positions were left out
+	upTo ledger.Position
+	list []ledger.DecisionRow
+	cut  bool // older ones were left out
 }
 
 // Bounds of what is read at first, and of what is kept.
@@ -50,7 +50,7 @@ func (d *deployment) newest(ctx context.Context) (list []ledger.DecisionRow, cut
 	r.mu.Unlock()
 	is := was
 	if !known || at > was.upTo {
-		is = rowList{from: was.upTo, upTo: at}
+		is = rowList{upTo: at}
 		if known {
 			is.list, is.cut, err = d.rowsSince(ctx, was.upTo)
 		} else {
@@ -59,7 +59,7 @@ func (d *deployment) newest(ctx context.Context) (list []ledger.DecisionRow, cut
 		if err != nil {
 			return nil, false, err
 		}
-		is = r.keep(of, is)
+		is = r.keep(of, was, is)
 	}
 	end := sort.Search(len(is.list), func(i int) bool { return is.list[i].Index >= int64(at) })
 	return is.list[:end:end], is.cut, nil
@@ -107,21 +107,26 @@ func (r *rows) takenOf(entries []ledger.Entry, of series) (out []ledger.Decision
 	return out, true
 }
 
-// keep takes over what was found behind what is kept of a series, and gives all that is kept
-// then. Somebody else may have been faster, and brought the list forward or put it away.
-func (r *rows) keep(of series, found rowList) rowList {
+// keep takes over what was found behind what was kept of a series, and gives all that is kept
+// then. Somebody else may have been faster, and brought the list forward, or have had it
+// forgotten: without it, what was found would pass for all that there is.
+func (r *rows) keep(of series, behind, found rowList) rowList {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was := r.of[of]
 	if found.upTo <= was.upTo {
 		return was
 	}
+	held := len(was.list)
+	if was.upTo < behind.upTo {
+		was = rowList{upTo: behind.upTo, list: slices.Clone(behind.list), cut: behind.cut}
+	}
 	is := rowList{upTo: found.upTo, list: was.list, cut: was.cut}
 	more := found.list
 	for len(more) > 0 && more[0].Index < int64(was.upTo) {
 		more = more[1:]
 	}
-	if found.from > was.upTo || found.cut && len(more) == len(found.list) { // there may be a gap, and nobody knows what lies in it
+	if found.cut && len(more) == len(found.list) { // there may be a gap, and nobody knows what lies in it
 		is.list, is.cut = slices.Clone(more), true
 	} else {
 		is.list = append(is.list, more...)
@@ -129,7 +134,7 @@ func (r *rows) keep(of series, found rowList) rowList {
 	if len(is.list) > 2*rowsOfOne {
 		is.list, is.cut = slices.Clone(is.list[len(is.list)-rowsOfOne:]), true
 	}
-	if r.size += len(is.list) - len(was.list); r.of == nil || r.size > rowsOfAll {
+	if r.size += len(is.list) - held; r.of == nil || r.size > rowsOfAll {
 		r.of, r.size = map[series]rowList{}, len(is.list)
 	}
 	r.of[of] = is
