@@ -261,6 +261,9 @@ func (b *backtesting) judge(ctx context.Context, rec *recorded, p pointPlan) (Co
 	if err != nil {
 		return Conclusion{}, &unknown{code: LacksSchema, why: schemaOf(rec.Basis.Input) + " as this program cannot read it"}, nil
 	}
+	if !in.Counted() {
+		return Conclusion{}, &unknown{code: LacksBasis, why: miscounted}, nil
+	}
 	for _, r := range p.rules {
 		for _, read := range p.news[r.ID] {
 			if len(in.Unknown([]string{read})) > 0 {

@@ -123,6 +123,8 @@ func (r *Replayer) misplaced(ctx context.Context, rec *recorded, about []verdict
 	return "", nil
 }
 
+const miscounted = "the recorded input counts other vulnerabilities than it lists, or lists them in no order"
+
 // asRecorded takes the parts of a basis that can no longer be gathered from the record:
 // those of needs whose statements are gone. Everything else has to be as it was gathered
 // again, and the evidence has to be in the ledger.
@@ -133,6 +135,9 @@ func asRecorded(rec *recorded, again *Basis, g *gathered) (in *policy.Input, dif
 	}
 	if err != nil {
 		return nil, "the recorded input cannot be read: " + err.Error()
+	}
+	if !in.Counted() {
+		return nil, miscounted
 	}
 	is, err := again.whole()
 	if err != nil {

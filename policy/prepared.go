@@ -86,6 +86,17 @@ func (v *Vulnerabilities) count(at Time) {
 	}
 }
 
+// Counted reports whether the findings are in their order and their groups are what they count
+// up to. A document that Normalize made is so; of one that was recorded nobody knows, and rules
+// go by the groups.
+func (i *Input) Counted() bool {
+	v := i.Vulnerabilities
+	v.count(i.Decision.At)
+	return slices.Equal(v.Groups, i.Vulnerabilities.Groups) && slices.IsSortedFunc(v.Findings, func(a, b Finding) int {
+		return compareValues(reflect.ValueOf(a), reflect.ValueOf(b))
+	})
+}
+
 // grouped counts findings by severity and since when they are known, sorted by these.
 func grouped(findings []Finding) []FindingGroup {
 	type key struct {
