@@ -24,27 +24,27 @@ func (w *workspace) ended(ctx context.Context, f verdict.Finding, counts func(ki
 	if err != nil {
 		return "", err
 	}
-	last := int64(-1)
+	last := ledger.RunningRow{Index: -1}
 	for _, r := range runs {
-		switch {
-		case r.Name != f.Name:
-		case r.Digest == f.Digest && r.Ended < 0:
-			return "", nil
-		case r.Digest == f.Digest:
-			last = max(last, r.Ended)
-		case r.Ended < 0:
-			if yes, err := trusted(r.Index); err != nil || yes {
-				return fmt.Sprintf("%s was deployed in its place, says entry %d", shortArtifact(r.Name, string(r.Digest)), r.Index), err
-			}
+		if r.Name == f.Name && r.Digest == f.Digest && r.Index > last.Index {
+			last = r
 		}
 	}
-	if last < 0 {
+	if last.Index < 0 || last.Ended < 0 {
 		return "", nil
 	}
-	if yes, err := trusted(last); err != nil || !yes {
+	for _, r := range runs { // a claim may have ended it first
+		if r.Name != f.Name || r.Index <= last.Index {
+			continue
+		}
+		if yes, err := trusted(r.Index); err != nil || yes {
+			return fmt.Sprintf("%s was deployed in its place, says entry %d", shortArtifact(r.Name, string(r.Digest)), r.Index), err
+		}
+	}
+	if yes, err := trusted(last.Ended); err != nil || !yes {
 		return "", err
 	}
-	return fmt.Sprintf("it does not run there any more, says entry %d", last), nil
+	return fmt.Sprintf("it does not run there any more, says entry %d", last.Ended), nil
 }
 
 // closed is a finding as it is once it is closed.

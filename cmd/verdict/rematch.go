@@ -148,7 +148,11 @@ func (x *rematching) run(ctx context.Context, before, after *advisory.Index) err
 	if err != nil {
 		return err
 	}
-	if err := x.places(ctx, found.Running); err != nil {
+	still, err := x.stillRunning(ctx, found)
+	if err != nil {
+		return err
+	}
+	if err := x.places(ctx, append(found.Running, still...)); err != nil {
 		return err
 	}
 	all, err := x.inOrder(ctx, found)
