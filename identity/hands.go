@@ -99,19 +99,31 @@ type voucher struct {
 	key EnrolledKey
 }
 
-// vouchers are those of a key but its own person, who signs his rotations.
+// vouchers are those of a key but its own person, who signs his rotations, and his further
+// keys. Nobody vouches alone for a key that two persons gave; the one does who gave it with
+// this machine's key.
 func (h Hands) vouchers(k EnrolledKey) []voucher {
 	var out []voucher
 	for {
-		if by := h.enroller(k); by.Person != k.Person {
-			out = append(out, voucher{by, k})
+		if with, _ := h.History.Key(k.With); k.With != "" {
+			if h.enroller(k).Person == LocalKey {
+				out = append(out, voucher{with, k})
+			}
+			break
 		}
-		before, ok := h.History.Key(k.Replaces)
-		if k.Replaces == "" || !ok {
-			return out
+		by, replaces := h.enroller(k), k.Replaces
+		if by.Person != k.Person {
+			out = append(out, voucher{by, k})
+		} else if replaces == "" && by.ID != k.ID && h.History.namesKept(k.From) {
+			replaces = by.ID
+		}
+		before, ok := h.History.Key(replaces)
+		if replaces == "" || !ok {
+			break
 		}
 		k = before
 	}
+	return out
 }
 
 // enroller is the key that signed the entry which enrolled a key; nobody's where it did not

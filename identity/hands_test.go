@@ -17,11 +17,14 @@ type enrolments struct {
 	next int64
 	keys map[string]string // public keys in PEM, by the name that a test gives them
 	by   string            // id of the key that signs
+	old  bool              // the events are of before names were kept
 }
 
 // installed is a ledger in which this machine enrolled its own key.
-func installed(t *testing.T) *enrolments {
-	l := &enrolments{t: t, keys: map[string]string{}}
+func installed(t *testing.T) *enrolments { return begun(t, false) }
+
+func begun(t *testing.T, old bool) *enrolments {
+	l := &enrolments{t: t, keys: map[string]string{}, old: old}
 	l.by = l.id("local")
 	l.enroll("local", identity.LocalKey, "")
 	return l
@@ -40,6 +43,7 @@ func (l *enrolments) as(key string) { l.by = l.id(key) }
 
 func (l *enrolments) state(e identity.KeyEvent) {
 	l.t.Helper()
+	e.NamesKept = !l.old
 	if err := l.h.Apply(l.next, day.Add(time.Duration(l.next)*time.Minute), l.by, e); err != nil {
 		l.t.Fatal(err)
 	}
@@ -50,6 +54,7 @@ func (l *enrolments) state(e identity.KeyEvent) {
 func (l *enrolments) enroll(key, person, beside string) {
 	l.t.Helper()
 	e := enrolment(l.t, person, l.pem(key))
+	e.NamesKept = !l.old
 	if beside != "" {
 		e.Beside = l.id(beside)
 	}
@@ -147,10 +152,11 @@ func TestTwoPersonsAreTwoWhereThisMachineEnrolledThemTogether(t *testing.T) {
 			l.enroll("mei", "mei", "")
 			l.as("mei")
 			l.enroll("sham-noor", "noor", "")
-			l.enroll("sham-alma", "alma", "")
-			return "sham-noor", "sham-alma"
+			l.enroll("sham-lena", "lena", "")
+			return "sham-noor", "sham-lena"
 		}, "this machine's own key enrolled the key of mei"},
 		{"two who each enrolled the other's next key are in one hand", func(l *enrolments) (string, string) {
+			*l = *begun(l.t, true)
 			l.enroll("alma", "alma", "noor")
 			l.enroll("noor", "noor", "alma")
 			l.as("noor")
@@ -248,6 +254,7 @@ func TestWhoEndsTheKeysOfOthersDoesNotBeginAnew(t *testing.T) {
 			end(l, "builder", "local")
 		}, nil},
 		{"one came back with another key", nil, func(l *enrolments) {
+			*l = *begun(l.t, true)
 			pair(l)
 			l.as("noor")
 			l.enroll("alma2", "alma", "")

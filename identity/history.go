@@ -43,6 +43,10 @@ type KeyEvent struct {
 	// each of the two enrolments names the other. Empty: it was enrolled on its own.
 	Beside string `json:"beside"`
 	Reason string `json:"reason"`
+	// NamesKept: from the first event in the log that says so on, whoever signs, a name that
+	// somebody bore is not given by one other person. Events that were recorded before that
+	// rule do not say it, and mean what they meant.
+	NamesKept bool `json:"names_kept"`
 }
 
 // NewEnrolment is the event that enrols a public key for a person.
@@ -54,7 +58,7 @@ func NewEnrolment(person, publicPEM string) (KeyEvent, error) {
 	if person == "" {
 		return KeyEvent{}, invalid("a key is enrolled for somebody", "name the person as under people: in the map")
 	}
-	return KeyEvent{Action: Enrol, Key: id, Person: person, Algorithm: AlgorithmP256, PublicPEM: publicPEM}, nil
+	return KeyEvent{Action: Enrol, Key: id, Person: person, Algorithm: AlgorithmP256, PublicPEM: publicPEM, NamesKept: true}, nil
 }
 
 // NewPair are the events that enrol the keys of two persons together.
@@ -84,7 +88,7 @@ func NewRotation(old EnrolledKey, publicPEM, reason string) (KeyEvent, error) {
 
 // NewRevocation is the event that ends a key.
 func NewRevocation(k EnrolledKey, reason string) KeyEvent {
-	return KeyEvent{Action: Revoke, Key: k.ID, Person: k.Person, Algorithm: k.Algorithm, Reason: reason}
+	return KeyEvent{Action: Revoke, Key: k.ID, Person: k.Person, Algorithm: k.Algorithm, Reason: reason, NamesKept: true}
 }
 
 // keyID computes the id of a public key in PEM. It accepts P-256 in the one form that
@@ -115,9 +119,12 @@ type EnrolledKey struct {
 	By        string    `json:"by"`       // the key that signed the event which enrolled it
 	Replaces  string    `json:"replaces"`
 	Beside    string    `json:"beside"` // the key that its enrolment names as enrolled together with it
-	Reason    string    `json:"reason"` // why it ended
-	Revoked   bool      `json:"revoked"`
-	EndedBy   string    `json:"ended_by"` // the key that signed its end
+	// With is the key of a second person that enrolled it before By did: it is in the hand of
+	// neither. Empty: By alone gave it.
+	With    string `json:"with"`
+	Reason  string `json:"reason"` // why it ended
+	Revoked bool   `json:"revoked"`
+	EndedBy string `json:"ended_by"` // the key that signed its end
 }
 
 // ValidAt reports whether the key counts at the entry with this index.
@@ -128,12 +135,11 @@ func (k EnrolledKey) ValidAt(index int64) bool {
 // History is the life of all keys, folded from key events in the order of the ledger.
 // The zero value knows no key. It is not safe for use while Apply runs.
 type History struct {
-	keys map[string]*EnrolledKey
-	ids  []string // in the order of enrolment
-	last int64    // index of the last event, plus one
-	// asked holds the keys that signed that a key is this machine's, by its id, while they
-	// are not yet two persons'.
-	asked map[string][]string
+	keys  map[string]*EnrolledKey
+	ids   []string // in the order of enrolment
+	last  int64    // index of the last event, plus one
+	waits []*waiting
+	kept  int64 // index of the first event that says that names are kept, plus one; 0: none does
 }
 
 // Apply folds the event that stands at an index of the ledger, recorded at a time and signed
@@ -149,62 +155,31 @@ func (h *History) Apply(index int64, at time.Time, signer string, e KeyEvent) er
 		return err
 	}
 	h.last = index + 1
-	if e.Action == Enrol && e.Person == LocalKey && !h.begins(signer, e) && !h.byTwo(index, signer, e) {
-		return nil
+	if h.kept == 0 && e.NamesKept {
+		h.kept = h.last
+	}
+	with := ""
+	if e.Action == Enrol {
+		given := false
+		if given, with = h.gives(index, signer, e); !given {
+			return nil
+		}
 	}
 	if old != nil {
 		old.To, old.ValidTo, old.Reason, old.Revoked, old.EndedBy = index, at.UTC(), e.Reason, e.Action == Revoke, signer
 	}
 	if e.Action != Revoke {
+		h.waits = slices.DeleteFunc(h.waits, func(w *waiting) bool { return w.event.Key == e.Key })
 		if h.keys == nil {
 			h.keys = map[string]*EnrolledKey{}
 		}
 		h.keys[e.Key] = &EnrolledKey{
 			ID: e.Key, Person: e.Person, Algorithm: e.Algorithm, PublicPEM: e.PublicPEM,
-			From: index, To: Open, ValidFrom: at.UTC(), By: signer, Replaces: e.Replaces, Beside: e.Beside,
+			From: index, To: Open, ValidFrom: at.UTC(), By: signer, Replaces: e.Replaces, Beside: e.Beside, With: with,
 		}
 		h.ids = append(h.ids, e.Key)
 	}
 	return nil
-}
-
-// begins reports whether the first key of all enrolls itself.
-func (h *History) begins(signer string, e KeyEvent) bool { return len(h.ids) == 0 && e.Key == signer }
-
-// byTwo reports whether a key that is to be this machine's was now enrolled by two persons
-// who are not in one hand, and else remembers who asks. Everybody's map gives that name
-// rights, so it is given as whatever decides who has rights: the first key of a ledger takes
-// it, a rotation hands it on, and one person gives it to nobody.
-func (h *History) byTwo(index int64, signer string, e KeyEvent) bool {
-	key, ok := h.ValidAt(signer, index)
-	if !ok || key.Person == LocalKey {
-		return false
-	}
-	for _, other := range h.Asked(e.Key, index) {
-		if other.Person != key.Person && (Hands{History: h}).One(other, key) == "" {
-			delete(h.asked, e.Key)
-			return true
-		}
-	}
-	if h.asked == nil {
-		h.asked = map[string][]string{}
-	}
-	if !slices.Contains(h.asked[e.Key], signer) {
-		h.asked[e.Key] = append(h.asked[e.Key], signer)
-	}
-	return false
-}
-
-// Asked gives the keys that count at the entry with this index and signed before it that a
-// key is this machine's, while it waits for a second person.
-func (h *History) Asked(keyID string, index int64) []EnrolledKey {
-	var out []EnrolledKey
-	for _, id := range h.asked[keyID] {
-		if k, ok := h.ValidAt(id, index); ok {
-			out = append(out, k)
-		}
-	}
-	return out
 }
 
 // check gives the key that the event ends, nil for an enrolment.

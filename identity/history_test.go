@@ -106,8 +106,8 @@ func TestAKeyCountsInItsPartOfTheLedger(t *testing.T) {
 
 func TestAnEventThatContradictsTheHistoryChangesNothing(t *testing.T) {
 	one, two, three := enrolment(t, "ada", newPEM(t)), enrolment(t, "grace", newPEM(t)), enrolment(t, "ada", newPEM(t))
-	revoked := enrolment(t, "ada", newPEM(t))
-	ended := identity.KeyEvent{Action: identity.Revoke, Key: revoked.Key, Person: "ada"}
+	revoked := enrolment(t, "joan", newPEM(t))
+	ended := identity.KeyEvent{Action: identity.Revoke, Key: revoked.Key, Person: "joan"}
 	with := func(e identity.KeyEvent, change func(*identity.KeyEvent)) identity.KeyEvent {
 		change(&e)
 		return e

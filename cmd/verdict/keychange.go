@@ -158,14 +158,35 @@ func (c keyChanged) text(s report.Style) string {
 		next = "Its owner signs with it where the private half is."
 	}
 	if len(c.Waits) > 0 {
-		head = "Asked that this key be this machine's own."
-		next = "It counts once a second person enrolls it too (" + strings.Join(c.Waits, ", ") + "): here, with verdict people enroll local --as KEY, or where their key is, with verdict people enroll local --public-key FILE, which is what verdict keys show local prints here."
+		head = "Asked that this key be a key of " + person + "."
+		if c.Event.Person == decisionmap.LocalKey {
+			head = "Asked that this key be this machine's own."
+		}
+		next = c.waits()
 	}
 	text := s.Strong(head) + "\n" + report.Table(rows, s.Width, "  ") + report.Wrap(next, s.Width, "") + "\n"
 	if c.alone {
 		text += report.Wrap("Others are enrolled with this key from here on, and to release a map takes two persons of whom neither enrolled the other. If you are exactly two, revoke it and enroll both of you together: verdict people enroll --help.", s.Width, "") + "\n"
 	}
 	return text
+}
+
+// waits says who makes a key count that one hand alone does not give, and what to type.
+func (c keyChanged) waits() string {
+	person := c.Event.Person
+	if slices.Equal(c.Waits, []string{decisionmap.LocalKey}) {
+		return "It counts once this machine's own key enrolls it too, as nobody else is left who could: verdict people enroll " + person + c.given()
+	}
+	return "It counts once a second person enrolls it too (" + strings.Join(c.Waits, ", ") + "): here, with verdict people enroll " + person + c.given() +
+		" --as KEY, or where their key is, with verdict people enroll " + person + " --public-key FILE --as KEY, which is what verdict keys show " + cut(c.Event.Key, 12) + " prints here."
+}
+
+// given is how the key is named here: by its file in the ring, or by its public half.
+func (c keyChanged) given() string {
+	if c.File == "" {
+		return " --public-key FILE"
+	}
+	return ""
 }
 
 func keysRevokeCommand() command {

@@ -30,8 +30,9 @@ type heldKey struct {
 	Current bool `json:"current"`
 	// Enrolled is its life in the ledger, null when it was never enrolled.
 	Enrolled *identity.EnrolledKey `json:"enrolled"`
-	Counts   bool                  `json:"counts"`  // for the entry at the position that was asked
-	Problem  string                `json:"problem"` // why the file cannot be opened
+	Counts   bool                  `json:"counts"`          // for the entry at the position that was asked
+	Waits    *identity.Waiting     `json:"waits,omitempty"` // for a second person who enrolls it
+	Problem  string                `json:"problem"`         // why the file cannot be opened
 	public   string
 }
 
@@ -71,6 +72,12 @@ func (w *workspace) keysAt(ctx context.Context, at ledger.Position) (heldKeys, e
 		}
 		out.Keys = append(out.Keys, k)
 	}
+	for _, x := range h.Waiting(out.Position) {
+		if !here[x.Key] {
+			here[x.Key] = true
+			out.Keys = append(out.Keys, heldKey{ID: x.Key, public: x.PublicPEM, Waits: &x})
+		}
+	}
 	for _, e := range h.Keys() {
 		if !here[e.ID] {
 			k := heldKey{ID: e.ID, public: e.PublicPEM}
@@ -84,6 +91,11 @@ func (w *workspace) keysAt(ctx context.Context, at ledger.Position) (heldKeys, e
 func (k *heldKey) enrolled(h *identity.History, position int64) {
 	if e, ok := h.Key(k.ID); ok {
 		k.Enrolled, k.Counts = &e, e.ValidAt(position)
+	}
+	for _, x := range h.Waiting(position) {
+		if x.Key == k.ID {
+			k.Waits = &x
+		}
 	}
 }
 
@@ -100,6 +112,8 @@ func (k heldKey) state() string {
 	switch {
 	case k.Problem != "":
 		return report.Neutral(k.Problem)
+	case k.Enrolled == nil && k.Waits != nil:
+		return "to be a key of " + report.Neutral(k.Waits.Person) + ", and " + k.Waits.Text()
 	case k.Enrolled == nil:
 		return "not enrolled: it counts for nothing"
 	case k.Enrolled.To == identity.Open:
@@ -152,7 +166,7 @@ func keysListCommand() command {
 	return command{
 		use: "list", short: "List the keys of this machine and of the ledger",
 		long: "Shows each key file of this machine, and each key that is enrolled in the ledger whose private half is elsewhere. " +
-			"A key counts for the entries of the ledger between the one that enrolled it and the one that ended it; a key that is not enrolled counts for nothing.",
+			"A key counts for the entries of the ledger between the one that enrolled it and the one that ended it; a key that is not enrolled, or waits for a second person to enroll it, counts for nothing.",
 		formats: textOrJSON, reads: true,
 		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
 			at, err := w.position(ctx)

@@ -35,6 +35,8 @@ type knownPerson struct {
 	Known   bool      `json:"known"`
 	Machine bool      `json:"machine"`
 	Keys    []heldKey `json:"keys"` // in the order of enrolment
+	// Waiting are keys that are to be theirs, and count for nothing until a second person enrolls them.
+	Waiting []identity.Waiting `json:"waiting,omitempty"`
 }
 
 func peopleListCommand() command {
@@ -85,6 +87,11 @@ func (w *workspace) peopleAt(ctx context.Context, at ledger.Position) (knownPeop
 			}
 		}
 		slices.SortFunc(p.Keys, func(a, b heldKey) int { return int(a.Enrolled.From - b.Enrolled.From) })
+		for _, k := range keys.Keys {
+			if k.Waits != nil && k.Waits.Person == id {
+				p.Waiting = append(p.Waiting, *k.Waits)
+			}
+		}
 		out.People = append(out.People, p)
 	}
 	return out, nil
@@ -173,6 +180,9 @@ func (p knownPeople) text(s report.Style) string {
 		}
 		for _, k := range x.Keys {
 			rows = append(rows, []string{"", "key " + cut(k.ID, 12) + " " + k.state()})
+		}
+		for _, k := range x.Waiting {
+			rows = append(rows, []string{"", "key " + cut(k.Key, 12) + " " + report.Neutral(k.Text())})
 		}
 		if x.Known && len(x.Keys) == 0 {
 			rows = append(rows, []string{"", "no key is enrolled: nothing can be signed for them"})

@@ -22,7 +22,8 @@ func peopleEnrollCommand() command {
 			"name, teams and accounts stand in the map alone, where they can be erased. Where a map is released, an id that it does not have is refused.\n\n" +
 			"With --public-key the private half stays where it is: the file is what verdict keys show prints there. Without it a key is made on this machine, in a file that only you can read. " +
 			"The enrolment is recorded in the ledger, signed with this machine's own key or the one that --as names; once a person is enrolled, it takes a person's key (--as). " +
-			"Where this machine's own key was revoked, two persons give another one its name, local: each enrolls the same key.\n\n" +
+			"A name that somebody bore is given again by its bearer, by the person who enrolled its first key, or by two persons of whom nobody enrolled the other: each enrolls the same key, and it counts with the second. " +
+			"Where only one person is left, this machine's own key is the second. local, the name of this machine's own key, takes two persons.\n\n" +
 			"Two persons release a map only where neither enrolled the other. So an organisation of exactly two enrolls both in one call, while nobody is enrolled: two ids, and for each of them --public-key in the same order.",
 		example: "verdict people enroll alma --public-key alma.pub\nverdict people enroll alma\nverdict people enroll build-agent --public-key agent.pub --as noor\n" +
 			"verdict people enroll alma noor --public-key alma.pub --public-key noor.pub",
@@ -62,9 +63,9 @@ func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	if err := w.mayEnroll(ctx, person); err != nil {
 		return err
 	}
-	before, err := w.mayVouch(ctx)
-	if err != nil {
-		return err
+	who, refused := w.mayVouch(ctx)
+	if refused != nil && !w.waits(ctx, person) {
+		return refused
 	}
 	file := ""
 	if pem == "" {
@@ -81,10 +82,14 @@ func (a *app) enroll(ctx context.Context, person, public string) (err error) {
 	if err := w.unknownKey(ctx, event.Key, person); err != nil {
 		return err
 	}
-	if person == decisionmap.LocalKey {
-		return w.enrollLocal(ctx, event, file, before)
+	t, err := w.tryEnrolment(ctx, event)
+	if err != nil {
+		return err
 	}
-	return w.recordKey(ctx, event, file, len(before) == 0 && person != decisionmap.LocalKey)
+	if refused != nil && !t.second {
+		return refused
+	}
+	return w.recordEnrolment(ctx, event, file, t, who)
 }
 
 // readPublicKey reads the public half of somebody's key, and no private one.
@@ -172,6 +177,11 @@ func (a *app) enrollPair(ctx context.Context, persons, public []string) (err err
 	}
 	if err := w.mayFound(ctx); err != nil {
 		return err
+	}
+	if t, err := w.tryEnrolment(ctx, one, two); err != nil {
+		return err
+	} else if !t.counts {
+		return notByMachine(strings.Join(persons, " and "), t)
 	}
 	return w.recordPair(ctx, one, two)
 }
