@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -151,9 +150,35 @@ func (e *Engine) keepsTime(ctx context.Context, now time.Time, seen ledger.Posit
 	if len(last) == 0 || last[0].At.Sub(now) <= maxSkew {
 		return nil
 	}
+	first, err := e.firstAhead(ctx, last[0], now, seen)
+	if err != nil {
+		return err
+	}
+	until := last[0].At.Add(-maxSkew).Format(time.RFC3339)
 	return &verdict.Error{
-		Code: verdict.CodeUnavailable, What: fmt.Sprintf("this machine's clock says %s, and entry %d of the log was recorded at %s: what holds now cannot be told", now.Format(time.RFC3339), last[0].Index, last[0].At.Format(time.RFC3339)),
-		Remedy: "set the clock of this machine right, and ask again; where it is right, the clock of the machine that recorded the entry was not: find out whose it is, verdict log proof " + strconv.FormatInt(last[0].Index, 10),
+		Code: verdict.CodeUnavailable, What: fmt.Sprintf("this machine's clock says %s, and entry %d of the log was recorded at %s: what holds now cannot be told", now.Format(time.RFC3339), first.Index, first.At.Format(time.RFC3339)),
+		Remedy: fmt.Sprintf("set the clock of this machine right, and ask again; where it is right, the clock of the machine that recorded the entry was ahead, and every entry since has a time no earlier: see whose key signed it (verdict log proof %d, verdict keys list), set that clock right, and ask again after %s; who cannot wait restores a backup of the data folder from before entry %d and goes on with verdict log epoch --from-backup --reason TEXT, which leaves out what was recorded since",
+			first.Index, until, first.Index),
+	}
+}
+
+// firstAhead finds the first of the entries at the log's end that lie ahead of a clock: no
+// entry has an earlier time than the one before it, so whoever recorded that one pinned the rest.
+func (e *Engine) firstAhead(ctx context.Context, last ledger.Entry, now time.Time, seen ledger.Position) (ledger.Entry, error) {
+	for {
+		page, err := e.Ledger.Find(ctx, ledger.Query{At: seen, Before: last.Index, Limit: perNeed})
+		if err != nil {
+			return last, fmt.Errorf("find the first entry that lies ahead: %w", err)
+		}
+		for _, x := range page {
+			if x.At.Sub(now) <= maxSkew {
+				return last, nil
+			}
+			last = x
+		}
+		if len(page) < perNeed || last.Index == 0 {
+			return last, nil
+		}
 	}
 }
 

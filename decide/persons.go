@@ -37,6 +37,16 @@ type step[T any] struct {
 	said  T
 	why   string // it does not count
 	gone  bool   // the ledger no longer gives its body
+	doubt string // its key may have been somebody else's
+}
+
+// doubted lets a statement count for nothing that lets something through and is signed with
+// a key that may have been stolen by then. What takes something away stays: it may be its
+// owner's, and is no risk.
+func (s *step[T]) doubted() {
+	if s.why == "" {
+		s.why = s.doubt
+	}
 }
 
 // ref is the statement as evidence.
@@ -63,6 +73,9 @@ func stepsOf[T any](ctx context.Context, p *Persons, entries []ledger.Entry, who
 			by, at := who(s.said)
 			if s.key, s.why, err = p.signer(ctx, entry, by, at); err != nil {
 				return nil, err
+			}
+			if s.key.Doubted(entry.Index) {
+				s.doubt = fmt.Sprintf("its key was revoked since, and may have been somebody else's from entry %d on: %s", s.key.DoubtFrom, s.key.Reason)
 			}
 		}
 		out = append(out, s)

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -36,6 +37,15 @@ func (p *Persons) answers(ctx context.Context, r Request, review decisionmap.Rev
 	steps, err := stepsOf(ctx, p, entries, func(a verdict.Approval) (string, time.Time) { return a.By, a.Created })
 	if err != nil {
 		return out, err
+	}
+	for i := range steps {
+		s := &steps[i]
+		no := slices.ContainsFunc(steps[:i], func(o step[verdict.Approval]) bool {
+			return o.said.ID == s.said.ID && o.said.Step == verdict.StepReject
+		})
+		if s.said.Step == verdict.StepApprove || s.said.Step == verdict.StepWithdraw && no {
+			s.doubted()
+		}
 	}
 	for i, s := range steps {
 		if s.gone {
@@ -188,6 +198,7 @@ func (p *Persons) Emergencies(ctx context.Context, service, environment string) 
 		i := slices.IndexFunc(out, func(x EmergencyRecord) bool { return x.ID == s.said.ID })
 		switch {
 		case s.said.Step == verdict.StepReview && i >= 0:
+			s.doubted()
 			if err := p.reviewed(ctx, &out[i], s); err != nil {
 				return nil, err
 			}
@@ -197,8 +208,8 @@ func (p *Persons) Emergencies(ctx context.Context, service, environment string) 
 			if s.gone {
 				x.ID, x.gone = fmt.Sprintf("entry %d", s.entry.Index), fmt.Sprintf("entry %d: %s", s.entry.Index, s.why)
 			}
-			if x.Why == "" {
-				x.Why = p.UnfitEmergency(x.BreakGlass)
+			if x.Why == "" { // what may have let something in stays a fact to be reviewed
+				x.Why = cmp.Or(s.doubt, p.UnfitEmergency(x.BreakGlass))
 				x.unfit = x.Why != ""
 			}
 			out = append(out, x)

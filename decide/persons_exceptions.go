@@ -75,6 +75,9 @@ func (p *Persons) Exceptions(ctx context.Context, service, environment string) (
 	}
 	var all []*ExceptionRecord
 	for _, s := range steps {
+		if s.said.Step != verdict.StepRevoke {
+			s.doubted()
+		}
 		i := slices.IndexFunc(all, func(x *ExceptionRecord) bool { return x.ID == s.said.ID })
 		switch {
 		case i >= 0:

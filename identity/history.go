@@ -47,6 +47,9 @@ type KeyEvent struct {
 	// somebody bore is not given by one other person. Events that were recorded before that
 	// rule do not say it, and mean what they meant.
 	NamesKept bool `json:"names_kept"`
+	// DoubtFrom is the index of the entry from which on the key may have been somebody else's,
+	// in a revocation. It may name a key that ended, of which that came out later. 0: nobody says so.
+	DoubtFrom int64 `json:"doubt_from"`
 }
 
 // NewEnrolment is the event that enrols a public key for a person.
@@ -91,6 +94,9 @@ func NewRevocation(k EnrolledKey, reason string) KeyEvent {
 	return KeyEvent{Action: Revoke, Key: k.ID, Person: k.Person, Algorithm: k.Algorithm, Reason: reason, NamesKept: true}
 }
 
+// Doubted reports whether the key may have been somebody else's at the entry with this index.
+func (k EnrolledKey) Doubted(index int64) bool { return k.DoubtFrom > 0 && index >= k.DoubtFrom }
+
 // keyID computes the id of a public key in PEM. It accepts P-256 in the one form that
 // SubjectPublicKeyInfo has for it, so that a key has one id.
 func keyID(publicPEM string) (string, error) {
@@ -125,6 +131,8 @@ type EnrolledKey struct {
 	Reason  string `json:"reason"` // why it ended
 	Revoked bool   `json:"revoked"`
 	EndedBy string `json:"ended_by"` // the key that signed its end
+	// DoubtFrom: what it signed from this entry on lets nothing through any more. 0: all counts.
+	DoubtFrom int64 `json:"doubt_from"`
 }
 
 // ValidAt reports whether the key counts at the entry with this index.
@@ -165,7 +173,10 @@ func (h *History) Apply(index int64, at time.Time, signer string, e KeyEvent) er
 			return nil
 		}
 	}
-	if old != nil {
+	if old != nil && e.DoubtFrom > 0 && (old.DoubtFrom == 0 || e.DoubtFrom < old.DoubtFrom) {
+		old.DoubtFrom = e.DoubtFrom
+	}
+	if old != nil && old.To == Open {
 		old.To, old.ValidTo, old.Reason, old.Revoked, old.EndedBy = index, at.UTC(), e.Reason, e.Action == Revoke, signer
 	}
 	if e.Action != Revoke {
@@ -194,6 +205,9 @@ func (h *History) check(index int64, signer string, e KeyEvent) (*EnrolledKey, e
 	default:
 		return nil, invalid(fmt.Sprintf("%q is not something that happens to a key", e.Action), "use enroll, rotate or revoke")
 	}
+	if e.DoubtFrom != 0 && (e.Action != Revoke || e.DoubtFrom < 0 || e.DoubtFrom > index) {
+		return nil, invalid("the event doubts a key that it does not revoke, or what it has not signed yet", "revoke the key from an entry of the log on: verdict keys revoke NAME --since TIME")
+	}
 	if e.Action != Revoke {
 		if id, err := keyID(e.PublicPEM); err != nil {
 			return nil, err
@@ -217,7 +231,7 @@ func (h *History) check(index int64, signer string, e KeyEvent) (*EnrolledKey, e
 		return nil, nil
 	}
 	old := h.keys[ended]
-	if old == nil || old.To != Open {
+	if old == nil || old.To != Open && e.DoubtFrom == 0 {
 		return nil, conflict(fmt.Sprintf("key %q does not count at entry %d", ended, index), "see which keys count: verdict people list")
 	}
 	if old.Person != e.Person {

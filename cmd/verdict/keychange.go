@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"verdict"
 	"verdict/decisionmap"
@@ -54,6 +55,8 @@ type keyChanged struct {
 	File   string            `json:"file"` // of the new key, or of the one that ended; empty: not here
 	// Waits are the persons of whom one has to enroll the key too, before it counts.
 	Waits []string `json:"waits_for,omitempty"`
+	// Made are the keys that a key enrolled in the time that its revocation doubts.
+	Made []string `json:"enrolled_since,omitempty"`
 	// alone: it is the key of the only person who is enrolled.
 	alone bool
 }
@@ -151,6 +154,13 @@ func (c keyChanged) text(s report.Style) string {
 	default:
 		head = "Revoked a key of " + person + "."
 		next = "What it signed before stays valid; nothing that it signs from now on is recorded."
+		if c.Event.DoubtFrom > 0 {
+			next = fmt.Sprintf("What it let through from entry %d on counts no more; its rejections, and what it revoked, do.", c.Event.DoubtFrom)
+			if len(c.Made) > 0 {
+				next += " It enrolled keys since, which count: " + strings.Join(c.Made, ", ") + ". End those that nobody knows: verdict keys revoke ID --reason TEXT."
+			}
+			next += " Look whether it had a part in what was released since: verdict map show, verdict policy show."
+		}
 	}
 	if c.File != "" {
 		rows = append(rows, []string{"file", report.Neutral(c.File)})
@@ -193,18 +203,24 @@ func keysRevokeCommand() command {
 	return command{
 		use: "revoke NAME", short: "End a key for good: it was lost, copied, or its person left",
 		long: "Records that the key counts no more from here on. It cannot be taken back, and the last key that counts cannot be revoked. What the key signed before stays valid: the ledger's order proves that it came first. " +
-			"The revocation is signed with the machine's own key or the one that --as names. A key file on this machine is kept under another name.",
-		example: "verdict keys revoke alma --reason 'laptop lost'\nverdict keys revoke kq3Yb0Zc --reason 'left the team' --as noor",
+			"The revocation is signed with the machine's own key or the one that --as names. A key file on this machine is kept under another name.\n\n" +
+			"--since says from when on somebody else may have had the key: what it approved, excepted or let in by break-glass from there on lets nothing through any more, and the gate says so; " +
+			"its rejections, and exceptions that it revoked, stay. It may be said of a key that ended already. What the key enrolled or released in that time is not undone: it is listed, to be looked at.",
+		example: "verdict keys revoke alma --reason 'laptop lost'\nverdict keys revoke kq3Yb0Zc --reason 'left the team' --as noor\nverdict keys revoke alma --reason 'laptop stolen' --since 2026-11-19T18:00:00Z --as noor",
 		args:    exactly(1), formats: textOrJSON,
 		setup: func(f *flags) runner {
 			var reason string
+			var since moment
 			f.required(&reason, "reason", "TEXT", "why, for the record; no names or addresses")
-			return changing(func(ctx context.Context, w *workspace, args []string) error { return w.revokeKey(ctx, args[0], reason) })
+			f.add(momentValue(&since), "since", "", "from when on somebody else may have had the key: a time, so long ago (2h, 7d), or an entry of the log")
+			return changing(func(ctx context.Context, w *workspace, args []string) error {
+				return w.revokeKey(ctx, args[0], reason, since)
+			})
 		},
 	}
 }
 
-func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
+func (w *workspace) revokeKey(ctx context.Context, name, reason string, since moment) error {
 	if err := checkReason(reason); err != nil {
 		return err
 	}
@@ -213,6 +229,10 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
 		return err
 	}
 	k, err := all.findKey(name)
+	if err != nil {
+		return err
+	}
+	from, err := w.doubtFrom(ctx, since)
 	if err != nil {
 		return err
 	}
@@ -229,10 +249,20 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
 			return err
 		}
 		event := identity.NewRevocation(*k.Enrolled, reason)
+		event.DoubtFrom = from
 		if err := w.mayEnd(ctx, event); err != nil {
 			return err
 		}
-		if err := w.recordKey(ctx, event, k.File, false); err != nil {
+		if err := w.recordRevocation(ctx, event, k, all.Keys); err != nil {
+			return err
+		}
+	case from > 0 && (k.Enrolled.DoubtFrom == 0 || from < k.Enrolled.DoubtFrom):
+		if err := w.mayRecord(ctx); err != nil {
+			return err
+		}
+		event := identity.NewRevocation(*k.Enrolled, reason)
+		event.DoubtFrom = from
+		if err := w.recordRevocation(ctx, event, k, all.Keys); err != nil {
 			return err
 		}
 	case !k.Current:
@@ -242,6 +272,39 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string) error {
 		_, err = w.ring.Retire(k.Name)
 	}
 	return err
+}
+
+func (w *workspace) recordRevocation(ctx context.Context, event identity.KeyEvent, k heldKey, all []heldKey) error {
+	doc, err := w.stateKey(ctx, event, k.File)
+	if err != nil {
+		return err
+	}
+	if event.DoubtFrom > 0 {
+		doc.Made = madeSince(all, k.ID, event.DoubtFrom)
+	}
+	return w.emitKey(doc)
+}
+
+// doubtFrom is the index of the first entry that was recorded since; 0: nothing is doubted.
+func (w *workspace) doubtFrom(ctx context.Context, since moment) (int64, error) {
+	if !since.Set {
+		return 0, nil
+	}
+	if !since.Time.IsZero() {
+		since.Time = since.Time.Add(-time.Microsecond) // what was recorded at that time is meant too
+	}
+	at, err := w.positionOf(ctx, "--since ", since)
+	return max(int64(at), 1), err // entry 0 is the enrolment of this machine's key, which lets nothing through
+}
+
+// madeSince lists the keys that a key enrolled from an entry on: by somebody else, perhaps.
+func madeSince(all []heldKey, key string, from int64) (ids []string) {
+	for _, k := range all {
+		if k.Enrolled != nil && k.Enrolled.From >= from && (k.Enrolled.By == key || k.Enrolled.With == key) {
+			ids = append(ids, cut(k.ID, 12)+" of "+k.person())
+		}
+	}
+	return ids
 }
 
 // checkReason holds what goes into a signed statement for good.

@@ -124,6 +124,9 @@ func (k heldKey) state() string {
 		how = "revoked"
 	}
 	text := fmt.Sprintf("%s at entry %d, counted from %d", how, k.Enrolled.To, k.Enrolled.From)
+	if k.Enrolled.DoubtFrom > 0 {
+		text += fmt.Sprintf(", doubted from entry %d on", k.Enrolled.DoubtFrom)
+	}
 	if k.Enrolled.Reason != "" {
 		text += ": " + report.Neutral(k.Enrolled.Reason)
 	}
