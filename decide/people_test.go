@@ -178,9 +178,9 @@ func (g *gate) yes(by string, d verdict.Decision) verdict.Approval {
 	return a
 }
 
-func (g *gate) sign(by string, a verdict.Approval) {
+func (g *gate) sign(by string, a verdict.Approval) ledger.Entry {
 	g.t.Helper()
-	g.says(by, verdict.KindApproval, a, verdict.Context{Service: a.Service, Environment: a.Environment, Point: a.Point}, verdict.Subject{Kind: app.Kind, Name: app.Name, Digest: a.Subject})
+	return g.says(by, verdict.KindApproval, a, verdict.Context{Service: a.Service, Environment: a.Environment, Point: a.Point}, verdict.Subject{Kind: app.Kind, Name: app.Name, Digest: a.Subject})
 }
 
 // An approval counts when an entitled person who had no part in it gave it for these facts.
@@ -317,6 +317,44 @@ func TestApprovalsThatCountAndThoseThatDoNot(t *testing.T) {
 			g.sign("noor", g.yes("noor", g.ask()))
 			g.sign("kim", g.yes("kim", g.ask()))
 		}, verdict.Review, "counts as no second person: noor enrolled the key of kim"},
+		{"one of a key that was stolen by then", func(g *gate, d verdict.Decision) {
+			g.sign("noor", g.yes("noor", d))
+			g.doubt("noor", 1)
+		}, verdict.Review, "its key was revoked since, and may have been somebody else's from entry 1 on: stolen"},
+		{"one of a key that was stolen later", func(g *gate, d verdict.Decision) {
+			e := g.sign("noor", g.yes("noor", d))
+			g.doubt("noor", e.Index+1)
+		}, verdict.Allow, ""},
+		{"a no of a key that was stolen by then", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Step, a.Expires = verdict.StepReject, time.Time{}
+			g.sign("noor", a)
+			g.doubt("noor", 1)
+			g.sign("mei", g.yes("mei", d))
+		}, verdict.Deny, ""},
+		{"a no that a stolen key took back", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Step, a.Expires = verdict.StepReject, time.Time{}
+			g.sign("noor", a)
+			a.Step = verdict.StepWithdraw
+			g.sign("noor", a)
+			g.doubt("noor", 1)
+			g.sign("mei", g.yes("mei", d))
+		}, verdict.Deny, ""},
+		{"a no that became a yes of a stolen key", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			a.Step, a.Expires, a.ID = verdict.StepReject, time.Time{}, "a-no"
+			g.sign("noor", a)
+			g.sign("noor", g.yes("noor", d))
+			g.doubt("noor", 1)
+		}, verdict.Deny, ""},
+		{"one that a stolen key withdrew", func(g *gate, d verdict.Decision) {
+			a := g.yes("noor", d)
+			e := g.sign("noor", a)
+			a.Step = verdict.StepWithdraw
+			g.sign("noor", a)
+			g.doubt("noor", e.Index+1)
+		}, verdict.Review, "noor withdrew it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGate(t)
@@ -329,6 +367,14 @@ func TestApprovalsThatCountAndThoseThatDoNot(t *testing.T) {
 			g.holds(d, c.want, c.why)
 		})
 	}
+}
+
+// doubt revokes the key of a person, whom zoe says to have lost it by an entry.
+func (g *gate) doubt(person string, from int64) {
+	g.t.Helper()
+	e := identity.NewRevocation(identity.EnrolledKey{ID: g.keys[person].KeyID(), Person: person, Algorithm: identity.AlgorithmP256}, "stolen")
+	e.DoubtFrom = from
+	g.says("zoe", verdict.KindKey, e, verdict.Context{}, verdict.Subject{Kind: verdict.SubjectIdentity, Name: person, Digest: verdict.NewDigest("sha256", strings.Repeat("0", 64))})
 }
 
 // holds checks outcome, what was set aside, and that replay gives the same.

@@ -197,3 +197,28 @@ func TestWhatWaitsIsTold(t *testing.T) {
 		t.Errorf("waits for a key that ended: %+v", waits)
 	}
 }
+
+// A thief may have rotated the key, so what an ended key signed can be doubted too, and nobody
+// makes the doubt smaller.
+func TestDoubtOfAKeyOnlyGrows(t *testing.T) {
+	l := installed(t)
+	l.three()
+	doubt := func(from int64) {
+		e := identity.NewRevocation(l.key("mei"), "stolen")
+		e.DoubtFrom = from
+		l.as("noor")
+		l.state(e)
+	}
+	l.revoke("mei", "noor")
+	ended := l.key("mei")
+	for _, from := range []int64{4, 3, 4} {
+		doubt(from)
+	}
+	k := l.key("mei")
+	if k.DoubtFrom != 3 || k.Doubted(2) || !k.Doubted(3) || k.To != ended.To || k.EndedBy != ended.EndedBy || !k.ValidTo.Equal(ended.ValidTo) {
+		t.Errorf("%+v", k)
+	}
+	e := identity.NewRevocation(l.key("alma"), "stolen")
+	e.DoubtFrom = l.next + 1
+	actionable(t, l.h.Apply(l.next, day, l.by, e), "invalid")
+}
