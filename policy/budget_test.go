@@ -102,6 +102,29 @@ func TestTheLargestDocumentIsDecided(t *testing.T) {
 	}
 }
 
+// An artifact with thousands of vulnerabilities, known since as many moments and some of them
+// for too long, is refused for these and not because nobody could tell.
+func TestManyFindingsOfManyAgesAreDecidedAtAGate(t *testing.T) {
+	in := Example(verdict.LayerDeploy)
+	for n := range 3000 {
+		in.Vulnerabilities.Findings = append(in.Vulnerabilities.Findings, Finding{
+			Key: fmt.Sprintf("V-%d@component-%d@1.0.%d", n, n, n), ID: fmt.Sprintf("V-%d", n), Ecosystem: "Go", Name: fmt.Sprintf("example.com/component-%d", n), Version: "1.0.0", Fixed: "1.0.9",
+			Severity: verdict.SeverityHigh, SourcePath: "go.sum", Since: TimeOf(noon.Add(-time.Duration(n) * time.Hour)),
+		})
+	}
+	in.Normalize()
+	b := mustBuiltin(t)
+	var ids []string
+	for _, r := range b.Rules() {
+		if strings.HasPrefix(r.ID, "deploy.gate.") {
+			ids = append(ids, r.ID)
+		}
+	}
+	if n := steps(t, b, ids, in, nil); n > b.limits.Steps*3/4 {
+		t.Errorf("%d rules take %d of %d steps", len(ids), n, b.limits.Steps)
+	}
+}
+
 // On a machine that others use too a decision takes longer, and is the same one. What
 // stands still in a builtin ends all the same, also where nobody knows the processor's time.
 func TestABusyMachineOnlyTakesLonger(t *testing.T) {

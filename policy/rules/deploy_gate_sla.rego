@@ -52,27 +52,21 @@ told if {
 
 overdue := of(array.concat(late, undated))
 
-# of: the open findings of some groups.
+# of: the open findings of some groups. They are looked up: to compare each with each group
+# would take all the steps there are where much has been known since many moments.
 of([]) := []
 
-of(some_groups) := [f |
-	some g in some_groups
-	some f in deploy.open
-	f.severity == g.severity
-	f.since == g.since
-] if {
+of(some_groups) := list if {
 	count(some_groups) > 0
 	judged
+	wanted := {[g.severity, g.since] | some g in some_groups}
+	list := [f | some f in deploy.open; [f.severity, f.since] in wanted]
 }
 
 # judged: every open finding is of one group.
 judged if {
-	count([f.key |
-		some f in deploy.open
-		some g in groups
-		f.severity == g.severity
-		f.since == g.since
-	]) == count(deploy.open)
+	known := {[g.severity, g.since] | some g in groups}
+	count([f.key | some f in deploy.open; [f.severity, f.since] in known]) == count(deploy.open)
 }
 
 check := deploy.answer({"environment": environment.state, "vulnerabilities": deploy.matched, "database": input.vulnerabilities.database.state}, items, {
