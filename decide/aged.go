@@ -133,7 +133,7 @@ const lookedBack = 1000
 // before are the findings that the decisions before were taken on, and a key of them.
 func (d *deployment) before(ctx context.Context) (out []*aged, key string, err error) {
 	var took []*ledger.Entry
-	walk := lastWord{name: d.r.Subject.Name, seen: map[verdict.Digest]bool{}}
+	walk := lastWord{name: d.name(), seen: map[verdict.Digest]bool{}}
 	err = d.decidedOf(ctx, ledger.DecisionQuery{Environment: d.r.Environment}, walk.wants, func(row *ledger.DecisionRow, entry *ledger.Entry) bool {
 		if walk.take(row) {
 			took = append(took, entry)

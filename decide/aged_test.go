@@ -58,6 +58,27 @@ func TestAQuestionAboutSomethingElseMakesNoVulnerabilityYounger(t *testing.T) {
 	}
 }
 
+// By the name of another image of the service, which was let in since, whoever asks would make a
+// vulnerability as young as they like.
+func TestNobodyAsksAVulnerabilityYounger(t *testing.T) {
+	other, next := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "ghcr.io/acme/worker", Digest: digestOf("e").Digest}, digestOf("c")
+	h := gateHouse(t, calm)
+	h.seasoned(calm)
+	h.matched(artifact, h.vulnerable("", time.Hour))
+	h.promote(artifact, "dev", "staging", "production")
+	first := h.known(h.gate(h.asks(artifact, "production")).ID)
+	h.now = h.now.Add(24 * time.Hour)
+	h.built(other)
+	h.promote(other, "dev", "staging", "production")
+	h.built(next)
+	h.matched(next, h.vulnerable("", time.Hour))
+	ask := h.asks(next, "production")
+	ask.Subject.Name = other.Name
+	if again := h.known(h.gate(ask).ID); again != first {
+		t.Errorf("known since %s, and under another name since %s", first, again)
+	}
+}
+
 // What the last decision knew may be lost. Then nobody knows since when: the gate says so for
 // as long as the vulnerability is there, and takes it neither for young nor stops for ever.
 func TestSinceWhenIsNotKnownOnceItIsLost(t *testing.T) {
