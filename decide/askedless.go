@@ -146,18 +146,42 @@ func (e *Engine) ownRulesDiffer(ctx context.Context, d *earlier, rules []verdict
 	if i < 0 {
 		return ""
 	}
-	content, err := e.Ledger.Blob(ctx, d.Basis.Blobs.Policy)
+	then, why := e.ownRulesOf(ctx, d.Basis.Blobs.Policy)
+	if why != "" || maps.Equal(then, ownFiles(e.Policy.Files())) {
+		return why
+	}
+	return fmt.Sprintf("the rule %s, or what it is made of, was another one", rules[i].ID)
+}
+
+// maxOwnRules bounds of how many bundles the files are kept.
+const maxOwnRules = 16
+
+// ownRulesOf gives ownFiles of the bundle in a blob, and why there are none. A gate asks for the
+// same one each time, and for every decision about a digest.
+func (e *Engine) ownRulesOf(ctx context.Context, bundle verdict.Digest) (files map[string]string, why string) {
+	r := &e.recall
+	r.mu.Lock()
+	files = r.own[bundle]
+	r.mu.Unlock()
+	if files != nil {
+		return files, ""
+	}
+	content, err := e.Ledger.Blob(ctx, bundle)
 	if err != nil {
-		return "its rules are no longer there: " + err.Error()
+		return nil, "its rules are no longer there: " + err.Error()
 	}
 	then, err := bundleFiles(content)
 	if err != nil {
-		return "its rules cannot be read: " + err.Error()
+		return nil, "its rules cannot be read: " + err.Error()
 	}
-	if maps.Equal(ownFiles(then), ownFiles(e.Policy.Files())) {
-		return ""
+	files = ownFiles(then)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.own == nil || len(r.own) >= maxOwnRules {
+		r.own = map[verdict.Digest]map[string]string{}
 	}
-	return fmt.Sprintf("the rule %s, or what it is made of, was another one", rules[i].ID)
+	r.own[bundle] = files
+	return files, ""
 }
 
 // ownFiles are those of a bundle that decide and did not come with the program.

@@ -22,8 +22,9 @@ type recall struct {
 
 	mu     sync.Mutex // guards what follows
 	known  map[int64]said
-	checks map[int64]string        // of entries that hold a report
-	glass  map[verdict.Digest]bool // of decisions: an emergency let in what they are about
+	checks map[int64]string                     // of entries that hold a report
+	glass  map[verdict.Digest]bool              // of decisions: an emergency let in what they are about
+	own    map[verdict.Digest]map[string]string // rules of one's own, by the blob of their bundle
 	bytes  int
 
 	once sync.Once // guards the making of here
