@@ -6,9 +6,9 @@ import (
 	"hash/crc32"
 )
 
-// The layout of an index file, version 3, which added the faults that an
-// advisory of a distribution is about, and its products under their release. Numbers are little-endian; every section has
-// a CRC-32C, so that a flipped bit is an error and never "not affected".
+// The layout of an index file, version 3, which added the faults that an advisory of a
+// distribution is about, and its products under their release. Numbers are little-endian;
+// every section has a CRC-32C, so that a flipped bit is an error and never "not affected".
 //
 //	header   magic, version, CRC of the header, length of the file, the sections' places, digest of the data
 //	blocks   one block per package: its key, then the postings of all sources about it

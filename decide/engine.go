@@ -140,8 +140,8 @@ func (e *Engine) take(ctx context.Context, r Request) (d verdict.Decision, basis
 	return d, basis, point, nil
 }
 
-// keepsTime refuses to let anything in by a clock that is behind the log: a freeze would not have begun,
-// and an exception that is over would still hold.
+// keepsTime refuses to let anything in by a clock that is behind the log: a freeze would not
+// have begun, and an exception that is over would still hold.
 func (e *Engine) keepsTime(ctx context.Context, now time.Time, seen ledger.Position) error {
 	last, err := e.find(ctx, ledger.Query{At: seen, Limit: 1})
 	if err != nil {

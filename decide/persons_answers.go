@@ -307,8 +307,11 @@ func (p *Persons) Binds(ctx context.Context, x EmergencyRecord) (bool, error) {
 			continue
 		}
 		told, err := p.statement(ctx, e.Index)
+		if err != nil && !isGone(err) {
+			return false, err
+		}
 		var d verdict.Decision
-		if err == nil && told.failure == nil && told.statement.Decode(&d) == nil && d.BreakGlass == x.ID {
+		if err != nil || told.failure != nil || told.statement.Decode(&d) != nil || d.BreakGlass == x.ID { // what cannot be read may be it
 			return true, nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/evidence"
+	"verdict/ledger"
 	"verdict/policy"
 )
 
@@ -343,8 +344,9 @@ func TestAMapWithoutBreakGlassForgetsNoEmergency(t *testing.T) {
 	unused := g.glass("noor")
 	unused.ID, unused.Subject = "b-unused", commit.Digest
 	g.breaks("noor", unused)
-	if d := g.ask(); d.BreakGlass != "b-noor" {
-		t.Fatalf("it was let in by %q", d.BreakGlass)
+	let := g.ask()
+	if let.BreakGlass != "b-noor" {
+		t.Fatalf("it was let in by %q", let.BreakGlass)
 	}
 	g.by(strings.NewReplacer("TIER", "", "break_glass: {who: [platform], requires: [incident, rationale], max_validity: 4h, review_within: 24h, notify: [security]}\n", "").Replace(gateMap), nil)
 	g.engine.Policy, _ = gateRules()
@@ -363,6 +365,13 @@ func TestAMapWithoutBreakGlassForgetsNoEmergency(t *testing.T) {
 		if binds, err := persons().Binds(g.ctx, record(id)); err != nil || binds != want {
 			t.Errorf("%s binds: %t, %v", id, binds, err)
 		}
+	}
+	lost, _, err := g.ledger.DecisionStatement(g.ctx, let.ID, ledger.Now)
+	must(t, err)
+	p := persons()
+	p.Ledger = lostEntry{g.ledger, lost.Index}
+	if binds, err := p.Binds(g.ctx, record("b-noor")); err != nil || !binds {
+		t.Errorf("it binds nobody once the decision is lost that it let something in by: %t, %v", binds, err)
 	}
 	g.found(verdict.Vulnerability{ID: "CVE-1"})
 	if overdue := g.inputOf(g.ask()).BreakGlass.Overdue; len(overdue) != 1 || overdue[0].ID != "b-noor" {

@@ -20,8 +20,6 @@ type moment struct {
 	text string
 }
 
-func (m moment) String() string { return m.text }
-
 // fixed reports whether the moment is the same whenever it is asked about.
 func (m moment) fixed() bool { return m.Set && m.Ago == 0 }
 
