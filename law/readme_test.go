@@ -14,7 +14,10 @@ import (
 	"time"
 )
 
-// readmeLimit bounds a run of the whole README.
+// walks are the documents whose commands a reader types one after the other.
+var walks = []string{"README.md", "docs/releasing.md"}
+
+// readmeLimit bounds a run of one of them.
 const readmeLimit = 5 * time.Minute
 
 // block is one fenced block of shell commands.
@@ -28,7 +31,7 @@ var fence = regexp.MustCompile("(?m)^```(\\w+)?(.*)$")
 
 // shellBlocks reads the fenced blocks of a document that hold shell commands. A block
 // is run unless its fence says "sh not run: why".
-func shellBlocks(text string) (blocks []block, bad []breach) {
+func shellBlocks(path, text string) (blocks []block, bad []breach) {
 	marks := fence.FindAllStringSubmatchIndex(text, -1)
 	for i := 0; i+1 < len(marks); i += 2 {
 		open, end := marks[i], marks[i+1]
@@ -40,7 +43,7 @@ func shellBlocks(text string) (blocks []block, bad []breach) {
 		why, marked := strings.CutPrefix(rest, "not run:")
 		switch language {
 		case "bash", "shell", "console", "zsh":
-			bad = append(bad, breach{"README.md", b.line, "a block of " + language, "commands for readers are blocks of sh, which are run"})
+			bad = append(bad, breach{path, b.line, "a block of " + language, "commands for readers are blocks of sh, which are run"})
 			continue
 		case "sh":
 		default:
@@ -48,11 +51,11 @@ func shellBlocks(text string) (blocks []block, bad []breach) {
 		}
 		switch {
 		case marked && len(strings.Fields(why)) < 3:
-			bad = append(bad, breach{"README.md", b.line, "a block is not run and does not say why", "write ```sh not run: and the reason"})
+			bad = append(bad, breach{path, b.line, "a block is not run and does not say why", "write ```sh not run: and the reason"})
 		case marked:
 			b.notRun = strings.TrimSpace(why)
 		case rest != "":
-			bad = append(bad, breach{"README.md", b.line, "a fence says " + rest, "write ```sh, or ```sh not run: and the reason"})
+			bad = append(bad, breach{path, b.line, "a fence says " + rest, "write ```sh, or ```sh not run: and the reason"})
 		}
 		blocks = append(blocks, b)
 	}
@@ -60,36 +63,45 @@ func shellBlocks(text string) (blocks []block, bad []breach) {
 }
 
 var readmeBlocksLaw = law{
-	name: "each block of commands in the README is run or says why not",
+	name: "each block of commands in the README and the walks is run or says why not",
 	check: func(tr *tree) []breach {
-		_, bad := shellBlocks(tr.texts["README.md"])
+		var bad []breach
+		for _, path := range walks {
+			_, more := shellBlocks(path, tr.texts[path])
+			bad = append(bad, more...)
+		}
 		return bad
 	},
 	broken: []example{
 		{"no reason", "-- README.md --\n```sh not run:\nmake demo\n```\n", "does not say why"},
 		{"another shell", "-- README.md --\n```console\n$ make demo\n```\n", "a block of console"},
+		{"in a walk", "-- docs/releasing.md --\n```console\n$ make demo\n```\n", "a block of console"},
 		{"a word that means nothing", "-- README.md --\n```sh skip\nmake demo\n```\n", "a fence says skip"},
 	},
 	fine: []example{{"one of each", "-- README.md --\n```sh\nverdict version\n```\n```sh not run: it runs for a minute\nmake demo\n```\n```yaml\na: b\n```\n", ""}},
 }
 
 func TestTheReadmesCommandsWork(t *testing.T) {
-	blocks, _ := shellBlocks(projectTree(t).texts["README.md"])
-	if len(blocks) == 0 {
-		t.Fatal("README.md shows no command")
-	}
-	scratch := t.TempDir()
-	buildVerdict(t, filepath.Join(scratch, "bin", "verdict"))
-	if err := os.CopyFS(filepath.Join(scratch, "examples"), os.DirFS(filepath.Join(checkout(t), "examples"))); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := runBlocks(scratch, blocks); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, path := range walks {
+		t.Run(strings.ReplaceAll(path, "/", " "), func(t *testing.T) {
+			blocks, _ := shellBlocks(path, projectTree(t).texts[path])
+			if len(blocks) == 0 {
+				t.Fatal(path + " shows no command")
+			}
+			scratch := t.TempDir()
+			buildVerdict(t, filepath.Join(scratch, "bin", "verdict"))
+			if err := os.CopyFS(filepath.Join(scratch, "examples"), os.DirFS(filepath.Join(checkout(t), "examples"))); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := runBlocks(scratch, blocks); err != nil {
+				t.Errorf("%s, %v\n%s", path, err, out)
+			}
+		})
 	}
 }
 
 func TestACommandThatFailsIsReported(t *testing.T) {
-	blocks, _ := shellBlocks("# A\n\n```sh\necho one\n```\n\n```sh\nfalse\necho two\n```\n")
+	blocks, _ := shellBlocks("a.md", "# A\n\n```sh\necho one\n```\n\n```sh\nfalse\necho two\n```\n")
 	out, err := runBlocks(t.TempDir(), blocks)
 	if err == nil || !strings.Contains(err.Error(), "line 7") {
 		t.Errorf("the block at line 7 fails, and the run says %v\n%s", err, out)
@@ -150,7 +162,7 @@ func runBlocks(dir string, blocks []block) (output string, err error) {
 	if marks := regexp.MustCompile(`(?m)^== (line \d+)$`).FindAllStringSubmatch(string(out), -1); len(marks) > 0 {
 		at = marks[len(marks)-1][1]
 	}
-	return string(out), fmt.Errorf("README.md, block at %s: %w", at, err)
+	return string(out), fmt.Errorf("block at %s: %w", at, err)
 }
 
 // withoutSettings leaves out what configures Verdict: a reader starts without.
