@@ -211,7 +211,7 @@ func (x Deployed) artifact() string {
 // came writes what came of a deployment.
 func (x Deployed) came(p *page, indent string) {
 	if len(x.Outcomes) == 0 {
-		p.under(indent+p.paint(care, "?")+" ", "what came of it is not stated")
+		p.under(indent+p.paint(care, "?")+" ", "what came of it is not stated: verdict attest outcome")
 	}
 	for i, o := range x.Outcomes {
 		if i == 5 {

@@ -293,7 +293,7 @@ func whyPass(p *page, r Run, d *verdict.Decision) {
 		if reason.Standing == verdict.Accepted || reason.Standing == verdict.Approved || reason.Standing == verdict.Announced || reason.Effect == verdict.EffectNote {
 			continue
 		}
-		todo := remedy(cmp.Or(reason.Remediation, "The rule gives no remediation; ask its owner."))
+		todo := remedy(cmp.Or(strings.ReplaceAll(reason.Remediation, "verdict approve ID", "verdict approve "+d.ID), "The rule gives no remediation; ask its owner."))
 		if k := len(reason.Items); k > 0 {
 			todo += fmt.Sprintf(" (%s of %s)", count(k, "finding", "findings"), word(reason.Rule))
 		} else {

@@ -80,7 +80,7 @@ func Open(ctx context.Context, r artifact.Reference, o Options) (*Client, error)
 		}
 	}
 	if err != nil {
-		return nil, c.failed("it", err)
+		return nil, c.failed("GET /v2/", err)
 	}
 	return c, nil
 }

@@ -32,7 +32,7 @@ func (a *app) remote(ctx context.Context, r artifact.Reference, o registry.Optio
 	if a.config.Offline {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUnavailable, What: r.Host() + " cannot be asked: --offline forbids it",
-			Remedy: "leave --offline out; what was recorded of the image is in the ledger: verdict artifact show DIGEST",
+			Remedy: "leave --offline out",
 		}
 	}
 	o.DockerConfig = a.env.get("DOCKER_CONFIG")

@@ -220,6 +220,18 @@ func nameOf(p piece, d verdict.Digest) string {
 	return ""
 }
 
+// orLedger says of a registry that cannot be asked that the ledger can, where nobody asked for
+// the registry by word.
+func (x *showing) orLedger(r artifact.Reference, err error) error {
+	var known *verdict.Error
+	if x.w == nil || x.from != "" || r.Digest == "" || !errors.As(err, &known) || known.Code != verdict.CodeUnavailable {
+		return err
+	}
+	out := *known
+	out.Remedy += fmt.Sprintf("; what was recorded of it is told without: verdict artifact show %s --from ledger", r)
+	return &out
+}
+
 // registry answers from what lies in the registry.
 func (x *showing) registry(ctx context.Context, r artifact.Reference) error {
 	if x.app.config.At.Set {
@@ -227,11 +239,11 @@ func (x *showing) registry(ctx context.Context, r artifact.Reference) error {
 	}
 	c, err := x.app.remote(ctx, r, registry.Options{})
 	if err != nil {
-		return err
+		return x.orLedger(r, err)
 	}
 	i, err := x.app.identified(ctx, c, r)
 	if err != nil {
-		return err
+		return x.orLedger(r, err)
 	}
 	x.doc.Image, x.doc.Digest, x.doc.From = &i.Image, i.Digest, r.Host()
 	x.doc.Unknown = append(x.doc.Unknown, i.Remarks...)

@@ -195,7 +195,7 @@ func (r backtestReport) text(s report.Style, b backtest) string {
 		{"stay as they are", fmt.Sprint(r.Same) + otherReasons(r.OtherReasons)},
 		{"flip", fmt.Sprint(r.Flipped) + r.flipsInWords()},
 		{"cannot be told", fmt.Sprint(r.Indeterminate)},
-		{"wait for people", askedText(r.Asked.Decisions, r.Asked.People) + "; as recorded " + askedText(r.Asked.DecisionsBefore, r.Asked.PeopleBefore)},
+		{"need approval", r.asked()},
 	}, s.Width, "  "))
 	r.flipsTable(&out, s)
 	r.unknownTable(&out, s)
@@ -220,11 +220,20 @@ func otherReasons(n int64) string {
 	return fmt.Sprintf(", %d of them for other reasons", n)
 }
 
+// asked says how many decisions wait for people, and how many did as they were recorded.
+func (r backtestReport) asked() string {
+	now, before := askedText(r.Asked.Decisions, r.Asked.People), askedText(r.Asked.DecisionsBefore, r.Asked.PeopleBefore)
+	if now == before {
+		return now + ", as recorded"
+	}
+	return now + "; as recorded " + before
+}
+
 func askedText(decisions, people int64) string {
 	if decisions == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%s for %s", plural(int(decisions), "decision", "decisions"), plural(int(people), "yes", "yeses"))
+	return fmt.Sprintf("%s, for which it takes %s", plural(int(decisions), "decision", "decisions"), plural(int(people), "approval", "approvals"))
 }
 
 func (r backtestReport) flipsInWords() string {
