@@ -44,7 +44,7 @@ func (p *signatory) selectsItems(ctx context.Context, x verdict.Exception, b *po
 	for _, item := range x.Items {
 		switch {
 		case slices.Contains(s.items, item):
-		case s.decisions == 0:
+		case s.decisions == 0 && len(s.items) == 0:
 			return selectsNothing("decision about "+about+" that has the finding", item, nil, "ask the gate first: its answer names what it finds")
 		default:
 			return selectsNothing("finding of "+x.Rule, item, s.items, itemsKnown(s.items))
@@ -58,7 +58,7 @@ func (p *signatory) selectsItems(ctx context.Context, x verdict.Exception, b *po
 		Remedy: "nothing is to be accepted: they object to nothing",
 	}
 	switch {
-	case s.decisions == 0:
+	case s.decisions == 0 && len(s.fails) == 0:
 		e.What = fmt.Sprintf("the exception would cover nothing: nothing was decided about %s that it could be for", about)
 		e.Remedy = "ask the gate first: its answer names the rules that fail"
 	case len(s.fails) > 0:
