@@ -239,6 +239,16 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 	case verdict.KindImage:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), imageSummary(s), 1)
 		return nil
+	case verdict.KindVSA:
+		if told := summaryTold(s); told != "" {
+			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
+		}
+		return nil
+	case verdict.KindFinding:
+		if told := findingTold(s); told != "" {
+			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
+		}
+		return nil
 	case verdict.KindVEX:
 		n.Summary = strings.Replace(n.Summary, string(e.Kind), vexSummary(s), 1)
 		if n.Subject.Kind == verdict.SubjectChange {

@@ -198,6 +198,10 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 			e.Summary = imageSummary(s)
 		case verdict.KindDecision:
 			e.Summary = decisionTold(s)
+		case verdict.KindVSA:
+			e.Summary = summaryTold(s)
+		case verdict.KindFinding:
+			e.Summary = findingTold(s)
 		case verdict.KindDeployment, verdict.KindOutcome:
 			e.Summary = placedTold(s)
 		}
