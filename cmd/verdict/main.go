@@ -28,8 +28,7 @@ func process() int {
 		debug.SetGCPercent(400)
 	}
 	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
-		// A large tree has a large heap: from here on it is collected sooner. It is no bound.
-		debug.SetMemoryLimit(128 << 20)
+		limitHeap() // a large tree has a large heap
 	}
 	// The library for infrastructure code keeps what it logs until there is a default logger.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
