@@ -199,13 +199,18 @@ func (b *Batch) statements() []Statement {
 
 // insertAll adds inserts of many rows each. A row has columns values.
 func insertAll[T any](out []Statement, sql string, columns int, rows []T, values func(T, []any) []any) []Statement {
+	return withRows(out, sql, "", columns, rows, values)
+}
+
+// withRows adds statements that hold many rows each, before their end.
+func withRows[T any](out []Statement, sql, end string, columns int, rows []T, values func(T, []any) []any) []Statement {
 	for len(rows) > 0 {
 		n := chunk(len(rows), columns)
 		args := make([]any, 0, n*columns)
 		for _, r := range rows[:n] {
 			args = values(r, args)
 		}
-		out = append(out, Statement{SQL: statement(sql, n, columns, ""), Args: args})
+		out = append(out, Statement{SQL: statement(sql, n, columns, end), Args: args})
 		rows = rows[n:]
 	}
 	return out

@@ -45,8 +45,10 @@ const (
 	// Index: primary keys of package, component, bill_source and bill, their last rows.
 	lastIDsStatement = `SELECT COALESCE((SELECT MAX(id) FROM package), 0), COALESCE((SELECT MAX(id) FROM component), 0), COALESCE((SELECT MAX(id) FROM bill_source), 0), COALESCE((SELECT MAX(number) FROM bill), -1)`
 
-	// Index: package_name, then component_version.
-	componentIDStatement = `SELECT component.id FROM package JOIN component ON component.package = package.id WHERE package.name = $1 AND package.ecosystem = $2 AND component.version = $3 AND component.licence = $4`
+	// Index: package_name, then component_version. The values stand between these; a join to
+	// the left keeps them outside on every engine.
+	componentIDsStatement = `SELECT column1, column2, column3, column4, COALESCE(package.id, 0), COALESCE(component.id, 0) FROM (VALUES `
+	ofAskedComponents     = `) AS asked LEFT JOIN package ON package.name = column1 AND package.ecosystem = column2 LEFT JOIN component ON component.package = package.id AND component.version = column3 AND component.licence = column4`
 
 	// Index: package_name.
 	packageIDStatement = `SELECT id FROM package WHERE name = $1 AND ecosystem = $2`
@@ -65,8 +67,8 @@ const (
 	// where one comes late that an older version recorded.
 	endBillStatement = `UPDATE bill SET to_seq = COALESCE((SELECT MIN(after.from_seq) FROM bill AS after WHERE after.about = bill.about AND after.from_seq > bill.from_seq), 9223372036854775807) WHERE about = $1`
 
-	// Index: entry_bills, whose own condition is repeated.
-	unlistedStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE bills < 0 AND kind = 'sbom' ORDER BY seq LIMIT $1`
+	// Index: entry_bills, whose own condition is repeated, in its order.
+	unlistedStatement = `SELECT ` + entryColumns + `, signature, payload, leaf FROM entry WHERE bills < 0 AND kind = 'sbom' ORDER BY bills, seq LIMIT $1`
 
 	// Index: entry_bills, whose own condition is repeated.
 	anyUnlistedStatement = `SELECT seq FROM entry WHERE bills < 0 AND kind = 'sbom' LIMIT 1`
@@ -201,45 +203,38 @@ func (x *indexing) bill(ctx context.Context, b Bill) (billRow, error) {
 	return row, nil
 }
 
-// lookUp finds those components that have an id, and the packages of the others, in two
-// round trips.
+// askedAtOnce is how many components are looked up in one round trip: what a bill of
+// hundreds of thousands asks for is not in memory at once.
+const askedAtOnce = 4096
+
+// lookUp finds those components that have an id, and the packages of the others.
 func (x *indexing) lookUp(ctx context.Context, all []Component) error {
-	missing := x.known.find(all, x.found)
-	ask := make([]Statement, 0, len(missing))
-	for _, c := range missing {
-		ask = append(ask, Statement{SQL: componentIDStatement, Args: []any{c.Name, c.Ecosystem, c.Version, c.Licence}, Each: func(r Row) error {
-			var id int64
-			err := r.Scan(&id)
-			x.found[c] = id
-			return err
-		}})
-	}
-	if err := x.ask(ctx, ask); err != nil {
-		return err
-	}
-	ask = ask[:0]
-	asked := map[[2]string]bool{}
-	for _, c := range missing {
-		key := [2]string{c.Ecosystem, c.Name}
-		if _, ok := x.found[c]; ok || asked[key] || x.packages[key] != 0 {
-			continue
+	for part := range slices.Chunk(x.known.find(all, x.found), askedAtOnce) {
+		ask := withRows(nil, componentIDsStatement, ofAskedComponents, 4, part, func(c Component, a []any) []any { return append(a, c.Name, c.Ecosystem, c.Version, c.Licence) })
+		for i := range ask {
+			ask[i].Each = x.foundRow
 		}
-		asked[key] = true
-		ask = append(ask, Statement{SQL: packageIDStatement, Args: []any{c.Name, c.Ecosystem}, Each: func(r Row) error {
-			var id int64
-			err := r.Scan(&id)
-			x.packages[key] = id
+		if err := x.v.r.Run(ctx, ask...); err != nil {
 			return err
-		}})
+		}
 	}
-	return x.ask(ctx, ask)
+	return nil
 }
 
-func (x *indexing) ask(ctx context.Context, all []Statement) error {
-	if len(all) == 0 {
-		return nil
+// foundRow takes the answer about one component.
+func (x *indexing) foundRow(r Row) error {
+	var c Component
+	var pkg, id int64
+	if err := r.Scan(&c.Name, &c.Ecosystem, &c.Version, &c.Licence, &pkg, &id); err != nil {
+		return err
 	}
-	return x.v.r.Run(ctx, all...)
+	if pkg != 0 {
+		x.packages[[2]string{c.Ecosystem, c.Name}] = pkg
+	}
+	if id != 0 {
+		x.found[c] = id
+	}
+	return nil
 }
 
 // component gives an id to a component that lookUp did not find.

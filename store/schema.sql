@@ -124,7 +124,7 @@ CREATE TABLE entry (
   leaf           blob             -- only when the payload was pruned
 , blobs BIGINT NOT NULL DEFAULT -1, bills BIGINT NOT NULL DEFAULT -1);
 
-CREATE INDEX entry_bills ON entry (seq) WHERE bills < 0 AND kind = 'sbom';
+CREATE INDEX entry_bills ON entry (kind, bills, seq) WHERE bills < 0 AND kind = 'sbom';
 
 CREATE INDEX entry_blobs ON entry (seq) WHERE blobs < 0;
 

@@ -49,8 +49,9 @@ const (
 	runningBillsStatement = `SELECT running.environment, running.service, running.name, running.digest, running.decision, running.at, running.from_seq, COALESCE(number, -1), COALESCE(source, 0), COALESCE(inventory, ''), COALESCE(nameless, 0) FROM running LEFT JOIN subject ON subject.digest = running.digest AND subject.from_seq < $1 LEFT JOIN bill ON bill.from_seq = subject.from_seq AND bill.to_seq >= $1 WHERE running.from_seq < $1 AND running.to_seq >= $1`
 
 	// Index: running_end, the rows that had not ended at the position; subject and entry by
-	// their primary keys.
-	runningImagesStatement = `SELECT running.from_seq, subjects, entry.producer, entry.service, entry.environment, foreign_digest FROM running JOIN subject ON subject.digest = running.digest AND subject.kind = 'image' AND subject.from_seq < $1 JOIN entry ON entry.seq = subject.from_seq WHERE running.from_seq < $1 AND running.to_seq >= $1 ORDER BY entry.seq DESC`
+	// their primary keys. SQLite takes the tables of a CROSS JOIN in their order: by itself it
+	// would read all subjects.
+	runningImagesStatement = `SELECT running.from_seq, subjects, entry.producer, entry.service, entry.environment, foreign_digest FROM running CROSS JOIN subject JOIN entry ON entry.seq = subject.from_seq WHERE subject.digest = running.digest AND subject.kind = 'image' AND subject.from_seq < $1 AND running.from_seq < $1 AND running.to_seq >= $1 ORDER BY entry.seq DESC`
 
 	// Index: primary key of subject, backwards, then that of entry.
 	imagesOfStatement = `SELECT subjects, producer, service, environment, foreign_digest FROM subject JOIN entry ON entry.seq = subject.from_seq WHERE subject.digest = $1 AND subject.kind = 'image' AND subject.from_seq < $2 ORDER BY subject.from_seq DESC`

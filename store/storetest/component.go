@@ -47,7 +47,7 @@ func shipped(t testing.TB, s *store.Store) {
 
 // components asks the index everything before and after it is folded: both must say the
 // same, or what runs with a component would depend on when it was asked.
-func components(t *testing.T, s *store.Store) {
+func components(t *testing.T, s, other *store.Store) {
 	shipped(t, s)
 	if done, err := s.Fold(t.Context(), 5); done || err != nil {
 		t.Errorf("four bills were folded, and five were asked for: %v", err)
@@ -61,6 +61,29 @@ func components(t *testing.T, s *store.Store) {
 	write(t, s, 6, store.Batch{Entries: []store.Entry{entry(6, nil)}, Bills: []store.Bill{bill(6, "d", lodash20)}})
 	must(t, s.View(t.Context(), func(v *store.View) error {
 		expect(t, "with a bill that is not folded", nil, with(t, v, lodash20), []int64{0, 4})
+		return nil
+	}))
+	many(t, other)
+}
+
+// many lists more than one statement takes, of which some have ids and some have not, in a
+// process that remembers none of them: an id that is given twice would part a package from
+// the bills that list it.
+func many(t *testing.T, s *store.Store) {
+	all := []store.Component{lodash20, relicted, yaml}
+	for i := range 40 {
+		all = append(all, store.Component{Ecosystem: "npm", Name: "lodash", Version: fmt.Sprint("5.0.", i)}, store.Component{Ecosystem: "npm", Name: fmt.Sprint("new-", i), Version: "1"})
+	}
+	write(t, s, 7, store.Batch{Entries: []store.Entry{entry(7, nil)}, Bills: []store.Bill{bill(7, "e", all...)}})
+	must(t, s.View(t.Context(), func(v *store.View) error {
+		for _, c := range all {
+			found := with(t, v, c)
+			expect(t, fmt.Sprint("many: ", c), nil, found[len(found)-1], int64(5))
+		}
+		expect(t, "what more bills list", nil, with(t, v, lodash20), []int64{0, 4, 5})
+		names := map[string]int{}
+		must(t, v.EachPackage(t.Context(), func(p store.Package) error { names[p.Ecosystem+" "+p.Name]++; return nil }))
+		expect(t, "packages, each once", nil, len(names) == 42 && names["npm lodash"] == 1, true)
 		return nil
 	}))
 }
