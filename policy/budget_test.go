@@ -166,3 +166,26 @@ func TestABusyMachineOnlyTakesLonger(t *testing.T) {
 		})
 	}
 }
+
+// A rule that doubles a text thirty times takes few steps and more memory than there is: the
+// process would be killed, and with it every decision that it takes. What is written counts.
+func TestATextThatGrowsIsPaidFor(t *testing.T) {
+	for name, step := range map[string]string{
+		"joined": `concat("", [X, X])`, "formatted": `sprintf("%s%s", [X, X])`, "in a template": "$\"{X}{X}\"", "replaced": `replace(X, "0", X)`,
+		"quoted": `json.marshal([X, X])`, "coded": `hex.encode(X)`, "as a list": `array.concat(X, X)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := `x0 := "0123456789abcdef"; `
+			for i := range 40 {
+				body += fmt.Sprintf("x%d := %s; ", i+1, strings.ReplaceAll(step, "X", fmt.Sprintf("x%d", i)))
+			}
+			if name == "as a list" {
+				body = strings.Replace(body, `"0123456789abcdef"`, `[1, 2, 3]`, 1)
+			}
+			e := ask(t, `check := {"status": "pass", "message": "x"} if { `+body+`x40 != "" }`, Limits{Time: time.Minute})
+			if len(e.Faults) != 1 || e.Faults[0].Code != FaultSteps {
+				t.Errorf("it was not ended by its steps: %+v", e)
+			}
+		})
+	}
+}
