@@ -74,6 +74,22 @@ func TestWhatRunsVulnerableHoldsBackWhatLeavesItRunning(t *testing.T) {
 	}
 }
 
+// Who may tell what he sees could otherwise close what the match with advisories opened.
+func TestAWeakerObserverClosesNoVulnerability(t *testing.T) {
+	for closes, want := range map[string]int{"eye": 1, "local": 0} {
+		h := newHouse(t, strings.Replace(chain(calm), "\nbuilders:", "\n  - {name: second eye, key: eye, kinds: [finding], services: [\"*\"], environments: [\"*\"]}\nbuilders:", 1))
+		h.checkCommit("payments")
+		h.built(artifact)
+		h.enroll("eye")
+		h.becameKnown("eye", older, func(*verdict.Finding) {})
+		h.becameKnown("local", older, func(*verdict.Finding) {})
+		h.becameKnown(closes, older, func(f *verdict.Finding) { f.State = verdict.FindingClosed })
+		if got := h.inputOf(h.gate(h.asks(artifact, "production"))).Runtime.Vulnerable.Open; len(got) != want {
+			t.Errorf("closed by %s, %d are open: %+v", closes, len(got), got)
+		}
+	}
+}
+
 // Whose place an artifact takes is not for whoever asks to say: by the name of another one, what
 // that leaves vulnerable would be held against nobody.
 func TestNobodyAsksAwayWhatRunsVulnerable(t *testing.T) {

@@ -391,23 +391,16 @@ func observed(before verdict.State, age, most time.Duration) verdict.State {
 // the map trusts as much. Whoever may state a finding cannot close that of a stronger observer,
 // nor make another class of it.
 func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *policy.Runtime) {
-	type word struct {
-		producer string
-		rank     int
-	}
-	unread, newer, counted := false, map[string][]word{}, map[runtimeFinding]bool{}
+	unread, said, counted := false, words{}, map[runtimeFinding]bool{}
 	for _, entry := range entries {
 		var x runtimeFinding
 		if !d.told(ctx, entry, string(verdict.KindFinding), &x) {
 			unread = true
 			continue
 		}
-		this := word{entry.Producer, d.rank(entry.Producer, string(verdict.KindFinding), d.r, d.m.seen)}
-		replaced := slices.ContainsFunc(newer[x.ID], func(w word) bool { return w.producer == this.producer || w.rank <= this.rank })
-		if x.ID == "" || replaced {
+		if x.ID == "" || said.replaced(x.ID, d.wordOf(entry)) {
 			continue
 		}
-		newer[x.ID] = append(newer[x.ID], this)
 		if x.State == "closed" || counted[runtimeFinding{ID: x.ID, Class: x.Class}] {
 			continue
 		}
@@ -425,6 +418,29 @@ func (d *deployment) open(ctx context.Context, entries []ledger.Entry, out *poli
 	if unread {
 		out.State = verdict.StateUnknown
 	}
+}
+
+// word is what one observer says of a finding.
+type word struct {
+	producer string
+	rank     int // by the map: 0 is the strongest
+}
+
+func (d *deployment) wordOf(entry ledger.Entry) word {
+	return word{entry.Producer, d.rank(entry.Producer, string(verdict.KindFinding), d.r, d.m.seen)}
+}
+
+// words are what was said of findings, by their ids, the newest first.
+type words map[string][]word
+
+// replaced reports whether a newer word stands in the place of this one: of who said this, or
+// of somebody whom the map trusts as much. A weaker one takes nothing back.
+func (w words) replaced(id string, this word) bool {
+	if slices.ContainsFunc(w[id], func(newer word) bool { return newer.producer == this.producer || newer.rank <= this.rank }) {
+		return true
+	}
+	w[id] = append(w[id], this)
+	return false
 }
 
 // needPlan is the need that the check of a plan answers.

@@ -23,7 +23,7 @@ import (
 func (d *deployment) vulnerable(ctx context.Context, entries []ledger.Entry, out *policy.Runtime) (others []ledger.Entry) {
 	v := &out.Vulnerable
 	v.State = verdict.StateMissing
-	seen, unread := map[verdict.Digest]bool{}, false
+	said, listed, unread := words{}, map[verdict.Digest]bool{}, false
 	for _, entry := range entries {
 		s, err := d.said(ctx, entry.Index)
 		var f verdict.Finding
@@ -36,13 +36,13 @@ func (d *deployment) vulnerable(ctx context.Context, entries []ledger.Entry, out
 			others = append(others, entry)
 			continue
 		}
-		if v.State = verdict.StateVerified; f.Fingerprint == "" || seen[f.Fingerprint] {
+		if v.State = verdict.StateVerified; f.Fingerprint == "" || said.replaced(string(f.Fingerprint), d.wordOf(entry)) {
 			continue
 		}
-		seen[f.Fingerprint] = true
-		if d.use(entry); f.State != verdict.FindingOpen || len(f.Advisories) == 0 || f.Environment != d.r.Environment || f.Service != d.r.Service {
+		if d.use(entry); listed[f.Fingerprint] || f.State != verdict.FindingOpen || len(f.Advisories) == 0 || f.Environment != d.r.Environment || f.Service != d.r.Service {
 			continue
 		}
+		listed[f.Fingerprint] = true
 		v.Open = append(v.Open, policy.RunningVulnerability{
 			Key: f.Fingerprint, ID: f.Advisories[0], Aliases: slices.Clone(f.Advisories[1:]), Artifact: f.Name, Digest: f.Digest, Severity: f.Severity,
 			Exploited: f.Exploited, Malicious: f.Malicious, Fixed: f.Fixed, Since: policy.TimeOf(f.Opened.Truncate(time.Second)), OpenSeconds: d.since(f.Opened),
