@@ -160,9 +160,11 @@ type Finding struct {
 	Fingerprint Digest       `json:"fingerprint"`
 	Environment string       `json:"environment"`
 	Service     string       `json:"service"`
-	Name        string       `json:"name"`     // of the artifact
-	Digest      Digest       `json:"digest"`   // of the artifact
-	Decision    string       `json:"decision"` // that let it in; empty: none is named
+	Name        string       `json:"name"`   // of the artifact
+	Digest      Digest       `json:"digest"` // of the artifact
+	// Decision let it in: the one that the deployment names, or that stood then; empty: none
+	// did, as far as the log tells.
+	Decision string `json:"decision"`
 	// Advisories are the ids of the fault, the one to show first.
 	Advisories []string `json:"advisories"`
 	Severity   Severity `json:"severity"`

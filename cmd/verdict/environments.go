@@ -251,7 +251,7 @@ func (l *looking) aftermath(o ourWord[verdict.Aftermath]) report.Aftermath {
 
 // promotion is what let in what a row says, as it stands at the position.
 func (l *looking) promotion(ctx context.Context, r ledger.RunningRow) (report.Promotion, error) {
-	p, err := l.w.promotionOf(ctx, l.m, verdict.Deployment{Decision: r.Decision, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, At: r.At}, l.at)
+	p, err := l.w.promotionOf(ctx, l.m, deploymentOf(r), l.at)
 	p.Expired = !p.Expires.IsZero() && !l.now.Before(p.Expires)
 	return p, err
 }

@@ -190,7 +190,7 @@ func (d foundFindings) text(s report.Style) string {
 		}
 		for i, told := range []string{
 			strings.Join(in, ", ") + "; " + fixed, f.Environment + ", " + f.Service + ": " + shortArtifact(f.Name, string(f.Digest)),
-			"owner " + owned(f.Team, f.Owner), state + "; let in by " + cmp.Or(f.Decision, "nothing that is named"),
+			"owner " + owned(f.Team, f.Owner), state + "; let in by " + cmp.Or(f.Decision, "no promotion that counts"),
 		} {
 			row := []string{"", "", report.Neutral(told)}
 			if i == 0 {

@@ -180,3 +180,8 @@ func (w *workspace) trusting(ctx context.Context, m *decisionmap.Map) (judge, er
 		return first(by.KeyName, e.Signer), kind != "" && m.Trusts(by, kind, service, environment)
 	}, nil
 }
+
+// deploymentOf is the deployment that a row is from.
+func deploymentOf(r ledger.RunningRow) verdict.Deployment {
+	return verdict.Deployment{Decision: r.Decision, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, At: r.At}
+}

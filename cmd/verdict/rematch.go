@@ -14,6 +14,7 @@ import (
 	"verdict"
 	"verdict/advisory"
 	"verdict/artifact/exposure"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
 	"verdict/report"
@@ -115,7 +116,7 @@ func (a *app) rematch(ctx context.Context, index string) (done *rematched, err e
 	if err != nil {
 		return nil, err
 	}
-	x := &rematching{w: w, after: rememberingOf(after), counts: counts, out: &rematched{Approvals: []string{}}}
+	x := &rematching{w: w, m: m, after: rememberingOf(after), counts: counts, out: &rematched{Approvals: []string{}}}
 	if before != nil {
 		x.before = rememberingOf(before)
 	}
@@ -125,6 +126,7 @@ func (a *app) rematch(ctx context.Context, index string) (done *rematched, err e
 // rematching is one run of it.
 type rematching struct {
 	w             *workspace
+	m             *decisionmap.Map
 	before, after *remembering // before is nil where nothing was known
 	counts        func(kind verdict.Kind, producer, service, environment string) bool
 	out           *rematched

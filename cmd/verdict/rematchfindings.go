@@ -63,8 +63,15 @@ func (x *rematching) place(ctx context.Context, r ledger.RunsWith, held map[verd
 			}
 		}
 	}
+	if len(news) == 0 {
+		return nil
+	}
+	by, err := x.letIn(ctx, r.RunningRow)
+	if err != nil {
+		return err
+	}
 	for _, g := range news {
-		f := x.findingOf(r, g)
+		f := x.findingOf(r, g, by)
 		known, ok := held[f.Fingerprint]
 		if ok && known.State == verdict.FindingOpen || knownAs(open[spotOf(f)], f) {
 			continue
@@ -87,9 +94,18 @@ type gained struct {
 	components []verdict.Component
 }
 
-func (x *rematching) findingOf(r ledger.RunsWith, g gained) verdict.Finding {
+// letIn is the decision that let in what runs; empty where none did.
+func (x *rematching) letIn(ctx context.Context, r ledger.RunningRow) (string, error) {
+	p, err := x.w.promotionOf(ctx, x.m, deploymentOf(r), ledger.Now)
+	if err != nil || p.Problem != "" {
+		return "", err
+	}
+	return p.ID, nil
+}
+
+func (x *rematching) findingOf(r ledger.RunsWith, g gained, by string) verdict.Finding {
 	f := verdict.Finding{
-		Kind: verdict.FindingVulnerable, State: verdict.FindingOpen, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, Decision: r.Decision,
+		Kind: verdict.FindingVulnerable, State: verdict.FindingOpen, Environment: r.Environment, Service: r.Service, Name: r.Name, Digest: r.Digest, Decision: by,
 		Advisories: append([]string{g.v.ID}, g.v.Aliases...), Severity: g.v.Severity, Exploited: g.v.Exploited, Malicious: g.v.Malicious,
 		Components: g.components, Fixed: g.v.Fixed, Opened: x.w.now(), Replaces: -1,
 	}

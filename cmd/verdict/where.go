@@ -105,7 +105,15 @@ type whereRuns struct {
 	Components []whereComponent `json:"components"`
 	MayBe      bool             `json:"may_be"`
 	// Trusted: the map lets the one who states that it runs say so.
-	Trusted bool `json:"trusted"`
+	Trusted   bool           `json:"trusted"`
+	Promotion wherePromotion `json:"promotion"`
+}
+
+// wherePromotion is what let something in, as `verdict environments` tells it.
+type wherePromotion struct {
+	ID      string `json:"id"`      // of the decision; empty: none
+	Named   bool   `json:"named"`   // the deployment names it; else it is the one that stood then
+	Problem string `json:"problem"` // why it did not let it in; empty: it did
 }
 
 type whereBuilt struct {
@@ -158,6 +166,9 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 		return err
 	}
 	d := whereOf(q, found, m, size, x)
+	if err := d.letIn(ctx, w, m, at); err != nil {
+		return err
+	}
 	if err := d.believe(ctx, w, counts); err != nil {
 		return err
 	}
@@ -220,6 +231,19 @@ func (d *whereFound) believe(ctx context.Context, w *workspace, counts func(verd
 		if r.Trusted = counts(verdict.KindDeployment, e.Producer, r.Service, r.Environment); !r.Trusted {
 			d.Totals.Unproved++
 		}
+	}
+	return nil
+}
+
+// letIn finds the decisions that let in what runs: whether the one that a deployment names did,
+// or which one stood where it names none.
+func (d *whereFound) letIn(ctx context.Context, w *workspace, m *decisionmap.Map, at ledger.Position) error {
+	for i := range d.Running {
+		p, err := w.promotionOf(ctx, m, deploymentOf(d.Running[i].RunningRow), at)
+		if err != nil {
+			return err
+		}
+		d.Running[i].Promotion = wherePromotion{p.ID, p.Named, p.Problem}
 	}
 	return nil
 }

@@ -63,14 +63,10 @@ func (d *whereFound) runs(b *strings.Builder, s report.Style) {
 		return
 	}
 	for _, r := range d.Running {
-		by := "no decision that it names"
-		if r.Decision != "" {
-			by = report.Neutral(r.Decision)
-		}
 		fmt.Fprintf(b, "  %s\n", s.Strong(report.Neutral(r.Environment+"  "+r.Service)))
 		rows := [][]string{
 			{"has", d.maybe(r.Components, r.MayBe)}, {"artifact", shortArtifact(r.Name, string(r.Digest))}, {"platforms", throughText(r.Through)}, {"owner", owned(r.Team, r.Owner)},
-			{"since", fmt.Sprintf("%s, let in by %s", r.At.UTC().Format("2006-01-02 15:04 UTC"), by)},
+			{"since", r.At.UTC().Format("2006-01-02 15:04 UTC")}, {"let in by", r.Promotion.text()},
 		}
 		if len(r.Through) == 0 {
 			rows = slices.Delete(rows, 2, 3)
@@ -80,6 +76,16 @@ func (d *whereFound) runs(b *strings.Builder, s report.Style) {
 	if d.Totals.LeftOut > 0 {
 		fmt.Fprintf(b, "  and %d more: --limit 0 tells all\n", d.Totals.LeftOut)
 	}
+}
+
+func (p wherePromotion) text() string {
+	switch {
+	case p.Problem != "":
+		return "no promotion: " + report.Neutral(p.Problem)
+	case p.Named:
+		return report.Neutral(p.ID)
+	}
+	return report.Neutral(p.ID) + ", which stood then; the deployment does not name it"
 }
 
 func (d *whereFound) maybe(list []whereComponent, may bool) string {
