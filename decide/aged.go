@@ -44,7 +44,8 @@ type ages struct {
 	known map[agedKey]*aged
 	of    map[verdict.Digest]*aged // by the statement of the decision that knew them
 	taken map[string]*aged         // of decisions that have no statement yet, by id
-	size  int                      // findings in known
+	held  map[*aged]bool           // all that is in these, each once
+	size  int                      // findings in held
 }
 
 // Bounds of what is kept.
@@ -246,12 +247,22 @@ func (a *ages) get(k agedKey) *aged {
 	return a.known[k]
 }
 
+// hold makes room for findings, which are large: where they are too many, all are forgotten.
+func (a *ages) hold(is *aged) {
+	if a.held[is] {
+		return
+	}
+	if a.size += 1 + len(is.since); a.held == nil || a.size > maxAged {
+		a.known, a.of, a.taken, a.held = map[agedKey]*aged{}, map[verdict.Digest]*aged{}, map[string]*aged{}, map[*aged]bool{}
+		a.size = 1 + len(is.since)
+	}
+	a.held[is] = true
+}
+
 func (a *ages) keep(k agedKey, is *aged) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.size += len(is.since); a.known == nil || a.size > maxAged {
-		a.known, a.size = map[agedKey]*aged{}, len(is.since)
-	}
+	a.hold(is)
 	a.known[k] = is
 }
 
@@ -264,7 +275,7 @@ func (a *ages) knownBy(decision verdict.Digest) *aged {
 func (a *ages) record(decision verdict.Digest, is *aged) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.of == nil || len(a.of) >= maxAgedAt {
+	if a.hold(is); len(a.of) >= maxAgedAt {
 		a.of = map[verdict.Digest]*aged{}
 	}
 	a.of[decision] = is
@@ -275,7 +286,7 @@ func (a *ages) record(decision verdict.Digest, is *aged) {
 func (a *ages) gathering(id string, is *aged) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.taken == nil || len(a.taken) >= maxAgedAt {
+	if a.hold(is); len(a.taken) >= maxAgedAt {
 		a.taken = map[string]*aged{}
 	}
 	a.taken[id] = is
