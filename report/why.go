@@ -293,13 +293,13 @@ func whyPass(p *page, r Run, d *verdict.Decision) {
 		if reason.Standing == verdict.Accepted || reason.Standing == verdict.Approved || reason.Standing == verdict.Announced || reason.Effect == verdict.EffectNote {
 			continue
 		}
-		todo := remedy(cmp.Or(strings.ReplaceAll(reason.Remediation, "verdict approve ID", "verdict approve "+d.ID), "The rule gives no remediation; ask its owner."))
+		mends := remedy(cmp.Or(strings.ReplaceAll(reason.Remediation, "verdict approve ID", "verdict approve "+d.ID), "The rule gives no remediation; ask its owner."))
 		if k := len(reason.Items); k > 0 {
-			todo += fmt.Sprintf(" (%s of %s)", count(k, "finding", "findings"), word(reason.Rule))
+			mends += fmt.Sprintf(" (%s of %s)", count(k, "finding", "findings"), word(reason.Rule))
 		} else {
-			todo += " (" + word(reason.Rule) + ")"
+			mends += " (" + word(reason.Rule) + ")"
 		}
-		step(todo)
+		step(mends)
 	}
 	if n == 0 {
 		p.line("  nothing is named: the decision lacks its reasons")

@@ -181,9 +181,6 @@ func TestManifestsOfDotnetAndPHP(t *testing.T) {
 // A Go program says its modules also when symbols and paths were taken out of it, and names
 // what a module was replaced with; of a folder nobody knows which module it is.
 func TestModulesOfAStrippedProgram(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds programs")
-	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":        "module example.com/app\n\ngo 1.24\n\nrequire (\n\tgithub.com/package-url/packageurl-go v0.1.0\n\texample.com/local v1.0.0\n)\n\nreplace example.com/local => ./local\n\nreplace github.com/package-url/packageurl-go => github.com/package-url/packageurl-go VERSION\n",
