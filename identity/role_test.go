@@ -1,0 +1,49 @@
+package identity
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestACallerMayWhatARoleOfHisAllowsInItsScope(t *testing.T) {
+	pay := Scope{Services: []string{"payments"}, Environments: []string{"staging"}}
+	for _, tt := range []struct {
+		name string
+		c    Caller
+		v    Verb
+		o    Object
+		may  bool
+	}{
+		{"nobody reads nothing", Caller{Grants: []Grant{{Viewer, Anywhere()}}}, Reading, Object{}, false},
+		{"no role allows nothing", Caller{Actor: "a"}, Reading, Object{}, false},
+		{"a role in its scope", Caller{Actor: "a", Grants: []Grant{{Developer, pay}}}, Stating, Object{Service: "payments", Environment: "staging"}, true},
+		{"another service", Caller{Actor: "a", Grants: []Grant{{Developer, pay}}}, Stating, Object{Service: "ledger"}, false},
+		{"another environment", Caller{Actor: "a", Grants: []Grant{{Developer, pay}}}, Stating, Object{Service: "payments", Environment: "production"}, false},
+		{"of no environment", Caller{Actor: "a", Grants: []Grant{{Developer, pay}}}, Stating, Object{Service: "payments"}, true},
+		{"the organisation is in no narrow scope", Caller{Actor: "a", Grants: []Grant{{Viewer, pay}}}, Reading, Object{}, false},
+		{"a team's service", Caller{Actor: "a", Grants: []Grant{{Viewer, Scope{Teams: []string{"core"}, Environments: []string{Everything}}}}}, Reading, Object{Service: "x", Team: "core"}, true},
+		{"an admin states no evidence", Caller{Actor: "a", Grants: []Grant{{Admin, Anywhere()}}}, Stating, Object{}, false},
+		{"an admin changes no policy", Caller{Actor: "a", Grants: []Grant{{Admin, Anywhere()}}}, Governing, Object{}, false},
+		{"who states evidence elsewhere changes no policy here", Caller{Actor: "a", Grants: []Grant{{Security, Anywhere()}, {Developer, pay}}}, Governing, Object{}, false},
+		{"and waives nothing", Caller{Actor: "a", Grants: []Grant{{Security, Anywhere()}, {Developer, pay}}}, Waiving, Object{Service: "ledger"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.c.May(tt.v, tt.o); (err == nil) != tt.may {
+				t.Errorf("May(%s, %s) = %v", tt.v, tt.o, err)
+			}
+		})
+	}
+}
+
+func TestNoRoleStatesEvidenceAndGoverns(t *testing.T) {
+	for r, verbs := range allowed {
+		if !slices.Contains(Roles, r) {
+			t.Errorf("%s is not listed", r)
+		}
+		for _, v := range apart {
+			if slices.Contains(verbs, Stating) && slices.Contains(verbs, v) {
+				t.Errorf("%s may both state evidence and %s", r, v)
+			}
+		}
+	}
+}
