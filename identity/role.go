@@ -77,6 +77,7 @@ func Anywhere() Scope {
 // Object is what an act is about. The zero value is the organisation itself.
 type Object struct{ Service, Team, Environment string }
 
+// String names the object for people.
 func (o Object) String() string {
 	if o == (Object{}) {
 		return "the organisation"
