@@ -61,8 +61,8 @@ var apart = []Verb{Governing, Waiving}
 const Everything = "*"
 
 // Scope is where a role holds. A list without entries holds nothing. An object that is of
-// no environment is in each scope's environments; one of no service is of the organisation,
-// and only Everything covers it.
+// no environment is in each scope's environments; one of no service and no team is of the
+// organisation, and only Everything among the services covers it.
 type Scope struct {
 	Services     []string `json:"services"`
 	Teams        []string `json:"teams"`
@@ -95,14 +95,15 @@ func (o Object) String() string {
 // and its environment.
 func (s Scope) Covers(o Object) bool {
 	in := func(list []string, name string) bool {
-		return slices.Contains(list, Everything) || name != "" && slices.Contains(list, name)
+		return name != "" && (slices.Contains(list, Everything) || slices.Contains(list, name))
 	}
 	if o.Environment != "" && !in(s.Environments, o.Environment) {
 		return false
 	}
-	return in(s.Services, o.Service) && in(s.Teams, o.Team) ||
-		o.Service != "" && slices.Contains(s.Services, o.Service) ||
-		o.Team != "" && slices.Contains(s.Teams, o.Team)
+	if o.Service == "" && o.Team == "" {
+		return slices.Contains(s.Services, Everything)
+	}
+	return in(s.Services, o.Service) || in(s.Teams, o.Team)
 }
 
 // Grant is a role within a scope.
@@ -156,6 +157,29 @@ func (c Caller) May(v Verb, o Object) error {
 		Code: verdict.CodeForbidden, What: fmt.Sprintf("your roles (%s) do not allow %s for %s", c.roles(), v, o),
 		Remedy: fmt.Sprintf("ask an admin for a role that does (%s) in a scope with it: verdict roles grant", strings.Join(rolesWith(v), " or ")),
 	}
+}
+
+// Holds gives nil when one of the caller's roles allows the verb somewhere, else an
+// *verdict.Error that says what is missing: what can be told before the object is known.
+func (c Caller) Holds(v Verb) error {
+	for _, g := range c.Grants {
+		if slices.Contains(allowed[g.Role], v) {
+			return c.May(v, witness(g.Scope))
+		}
+	}
+	return c.May(v, Object{})
+}
+
+// witness is an object that lies in a scope, or the organisation where the scope is empty.
+func witness(s Scope) (o Object) {
+	switch {
+	case slices.Contains(s.Services, Everything):
+	case len(s.Services) > 0:
+		o.Service = s.Services[0]
+	case len(s.Teams) > 0:
+		o.Team = s.Teams[0]
+	}
+	return o
 }
 
 func (c Caller) holds(v Verb) bool {

@@ -191,6 +191,21 @@ CREATE TABLE register (
 
 CREATE INDEX register_about ON register (kind, about, from_seq);
 
+CREATE TABLE repeat (
+  actor   TEXT   NOT NULL,
+  name    TEXT   NOT NULL, -- the caller's key
+  request TEXT   NOT NULL, -- hash of what was asked
+  at      BIGINT NOT NULL,
+  claimed BIGINT NOT NULL, -- until when somebody is at work on it
+  expires BIGINT NOT NULL,
+  status  BIGINT NOT NULL, -- 0: not answered yet
+  type    TEXT   NOT NULL,
+  body    blob   NOT NULL,
+  PRIMARY KEY (actor, name)
+);
+
+CREATE INDEX repeat_expires ON repeat (expires);
+
 CREATE TABLE running (
   from_seq    BIGINT NOT NULL PRIMARY KEY,
   to_seq      BIGINT NOT NULL,

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"verdict"
+	"verdict/identity"
+)
+
+// Handler is the API with its border, for Serve and for tests.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.o.Now()
+		a := &answer{ResponseWriter: w}
+		_, pattern := s.mux.Handler(r)
+		o := s.ops[pattern]
+		defer func() {
+			if p := recover(); p != nil {
+				s.o.Logger.Error("a defect in Verdict", "operation", o.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				if a.status == 0 {
+					writeProblem(a, errors.New("panic"))
+				}
+			}
+			s.note(r, o, a, s.o.Now().Sub(began))
+		}()
+		s.enter(a, r, o)
+	})
+}
+
+// enter lets a request in, or says why not.
+func (s *Server) enter(w *answer, r *http.Request, o Operation) {
+	head(w.Header())
+	if r.URL.Path != path.Clean(r.URL.Path) && r.URL.Path != path.Clean(r.URL.Path)+"/" || strings.ContainsAny(r.URL.Path, "\x00\\") {
+		writeProblem(w, problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts"))
+		return
+	}
+	select {
+	case s.busy <- struct{}{}:
+		defer func() { <-s.busy }()
+	default:
+		if !o.Streams { // a stream has places of its own
+			writeProblem(w, problem(http.StatusServiceUnavailable, verdict.CodeUnavailable, "the server works on as many requests as it takes at once", "ask again in a second"))
+			return
+		}
+	}
+	caller, err := s.admitted(r, o)
+	if err != nil {
+		writeProblem(w, err)
+		return
+	}
+	ctx := context.WithValue(r.Context(), callerKey{}, caller)
+	if t := s.requestTime(o); t > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t)
+		defer cancel()
+	}
+	r = r.WithContext(ctx)
+	if r.Body != nil && o.Body > 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, o.Body)
+	}
+	w.caller = caller
+	if o.writes() && !o.Once && r.Header.Get(IdempotencyKey) != "" && caller.Actor != "" {
+		s.once(w, r, o, caller)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// admitted tells who asks and holds him to his rate, his origin and his roles.
+func (s *Server) admitted(r *http.Request, o Operation) (identity.Caller, error) {
+	c, err := s.o.Auth.Authenticate(r)
+	if err != nil || c.Actor == "" {
+		if !s.strange.take(address(r)) {
+			return c, tooMany("this address asks more often than somebody may who is not signed in")
+		}
+	} else if !s.callers.take(c.Actor) {
+		return c, tooMany("you ask more often than one caller may")
+	}
+	if o.ID == "" { // no route: the mux says so
+		return identity.Caller{}, nil
+	}
+	switch {
+	case o.Public && err != nil:
+		return identity.Caller{}, nil
+	case o.Public:
+		return c, nil
+	case err != nil:
+		p := problemOf(err)
+		if p.Code == verdict.CodeForbidden {
+			p.Status, p.Title = http.StatusUnauthorized, http.StatusText(http.StatusUnauthorized)
+		}
+		return c, p
+	case c.Actor == "":
+		return c, notSignedIn()
+	case o.writes() && !o.Origins && r.Header.Get("Authorization") == "" && !s.sameOrigin(r):
+		return c, &verdict.Error{Code: verdict.CodeForbidden, What: "a page of another origin sent this with your session", Remedy: "send it from " + s.o.PublicURL.String() + ", or with Authorization: Bearer"}
+	}
+	return c, c.Holds(o.Verb)
+}
+
+// sameOrigin reports whether what a browser says of where a request comes from is this
+// server. Who says nothing is no browser of the last years, and has no cookie's excuse.
+func (s *Server) sameOrigin(r *http.Request) bool {
+	own := s.o.PublicURL.Scheme + "://" + s.o.PublicURL.Host
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return false
+	}
+	return r.Header.Get("Origin") == own
+}
+
+// head are the headers that every answer has. There is nothing to frame, to sniff or to run.
+func head(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+// address is the client's, without the port. A proxy in front is one address.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// answer remembers what was answered.
+type answer struct {
+	http.ResponseWriter
+	status int
+	size   int64
+	caller identity.Caller
+}
+
+// WriteHeader notes the status.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes the size.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(b)
+	a.size += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// note logs and counts a request. Neither has a body, a token or a query in it.
+func (s *Server) note(r *http.Request, o Operation, a *answer, took time.Duration) {
+	id := o.ID
+	if id == "" {
+		id = "none"
+	}
+	s.figures.request(id, a.status, took)
+	s.o.Logger.Info("request", "operation", id, "method", r.Method, "status", a.status, "actor", a.caller.Actor, "bytes", a.size, "took", took)
+}

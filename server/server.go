@@ -1,0 +1,208 @@
+// Package server is the control plane's HTTP face: the API under /api/v1 with its OpenAPI
+// document, the log's own routes, live events, and what operators watch. It takes no
+// decision and knows no command: cmd/verdict hands in what answers.
+//
+// Every route passes the same border: limits of size, depth, time and number, who asks and
+// what his roles allow, one form of error (RFC 9457) with a remedy, a log line and figures.
+// What a route needs beyond that stands in its Operation.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"verdict"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/store"
+)
+
+// Prefix is where the API is.
+const Prefix = "/api/v1"
+
+// Authenticator tells who a request comes from.
+type Authenticator interface {
+	// Authenticate reads the credential of a request: Authorization: Bearer, or the cookie
+	// of a session. It gives the zero Caller when there is none, and an *verdict.Error with
+	// CodeForbidden when there is one that does not hold. It never reads the body.
+	Authenticate(r *http.Request) (identity.Caller, error)
+}
+
+// Options are what a server is made of. Ledger, Store, Auth, Now and Rand are needed.
+type Options struct {
+	Ledger  *ledger.Ledger
+	Store   *store.Store
+	Auth    Authenticator
+	Now     func() time.Time
+	Rand    io.Reader
+	Logger  *slog.Logger // nil: nothing is logged
+	Version string
+	// PublicURL is where callers reach the server: scheme, host and port. Cookies, sign-in
+	// and the audience of tokens go by it, never by a request's Host.
+	PublicURL *url.URL
+	Limits    Limits
+}
+
+// Limits bound what one server takes. Zero fields take their default.
+type Limits struct {
+	InFlight  int           // requests at work at once: 512
+	Rate      float64       // requests per second of one caller: 4,000
+	Anonymous float64       // requests per second of one address that is not signed in: 50
+	Body      int64         // bytes of a body where the operation says nothing: 1 MiB
+	Request   time.Duration // for reading a request and answering it: 60 s
+	Drain     time.Duration // for requests under way at the end: 20 s
+	Streams   int           // live event streams at once: 256
+}
+
+func (l Limits) filled() Limits {
+	set := func(n *int, to int) {
+		if *n == 0 {
+			*n = to
+		}
+	}
+	set(&l.InFlight, 512)
+	set(&l.Streams, 256)
+	for _, f := range []struct {
+		n  *float64
+		to float64
+	}{{&l.Rate, 4000}, {&l.Anonymous, 50}} {
+		if *f.n == 0 {
+			*f.n = f.to
+		}
+	}
+	for _, d := range []struct {
+		n  *time.Duration
+		to time.Duration
+	}{{&l.Request, time.Minute}, {&l.Drain, 20 * time.Second}} {
+		if *d.n == 0 {
+			*d.n = d.to
+		}
+	}
+	if l.Body == 0 {
+		l.Body = 1 << 20
+	}
+	return l
+}
+
+// Server answers requests. Routes are added before Serve and not afterwards.
+type Server struct {
+	o       Options
+	mux     *http.ServeMux
+	api     huma.API
+	ops     map[string]Operation // by the pattern of the mux
+	figures *figures
+	busy    chan struct{} // one place per request at work
+	callers *buckets      // by actor
+	strange *buckets      // by address, of who is not signed in
+	streams chan struct{} // one place per live stream
+	ready   sync.Map      // name → func(context.Context) error
+	ending  atomic.Bool
+}
+
+// New makes a server without routes but its own: the OpenAPI document.
+func New(o Options) (*Server, error) {
+	if o.Ledger == nil || o.Store == nil || o.Auth == nil || o.Now == nil || o.Rand == nil || o.PublicURL == nil {
+		return nil, errors.New("a server needs ledger, store, authenticator, clock, chance and its public URL")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Limits = o.Limits.filled()
+	s := &Server{
+		o: o, mux: http.NewServeMux(), ops: map[string]Operation{}, figures: newFigures(),
+		busy: make(chan struct{}, o.Limits.InFlight), streams: make(chan struct{}, o.Limits.Streams),
+		callers: newBuckets(o.Limits.Rate, o.Now), strange: newBuckets(o.Limits.Anonymous, o.Now),
+	}
+	s.api = humago.New(s.mux, document(o))
+	s.ops["GET /openapi.json"] = Operation{Public: true}
+	s.mux.HandleFunc("/", nothingHere)
+	return s, nil
+}
+
+// Listeners are where a server listens. TLS is nil for plain HTTP.
+type Listeners struct {
+	API net.Listener
+	Ops net.Listener // nil: health and metrics are served nowhere
+	TLS *tls.Config
+}
+
+// Serve answers until ctx ends, then lets what is under way come to its end for
+// Limits.Drain. It gives nil after a stop that was asked for.
+func (s *Server) Serve(ctx context.Context, l Listeners) error {
+	api := s.http(s.Handler())
+	api.TLSConfig = l.TLS
+	servers := []*http.Server{api}
+	failed := make(chan error, 2)
+	go func() { failed <- serveOn(api, l.API, l.TLS) }()
+	if l.Ops != nil {
+		ops := s.http(s.OpsHandler())
+		servers = append(servers, ops)
+		go func() { failed <- serveOn(ops, l.Ops, nil) }()
+	}
+	var err error
+	running := len(servers)
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		running--
+	}
+	s.ending.Store(true) // readiness fails from here on, so that nobody sends more
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Limits.Drain)
+	defer cancel()
+	for _, h := range servers {
+		if e := h.Shutdown(drain); e != nil {
+			s.o.Logger.Warn("requests were cut off at the end of the time that a stop has", "seconds", s.o.Limits.Drain.Seconds())
+			_ = h.Close() // what it says was said by Shutdown
+		}
+	}
+	for range running {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+func serveOn(h *http.Server, l net.Listener, t *tls.Config) error {
+	var err error
+	if t != nil {
+		err = h.ServeTLS(l, "", "")
+	} else {
+		err = h.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// http is a server with the limits that hold before a request is one: header size and time.
+func (s *Server) http(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.o.Limits.Request, WriteTimeout: s.o.Limits.Request + 10*time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Ready adds a condition of /readyz. Its error says what is missing.
+func (s *Server) Ready(name string, check func(context.Context) error) { s.ready.Store(name, check) }
+
+// OpenAPI is the document of the API's routes, OpenAPI 3.1 as JSON.
+func (s *Server) OpenAPI() ([]byte, error) { return s.api.OpenAPI().MarshalJSON() }
+
+// nothingHere answers what no route matches.
+func nothingHere(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, &verdict.Error{Code: verdict.CodeNotFound, What: "there is nothing at this path", Remedy: "GET /openapi.json lists the routes"})
+}
