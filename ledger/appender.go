@@ -121,7 +121,8 @@ func (l *Ledger) write(ctx context.Context, at *tail, batch []*request) (*tail, 
 		return nil, err
 	}
 	l.mu.Lock()
-	l.trusted, l.keys = p.tail.head, p.tail.keys
+	l.keys = p.tail.keys
+	l.grown(p.tail.head)
 	l.mu.Unlock()
 	c, err := l.sign(p.tail.head)
 	if err == nil {

@@ -218,8 +218,8 @@ func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head, s se
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.trusted.Epoch == head.Epoch && l.trusted.Size < head.Size {
-		l.trusted = head
+	if l.trusted.Epoch == head.Epoch {
+		l.grown(head)
 	}
 	return nil
 }

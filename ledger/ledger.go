@@ -79,11 +79,12 @@ type Ledger struct {
 	keys    *keyring   // guarded by mu; the keyring itself never changes
 	queue   []*request // guarded by mu: what waits for the next commit
 	closed  bool       // guarded by mu
+	follow  following  // guarded by mu
 
 	runs       atomic.Pointer[runningState] // what ran when it was last asked
 	words      words                        // of the component index
 	folding    atomic.Bool                  // a fold is under way
-	background sync.WaitGroup               // of folds; Close waits for it
+	background sync.WaitGroup               // of folds and of looks at the log; Close waits for it
 
 	wake chan struct{} // says that queue is not empty, or closed
 	done chan struct{} // closed by the appender when it has ended
@@ -106,6 +107,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		return nil, errors.New("open ledger: Store, Blobs, LogKey and AnchorDir are required")
 	}
 	l := &Ledger{o: o, store: o.Store, blobs: o.Blobs, body: newBodies(), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l.follow.news = make(chan struct{})
 	head, err := l.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -229,6 +231,10 @@ func (l *Ledger) Close() error {
 	l.mu.Lock()
 	closed := l.closed
 	l.closed = true
+	l.tell()
+	if l.follow.stop != nil {
+		l.follow.stop()
+	}
 	l.mu.Unlock()
 	l.poke()
 	<-l.done

@@ -116,7 +116,11 @@ func (s *Store) commit(ctx context.Context, plan func(*View) (*Batch, error), be
 		}
 		bills, ids, err := v.indexBills(ctx, b.Bills, &s.words)
 		learned = ids
-		return append(append(before(b), bills...), b.statements()...), err
+		statements := append(append(before(b), bills...), b.statements()...)
+		if e, able := s.engine.(Telling); able {
+			statements = append(statements, e.Announcement())
+		}
+		return statements, err
 	})
 	if err == nil && learned != nil {
 		s.words.learn(learned)

@@ -43,6 +43,18 @@ type Engine interface {
 	Close() error
 }
 
+// Telling is an Engine that can tell of writes of other processes.
+type Telling interface {
+	Engine
+
+	// Announcement is the statement that tells of a write, when it is part of it.
+	Announcement() Statement
+
+	// Watch calls wake for each announcement that is committed, until ctx ends or it
+	// cannot know of them any more. Several may be one.
+	Watch(ctx context.Context, wake func()) error
+}
+
 // Reader runs statements inside a snapshot or a write.
 type Reader interface {
 	// Run runs the statements in order, in one round trip where the engine can.
@@ -92,6 +104,16 @@ func (s *Store) Engine() string { return s.engine.Name() }
 
 // Close gives the database back.
 func (s *Store) Close() error { return s.engine.Close() }
+
+// Watch calls wake after each append of any process, until ctx ends or it cannot know of
+// them any more. It reports false when the engine does not tell of them.
+func (s *Store) Watch(ctx context.Context, wake func()) (able bool, err error) {
+	e, able := s.engine.(Telling)
+	if !able {
+		return false, nil
+	}
+	return true, e.Watch(ctx, wake)
+}
 
 // View gives one snapshot to several questions.
 func (s *Store) View(ctx context.Context, look func(*View) error) error {

@@ -26,6 +26,9 @@ func Engine(t *testing.T, open func(t testing.TB, name string) store.Engine) {
 	t.Run("two processes that write take turns", func(t *testing.T) {
 		turns(t, migrated(t, open(t, "shared")), migrated(t, open(t, "shared")))
 	})
+	t.Run("an append is told to other processes", func(t *testing.T) {
+		announced(t, migrated(t, open(t, "told")), migrated(t, open(t, "told")))
+	})
 	t.Run("work is claimed by one", func(t *testing.T) { jobs(t, migrated(t, open(t, "jobs")), migrated(t, open(t, "jobs"))) })
 	t.Run("a write under a key is done once", func(t *testing.T) { repeats(t, migrated(t, open(t, "keys")), migrated(t, open(t, "keys"))) })
 	t.Run("signatures of witnesses are kept", func(t *testing.T) { cosignatures(t, one(t)) })
