@@ -74,7 +74,7 @@ func TestPostgreSQLKeepsTheContract(t *testing.T) {
 // statement that the suite never ran is one that nobody has tried on this engine.
 func suite(t *testing.T, open opener) {
 	ran := &recorder{texts: map[string]bool{}}
-	storetest.Engine(t, func(t testing.TB, name string) store.Engine { return recording{open(t, name), ran} })
+	storetest.Engine(t, func(t testing.TB, name string) store.Engine { return record(open(t, name), ran) })
 	for name, text := range statements(t) {
 		if !slices.ContainsFunc(ran.list(), func(s string) bool { return strings.HasPrefix(s, text) }) {
 			t.Errorf("the suite does not run %s", name)
@@ -109,6 +109,25 @@ func (r *recorder) note(statements []store.Statement) {
 type recording struct {
 	store.Engine
 	ran *recorder
+}
+
+// recordingTelling has the ability that recording would hide.
+type recordingTelling struct {
+	recording
+	telling store.Telling
+}
+
+func (e recordingTelling) Announcement() store.Statement { return e.telling.Announcement() }
+
+func (e recordingTelling) Watch(ctx context.Context, wake func()) error {
+	return e.telling.Watch(ctx, wake)
+}
+
+func record(e store.Engine, ran *recorder) store.Engine {
+	if t, able := e.(store.Telling); able {
+		return recordingTelling{recording{e, ran}, t}
+	}
+	return recording{e, ran}
 }
 
 type recordingReader struct {
@@ -193,7 +212,7 @@ func text(t testing.TB, constants map[string]ast.Expr, x ast.Expr) string {
 func TestParametersFirstAppearInOrderInEachStatementThatRuns(t *testing.T) {
 	ran := &recorder{texts: map[string]bool{}}
 	open := openSQLite(t)
-	storetest.Engine(t, func(t testing.TB, name string) store.Engine { return recording{open(t, name), ran} })
+	storetest.Engine(t, func(t testing.TB, name string) store.Engine { return record(open(t, name), ran) })
 	parameter := regexp.MustCompile(`\$(\d+)`)
 	for _, s := range ran.list() {
 		next := 1

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,10 +36,12 @@ const (
 
 // Engine is one database or schema of a PostgreSQL. It is a store.Engine.
 type Engine struct {
-	pool *pgxpool.Pool
+	pool     *pgxpool.Pool
+	patience time.Duration
 }
 
-// Open connects to the database that dsn names, a URL or key=value words as in libpq.
+// Open connects to the database that dsn names, a URL or key=value words as in libpq. The
+// words of pgxpool count too, and patience: for how many seconds the database may be silent.
 func Open(ctx context.Context, dsn string) (*Engine, error) {
 	c, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -47,15 +50,27 @@ func Open(ctx context.Context, dsn string) (*Engine, error) {
 			Remedy: "write it as postgres://user@host:5432/database?sslmode=verify-full", Err: err,
 		}
 	}
+	patience, err := patienceOf(c)
+	if err != nil {
+		return nil, err
+	}
 	for name, value := range map[string]string{
-		"synchronous_commit":                  "on",
-		"idle_in_transaction_session_timeout": "30000", // a process that hangs must not keep the lock
-		"lock_timeout":                        "30000",
+		"synchronous_commit": "on",
+		// A process that hangs must not keep the lock, and who waits for it waits longer than
+		// it may hang, and not as long as he takes the database for dead.
+		"idle_in_transaction_session_timeout": milliseconds(patience / 2),
+		"lock_timeout":                        milliseconds(patience * 3 / 4),
 		"application_name":                    "verdict",
 	} {
 		if _, set := c.ConnConfig.RuntimeParams[name]; !set {
 			c.ConnConfig.RuntimeParams[name] = value
 		}
+	}
+	if c.ConnConfig.ConnectTimeout <= 0 {
+		c.ConnConfig.ConnectTimeout = min(connecting, patience)
+	}
+	if !strings.Contains(dsn, "pool_max_conns=") {
+		c.MaxConns = connections
 	}
 	c.AfterConnect = learnBlob
 	pool, err := pgxpool.NewWithConfig(ctx, c)
@@ -66,7 +81,7 @@ func Open(ctx context.Context, dsn string) (*Engine, error) {
 		pool.Close()
 		return nil, explain(err)
 	}
-	return &Engine{pool: pool}, nil
+	return &Engine{pool: pool, patience: patience}, nil
 }
 
 // learnBlob teaches a connection the domain, once it exists.
@@ -88,7 +103,7 @@ func (e *Engine) Name() string { return "postgres" }
 
 // Migrate brings the schema to what this version needs.
 func (e *Engine) Migrate(ctx context.Context) error {
-	c, err := e.pool.Acquire(ctx)
+	c, err := e.acquire(ctx)
 	if err != nil {
 		return explain(err)
 	}
@@ -158,33 +173,51 @@ var errGone = errors.New("the connection ended")
 
 // transaction hands one connection to body and ends whatever is open on it afterwards.
 func (e *Engine) transaction(ctx context.Context, begin []store.Statement, body func(*transaction) error) error {
-	c, err := e.pool.Acquire(ctx)
+	c, err := e.acquire(ctx)
 	if err != nil {
 		return explain(err)
 	}
 	defer c.Release()
-	t := &transaction{conn: c.Conn(), begin: begin}
+	t := &transaction{conn: c.Conn(), begin: begin, patience: e.patience}
 	err = body(t)
 	// A broken or half-read connection is destroyed when it is released. The others in
 	// the pool are as old as it, and the server that they speak to may be gone too.
 	if c.Conn().IsClosed() && err != nil {
 		e.pool.Reset()
-		if !errors.Is(err, store.ErrAmbiguous) && ctx.Err() == nil {
+		if !errors.Is(err, store.ErrAmbiguous) && !errors.Is(err, errSilent) && ctx.Err() == nil {
 			err = fmt.Errorf("%w: %w", errGone, err)
 		}
 	}
 	if c.Conn().PgConn().TxStatus() != 'I' && !c.Conn().IsClosed() {
-		if _, end := c.Exec(context.WithoutCancel(ctx), "ROLLBACK"); end != nil {
-			c.Conn().Close(context.WithoutCancel(ctx))
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.patience)
+		defer cancel()
+		if _, failed := c.Exec(end, "ROLLBACK"); failed != nil {
+			c.Conn().Close(end)
 		}
 	}
 	return explain(err)
 }
 
+// acquire takes a connection out of the pool, and waits for one as long as for an answer.
+func (e *Engine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, e.patience)
+	defer cancel()
+	c, err := e.pool.Acquire(waiting)
+	var connect *pgconn.ConnectError
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil || errors.As(err, &connect) {
+		return c, err
+	}
+	return nil, &verdict.Error{
+		Code: verdict.CodeUnavailable, What: fmt.Sprintf("none of the %d connections to PostgreSQL became free for %s", e.pool.Config().MaxConns, e.patience),
+		Remedy: "look in pg_stat_activity what takes so long, or allow more with pool_max_conns=N in the address of the database, and run the command again", Err: err,
+	}
+}
+
 // transaction is one transaction on one connection.
 type transaction struct {
-	conn  *pgx.Conn
-	begin []store.Statement // to go in front of the first statements
+	conn     *pgx.Conn
+	begin    []store.Statement // to go in front of the first statements
+	patience time.Duration
 }
 
 // Run sends the statements in one round trip.
@@ -204,13 +237,17 @@ func (t *transaction) send(ctx context.Context, statements []store.Statement) (s
 	for _, s := range all {
 		b.Queue(s.SQL, s.Args...)
 	}
+	ctx, p := patient(ctx, t.patience)
+	defer p.end()
 	results := t.conn.SendBatch(ctx, b)
 	tag := ""
 	for _, s := range all {
 		rows, err := results.Query()
 		if err == nil {
 			for s.Each != nil && err == nil && rows.Next() {
+				p.pause() // what the caller does with a row is not the database's silence
 				err = s.Each(rows)
+				p.resume()
 			}
 			rows.Close()
 			if err == nil {
@@ -220,10 +257,10 @@ func (t *transaction) send(ctx context.Context, statements []store.Statement) (s
 		}
 		if err != nil {
 			results.Close()
-			return "", err
+			return "", p.because(ctx, err)
 		}
 	}
-	return tag, results.Close()
+	return tag, p.because(ctx, results.Close())
 }
 
 // commit runs the last statements and commits. A caller that leaves must not tear this
@@ -258,6 +295,9 @@ func explain(err error) error {
 			"check that it runs and that address, user and password are right, then run the command again")
 	case errors.Is(err, store.ErrAmbiguous):
 		return err
+	case errors.Is(err, errSilent):
+		return problem(verdict.CodeUnavailable, "PostgreSQL does not answer",
+			"check that it runs and that the network between is open, then run the command again; nothing that was acknowledged is lost")
 	case !errors.As(err, &refused) && errors.Is(err, errGone), refused != nil && (refused.Severity == "FATAL" || refused.Severity == "PANIC"):
 		return problem(verdict.CodeUnavailable, "PostgreSQL ended the connection",
 			"wait until it is up again and run the command again; nothing that was acknowledged is lost")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"verdict/store"
 )
@@ -31,8 +32,27 @@ func (e *Engine) Watch(ctx context.Context, wake func()) error {
 	}
 	for {
 		wake() // what was written before anybody listened counts too
-		if _, err := c.WaitForNotification(ctx); err != nil {
+		if err := e.notified(ctx, c); err != nil {
 			return fmt.Errorf("listen to PostgreSQL: %w", err)
+		}
+	}
+}
+
+// notified waits for a notification. It asks now and then whether the other side is still
+// there: who only listens would never know.
+func (e *Engine) notified(ctx context.Context, c *pgx.Conn) error {
+	for {
+		waiting, cancel := context.WithTimeout(ctx, e.patience)
+		_, err := c.WaitForNotification(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil || !pgconn.Timeout(err) {
+			return err
+		}
+		waiting, cancel = context.WithTimeout(ctx, e.patience)
+		err = c.Ping(waiting)
+		cancel()
+		if err != nil {
+			return err
 		}
 	}
 }

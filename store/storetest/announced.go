@@ -29,7 +29,7 @@ func announced(t *testing.T, a, b *store.Store) {
 		select {
 		case <-told:
 		case <-time.After(10 * time.Second):
-			t.Fatalf("not told of %s", what)
+			t.Errorf("not told of %s", what)
 		}
 	}
 	wait("what was there before")

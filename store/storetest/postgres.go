@@ -6,38 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
-// server is the one PostgreSQL of a test process. It ends with the process, or with the
-// last of its databases that is given back by the test that asked for it first.
-type server struct {
+// shared is the one PostgreSQL of a test process, which ends with it.
+var shared struct {
 	once   sync.Once
-	socket string
-	stop   func()
+	server *Server
 	err    error
-	serial int
-	mu     sync.Mutex // guards serial
 }
-
-var shared server
 
 // Main runs the tests of a package that may use Postgres, and stops the server after
 // them. Call it from TestMain: os.Exit(storetest.Main(m)).
 func Main(m *testing.M) int {
 	code := m.Run()
-	if shared.stop != nil {
-		shared.stop()
+	if shared.server != nil {
+		shared.server.remove()
 	}
 	return code
 }
@@ -48,87 +39,32 @@ func Main(m *testing.M) int {
 // with VERDICT_LONG=1 it fails then.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	shared.once.Do(func() { shared.start() })
-	if errors.Is(shared.err, exec.ErrNotFound) {
-		if os.Getenv("VERDICT_LONG") != "" {
-			t.Fatalf("PostgreSQL is needed: %v", shared.err)
-		}
-		t.Skipf("SKIP PostgreSQL: %v (Debian package postgresql)", shared.err)
-	}
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	shared.mu.Lock()
-	shared.serial++
-	name := fmt.Sprintf("verdict%d", shared.serial)
-	shared.mu.Unlock()
-	if out, err := program("createdb", "-h", shared.socket, "-U", "verdict", "-T", "template0", "-E", "UTF8", name).CombinedOutput(); err != nil {
-		t.Fatalf("createdb: %v\n%s", err, out)
-	}
-	return "postgres:///" + name + "?" + url.Values{"host": {shared.socket}, "user": {"verdict"}}.Encode()
+	shared.once.Do(func() { shared.server, shared.err = newServer() })
+	needed(t, shared.err)
+	return shared.server.Database(t)
 }
 
-// start makes a cluster and runs it. Its settings are those of a user who wants his
-// commits to last: nothing about syncing is switched off.
-func (s *server) start() {
-	if s.err = programs("initdb", "postgres", "createdb"); s.err != nil {
-		return
-	}
-	dir, err := os.MkdirTemp("", "verdict-postgres-")
-	if s.err = err; err != nil {
-		return
-	}
-	data := filepath.Join(dir, "data")
-	if s.err = give(dir); s.err != nil {
-		return
-	}
-	init := program("initdb", "-D", data, "-U", "verdict", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-	init.Dir = dir
-	if out, err := init.CombinedOutput(); err != nil {
-		s.err = fmt.Errorf("initdb: %w\n%s", err, out)
-		return
-	}
-	run := program("postgres", "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "unix_socket_permissions=0777")
-	run.Dir = dir
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if s.err = err; err != nil {
-		return
-	}
-	run.Stdout, run.Stderr = log, log
-	dieWithParent(run.SysProcAttr)
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		defer close(ended)
-		runtime.LockOSThread() // the wish to die with the parent is one about a thread
-		defer runtime.UnlockOSThread()
-		err := run.Start()
-		started <- err
-		if err == nil {
-			run.Wait()
+// OwnPostgres is like Postgres a real one, which the test may kill. It ends with the test.
+func OwnPostgres(t testing.TB) *Server {
+	t.Helper()
+	s, err := newServer()
+	needed(t, err)
+	t.Cleanup(s.remove)
+	return s
+}
+
+// needed skips a test where there is no PostgreSQL.
+func needed(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, exec.ErrNotFound) {
+		if os.Getenv("VERDICT_LONG") != "" {
+			t.Fatalf("PostgreSQL is needed: %v", err)
 		}
-	}()
-	if s.err = <-started; s.err != nil {
-		return
+		t.Skipf("SKIP PostgreSQL: %v (Debian package postgresql)", err)
 	}
-	s.stop = func() {
-		run.Process.Signal(syscall.SIGQUIT)
-		<-ended
-		os.RemoveAll(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.socket = dir
-	for range 200 {
-		if program("psql", "-h", dir, "-U", "verdict", "-d", "postgres", "-c", "SELECT 1").Run() == nil {
-			return
-		}
-		select {
-		case <-ended:
-			text, err := os.ReadFile(filepath.Join(dir, "log"))
-			s.err = fmt.Errorf("postgres ended at once: %s (%w)", text, errors.Join(err))
-			return
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	s.err = errors.New("postgres did not answer within ten seconds")
 }
 
 // find gives the path of a program of PostgreSQL: on PATH, or where Debian keeps it.
