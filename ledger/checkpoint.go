@@ -96,7 +96,7 @@ func checkpointSigner(k LogKey, h store.Head) (note.Signer, error) {
 	if vkey != h.Key {
 		return nil, &verdict.Error{
 			Code: verdict.CodeConflict, What: fmt.Sprintf("the log key given is not the one that signs the checkpoints of %s", h.Origin),
-			Remedy: "put back the key file that belongs to this data directory; if it is lost, begin a new origin with verdict log epoch --lost-key",
+			Remedy: "give this process the key that all others who append to this database have, with --log-key or as the key file of its data directory; only if nobody has it any more, begin a new origin with verdict log epoch --lost-key",
 			Err:    errLogKey,
 		}
 	}

@@ -108,7 +108,7 @@ func (s *Server) begin() error {
 		select {
 		case <-ended:
 			text, err := os.ReadFile(filepath.Join(s.dir, "log"))
-			return fmt.Errorf("postgres ended at once: %s (%w)", text, errors.Join(err))
+			return errors.Join(fmt.Errorf("%w: %s", errEnded, text), err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -118,10 +118,20 @@ func (s *Server) begin() error {
 // Start runs it again after Kill, through its recovery.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	if err := s.begin(); err != nil {
+	var err error
+	for range 50 {
+		// It refuses while the last of the killed ones still has their memory in use.
+		if err = s.begin(); !errors.Is(err, errEnded) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
+
+var errEnded = errors.New("postgres ended at once")
 
 // Kill ends the postmaster and all its children with SIGKILL, as a machine does that
 // loses its power: none of them can write a last word. It gives how many there were.
