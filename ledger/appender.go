@@ -168,7 +168,9 @@ func (l *Ledger) plan(ctx context.Context, v *store.View, at *tail, batch []*req
 			return nil, err
 		}
 	}
-	p := &plan{from: head, old: at.edge, at: max(micros(l.o.Now()), head.Latest)}
+	now := micros(l.o.Now())
+	l.tellClock(time.Duration(head.Latest-now) * time.Microsecond)
+	p := &plan{from: head, old: at.edge, at: max(now, head.Latest)}
 	p.tail = &tail{head: head, edge: at.edge.clone(), keys: at.keys, receipt: at.receipt, oldest: at.oldest}
 	if err := l.addReceipt(ctx, p, batch); err != nil {
 		return nil, err
@@ -185,6 +187,21 @@ func (l *Ledger) plan(ctx context.Context, v *store.View, at *tail, batch []*req
 	root, err := p.tail.edge.root()
 	p.tail.head.Root = root[:]
 	return p, err
+}
+
+// skew is by how much the clocks of those who append to one log may differ.
+const skew = 5 * time.Minute
+
+// tellClock says once that the clock of this process is behind the log, and once that it is
+// not any more. What is recorded meanwhile has the time of the last entry before.
+func (l *Ledger) tellClock(behind time.Duration) {
+	if late := behind > skew; late != l.late {
+		if l.late = late; late {
+			l.o.Logger.Warn("the clock is behind the last entry of the log, which gives its time to the next ones: set the clock", "behind", behind)
+		} else {
+			l.o.Logger.Info("the clock is no longer behind the log")
+		}
+	}
 }
 
 // takeUp reads what appending after head needs.

@@ -86,6 +86,7 @@ type Ledger struct {
 	folding    atomic.Bool                  // a fold is under way
 	background sync.WaitGroup               // of folds and of looks at the log; Close waits for it
 
+	late bool          // the appender's alone: the clock is behind the log
 	wake chan struct{} // says that queue is not empty, or closed
 	done chan struct{} // closed by the appender when it has ended
 }
