@@ -95,12 +95,16 @@ func (e *Engine) judgesEarly(p decisionmap.Point) bool {
 
 // signerOf is a producer as the map's entries name it.
 func (e *Engine) signerOf(producer string, at ledger.Position) decisionmap.Signer {
-	p := evidence.ParseProducer(producer)
-	s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
-	if e.KeyName != nil && p.Key != "" {
-		s.KeyName = e.KeyName(p.Key, at)
+	s := SignerOf(evidence.ParseProducer(producer))
+	if e.KeyName != nil && s.Key != "" {
+		s.KeyName = e.KeyName(s.Key, at)
 	}
 	return s
+}
+
+// SignerOf is a producer as the map's entries name it, without the name of his key.
+func SignerOf(p evidence.Producer) decisionmap.Signer {
+	return decisionmap.Signer{Key: p.Key, Identity: p.Identity, Workload: p.Workload, Issuer: p.Issuer}
 }
 
 // artifactRemedy is the command that brings what is missing of a digest; "" for what no command

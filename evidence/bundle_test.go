@@ -293,6 +293,8 @@ func TestAProducerIsOneLineThatCanBeReadBack(t *testing.T) {
 		{Key: "rUEHWY110gKrqSThy8hxLkuj2OzktobuxnqxtX8QgHU="},
 		{Identity: "https://github.com/acme/shop/.github/workflows/release.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com"},
 		{Identity: "ada@example.com", Issuer: "https://accounts.example.com"},
+		{Workload: "repo:acme/shop:environment:prod", Issuer: "https://token.actions.githubusercontent.com"},
+		{Workload: "a name with spaces", Issuer: "https://issuer.example"},
 	} {
 		if got := evidence.ParseProducer(p.String()); got != p {
 			t.Errorf("%q is read as %+v", p, got)

@@ -71,29 +71,44 @@ func appendSPKI(dst []byte, pub *ecdsa.PublicKey) ([]byte, error) {
 	return append(append(dst, spkiHead...), point...), nil
 }
 
-// Producer says who signed, once a Verifier has checked it: the id of a key, or the
-// identity in a certificate and the issuer that vouched for it.
+// Producer says who signed, once a Verifier has checked it: the id of a key, the identity
+// in a certificate and the issuer that vouched for it, or the workload that proved with an
+// issuer's token who it is, and that it holds the key. One of Key, Identity and Workload is
+// set.
 type Producer struct {
 	Key      string
 	Identity string
-	Issuer   string
+	Issuer   string // of the identity or the workload
+	Workload string
 }
 
+// ofWorkload stands before the issuer of a workload in the recorded form. An issuer is a
+// URL, so no certificate's is taken for a token's.
+const ofWorkload = "workload:"
+
 // String is the one-line form that the ledger records: the key id, or the identity, a
-// space, and the issuer. The space keeps the two apart.
+// space, and the issuer; before that of a workload stands "workload:". The last space keeps
+// the two apart.
 func (p Producer) String() string {
-	if p.Key != "" {
+	switch {
+	case p.Key != "":
 		return p.Key
+	case p.Workload != "":
+		return p.Workload + " " + ofWorkload + p.Issuer
 	}
 	return p.Identity + " " + p.Issuer
 }
 
 // ParseProducer reads what String wrote.
 func ParseProducer(s string) Producer {
-	if i := strings.LastIndexByte(s, ' '); i >= 0 {
-		return Producer{Identity: s[:i], Issuer: s[i+1:]}
+	i := strings.LastIndexByte(s, ' ')
+	if i < 0 {
+		return Producer{Key: s}
 	}
-	return Producer{Key: s}
+	if issuer, ok := strings.CutPrefix(s[i+1:], ofWorkload); ok {
+		return Producer{Workload: s[:i], Issuer: issuer}
+	}
+	return Producer{Identity: s[:i], Issuer: s[i+1:]}
 }
 
 // ErrStranger says that a certificate is not of any authority that was given: nothing is

@@ -33,6 +33,9 @@ type Ingestion struct {
 	// Beside is the blob that the foreign statement names and that came with it: its bill of
 	// materials. Empty: it names none, or what it names stayed where it was.
 	Beside verdict.Digest `json:"beside,omitempty"`
+	// Bound is what ties the key of the signature to a producer that is a workload; nil for
+	// any other.
+	Bound *Bound `json:"bound,omitempty"`
 }
 
 // IngestedFrom is an evidence.Producer in an ingestion.
@@ -40,6 +43,30 @@ type IngestedFrom struct {
 	Key      string `json:"key"`
 	Identity string `json:"identity"`
 	Issuer   string `json:"issuer"`
+	Workload string `json:"workload,omitempty"`
+}
+
+// Bound is a key that a workload proved to hold when it signed in with a token of its
+// issuer. The key is of that session and enrolled nowhere, so it is written here: whoever
+// holds the ingestion verifies the foreign signature again. The token was a secret and is
+// named by its digest, so that the issuer's own records can be asked about it.
+type Bound struct {
+	Key   string         `json:"key"`   // the public key, PEM
+	Token verdict.Digest `json:"token"` // sha256 of the token as it was sent
+}
+
+// Verify checks that the key signed the bundle.
+func (b *Bound) Verify(ctx context.Context, raw []byte) error {
+	key, err := evidence.ParsePublicPEM([]byte(b.Key))
+	if err != nil {
+		return err
+	}
+	foreign, err := evidence.ParseBundle(raw)
+	if err != nil {
+		return err
+	}
+	_, err = evidence.KeyVerifier(key).Verify(ctx, foreign)
+	return err
 }
 
 // String is the form of evidence.Producer.String.
@@ -57,10 +84,29 @@ func (i Ingestion) check() error {
 	if _, err := hexOf(i.Beside); i.Beside != "" && err != nil {
 		return fmt.Errorf("ingestion: %w", err)
 	}
+	if err := i.checkBound(); err != nil {
+		return fmt.Errorf("ingestion: %w", err)
+	}
 	if i.Origin != "" && !plainHost(i.Origin) {
 		return fmt.Errorf("ingestion: %.80q is no origin", i.Origin)
 	}
 	return nil
+}
+
+// checkBound demands the key of a producer that is a workload, and of nobody else.
+func (i Ingestion) checkBound() error {
+	p := i.Producer
+	if (p.Workload != "") != (i.Bound != nil) || p.Workload != "" && (p.Issuer == "" || p.Key+p.Identity != "") {
+		return errors.New("a workload comes with its issuer and the key that it proved to hold, and with nothing else")
+	}
+	if i.Bound == nil {
+		return nil
+	}
+	if _, err := evidence.ParsePublicPEM([]byte(i.Bound.Key)); err != nil {
+		return err
+	}
+	_, err := hexOf(i.Bound.Token)
+	return err
 }
 
 // hexOf gives the bytes of a sha256 digest.
@@ -86,6 +132,8 @@ type Arrival struct {
 	// Beside: the blob with the bill of materials that the statement names came with it, and
 	// was put here (PutBlob).
 	Beside bool
+	// Bound goes with a Producer that is a workload: the key that signed, and how it is his.
+	Bound *Bound
 	// Context is that of the ingestion; its time is the caller's clock.
 	Context verdict.Context
 }
@@ -135,11 +183,16 @@ func (l *Ledger) arrive(ctx context.Context, signer evidence.Signer, a Arrival) 
 		return nil, err
 	}
 	raw := a.Bundle.JSON()
+	if a.Bound != nil {
+		if err := a.Bound.Verify(ctx, raw); err != nil {
+			return nil, err
+		}
+	}
 	sum := sha256.Sum256(raw)
 	s, err := evidence.New(verdict.KindIngestion, foreign.Subjects, Ingestion{
 		Bundle: verdict.NewDigest("sha256", hex.EncodeToString(sum[:])), Size: int64(len(raw)), Payload: a.Bundle.PayloadDigest(),
 		PredicateType: foreign.PredicateType, Identity: foreign.Identity(a.Producer.String()), Producer: IngestedFrom(a.Producer), Origin: a.Origin, Index: a.Index,
-		LogKey: a.LogKey, Checkpoint: a.Checkpoint, Beside: beside,
+		LogKey: a.LogKey, Checkpoint: a.Checkpoint, Beside: beside, Bound: a.Bound,
 	}, a.Context, l.o.Rand)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"verdict"
-	"verdict/decisionmap"
+	"verdict/decide"
 	"verdict/report"
 )
 
@@ -35,7 +35,9 @@ func fillBuilds(_ context.Context, x *showing) error {
 		} else if p.State != verdict.StateVerified {
 			b.Why = "its signature is not known to hold"
 		} else {
-			known, why := x.m.Builder(decisionmap.Signer{Key: p.producer.Key, KeyName: p.Name, Identity: p.producer.Identity, Issuer: p.producer.Issuer}, b.Builder, b.BuildType)
+			signer := decide.SignerOf(p.producer)
+			signer.KeyName = p.Name
+			known, why := x.m.Builder(signer, b.Builder, b.BuildType)
 			b.Known, b.Level, b.Why = known.Name, known.Level, why
 		}
 		x.doc.Builds = append(x.doc.Builds, b)

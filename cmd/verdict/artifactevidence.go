@@ -11,6 +11,7 @@ import (
 
 	"verdict"
 	"verdict/artifact"
+	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
@@ -170,7 +171,8 @@ func (p *piece) judge(m *decisionmap.Map) {
 	if p.State != verdict.StateVerified {
 		return
 	}
-	s := decisionmap.Signer{Key: p.producer.Key, KeyName: p.Name, Identity: p.producer.Identity, Issuer: p.producer.Issuer}
+	s := decide.SignerOf(p.producer)
+	s.KeyName = p.Name
 	if p.Kind == verdict.KindDecision { // counts by the point that it is of, and not by its kind
 		p.Trusted = m.TrustsDecisionsOf(s)
 		return

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -462,5 +463,5 @@ func producerText(p evidence.Producer) string {
 	if p.Key != "" {
 		return "key " + p.Key
 	}
-	return p.Identity + " by " + p.Issuer
+	return cmp.Or(p.Identity, p.Workload) + " by " + p.Issuer
 }

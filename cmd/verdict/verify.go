@@ -60,6 +60,7 @@ type signedBy struct {
 	Key      string `json:"key"`
 	Identity string `json:"identity"`
 	Issuer   string `json:"issuer"`
+	Workload string `json:"workload,omitempty"`
 }
 
 // thing is what somebody holds in their hands: a file with its digests, or one digest.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/ledger"
@@ -209,7 +210,7 @@ func (w *workspace) counts(ctx context.Context, m *decisionmap.Map) (func(kind v
 		yes, told := known[c]
 		if !told {
 			p := evidence.ParseProducer(producer)
-			s := decisionmap.Signer{Key: p.Key, Identity: p.Identity, Issuer: p.Issuer}
+			s := decide.SignerOf(p)
 			if p.Key != "" {
 				s.KeyName = name(p.Key, allOfThem)
 			}
