@@ -36,7 +36,7 @@ points:
 			h := newHouse(t, chart)
 			h.signedIn(tc.by, clean("secrets"))
 			if d := h.decide("ci.secrets"); (d.Outcome == verdict.Allow) != tc.counts {
-				t.Errorf("%s: %+v, %+v", d.Outcome, d.Reasons, d.Faults)
+				t.Errorf("%s: %+v", d.Outcome, d.Reasons)
 			}
 		})
 	}
