@@ -54,16 +54,17 @@ func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int
 // FinishJob removes work that owner did. It reports false when the work is no longer
 // his: somebody else may have done it too.
 func (s *Store) FinishJob(ctx context.Context, id, owner string) (bool, error) {
-	return s.changeJob(ctx, doneJobStatement, id, owner)
+	return s.changed(ctx, doneJobStatement, id, owner)
 }
 
 // RepeatJob gives work back, to be done again from due on. It reports false when the
 // work is no longer owner's.
 func (s *Store) RepeatJob(ctx context.Context, id, owner string, due int64, fault string) (bool, error) {
-	return s.changeJob(ctx, againJobStatement, due, fault, id, owner)
+	return s.changed(ctx, againJobStatement, due, fault, id, owner)
 }
 
-func (s *Store) changeJob(ctx context.Context, sql string, args ...any) (bool, error) {
+// changed runs a statement that returns the rows that it changed, and reports whether it did.
+func (s *Store) changed(ctx context.Context, sql string, args ...any) (bool, error) {
 	changed := false
 	err := s.engine.Write(ctx, func(Reader) ([]Statement, error) {
 		return []Statement{{SQL: sql, Args: args, Each: func(Row) error { changed = true; return nil }}}, nil

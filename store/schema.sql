@@ -1,6 +1,17 @@
 -- What the migrations make. Written by go test ./store -update; PostgreSQL has the same,
 -- with CREATE DOMAIN blob AS bytea before it.
 
+CREATE TABLE actor (
+  id      TEXT   NOT NULL PRIMARY KEY,
+  source  TEXT   NOT NULL, -- sha256 of issuer and subject, in hexadecimal
+  name    TEXT   NOT NULL,
+  address TEXT   NOT NULL,
+  made    BIGINT NOT NULL,
+  erased  BIGINT NOT NULL  -- 0: it is not
+);
+
+CREATE UNIQUE INDEX actor_source ON actor (source);
+
 CREATE TABLE bill (
   number    BIGINT NOT NULL PRIMARY KEY, -- from 0, without gaps
   from_seq  BIGINT NOT NULL,
@@ -71,6 +82,23 @@ CREATE TABLE cosignature (
   at     BIGINT NOT NULL,
   PRIMARY KEY (origin, size, name)
 );
+
+CREATE TABLE credential (
+  id      TEXT   NOT NULL PRIMARY KEY,
+  digest  TEXT   NOT NULL, -- sha256 of the secret, in hexadecimal
+  kind    TEXT   NOT NULL, -- session, token, link
+  actor   TEXT   NOT NULL, -- whose it is
+  doc     TEXT   NOT NULL, -- JSON: who that is, with what rights
+  made    BIGINT NOT NULL,
+  expires BIGINT NOT NULL,
+  revoked BIGINT NOT NULL  -- 0: it is not
+);
+
+CREATE INDEX credential_actor ON credential (actor, id);
+
+CREATE UNIQUE INDEX credential_digest ON credential (digest);
+
+CREATE INDEX credential_expires ON credential (expires);
 
 CREATE TABLE decision (
   from_seq    BIGINT NOT NULL PRIMARY KEY,
@@ -226,6 +254,15 @@ CREATE INDEX running_environment ON running (environment, to_seq);
 CREATE UNIQUE INDEX running_open ON running (environment, service, name) WHERE to_seq = 9223372036854775807;
 
 CREATE INDEX running_service ON running (service, to_seq);
+
+CREATE TABLE spent (
+  issuer  TEXT   NOT NULL,
+  id      TEXT   NOT NULL,
+  expires BIGINT NOT NULL,
+  PRIMARY KEY (issuer, id)
+);
+
+CREATE INDEX spent_expires ON spent (expires);
 
 CREATE TABLE subject (
   digest   TEXT   NOT NULL,

@@ -32,6 +32,8 @@ func Engine(t *testing.T, open func(t testing.TB, name string) store.Engine) {
 	t.Run("work is claimed by one", func(t *testing.T) { jobs(t, migrated(t, open(t, "jobs")), migrated(t, open(t, "jobs"))) })
 	t.Run("a write under a key is done once", func(t *testing.T) { repeats(t, migrated(t, open(t, "keys")), migrated(t, open(t, "keys"))) })
 	t.Run("signatures of witnesses are kept", func(t *testing.T) { cosignatures(t, one(t)) })
+	t.Run("credentials open the door until they end", func(t *testing.T) { credentials(t, migrated(t, open(t, "doors")), migrated(t, open(t, "doors"))) })
+	t.Run("a name can be forgotten and its id cannot", func(t *testing.T) { actors(t, one(t)) })
 	t.Run("what entries rest on is known of each blob", func(t *testing.T) { blobs(t, one(t)) })
 	t.Run("components lead to the bills that list them", func(t *testing.T) { components(t, migrated(t, open(t, "index")), migrated(t, open(t, "index"))) })
 	t.Run("bills of a version before are listed late", func(t *testing.T) { listed(t, one(t)) })
