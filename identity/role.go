@@ -182,6 +182,21 @@ func witness(s Scope) (o Object) {
 	return o
 }
 
+// Together says with an *verdict.Error when grants belong to nobody at once: who states
+// evidence neither governs nor waives. Whoever gives a role asks it before.
+func Together(grants []Grant) error {
+	c := Caller{Grants: grants}
+	for _, v := range apart {
+		if c.holds(Stating) && c.holds(v) {
+			return &verdict.Error{
+				Code: verdict.CodeConflict, What: fmt.Sprintf("the roles %s together would let one state evidence and have %s", c.roles(), v),
+				Remedy: "give them to two different people or machines, or take the other role back first: verdict roles revoke",
+			}
+		}
+	}
+	return nil
+}
+
 func (c Caller) holds(v Verb) bool {
 	return slices.ContainsFunc(c.Grants, func(g Grant) bool { return slices.Contains(allowed[g.Role], v) })
 }
