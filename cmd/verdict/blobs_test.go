@@ -58,7 +58,7 @@ func TestASweepKeepsEveryBlobThatAStatementNames(t *testing.T) {
 	if _, err := w.ledger.Append(t.Context(), signed); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.ledger.Sweep(t.Context())
+	r, err := w.own.Sweep(t.Context())
 	if err != nil || r.Seen != 10 {
 		t.Fatalf("%+v, %v", r, err)
 	}

@@ -353,26 +353,25 @@ func (w *workspace) decideAll(ctx context.Context, layer verdict.Layer, judged j
 // itself. Points without rules are told apart, and never passed over.
 func (w *workspace) decideAt(ctx context.Context, chosen func(decisionmap.Point) bool, judged judgedBy, own map[string]string, r decide.Request) (report.Run, error) {
 	run := report.Run{Version: version(), At: w.now(), ReportOnly: w.app.config.ReportOnly, Notes: []string{"judged by " + judged.From}}
-	e, err := w.engine(ctx, judged.Map, own)
+	e, err := w.decider(ctx, judged, own)
 	if err != nil {
 		return run, err
 	}
-	run.Notes = append(run.Notes, w.chosen.notes()...)
-	unbuilt := decisionmap.NotBuilt(judged.Map, e.Policy)
 	for _, p := range judged.Map.Points {
 		if !chosen(p) {
 			continue
 		}
-		if slices.Contains(unbuilt, p.ID) {
+		r.Point = p.ID
+		d, _, err := e.Decide(ctx, r)
+		if errors.Is(err, errNotBuilt) {
 			run.NotBuilt = append(run.NotBuilt, p.ID)
 			continue
 		}
-		r.Point = p.ID
-		d, _, err := e.Decide(ctx, r)
 		if err != nil {
 			return run, err
 		}
 		run.Decisions = append(run.Decisions, d)
 	}
+	run.Notes = append(run.Notes, e.notes()...)
 	return run, nil
 }

@@ -172,11 +172,10 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 			run.Notes = append(run.Notes, matched)
 		}
 	}
-	e, err := w.engine(ctx, judged.Map, own)
+	e, err := w.decider(ctx, judged, own)
 	if err != nil {
 		return err
 	}
-	run.Notes = append(run.Notes, w.chosen.notes()...)
 	var d verdict.Decision
 	if x.dry {
 		d, err = e.Preview(ctx, r)
@@ -187,7 +186,7 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 	if err != nil {
 		return err
 	}
-	run.Decisions = []verdict.Decision{d}
+	run.Decisions, run.Notes = []verdict.Decision{d}, append(run.Notes, e.notes()...)
 	if d.Rollback {
 		run.Notes = append(run.Notes, fmt.Sprintf("this goes back to a digest that was promoted to %s before: hours, freezes, soak time and the environment before do not bind", x.environment))
 	}

@@ -10,6 +10,7 @@ import (
 	"verdict/decisionmap"
 	"verdict/git"
 	"verdict/ledger"
+	"verdict/server/wire"
 )
 
 // judgedBy is the map that a change is judged by, and where it came from.
@@ -19,6 +20,8 @@ type judgedBy struct {
 	Base string // the revision that the repository's files are read from; empty: none
 	// Released is the organisation map in force, which the map is or is read over; nil: none.
 	Released *releasedMap
+	// Own is the repository's map at Base, as a server takes it; nil: it has none.
+	Own *wire.RepositoryMap
 	// Unknown says why the base could not be told, which is not the same as none.
 	Unknown error
 }
@@ -42,7 +45,7 @@ func (w *workspace) judgeBy(ctx context.Context, repo *git.Repo, g goal) (judged
 		if j.Base, j.Unknown, err = baseOf(ctx, repo, g); err != nil {
 			return judgedBy{}, err
 		}
-		if own, err = mapAt(ctx, repo, j.Base); err != nil {
+		if own, j.Own, err = mapAt(ctx, repo, j.Base); err != nil {
 			return judgedBy{}, err
 		}
 	}
@@ -65,19 +68,19 @@ func short(rev string) string {
 }
 
 // mapAt reads the repository's map as it stood at a revision; nil when it had none.
-func mapAt(ctx context.Context, repo *git.Repo, rev string) (*decisionmap.Map, error) {
+func mapAt(ctx context.Context, repo *git.Repo, rev string) (*decisionmap.Map, *wire.RepositoryMap, error) {
 	content, err := fileAt(ctx, repo, rev, decisionmap.FileName)
 	if err != nil || content == nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m, err := decisionmap.Load(fmt.Sprintf("%s at %s", decisionmap.FileName, short(rev)), content)
 	var e *verdict.Error
 	if errors.As(err, &e) { // the file that has to be mended is not the one that lies in the tree
 		told := *e
 		told.Remedy += ". It is the map before this change that cannot be read: mend it there first, in a change of its own, which somebody has to let in without an answer"
-		return nil, &told
+		return nil, nil, &told
 	}
-	return m, err
+	return m, &wire.RepositoryMap{File: decisionmap.FileName, Content: string(content), Revision: rev}, err
 }
 
 // fileAt reads a file of the repository's root at a revision; nil when it was not there.

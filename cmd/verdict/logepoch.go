@@ -56,6 +56,9 @@ type begunEpoch struct {
 }
 
 func (a *app) newEpoch(ctx context.Context, backup bool, reason string) error {
+	if err := a.whereDataIs("a new epoch", "verdict log epoch"); err != nil {
+		return err
+	}
 	if err := a.mustExist(); err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (a *app) newEpoch(ctx context.Context, backup bool, reason string) error {
 	if err := w.maySignEpoch(ctx); err != nil {
 		return errors.Join(err, w.close())
 	}
-	epoch, err := w.ledger.NewEpoch(ctx, reason)
+	epoch, err := w.own.NewEpoch(ctx, reason)
 	if err = errors.Join(err, w.close()); err != nil {
 		return err
 	}

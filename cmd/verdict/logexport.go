@@ -65,8 +65,12 @@ func (x *exporting) run(ctx context.Context, a *app, _ []string) error {
 		return usage("verdict log export --help", fmt.Sprintf("there is no entry from %d on and before %d in a log of %d entries", x.from, first64(x.to, size), size),
 			fmt.Sprintf("give --from below %d and --to above --from, or leave them out to export everything", size))
 	}
+	own, err := w.local("an export of the log", "verdict log export --out "+shellWord(x.out))
+	if err != nil {
+		return err
+	}
 	step := a.progress.phase("exporting the log")
-	r, err := w.ledger.Export(ctx, x.out, ledger.ExportOptions{
+	r, err := own.Export(ctx, x.out, ledger.ExportOptions{
 		From: ledger.Position(x.from), To: ledger.Position(x.to), Progress: func(done, total int64) { step.say("%d of %d entries", done, total) },
 	})
 	a.progress.stop()

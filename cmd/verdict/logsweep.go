@@ -27,8 +27,12 @@ func logSweepCommand() command {
 				return err
 			}
 			defer w.end(&err)
+			own, err := w.local("a sweep", "verdict log sweep")
+			if err != nil {
+				return err
+			}
 			a.progress.phase("sweeping")
-			r, err := w.ledger.Sweep(ctx)
+			r, err := own.Sweep(ctx)
 			a.progress.stop()
 			if err != nil {
 				return err

@@ -31,8 +31,12 @@ func logWitnessCommand() command {
 					return err
 				}
 				defer w.end(&err)
+				own, err := w.local("asking a witness", "verdict log witness --url "+shellWord(url)+" --key "+shellWord(key))
+				if err != nil {
+					return err
+				}
 				a.progress.phase("asking the witness")
-				c, err := w.ledger.Witness(ctx, ledger.Witness{URL: url, Key: key, Client: witnessClient()})
+				c, err := own.Witness(ctx, ledger.Witness{URL: url, Key: key, Client: witnessClient()})
 				a.progress.stop()
 				if err != nil {
 					return err

@@ -150,7 +150,7 @@ func mapUnreleased(ctx context.Context, repo *git.Repo) (*decisionmap.Map, strin
 	if err != nil {
 		return nil, "", err
 	}
-	own, err := mapAt(ctx, repo, base)
+	own, _, err := mapAt(ctx, repo, base)
 	if err != nil || own == nil {
 		return decisionmap.Builtin(), "the built-in map" + why, err
 	}

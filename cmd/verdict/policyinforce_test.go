@@ -240,7 +240,7 @@ func TestAPolicyThatIsNotGoodLeavesTheLastGoodOneInForce(t *testing.T) {
 func TestTheRulesOfAReleaseAreKept(t *testing.T) {
 	w, _, first := organised(t)
 	agreedRules(t, w, "alma", "noor", rulesSaying("next"), rulesRelease{Organization: "acme", Replaces: first, Rollback: -1})
-	if r, err := w.ledger.Sweep(t.Context()); err != nil || len(r.Marked) > 0 {
+	if r, err := w.own.Sweep(t.Context()); err != nil || len(r.Marked) > 0 {
 		t.Errorf("%d blobs are marked for removal (%v)", len(r.Marked), err)
 	}
 }

@@ -412,7 +412,7 @@ func (t *taking) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	entries, err := t.to.ledger.IngestAll(ctx, t.to.signer, arrivals)
+	entries, err := t.to.own.IngestAll(ctx, t.to.signer, arrivals)
 	if err == nil {
 		for i, e := range entries {
 			fresh := e.Index >= int64(before.Position)

@@ -302,7 +302,7 @@ func TestARunThatEndedEarlyGoesOnWhereItStopped(t *testing.T) {
 	if r, err = to.takes(t, from.ledger, ""); err != nil || r.Sent != 0 || r.Known != n+1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	v, err := to.ledger.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+	v, err := to.own.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
 	if err != nil || !v.Holds() {
 		t.Errorf("%+v, %v", v, err)
 	}

@@ -82,7 +82,7 @@ func TestABillIsTakenByItsDigestAlone(t *testing.T) {
 			if err != nil || (found.Bills == 1) != c.here || found.Searched.Bills != 1 {
 				t.Errorf("%+v, %v", found, err)
 			}
-			if v, err := to.ledger.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !v.Holds() {
+			if v, err := to.own.Verify(t.Context(), ledger.VerifyOptions{}); err != nil || !v.Holds() {
 				t.Errorf("%+v, %v", v.Problems, err)
 			}
 		})

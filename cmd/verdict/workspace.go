@@ -18,6 +18,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/policy"
+	"verdict/server/client"
 	"verdict/store"
 	"verdict/store/postgres"
 	"verdict/store/sqlite"
@@ -28,7 +29,9 @@ import (
 type workspace struct {
 	app    *app
 	dir    string
-	ledger *ledger.Ledger
+	ledger book
+	own    *ledger.Ledger    // what ledger is without a server; nil with one
+	remote *client.Client    // to the server; nil without one
 	signer *evidence.KeyFile // signs what this command records
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
@@ -120,9 +123,10 @@ func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*works
 	if w.signer, err = w.signingKey(); err != nil {
 		return nil, err
 	}
-	if w.ledger, err = w.openLedger(ctx, inspect, logKey); err != nil {
+	if w.own, err = w.openLedger(ctx, inspect, logKey); err != nil {
 		return nil, err
 	}
+	w.ledger = ownBook(w.own)
 	if inspect {
 		return w, nil
 	}

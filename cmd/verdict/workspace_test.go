@@ -47,7 +47,7 @@ func TestWhatALedgerSaysWhenItIsClosedIsHeard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &workspace{app: &app{stderr: talk}, ledger: l}
+		return &workspace{app: &app{stderr: talk}, ledger: ownBook(l), own: l}
 	}
 	var talk bytes.Buffer
 	var err error
