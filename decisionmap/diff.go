@@ -72,6 +72,7 @@ func Diff(old, new *Map) []Change {
 	}
 	d.dependencies(old.Dependencies, new.Dependencies)
 	d.modules(old.Modules, new.Modules)
+	d.admission(old.Admission, new.Admission)
 	return d.out
 }
 

@@ -45,6 +45,11 @@ type Environment struct {
 	// Protected are types of resources, such as azurerm_mssql_database, that no plan deletes
 	// or replaces here. A * at the end stands for the rest.
 	Protected []string `json:"protected,omitempty"`
+	// Kubernetes is what of which clusters belongs to the environment.
+	Kubernetes []Cluster `json:"kubernetes,omitempty"`
+	// AdmissionFail is FailClosed or FailOpen: what admission does here when it does not know
+	// what was decided last. Empty: closed.
+	AdmissionFail string `json:"admission_fail,omitempty"`
 }
 
 // SLA is how long a vulnerability of each severity may be known before nothing that has it
@@ -127,6 +132,8 @@ func (r *reader) environment(n *yaml.Node, at, _ string, e *Environment) {
 		"vulnerability_sla":  r.sla(&e.VulnerabilitySLA),
 		"reach":              r.reach(&e.Reach),
 		"protected":          r.words(&e.Protected, "azurerm_mssql_database"),
+		"kubernetes":         r.clusters(&e.Kubernetes),
+		"admission_fail":     r.oneOf(&e.AdmissionFail, FailClosed, FailOpen),
 	})
 	if hours != nil {
 		r.hours(&e.Hours, e.zone().String())(hours, hoursAt)
@@ -196,6 +203,8 @@ func (d *differ) environment(path string, a, b Environment) {
 	d.limit(path+".reach.regions", a.Reach.Regions, b.Reach.Regions)
 	d.limit(path+".reach.kinds", a.Reach.Kinds, b.Reach.Kinds)
 	d.words(path+".protected", a.Protected, b.Protected, Tightens)
+	d.clusters(path+".kubernetes", a.Kubernetes, b.Kubernetes)
+	d.admissionFail(path+".admission_fail", a, b)
 }
 
 // limit compares lists of what is allowed, of which an empty one allows everything.

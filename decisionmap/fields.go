@@ -36,6 +36,7 @@ func (r *reader) file(root *yaml.Node, m *Map) {
 		"sources":        entries(r, &m.Sources, "{github: [change, change-review]}", r.source),
 		"dependencies":   r.dependencies(&m.Dependencies),
 		"modules":        r.modules(&m.Modules),
+		"admission":      r.admission(&m.Admission),
 
 		"service": r.text(&s.name, "payments-api"), "team": s.part(r, "team"), "owner": s.part(r, "owner"),
 		"repo": s.part(r, "repo"), "tier": s.part(r, "tier"), "paths": s.part(r, "paths"), "iac": s.part(r, "iac"),

@@ -56,6 +56,7 @@ type Map struct {
 	Sources      map[string]Source      `json:"sources"`
 	Dependencies Dependencies           `json:"dependencies,omitzero"`
 	Modules      *Modules               `json:"modules,omitempty"` // nil: code may call any
+	Admission    Admission              `json:"admission,omitzero"`
 
 	doc      *yaml.Node        // what the file itself says, for Merge
 	origins  map[string]Origin // path → where its value was said; absent: a default
