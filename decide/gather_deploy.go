@@ -173,9 +173,7 @@ func (d *deployment) promotion(ctx context.Context, row *ledger.DecisionRow) (*l
 	if err != nil {
 		return nil, err
 	}
-	r := d.r
-	r.Environment = row.Environment
-	if entry != nil && (entry.Foreign || d.rank(entry.Producer, d.p.Produces.Kind, r, d.m.seen) == Untrusted) {
+	if entry != nil && (entry.Foreign || !d.Promotes(d.p, entry.Producer, d.r.Service, row.Environment, d.m.seen)) {
 		entry = nil
 	}
 	if d.judged == nil {
@@ -183,6 +181,14 @@ func (d *deployment) promotion(ctx context.Context, row *ledger.DecisionRow) (*l
 	}
 	d.judged[row.Index] = entry
 	return entry, nil
+}
+
+// Promotes reports whether what a signer decided at a point of the layer deploy counts for a
+// service in an environment: the map lets him leave there what the point leaves. The gate and
+// the admission of clusters both ask this, so that none counts what the other does not. It
+// takes Map and KeyName of an engine, and nothing else.
+func (e *Engine) Promotes(p decisionmap.Point, producer, service, environment string, at ledger.Position) bool {
+	return e.rank(producer, p.Produces.Kind, Request{Service: service, Environment: environment}, at) != Untrusted
 }
 
 // use says that the input rests on an entry.

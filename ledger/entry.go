@@ -263,6 +263,30 @@ func (l *Ledger) Decisions(ctx context.Context, q DecisionQuery) ([]DecisionRow,
 	return out, nil
 }
 
+// SignedDecision is a decision with who signed it, as evidence.Producer.String.
+type SignedDecision struct {
+	DecisionRow
+	Producer string
+}
+
+// SignedDecisions lists the decisions of a point about an environment in the entries from a
+// position to another, oldest first and at most 10,000: for who goes through all of them. As
+// with Decisions, those that came from other logs are not among them.
+func (l *Ledger) SignedDecisions(ctx context.Context, point, environment string, from, to Position) ([]SignedDecision, error) {
+	out := []SignedDecision{}
+	err := l.view(ctx, func(v *store.View, _ store.Head) error {
+		rows, err := v.SignedDecisions(ctx, point, environment, int64(from), to.upTo(), maxList)
+		for _, r := range rows {
+			out = append(out, SignedDecision{decisionRow(r.Decision, to), r.Producer})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // Decision finds a decision by its id, or by as much of it as is unique.
 func (l *Ledger) Decision(ctx context.Context, prefix string, at Position) (Entry, *verdict.Decision, error) {
 	e, s, err := l.DecisionStatement(ctx, prefix, at)

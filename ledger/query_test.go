@@ -41,6 +41,10 @@ func TestDecisionsAreFoundByIdAndByWhatTheyAreAbout(t *testing.T) {
 		if err != nil || len(rows) != 1 || rows[0].Replaced != -1 {
 			t.Errorf("at the position before the second: %+v, %v", rows, err)
 		}
+		signed, err := l.SignedDecisions(t.Context(), "deploy.gate", rows[0].Environment, ledger.Position(first.Index+1), ledger.Now)
+		if err != nil || len(signed) != 2 || signed[0].Index != second.Index || signed[0].Producer != second.Producer || signed[0].Replaced != -1 {
+			t.Errorf("with who signed them: %+v, %v", signed, err)
+		}
 	})
 }
 

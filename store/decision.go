@@ -20,6 +20,9 @@ const (
 	// Index: primary key of decision, backwards.
 	decisionAllStatement = `SELECT ` + decisionColumns + ` FROM decision WHERE from_seq < $1 AND ($2 = '' OR environment = $2) AND ($3 = '' OR outcome = $3) AND from_seq >= $4 ORDER BY from_seq DESC LIMIT $5`
 
+	// Index: decision_point, and the primary key of entry for each row.
+	decisionSignedStatement = `SELECT d.from_seq, d.to_seq, d.id, d.point, d.subject, d.name, d.service, d.environment, d.mode, d.outcome, d.enforced, d.at, d.expires, e.producer FROM decision d JOIN entry e ON e.seq = d.from_seq WHERE d.point = $1 AND d.environment = $2 AND d.from_seq >= $3 AND d.from_seq < $4 ORDER BY d.from_seq LIMIT $5`
+
 	// Index: primary key of register.
 	registerStatement = `SELECT kind, id, from_seq, to_seq, about FROM register WHERE kind = $1 AND id = $2 AND from_seq < $3 AND to_seq >= $4 ORDER BY from_seq DESC LIMIT 1`
 
@@ -62,6 +65,21 @@ func (v *View) Decisions(ctx context.Context, q DecisionQuery) ([]Decision, erro
 		return list(ctx, v, decisionServiceStatement, []any{q.Service, q.Before, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
 	}
 	return list(ctx, v, decisionAllStatement, []any{q.Before, q.Environment, q.Outcome, q.From, q.Limit}, readDecision)
+}
+
+// SignedDecision is a decision with its producer.
+type SignedDecision struct {
+	Decision
+	Producer string
+}
+
+// SignedDecisions lists the decisions of a point about an environment from a position on,
+// oldest first, with who signed them: for who goes through all of them.
+func (v *View) SignedDecisions(ctx context.Context, point, environment string, from, before, limit int64) ([]SignedDecision, error) {
+	return list(ctx, v, decisionSignedStatement, []any{point, environment, from, before, limit}, func(r Row) (d SignedDecision, err error) {
+		err = r.Scan(&d.From, &d.To, &d.ID, &d.Point, &d.Subject, &d.Name, &d.Service, &d.Environment, &d.Mode, &d.Outcome, &d.Enforced, &d.At, &d.Expires, &d.Producer)
+		return d, err
+	})
 }
 
 // Register gives what holds at a position under a kind and id.

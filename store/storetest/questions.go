@@ -110,6 +110,17 @@ func askDecisions(t testing.TB, v *store.View) {
 		got, err := v.Decisions(t.Context(), c.q)
 		expect(t, fmt.Sprintf("%+v", c.q), err, ids(got), c.want)
 	}
+	for _, c := range []struct {
+		from, before, limit int64
+		want                string
+	}{{0, store.Open, 9, "[1 3 7] p"}, {2, 7, 9, "[3] p"}, {0, store.Open, 2, "[1 3] p"}} {
+		signed, err := v.SignedDecisions(t.Context(), "p", "prod", c.from, c.before, c.limit)
+		var seen []store.Decision
+		for _, x := range signed {
+			seen = append(seen, x.Decision)
+		}
+		expect(t, fmt.Sprintf("signed %+v", c), err, fmt.Sprint(ids(seen), " ", signed[0].Producer), c.want)
+	}
 	found, err := v.DecisionsByID(t.Context(), "abcd", store.Open, 9)
 	expect(t, "by id", err, ids(found), []int64{1, 7, 3})
 	found, err = v.DecisionsByID(t.Context(), "abcd", 7, 9)
