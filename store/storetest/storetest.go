@@ -31,6 +31,9 @@ func Engine(t *testing.T, open func(t testing.TB, name string) store.Engine) {
 	})
 	t.Run("work is claimed by one", func(t *testing.T) { jobs(t, migrated(t, open(t, "jobs")), migrated(t, open(t, "jobs"))) })
 	t.Run("a write under a key is done once", func(t *testing.T) { repeats(t, migrated(t, open(t, "keys")), migrated(t, open(t, "keys"))) })
+	t.Run("what a forge delivers is kept once, with its work", func(t *testing.T) {
+		deliveries(t, migrated(t, open(t, "hooks")), migrated(t, open(t, "hooks")))
+	})
 	t.Run("signatures of witnesses are kept", func(t *testing.T) { cosignatures(t, one(t)) })
 	t.Run("credentials open the door until they end", func(t *testing.T) { credentials(t, migrated(t, open(t, "doors")), migrated(t, open(t, "doors"))) })
 	t.Run("a name can be forgotten and its id cannot", func(t *testing.T) { actors(t, one(t)) })
