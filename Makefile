@@ -57,6 +57,7 @@ FUZZ = \
 	./ci:FuzzSecretsEqualTheLibrarys \
 	./ci/inventory:FuzzTOMLBounds \
 	./ci:FuzzTables \
+	./cmd/verdict:FuzzBackup \
 	./cmd/verdict:FuzzConfig \
 	./cmd/verdict:FuzzExemptions \
 	./cmd/verdict:FuzzPredicateOf \

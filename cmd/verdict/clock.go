@@ -49,7 +49,7 @@ func (a *app) checkClock(folder string, fresh bool) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("look for %s: %w", mark, err)
 	case fresh && a.pinned:
-		return os.WriteFile(mark, []byte("This ledger was made under "+clockVariable+". Nothing in it counts.\n"), 0o600)
+		return markPinned(folder)
 	case a.pinned && !marked:
 		return &verdict.Error{
 			Code: verdict.CodeForbidden, What: clockVariable + " is set, and the ledger in " + folder + " lives on the real clock",
@@ -62,4 +62,9 @@ func (a *app) checkClock(folder string, fresh bool) error {
 		}
 	}
 	return nil
+}
+
+// markPinned says in a data directory that its ledger lives on a pinned clock.
+func markPinned(folder string) error {
+	return os.WriteFile(filepath.Join(folder, clockMark), []byte("This ledger was made under "+clockVariable+". Nothing in it counts.\n"), 0o600)
 }

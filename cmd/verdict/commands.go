@@ -30,6 +30,7 @@ func commands() []command {
 		trailCommand(),
 		logCommand(),
 		syncCommand(),
+		storeCommand(),
 		mapCommand(),
 		policyCommand(),
 		advisoriesCommand(),

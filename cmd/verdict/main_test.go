@@ -37,6 +37,12 @@ func TestScriptsOnPostgreSQL(t *testing.T) {
 	testscript.Run(t, scripts("postgres", "ADDRESS="+storetest.Postgres(t)))
 }
 
+// A restored PostgreSQL is refused behind its anchor as a restored file is. Its script drops
+// the database, so it has one of its own.
+func TestABackupOfPostgreSQLIsRestored(t *testing.T) {
+	testscript.Run(t, scripts("pgdump", "ADDRESS="+storetest.Postgres(t)))
+}
+
 // scripts are those of a folder, with variables for all of them.
 func scripts(folder string, vars ...string) testscript.Params {
 	return testscript.Params{
