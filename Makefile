@@ -92,13 +92,16 @@ FUZZ = \
 	./sbom:FuzzVEX \
 	./store:FuzzUnpackIDs
 
-.PHONY: help build demo test test-long parts lint bench bench-ci fuzz test-peers clean
+.PHONY: help build image demo test test-long parts lint bench bench-ci fuzz test-peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/verdict, stripped and without cgo
 	go build -ldflags '$(LDFLAGS)' -o bin/verdict ./cmd/verdict
+
+image: ## bin/image: the container image for both architectures as an OCI layout (PUSH=REGISTRY/NAME:TAG pushes it)
+	go run ./deploy/container -out bin/image -version '$(VERSION)' $(if $(PUSH),-push '$(PUSH)')
 
 demo: build ## the whole journey on an example organisation, offline
 	sh examples/acme/demo.sh bin/verdict
