@@ -157,7 +157,7 @@ func replacing(path string) string {
 	return "verdict keys rotate " + nameOf(path)
 }
 
-// readKey reads a private key from a regular file that only its owner may read. It is
+// readKey reads a private key from a regular file that only its owner may read; see private. It is
 // opened once and judged by what was opened, so that nobody can swap it in between.
 func readKey(path string) (crypto.PrivateKey, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a FIFO would wait for ever
@@ -181,9 +181,9 @@ func readKey(path string) (crypto.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && ownerOnly {
+	if !private(info) {
 		return nil, &verdict.Error{
-			Code: verdict.CodeForbidden, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, mode),
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("others may read the key in %s (mode %04o)", path, info.Mode().Perm()),
 			Remedy: "chmod 600 " + path + ", and replace the key if somebody may have copied it: " + replacing(path),
 		}
 	}
