@@ -393,3 +393,6 @@ func (l *Ledger) Standing(ctx context.Context, kind verdict.Kind, about string, 
 	}
 	return out, nil
 }
+
+// Stands reports whether statements of a kind replace each other, so that Standing lists them.
+func Stands(kind verdict.Kind) bool { return registerKinds[kind] != nil }

@@ -115,3 +115,26 @@ func (l *Ledger) Keys(ctx context.Context) (*identity.History, error) {
 	}
 	return k.history, nil
 }
+
+// PlacedEvent is a key event with its place in the log, its time and the key that signed it.
+type PlacedEvent struct {
+	Index  int64
+	At     time.Time
+	Signer string
+	Event  identity.KeyEvent
+}
+
+// KeyEvents gives the events from which Keys is folded, from an entry on, in the log's order.
+func (l *Ledger) KeyEvents(ctx context.Context, from int64) ([]PlacedEvent, error) {
+	k, _, err := l.refreshKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []PlacedEvent{}
+	for _, s := range k.events {
+		if s.index >= from {
+			out = append(out, PlacedEvent{s.index, s.at, s.signer, s.event})
+		}
+	}
+	return out, nil
+}

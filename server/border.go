@@ -13,6 +13,7 @@ import (
 
 	"verdict"
 	"verdict/identity"
+	"verdict/server/wire"
 )
 
 // Handler is the API with its border, for Serve and for tests.
@@ -123,6 +124,7 @@ func head(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
+	h.Set(wire.HeaderVersion, wire.Release)
 }
 
 // address is the client's, without the port. A proxy in front is one address.

@@ -33,9 +33,6 @@ type Options struct {
 	CA []byte
 	// Proxy as in http.Transport; nil: none.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Token gives what the requests carry as Authorization: Bearer. again: the server
-	// refused the last one. nil or an empty token: the requests carry none.
-	Token func(ctx context.Context, again bool) (string, error)
 	// Wait bounds each attempt, from its beginning to the last byte of the answer; 0: 90 s.
 	Wait   time.Duration
 	Rand   io.Reader // of Idempotency-Key, and of the time between attempts
@@ -44,11 +41,19 @@ type Options struct {
 }
 
 // Client is a connection to one server. It is safe for use by several goroutines when Rand
-// and Token are.
+// and the Token are.
 type Client struct {
-	o    Options
-	http *http.Client
+	o     Options
+	http  *http.Client
+	token Token
 }
+
+// Token gives what a request carries as Authorization: Bearer; an empty one: it carries none.
+// again: the server refused the last one.
+type Token func(ctx context.Context, again bool) (string, error)
+
+// Authorize says what requests carry from here on.
+func (c *Client) Authorize(t Token) { c.token = t }
 
 // Bounds of one request.
 const (
@@ -189,7 +194,7 @@ func (c *Client) send(ctx context.Context, q call) ([]byte, error) {
 	for n := 1; ; n++ {
 		a, err := c.once(ctx, q, renewed)
 		switch {
-		case err == nil && a.status == http.StatusUnauthorized && !renewed && !q.anonymous && c.o.Token != nil:
+		case err == nil && a.status == http.StatusUnauthorized && !renewed && !q.anonymous && c.token != nil:
 			renewed = true
 			continue
 		case err == nil && !a.passing():
@@ -308,10 +313,10 @@ func (c *Client) request(ctx context.Context, q call, again bool) (*http.Request
 		r.Header.Set(wire.HeaderIdempotency, q.key)
 	}
 	r.Header.Set("User-Agent", c.o.Agent)
-	if q.anonymous || c.o.Token == nil {
+	if q.anonymous || c.token == nil {
 		return r, nil
 	}
-	token, err := c.o.Token(ctx, again)
+	token, err := c.token(ctx, again)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,268 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"sync"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/server/wire"
+)
+
+// EvidenceOptions are what the route needs by which evidence is recorded.
+type EvidenceOptions struct {
+	// Verb is what a caller needs a role for to state evidence of a kind; an empty one: nobody
+	// states it from the outside.
+	Verb func(k verdict.Kind, step verdict.Step) identity.Verb
+	// Bound gives the key that a caller proved to hold when he signed in, and the token that
+	// said who he is; nil where he proved none.
+	Bound func(ctx context.Context, c identity.Caller) (*ledger.Bound, error)
+	// Foreign verifies evidence of somebody else whose certificate names an identity. nil:
+	// none is trusted here.
+	Foreign func(ctx context.Context, b *evidence.Bundle, f wire.Foreign) (evidence.Producer, error)
+	// Signer signs that evidence came which an enrolled key did not sign.
+	Signer evidence.Signer
+}
+
+// EvidenceRoute adds the route by which evidence is recorded.
+func (s *Server) EvidenceRoute(o EvidenceOptions) {
+	type (
+		in  struct{ Body wire.Record }
+		out struct{ Body wire.Recorded }
+	)
+	op := Operation{
+		Method: http.MethodPost, Path: "/evidence", ID: "record-evidence", Summary: "Record signed statements", Tag: tagLedger, Verb: identity.Reading, Body: wire.MaxBody, Once: true,
+		About: fmt.Sprintf("At most %d, recorded together or not at all, in their order. What was recorded before gives the entry of then, so that sending it again adds nothing. "+
+			"A statement is signed by an enrolled key, or by the one that the session is bound to. Which verb it needs depends on its kind. "+
+			"A body of type `%s` is one bundle and nothing around it.", wire.MaxEvidence, wire.BundleType),
+	}
+	r := &recorder{o: o, ledger: s.o.Ledger, now: s.o.Now, large: make(chan struct{}, largeBlobs)}
+	s.Handle("POST "+Prefix+"/evidence", op, http.HandlerFunc(r.serve))
+	Document[in, out](s, op)
+}
+
+// recorder records evidence. It is on the path of every pipeline, so a statement is read once
+// here and once by the ledger, and a checkpoint is signed once for all who wait for it.
+type recorder struct {
+	o      EvidenceOptions
+	ledger *ledger.Ledger
+	now    func() time.Time
+	large  chan struct{}
+
+	mu     sync.Mutex // guards latest
+	latest ledger.Checkpoint
+}
+
+func (x *recorder) serve(w http.ResponseWriter, r *http.Request) {
+	content, free, err := readLarge(r, x.large)
+	defer free()
+	var pieces []wire.Evidence
+	if err == nil {
+		pieces, err = piecesOf(r.Header.Get("Content-Type"), content)
+	}
+	var entries []ledger.Entry
+	if err == nil {
+		entries, err = x.record(r.Context(), CallerOf(r.Context()), pieces)
+	}
+	var a wire.Recorded
+	if err == nil {
+		a, err = x.acknowledge(r.Context(), entries)
+	}
+	if err != nil {
+		writeProblem(w, err)
+		return
+	}
+	writeJSON(w, a)
+}
+
+// piecesOf reads a body. The bundles in it are not read yet.
+func piecesOf(kind string, content []byte) ([]wire.Evidence, error) {
+	media, _, err := mime.ParseMediaType(kind)
+	switch {
+	case err == nil && media == wire.BundleType:
+		return []wire.Evidence{{Bundle: content}}, nil
+	case err != nil || media != "application/json":
+		return nil, problem(http.StatusUnsupportedMediaType, verdict.CodeUsage, fmt.Sprintf("a body of type %.80q is no evidence", kind), "send application/json or "+wire.BundleType)
+	}
+	var q wire.Record
+	if err := strict(content, &q); err != nil {
+		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: "the body cannot be read: " + err.Error(), Remedy: "compare it with POST " + Prefix + "/evidence in /openapi.json"}
+	}
+	if n := len(q.Evidence); n == 0 || n > wire.MaxEvidence {
+		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the request has %d statements", n), Remedy: fmt.Sprintf("send from 1 to %d at once", wire.MaxEvidence)}
+	}
+	return q.Evidence, nil
+}
+
+// record verifies all of it, and then records it.
+func (x *recorder) record(ctx context.Context, c identity.Caller, pieces []wire.Evidence) ([]ledger.Entry, error) {
+	keys, err := x.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var own []*evidence.Bundle
+	var came []ledger.Arrival
+	for i, p := range pieces {
+		b, a, err := x.verify(ctx, c, keys, p)
+		if err != nil && len(pieces) > 1 {
+			err = numbered(i, len(pieces), err)
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case a != nil:
+			came = append(came, *a)
+		default:
+			own = append(own, b)
+		}
+	}
+	switch {
+	case len(came) == 0:
+		return x.ledger.AppendAll(ctx, own)
+	case len(own) == 0:
+		return x.ledger.IngestAll(ctx, x.o.Signer, came)
+	}
+	return nil, &verdict.Error{
+		Code: verdict.CodeInvalid, What: "the request mixes statements of enrolled keys with such of others, which are not recorded together", Remedy: "send them in two requests",
+	}
+}
+
+// numbered says which of several statements an error is about.
+func numbered(i, of int, err error) error {
+	e := verdict.AsError(err)
+	return &verdict.Error{Code: e.Code, What: fmt.Sprintf("statement %d of %d: %s", i+1, of, e.What), Remedy: e.Remedy, Err: e.Err}
+}
+
+// verify holds a piece of evidence against what the caller may state, and says how it is
+// recorded: a is nil for what an enrolled key signed, whose signature the ledger verifies.
+func (x *recorder) verify(ctx context.Context, c identity.Caller, keys *identity.History, p wire.Evidence) (b *evidence.Bundle, a *ledger.Arrival, err error) {
+	if b, err = evidence.ParseBundle(p.Bundle); err != nil {
+		return nil, nil, err
+	}
+	s, err := b.Statement()
+	if err != nil {
+		return nil, nil, err
+	}
+	said, _ := s.Context()
+	if p.Foreign != nil {
+		said = p.Foreign.Context
+	}
+	if err := x.may(c, s, said, p.Foreign != nil); err != nil {
+		return nil, nil, err
+	}
+	if p.Foreign != nil {
+		a, err = x.foreign(ctx, c, b, *p.Foreign)
+		return b, a, err
+	}
+	if _, enrolled := keys.Key(b.Hint()); enrolled {
+		return b, nil, nil
+	}
+	a, err = x.bound(ctx, c, b, said)
+	return b, a, err
+}
+
+// may asks whether the caller's roles allow a statement. What comes from others takes no
+// effect of its own, whatever it says, and is stated as evidence.
+func (x *recorder) may(c identity.Caller, s *evidence.Statement, said verdict.Context, foreign bool) error {
+	about := identity.Object{Service: said.Service, Team: said.Team, Environment: said.Environment}
+	if foreign {
+		return c.May(identity.Stating, about)
+	}
+	var of struct {
+		Step verdict.Step `json:"step"`
+	}
+	if s.Kind() == verdict.KindException {
+		_ = s.Decode(&of) // what says no step asks for nothing, and takes the verb of an acceptance
+	}
+	verb := x.o.Verb(s.Kind(), of.Step)
+	if verb == "" || s.Kind() == verdict.KindDecision { // with a server the server decides
+		return &verdict.Error{
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("statements of kind %s are the server's to make", s.Kind()), Remedy: "ask the server for what they say: a decision with POST " + Prefix + "/decisions",
+		}
+	}
+	return c.May(verb, about)
+}
+
+// bound is evidence under the key that the caller's session is bound to.
+func (x *recorder) bound(ctx context.Context, c identity.Caller, b *evidence.Bundle, said verdict.Context) (*ledger.Arrival, error) {
+	if c.Key == "" || c.Key != b.Hint() || c.Workload == "" || x.o.Bound == nil {
+		return nil, &verdict.Error{
+			Code: verdict.CodeRefused, What: "the statement is signed with key " + b.Hint() + ", which is neither enrolled here nor the one that your session is bound to",
+			Remedy: "enroll the key of its producer with verdict people enroll, sign with an enrolled one (--as KEY), or record it as evidence of somebody else: verdict attest --bundle FILE --key FILE",
+		}
+	}
+	key, err := x.o.Bound(ctx, c)
+	if err == nil && key == nil {
+		err = &verdict.Error{Code: verdict.CodeForbidden, What: "your session is bound to no key any more", Remedy: "sign in again: run the command again"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := key.Verify(ctx, b.JSON()); err != nil {
+		return nil, err
+	}
+	return &ledger.Arrival{
+		Bundle: b, Producer: evidence.Producer{Workload: c.Workload, Issuer: c.Issuer}, Bound: key, Context: x.context(c, said),
+	}, nil
+}
+
+// foreign verifies evidence of somebody else as its sender says that it can be.
+func (x *recorder) foreign(ctx context.Context, c identity.Caller, b *evidence.Bundle, f wire.Foreign) (*ledger.Arrival, error) {
+	var by evidence.Producer
+	switch {
+	case f.PublicPEM != "" && f.Identity == "":
+		public, err := evidence.ParsePublicPEM([]byte(f.PublicPEM))
+		if err != nil {
+			return nil, err
+		}
+		if by, err = evidence.KeyVerifier(public).Verify(ctx, b); err != nil {
+			return nil, err
+		}
+	case f.PublicPEM == "" && f.Identity != "" && x.o.Foreign != nil:
+		var err error
+		if by, err = x.o.Foreign(ctx, b, f); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, &verdict.Error{
+			Code: verdict.CodeInvalid, What: "this server verifies no certificates, and the evidence names no key", Remedy: "give the public key (public_pem; verdict attest --key FILE), or have the operator name a trusted root",
+		}
+	}
+	return &ledger.Arrival{Bundle: b, Producer: by, Context: x.context(c, f.Context)}, nil
+}
+
+// context is that of an arrival: who brought it, and when by the server's clock.
+func (x *recorder) context(c identity.Caller, said verdict.Context) verdict.Context {
+	retention := said.Retention
+	if retention == "" {
+		retention = "change"
+	}
+	return verdict.Context{
+		Service: said.Service, Team: said.Team, Environment: said.Environment, Point: said.Point, Run: said.Run, Actor: c.Actor,
+		At: x.now().UTC().Truncate(time.Microsecond), Retention: retention,
+	}
+}
+
+// acknowledge answers with the entries and a checkpoint that covers them.
+func (x *recorder) acknowledge(ctx context.Context, entries []ledger.Entry) (a wire.Recorded, err error) {
+	a.Entries = make([]wire.Entry, len(entries))
+	last := int64(-1)
+	for i, e := range entries {
+		a.Entries[i], last = wire.EntryOf(e), max(last, e.Index)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if int64(x.latest.Position) <= last {
+		if x.latest, err = x.ledger.Checkpoint(ctx); err != nil {
+			return a, err
+		}
+	}
+	a.Checkpoint = x.latest
+	return a, nil
+}
