@@ -72,9 +72,11 @@ FUZZ = \
 	./evidence:FuzzParseStatement \
 	./evidence:FuzzProvenance \
 	./forge/azure:FuzzAnswers \
+	./forge/azure:FuzzHook \
 	./forge/github:FuzzAnswers \
-	./forge/github:FuzzEvent \
+	./forge/github:FuzzHook \
 	./forge/gitlab:FuzzAnswers \
+	./forge/gitlab:FuzzHook \
 	./forge:FuzzHeaders \
 	./git:FuzzAdded \
 	./git:FuzzParse \

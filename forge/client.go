@@ -119,7 +119,20 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // Get reads the JSON document below the base address. The path is escaped already.
 func (c *Client) Get(ctx context.Context, path string, into any) error {
-	_, err := c.ask(ctx, http.MethodGet, c.api.Base+path, nil, into)
+	_, err := c.ask(ctx, call{method: http.MethodGet, address: c.api.Base + path, into: into})
+	return err
+}
+
+// Send writes: what comes back is read into into, or not at all where that is nil. A POST
+// whose answer leaves in doubt whether it was done is not repeated, and everything else
+// is: the caller looks first and sends again. A state that does not allow it is an
+// *verdict.Error with CodeConflict, what the forge cannot take one with CodeInvalid.
+func (c *Client) Send(ctx context.Context, method, path string, what, into any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	_, err = c.ask(ctx, call{method: method, address: c.api.Base + path, body: body, into: into, writes: true})
 	return err
 }
 
@@ -129,7 +142,7 @@ func (c *Client) Query(ctx context.Context, path string, question, into any) err
 	if err != nil {
 		return err
 	}
-	_, err = c.ask(ctx, http.MethodPost, c.api.Base+path, body, into)
+	_, err = c.ask(ctx, call{method: http.MethodPost, address: c.api.Base + path, body: body, into: into})
 	return err
 }
 
@@ -149,7 +162,7 @@ func List[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	address := numbered(1)
 	for page := 1; page <= maxPages && len(out) <= maxItems; page++ {
 		var items []T
-		h, err := c.ask(ctx, http.MethodGet, address, nil, &items)
+		h, err := c.ask(ctx, call{method: http.MethodGet, address: address, into: &items})
 		if err != nil {
 			return nil, err
 		}
@@ -200,16 +213,24 @@ func nextLink(h http.Header) string {
 // Continued asks for one document of a list that goes on with a token in the header
 // x-ms-continuationtoken, as Azure's do, and gives that token.
 func (c *Client) Continued(ctx context.Context, path string, into any) (next string, err error) {
-	h, err := c.ask(ctx, http.MethodGet, c.api.Base+path, nil, into)
+	h, err := c.ask(ctx, call{method: http.MethodGet, address: c.api.Base + path, into: into})
 	return h.Get("X-Ms-Continuationtoken"), err
+}
+
+// call is one question to the forge, or one thing that is written there.
+type call struct {
+	method, address string
+	body            []byte
+	into            any  // nil: the answer is of no interest
+	writes          bool // any answer below 300 will do, and need not be JSON
 }
 
 // ask tries until there is an answer or no hope. What it returns is nil, the context's
 // error, or an *verdict.Error.
-func (c *Client) ask(ctx context.Context, method, address string, body []byte, into any) (http.Header, error) {
+func (c *Client) ask(ctx context.Context, q call) (http.Header, error) {
 	var waited time.Duration
 	for try := 1; ; try++ {
-		h, err := c.once(ctx, method, address, body, into)
+		h, err := c.once(ctx, q)
 		var again *passing
 		if err == nil || !errors.As(err, &again) {
 			return h, err
@@ -218,14 +239,16 @@ func (c *Client) ask(ctx context.Context, method, address string, body []byte, i
 			return nil, ctx.Err()
 		}
 		pause := max(again.pause, time.Second<<(try-1))
-		if try == tries || waited+pause > c.opts.Patience {
+		doubtful := q.writes && q.method == http.MethodPost && !again.throttled
+		if try == tries || doubtful || waited+pause > c.opts.Patience {
 			e := &verdict.Error{
-				Code: verdict.CodeUnavailable, What: fmt.Sprintf("%s does not answer %s", c.api.Forge, c.short(address)),
+				Code: verdict.CodeUnavailable, What: fmt.Sprintf("%s does not answer %s", c.api.Forge, c.short(q.address)),
 				Remedy: "run it again later; if it stays so, look at the forge's status page and at the proxy between", Err: again.err,
 			}
 			if again.throttled {
 				e.What = fmt.Sprintf("%s throttles this token, for another %v", c.api.Forge, pause.Round(time.Second))
 				e.Remedy = "run it again when that time is over, or give a token of its own, which has its own limit, as VERDICT_FORGE_TOKEN"
+				e.Err = &Throttle{For: pause, err: again.err}
 			}
 			return nil, e
 		}
@@ -245,16 +268,26 @@ type passing struct {
 
 func (p *passing) Error() string { return p.err.Error() }
 
-func (c *Client) once(ctx context.Context, method, address string, body []byte, into any) (http.Header, error) {
+// Throttle is the cause of an error that says that the forge wants to be left alone for a
+// while.
+type Throttle struct {
+	For time.Duration
+	err error
+}
+
+// Error is what the forge said.
+func (t *Throttle) Error() string { return t.err.Error() }
+
+func (c *Client) once(ctx context.Context, q call) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, q.method, q.address, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", "verdict")
 	req.Header.Set("Accept", "application/json")
-	if body != nil {
+	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.api.Authorize != nil {
@@ -262,13 +295,18 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 	}
 	resp, err := c.http.Do(req)
 	if errors.Is(err, errRedirect) {
-		return nil, c.astray(address)
+		return nil, c.astray(q.address)
+	} else if errors.Is(err, ErrInternal) {
+		return nil, c.inside(err)
 	} else if err != nil {
 		return nil, &passing{err: err}
 	}
 	defer resp.Body.Close()
-	if err := c.refusal(address, resp); err != nil {
+	if err := c.refusal(q, resp); err != nil {
 		return nil, err
+	}
+	if q.into == nil {
+		return resp.Header, nil
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
@@ -276,16 +314,16 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 	}
 	if len(b) > maxAnswer {
 		return nil, &verdict.Error{
-			Code: verdict.CodeLimit, What: fmt.Sprintf("%s answers %s with more than %d bytes", c.api.Forge, c.short(address), maxAnswer),
+			Code: verdict.CodeLimit, What: fmt.Sprintf("%s answers %s with more than %d bytes", c.api.Forge, c.short(q.address), maxAnswer),
 			Remedy: "check that the address of the API is right; a request of this size has to be divided",
 		}
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	if err := json.Unmarshal(b, q.into); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) { // cut short, perhaps
 			return nil, &passing{err: fmt.Errorf("the answer is no JSON: %w", err)}
 		}
-		return nil, c.Strange(fmt.Errorf("%s: %w", c.short(address), err))
+		return nil, c.Strange(fmt.Errorf("%s: %w", c.short(q.address), err))
 	}
 	return resp.Header, nil
 }

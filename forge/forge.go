@@ -6,8 +6,9 @@
 // Request.Missing with the reason and the remedy, and is never "none".
 //
 // The forges are leaf packages (forge/github, forge/azure, forge/gitlab) that only
-// cmd/verdict imports. Each offers Detect, Event and New with the same signatures, and
-// passes the suite in forge/forgetest.
+// cmd/verdict imports. Each offers Detect and New with the same signatures, and passes the
+// suite in forge/forgetest. Each also has a Hook: what the server receives from the forge, and
+// tells it.
 package forge
 
 import (

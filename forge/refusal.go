@@ -38,12 +38,13 @@ func Refused(err error) (*Refusal, bool) {
 }
 
 // refusal is nil for an answer with JSON in it.
-func (c *Client) refusal(address string, resp *http.Response) error {
+func (c *Client) refusal(q call, resp *http.Response) error {
+	address := q.address
 	status := resp.StatusCode
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := media == "application/json" || strings.HasSuffix(media, "+json")
 	switch {
-	case status == http.StatusOK && isJSON:
+	case status == http.StatusOK && isJSON, q.writes && status < 300 && (isJSON || q.into == nil) && media != "text/html":
 		return nil
 	// Azure answers a bad token with its sign-in page, as 203 or as 200.
 	case status == http.StatusNonAuthoritativeInfo, status == http.StatusOK && media == "text/html" && c.api.Forge == Azure:
@@ -64,7 +65,19 @@ func (c *Client) refusal(address string, resp *http.Response) error {
 	case status >= 500, status == http.StatusRequestTimeout:
 		return &passing{err: said, pause: pause}
 	}
-	return c.refused(address, status, message)
+	err := c.refused(address, status, message)
+	if e := verdict.AsError(err); q.writes && (status == http.StatusConflict || status == http.StatusUnprocessableEntity || status == http.StatusBadRequest) {
+		return &verdict.Error{
+			Code: writeCodes[status], What: fmt.Sprintf("%s does not take %s", c.api.Forge, c.short(address)),
+			Remedy: "look at what the forge says of it; " + e.Remedy, Err: &Refusal{status, message},
+		}
+	}
+	return err
+}
+
+// writeCodes says what it means that something cannot be written.
+var writeCodes = map[int]verdict.Code{
+	http.StatusConflict: verdict.CodeConflict, http.StatusUnprocessableEntity: verdict.CodeInvalid, http.StatusBadRequest: verdict.CodeInvalid,
 }
 
 func (c *Client) refused(address string, status int, message string) error {

@@ -6,7 +6,6 @@ package azure
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -42,43 +41,7 @@ func Detect(env func(string) string) (forge.Place, bool) {
 	return p, true
 }
 
-// Event tells what the variables of a pull request build ("Use predefined variables") say
-// without a call, and the rest as missing. It is false where the build runs for no pull
-// request. Whoever edits the pipeline can set variables, so it is a hint of where to look
-// and weaker than what the API answers.
-func Event(env func(string) string) (forge.Request, bool, error) {
-	p, ok := Detect(env)
-	if !ok || p.ID == "" {
-		return forge.Request{}, false, nil
-	}
-	r := forge.Request{
-		Forge: forge.Azure, Repo: env("SYSTEM_TEAMPROJECT") + "/" + env("BUILD_REPOSITORY_NAME"), ID: p.ID, State: forge.Open,
-		Source: forge.Branch(env("SYSTEM_PULLREQUEST_SOURCEBRANCH")), Target: forge.Branch(env("SYSTEM_PULLREQUEST_TARGETBRANCH")),
-		Head: env("SYSTEM_PULLREQUEST_SOURCECOMMITID"), Required: forge.Unknown, Reviews: []forge.Review{},
-	}
-	if u := env("BUILD_REPOSITORY_URI"); u != "" {
-		if parsed, err := url.Parse(u); err == nil {
-			parsed.User = nil // the agent may put the organisation there
-			r.URL = parsed.String() + "/pullrequest/" + p.ID
-		}
-	}
-	if !forge.Hex(r.Head) {
-		r.Head = ""
-		r.Lack(forge.MissingHead, notInVariables, askToken)
-	}
-	if r.Source == "" || r.Target == "" {
-		r.Lack(forge.MissingBranches, notInVariables, askToken)
-	}
-	for _, what := range []string{forge.MissingAuthor, forge.MissingReviews, forge.MissingRequired, forge.MissingProtection} {
-		r.Lack(what, notInVariables, askToken)
-	}
-	return r, true, nil
-}
-
-const (
-	notInVariables = "the pipeline's variables do not tell it"
-	askToken       = "map the job's token in the step: env: SYSTEM_ACCESSTOKEN: $(System.AccessToken), and let the build service read the repository and its project"
-)
+const askToken = "map the job's token in the step: env: SYSTEM_ACCESSTOKEN: $(System.AccessToken), and let the build service read the repository and its project"
 
 var (
 	guid  = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
@@ -108,17 +71,7 @@ func New(p forge.Place, secret string, o forge.Options) (forge.Reader, error) {
 	}
 	c, err := forge.NewClient(forge.API{
 		Forge: forge.Azure, Base: p.API, Remedy: remedy,
-		Authorize: func(h http.Header) {
-			// Without it Azure answers a missing right with a redirect to its sign-in page.
-			h.Set("X-Tfs-Fedauthredirect", "Suppress")
-			switch {
-			case secret == "":
-			case token.MatchString(secret):
-				h.Set("Authorization", "Bearer "+secret)
-			default:
-				h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(":"+secret)))
-			}
-		},
+		Authorize: authorize(secret),
 	}, o)
 	if err != nil {
 		return nil, err

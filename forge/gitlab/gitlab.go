@@ -38,42 +38,7 @@ func Detect(env func(string) string) (forge.Place, bool) {
 	return p, true
 }
 
-// Event tells what the variables of a merge request pipeline ("Predefined CI/CD
-// variables") say without a call, and the rest as missing. It is false where the pipeline
-// runs for no merge request. Whoever edits the pipeline can set variables, so it is a
-// hint of where to look and weaker than what the API answers.
-func Event(env func(string) string) (forge.Request, bool, error) {
-	p, ok := Detect(env)
-	if !ok || p.ID == "" {
-		return forge.Request{}, false, nil
-	}
-	r := forge.Request{
-		Forge: forge.GitLab, Repo: p.Repo, ID: p.ID, Title: env("CI_MERGE_REQUEST_TITLE"), State: forge.Open,
-		Source: env("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"), Target: env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
-		Required: forge.Unknown, Reviews: []forge.Review{},
-	}
-	if u := env("CI_MERGE_REQUEST_PROJECT_URL"); u != "" {
-		r.URL = u + "/-/merge_requests/" + p.ID
-	}
-	// In a pipeline of merged results CI_COMMIT_SHA is the trial merge, and the source's
-	// head has a variable of its own; in others that one is empty.
-	if r.Head = cmp.Or(env("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), env("CI_COMMIT_SHA")); !forge.Hex(r.Head) {
-		r.Head = ""
-		r.Lack(forge.MissingHead, notInVariables, askToken)
-	}
-	if r.Source == "" || r.Target == "" {
-		r.Lack(forge.MissingBranches, notInVariables, askToken)
-	}
-	for _, what := range []string{forge.MissingAuthor, forge.MissingReviews, forge.MissingRequired, forge.MissingProtection} {
-		r.Lack(what, notInVariables, askToken)
-	}
-	return r, true, nil
-}
-
-const (
-	notInVariables = "the pipeline's variables do not tell it"
-	askToken       = "give a project access token with the scope read_api as the masked variable GITLAB_TOKEN: GitLab does not let CI_JOB_TOKEN read merge requests"
-)
+const askToken = "give a project access token with the scope read_api as the masked variable GITLAB_TOKEN: GitLab does not let CI_JOB_TOKEN read merge requests"
 
 // Reader reads the merge requests of one project.
 type Reader struct {
