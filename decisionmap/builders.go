@@ -44,7 +44,7 @@ func (m *Map) Builder(s Signer, id, buildType string) (b Builder, why string) {
 	for _, b := range m.Builders {
 		switch {
 		case !matchParts(b.Builder, id):
-		case !b.signer().signedBy(s):
+		case !b.signer().SignedBy(s):
 			why = fmt.Sprintf("the builder %s signs otherwise than who signed this", b.Name)
 		case !slices.ContainsFunc(b.BuildTypes, func(t string) bool { return matchParts(t, buildType) }):
 			why = fmt.Sprintf("the builder %s is not known with the build type %q", b.Name, buildType)
@@ -173,7 +173,7 @@ func buildersTrusted(l *linter) { // VD-T03
 	}
 	for i, b := range l.Builders {
 		trusted := slices.ContainsFunc(l.Trust, func(t Trust) bool {
-			return listed(t.Kinds, string(verdict.KindProvenance)) && (t.sameSigner(b.signer()) || t.signedBy(Signer{Key: b.Key, KeyName: b.Key, Identity: b.Identity, Issuer: b.Issuer}))
+			return listed(t.Kinds, string(verdict.KindProvenance)) && (t.sameSigner(b.signer()) || t.SignedBy(Signer{Key: b.Key, KeyName: b.Key, Identity: b.Identity, Issuer: b.Issuer}))
 		})
 		if !trusted {
 			l.found(fmt.Sprintf("builders[%d]", i), fmt.Sprintf("the builder %s is known, and nobody trusts %s with provenance: what it states counts as absent", b.Name, cmp.Or(b.Key, b.Identity)),

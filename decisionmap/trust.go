@@ -58,7 +58,7 @@ func (m *Map) Trusts(s Signer, kind, service, environment string) bool {
 // for, or -1. The order of the entries is the order of strength.
 func (m *Map) Rank(s Signer, kind, service, environment string) int {
 	return slices.IndexFunc(m.Trust, func(t Trust) bool {
-		return t.signedBy(s) && t.covers(kind, service, environment) && !(t.byNameAlone(s) && m.decides(kind))
+		return t.SignedBy(s) && t.covers(kind, service, environment) && !(t.byNameAlone(s) && m.decides(kind))
 	})
 }
 
@@ -92,11 +92,12 @@ func (m *Map) Elsewhere(s Signer, kind, service string) []string {
 // some service: his decisions count somewhere.
 func (m *Map) TrustsDecisionsOf(s Signer) bool {
 	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
-		return t.signedBy(s) && !t.byNameAlone(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
+		return t.SignedBy(s) && !t.byNameAlone(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
 	})
 }
 
-func (t Trust) signedBy(s Signer) bool {
+// SignedBy reports whether the entry means the signer.
+func (t Trust) SignedBy(s Signer) bool {
 	switch {
 	case t.Key != "":
 		return t.Key == s.Key || t.Key == s.KeyName

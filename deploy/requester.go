@@ -27,6 +27,8 @@ type Asking struct {
 	Account identity.Account
 	// Key is the id of the key that signs, and KeyName under what it is enrolled.
 	Key, KeyName string
+	// Workload and Issuer name a machine by its token instead.
+	Workload, Issuer string
 }
 
 // Requester finds out who asks for a deployment: the one who is named, else the person of the
@@ -48,6 +50,12 @@ func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
 	}
 	if a.Account.System != "" {
 		return account(people, a.Account), nil
+	}
+	if a.Workload != "" {
+		known := slices.ContainsFunc(m.Trust, func(t decisionmap.Trust) bool {
+			return t.SignedBy(decisionmap.Signer{Workload: a.Workload, Issuer: a.Issuer})
+		})
+		return &verdict.Requester{Person: a.Workload, Kind: Workload, Known: known, Teams: []string{}}, nil
 	}
 	trusted := func(t decisionmap.Trust) bool { return t.Key != "" && (t.Key == a.Key || t.Key == a.KeyName) }
 	if slices.ContainsFunc(m.Trust, trusted) && a.KeyName != "" {

@@ -227,3 +227,16 @@ func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head, s se
 func sameHead(a, b store.Head) bool {
 	return a.Epoch == b.Epoch && a.Size == b.Size && string(a.Root) == string(b.Root)
 }
+
+// VerifierKey is the line by which others check the checkpoints of the open epoch: its name,
+// a hash and its public key (C2SP signed-note).
+func (l *Ledger) VerifierKey(ctx context.Context) (string, error) {
+	c, err := l.Checkpoint(ctx)
+	if err != nil {
+		return "", err
+	}
+	return evidence.VerifierKey(c.Origin, l.o.LogKey.Public())
+}
+
+// AnchorDir is where checkpoints are kept outside of the database.
+func (l *Ledger) AnchorDir() string { return l.o.AnchorDir }

@@ -27,7 +27,7 @@ var published = map[string]struct {
 }{
 	"report.v1":       {"What a run of Verdict decided, and what that rests on", reflect.TypeFor[document]()},
 	"why.v1":          {"Why something was decided", reflect.TypeFor[Explanation]()},
-	"trail.v1":        {"The chain of evidence and decisions that a subject belongs to", reflect.TypeFor[trailDocument]()},
+	"trail.v1":        {"The chain of evidence and decisions that a subject belongs to", reflect.TypeFor[TrailDocument]()},
 	"environments.v1": {"Environments, what is at stake in each, and what is stated to run there", reflect.TypeFor[Environments]()},
 	"changes.v1":      {"What changed in an environment between two positions of the log", reflect.TypeFor[Changes]()},
 	"error.v1":        {"An error of the command line", reflect.TypeFor[failureDocument]()},

@@ -43,8 +43,8 @@ type TrailNode struct {
 	Unknown string `json:"unknown"`
 }
 
-// trailDocument is verdict.trail/v1.
-type trailDocument struct {
+// TrailDocument is verdict.trail/v1.
+type TrailDocument struct {
 	Schema string      `json:"schema"`
 	Nodes  []TrailNode `json:"nodes"`
 	// Unknown counts the links that are expected and cannot be told.
@@ -63,7 +63,7 @@ func Trail(w io.Writer, format string, nodes []TrailNode, s Style) error {
 	case "text":
 		return writeText(w, trailText(nodes, unknown, s))
 	case "json":
-		return writeJSON(w, full(trailDocument{"verdict.trail/v1", nodes, unknown}))
+		return writeJSON(w, full(TrailDocument{"verdict.trail/v1", nodes, unknown}))
 	}
 	return unknownFormat(format)
 }

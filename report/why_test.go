@@ -116,7 +116,7 @@ func TestTrailTellsBothDirectionsAndItsGaps(t *testing.T) {
 	if err := Trail(&b, "json", trails()["whole"], Style{}); err != nil {
 		t.Fatal(err)
 	}
-	var doc trailDocument
+	var doc TrailDocument
 	if err := json.Unmarshal([]byte(b.String()), &doc); err != nil || doc.Unknown != 1 || len(doc.Nodes) != 7 {
 		t.Errorf("the document has %d nodes, %d unknown, error %v", len(doc.Nodes), doc.Unknown, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -162,6 +164,7 @@ func document(o Options) huma.Config {
 	c.RejectUnknownQueryParameters = true
 	form := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: strict}
 	c.Formats = map[string]huma.Format{"application/json": form, "json": form} // the second is for types that end in +json
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Servers = []*huma.Server{{URL: o.PublicURL.String()}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "an API token, or a session that POST " + Prefix + "/token gave"},
@@ -176,4 +179,22 @@ func (s *Server) requestTime(o Operation) time.Duration {
 		return 0
 	}
 	return s.o.Limits.Request
+}
+
+// schemaName names a type in the document: by its package too, where that is not the
+// vocabulary's, because several rooms have a word for their own answer.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	if t.Name() == "" {
+		return name
+	}
+	switch p := path.Base(t.PkgPath()); p {
+	case "verdict", ".", "main":
+		return name
+	default:
+		return strings.ToUpper(p[:1]) + p[1:] + name
+	}
 }

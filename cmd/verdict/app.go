@@ -39,6 +39,8 @@ type app struct {
 	proved   map[verdict.Digest]bool // bundles whose tests hold
 
 	unhelpful error // why --help was not answered
+
+	hosted *hosting // the app answers for a request to the server; nil: for a person at a shell
 }
 
 // main runs args and gives the exit code.

@@ -37,6 +37,7 @@ func commands() []command {
 		peopleCommand(),
 		keysCommand(),
 		configCommand(),
+		serveCommand(),
 		versionCommand(),
 		completionCommand(),
 		referenceCommand(),

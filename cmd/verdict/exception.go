@@ -56,24 +56,28 @@ func exceptionListCommand() command {
 			f.text(&service, "service", "NAME", "only of this service")
 			f.text(&environment, "env", "NAME", "only of this environment")
 			return func(ctx context.Context, a *app, _ []string) error {
-				w, err := a.openExisting(ctx)
-				if err != nil {
-					return err
-				}
-				defer w.close()
-				doc, err := w.exceptionsAt(ctx, service, environment)
-				if err != nil {
-					return err
-				}
-				if doc.active = active; active {
-					doc.others = len(doc.Exceptions)
-					doc.Exceptions = slices.DeleteFunc(doc.Exceptions, func(x shownException) bool { return x.State != decide.ExceptionActive })
-					doc.others -= len(doc.Exceptions)
-				}
-				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
+				return a.listExceptions(ctx, active, service, environment)
 			}
 		},
 	}
+}
+
+func (a *app) listExceptions(ctx context.Context, active bool, service, environment string) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	doc, err := w.exceptionsAt(ctx, service, environment)
+	if err != nil {
+		return err
+	}
+	if doc.active = active; active {
+		doc.others = len(doc.Exceptions)
+		doc.Exceptions = slices.DeleteFunc(doc.Exceptions, func(x shownException) bool { return x.State != decide.ExceptionActive })
+		doc.others -= len(doc.Exceptions)
+	}
+	return a.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 
 // lacks says what an empty list is empty of: that nothing holds is not that nothing was asked

@@ -124,6 +124,9 @@ func (w *workspace) mapOfPeople(ctx context.Context, at ledger.Position) (*decis
 	if err != nil || m != nil {
 		return m, "the released organisation map", err
 	}
+	if w.app.hosted != nil {
+		return decisionmap.Builtin(), "the built-in map, as no organisation map is released", nil
+	}
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return nil, "", err

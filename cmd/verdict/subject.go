@@ -47,7 +47,7 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 	if typedDigest.MatchString(ref) {
 		d, err := verdict.ParseDigest(ref)
 		if err == nil && d.Algorithm() == "gitCommit" {
-			if c, err := commitHere(ctx, d.Hex()); err == nil {
+			if c, err := commitHere(ctx, d.Hex()); err == nil && a.hosted == nil {
 				return c, nil
 			}
 			return verdict.Subject{Kind: verdict.SubjectChange, Digest: d}, nil
@@ -56,6 +56,9 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 	}
 	if sha256Only.MatchString(ref) {
 		return verdict.Subject{}, usage(a.help(), "64 hex digits can be a file's sha256 or a commit's id", fmt.Sprintf("write sha256:%s… or gitCommit:%s…", ref[:8], ref[:8]))
+	}
+	if a.hosted != nil { // what lies in the server's folder is nobody's business
+		return verdict.Subject{}, refuseHere(ref)
 	}
 	path := strings.HasPrefix(ref, ".") || filepath.IsAbs(ref)
 	commit, unknown := verdict.Subject{}, error(nil)

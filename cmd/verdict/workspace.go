@@ -32,6 +32,7 @@ type workspace struct {
 	ledger book
 	own    *ledger.Ledger    // what ledger is without a server; nil with one
 	remote *client.Client    // to the server; nil without one
+	store  *store.Store      // under own; nil with a server
 	signer *evidence.KeyFile // signs what this command records
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
@@ -74,6 +75,9 @@ func (a *app) openExisting(ctx context.Context) (*workspace, error) {
 }
 
 func (a *app) mustExist() error {
+	if a.hosted != nil {
+		return nil
+	}
 	folder, err := a.dataDir()
 	if err != nil || a.config.Database != "" {
 		return err
@@ -90,6 +94,9 @@ func (a *app) mustExist() error {
 // openAs opens the workspace. With inspect, a database that its anchor refuses can be
 // read, verified and given a new epoch.
 func (a *app) openAs(ctx context.Context, inspect bool) (w *workspace, err error) {
+	if a.hosted != nil {
+		return a.hosted.host.workspaceFor(ctx, a)
+	}
 	w, err = a.openWith(ctx, inspect, logKeyFile)
 	a.opened = w
 	return w, err
@@ -169,6 +176,7 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName str
 	if err != nil {
 		return nil, err
 	}
+	w.store = db
 	l, err := ledger.Open(ctx, ledger.Options{
 		Store: db, Blobs: blobs, LogKey: logKey, Signer: w.signer, AnchorDir: filepath.Join(state, anchorFolder), Inspect: inspect,
 		Now: a.now, Rand: a.rand, Logger: a.log,

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"verdict"
+	"verdict/decide"
+	"verdict/decisionmap"
+	"verdict/deploy"
+	"verdict/identity"
+	"verdict/ledger"
+	"verdict/server"
+	"verdict/server/wire"
+)
+
+// desk is where questions are decided by one map: its rules are compiled and what they read
+// before is known, so that the second question costs a tenth of the first. Many requests use
+// it at once.
+type desk struct {
+	ready   chan struct{} // closed when the fields below are set
+	judged  judgedBy
+	decider decider
+	until   time.Time // when rules begin that are released for later; zero: never
+	err     error
+}
+
+// deskKey says when a desk decides: as long as neither maps, rules nor keys changed in the
+// log, for one file of a repository.
+type deskKey struct {
+	said string // the last entries that have a say
+	own  string // sha256 of the repository's map; empty: none
+}
+
+// maxDesks is how many are kept. A desk holds compiled rules, a few megabytes.
+const maxDesks = 32
+
+// desk gives the one that decides now by the released map, with the repository's over it.
+func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error) {
+	key, err := h.deskKey(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	d, there := h.desks[key]
+	if there && d.over(h.base.now()) {
+		there = false
+	}
+	if !there {
+		if len(h.desks) >= maxDesks {
+			clear(h.desks) // those in use stay with who uses them
+		}
+		d = &desk{ready: make(chan struct{})}
+		h.desks[key] = d
+	}
+	h.mu.Unlock()
+	if !there {
+		// Others wait for it as well: the end of this request does not stop the work.
+		d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
+		close(d.ready)
+		if d.err != nil {
+			h.mu.Lock()
+			delete(h.desks, key)
+			h.mu.Unlock()
+		}
+	}
+	select {
+	case <-d.ready:
+		return d, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// over reports whether other rules have begun since the desk was made.
+func (d *desk) over(now time.Time) bool {
+	select {
+	case <-d.ready:
+		return !d.until.IsZero() && !now.Before(d.until)
+	default:
+		return false
+	}
+}
+
+// deskKey reads which entries have a say now.
+func (h *host) deskKey(ctx context.Context, own *wire.RepositoryMap) (deskKey, error) {
+	var k deskKey
+	for _, kind := range []verdict.Kind{verdict.KindMapRelease, verdict.KindPolicyRelease, verdict.KindKey} {
+		last, err := h.base.own.Find(ctx, ledger.Query{Kind: kind, At: ledger.Now, Limit: 1})
+		if err != nil {
+			return k, err
+		}
+		for _, e := range last {
+			k.said += fmt.Sprintf("%s %d;", kind, e.Index)
+		}
+	}
+	if own != nil {
+		sum := sha256.Sum256([]byte(own.File + "\x00" + own.Revision + "\x00" + own.Content))
+		k.own = hex.EncodeToString(sum[:])
+	}
+	return k, nil
+}
+
+// judge makes what a desk is: the map in force, the rules that go with it, and the engine.
+func (h *host) judge(ctx context.Context, own *wire.RepositoryMap) (j judgedBy, d decider, until time.Time, err error) {
+	w, err := h.workspaceFor(ctx, h.appFor(everything, nil))
+	if err != nil {
+		return j, nil, until, err
+	}
+	if j, err = w.judgedWith(ctx, own); err != nil {
+		return j, nil, until, err
+	}
+	releases, err := w.policyReleases(ctx, ledger.Now)
+	if err != nil {
+		return j, nil, until, err
+	}
+	for _, r := range releases {
+		if !r.begun(w.now()) && (until.IsZero() || r.from().Before(until)) {
+			until = r.from()
+		}
+	}
+	rules, err := w.rulesOf(ctx, nil, j)
+	if err != nil {
+		return j, nil, until, err
+	}
+	d, err = w.decider(ctx, j, rules)
+	return j, d, until, err
+}
+
+// judgedWith is the map in force with the repository's over it, as the caller sent that.
+func (w *workspace) judgedWith(ctx context.Context, own *wire.RepositoryMap) (j judgedBy, err error) {
+	if j.Released, err = w.inForce(ctx, ledger.Now); err != nil {
+		return j, err
+	}
+	var released, repository *decisionmap.Map
+	j.From = "the built-in map"
+	if j.Released != nil {
+		released, j.From = j.Released.Map, "the released organisation map"
+	}
+	if own != nil {
+		if repository, err = decisionmap.Load(own.File, []byte(own.Content)); err != nil {
+			return j, err
+		}
+		at := own.File + " at " + short(own.Revision)
+		if released == nil {
+			j.From = at + ", as the caller sent it: no organisation map is released here"
+		} else {
+			j.From += " with " + at
+		}
+	}
+	j.Map, err = decisionmap.Resolve(released, repository)
+	return j, err
+}
+
+// everything is the caller of what the server does of its own accord.
+var everything = identity.Caller{Actor: "server", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}}
+
+// decisionRoute adds the route by which a point is asked.
+func (h *host) decisionRoute(s *server.Server) {
+	type (
+		in  struct{ Body wire.Ask }
+		out struct{ Body wire.Answer }
+	)
+	server.Route(s, server.Operation{
+		Method: http.MethodPost, Path: "/decisions", ID: "decide", Summary: "Ask a decision point", Tag: "decisions", Verb: identity.Asking, Body: 8 << 20,
+		About: "The server decides by the map and the rules in force, tightened by the repository's map that comes with the question, from the evidence in its own log. The answer is recorded as evidence, unless `dry` is set. " +
+			"A denial is an answer, and no error: its status is 200.",
+	}, func(ctx context.Context, c identity.Caller, q *in) (*out, error) {
+		a, err := h.decide(ctx, c, q.Body)
+		return &out{a}, err
+	})
+}
+
+// decide answers a question for a caller.
+func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.Answer, error) {
+	d, err := h.desk(ctx, q.Map)
+	if err != nil {
+		return wire.Answer{}, err
+	}
+	m := d.judged.Map
+	if err := c.May(identity.Asking, objectOf(m, q.Service, "", q.Environment)); err != nil {
+		return wire.Answer{}, err
+	}
+	p, ok := m.Point(q.Point)
+	if !ok {
+		return wire.Answer{}, &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("%s has no point %.80q", d.judged.From, q.Point), Remedy: "verdict map show lists the points"}
+	}
+	if err := mayJudge(c, d.judged, p, q); err != nil {
+		return wire.Answer{}, err
+	}
+	a := h.appFor(c, nil)
+	w := &workspace{app: a, dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, ring: h.base.ring, dry: q.Dry}
+	r := decide.Request{
+		Point: q.Point, Subject: q.Subject, Service: q.Service, Team: m.Services[q.Service].Team, Environment: q.Environment,
+		Trigger: q.Trigger, Actor: c.Actor, Run: q.Run,
+	}
+	if p.Layer == verdict.LayerDeploy {
+		if r.Requester, err = requesterOf(m, c, q.Requester); err != nil {
+			return wire.Answer{}, err
+		}
+	}
+	return w.answer(ctx, d, r)
+}
+
+// mayJudge refuses the map of a caller where no map of the organisation stands above it: he
+// would let himself into an environment. On his own machine he may as without a server.
+func mayJudge(c identity.Caller, j judgedBy, p decisionmap.Point, q wire.Ask) error {
+	if j.Released != nil || p.Layer != verdict.LayerDeploy {
+		return nil
+	}
+	if q.Map == nil || c.Issuer == localIssuer {
+		return nil
+	}
+	return &verdict.Error{
+		Code: verdict.CodeRefused, What: "no organisation map is released on this server, and " + q.Point + " is not decided by a map that the asker brings",
+		Remedy: "have two persons release the map: verdict map release FILE",
+	}
+}
+
+// requesterOf says who asks for a deployment: the person or the account that the caller's
+// credential names. A machine whose token names nobody may say for whom it asks.
+func requesterOf(m *decisionmap.Map, c identity.Caller, hint string) (*verdict.Requester, error) {
+	asking := deploy.Asking{Named: c.Person, Key: c.Key, Workload: c.Workload, Issuer: c.Issuer}
+	if asking.Named == "" {
+		asking.Named = c.Account
+	}
+	if asking.Named == "" {
+		asking.Named = hint
+	}
+	if c.Issuer == localIssuer {
+		asking = deploy.Asking{Named: hint, Key: c.Key, KeyName: decisionmap.LocalKey}
+	}
+	return deploy.Requester(m, asking)
+}
+
+// answer asks the point and states what belongs to its answer, as the commands do that ask it
+// without a server.
+func (w *workspace) answer(ctx context.Context, d *desk, r decide.Request) (wire.Answer, error) {
+	out := wire.Answer{JudgedBy: d.judged.From, Notes: []string{}}
+	gate := r.Point == gatePoint
+	if gate || r.Point == applyPoint {
+		if _, err := environmentIn(d.judged.Map, d.judged.From, r.Environment); err != nil {
+			return out, err
+		}
+		if !w.dry {
+			if err := w.mayPromote(ctx, d.judged.Map, r); err != nil {
+				return out, err
+			}
+		}
+	}
+	if gate {
+		matched, err := w.current(ctx, d.judged.Map, r.Subject, r.Service)
+		if err != nil {
+			return out, err
+		}
+		if matched != "" {
+			out.Notes = append(out.Notes, matched)
+		}
+	}
+	if err := w.ask(ctx, d.decider, r, &out); err != nil || out.NotBuilt {
+		return out, err
+	}
+	out.Notes = append(out.Notes, d.decider.notes()...)
+	switch said := *out.Decision; {
+	case w.dry:
+	case gate && said.Outcome == verdict.Allow:
+		return out, w.summarise(ctx, said)
+	case r.Point == trustPoint:
+		s, err := w.summarize(ctx, said)
+		if err != nil {
+			return out, err
+		}
+		out.Notes = append(out.Notes, s.told()...)
+	}
+	return out, nil
+}
+
+func (w *workspace) ask(ctx context.Context, by decider, r decide.Request, out *wire.Answer) error {
+	if w.dry {
+		d, err := by.Preview(ctx, r)
+		d.ID = "" // it is nowhere to be found
+		out.Decision = &d
+		return err
+	}
+	d, e, err := by.Decide(ctx, r)
+	if errors.Is(err, errNotBuilt) {
+		out.NotBuilt = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	entry := wire.EntryOf(e)
+	out.Decision, out.Entry = &d, &entry
+	return nil
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"verdict"
+	"verdict/identity"
+	"verdict/report"
+	"verdict/server"
+)
+
+const seeServe = "verdict serve --help"
+
+// serving is what one run of `verdict serve` is asked for.
+type serving struct {
+	listen, ops string
+	public      string
+	cert, key   string
+	logFormat   string
+}
+
+func serveCommand() command {
+	return command{
+		use: "serve", short: "Run the control plane: the API, sign-in, admission and background work",
+		long: "Serves the ledger of --data, or of --database: one process on SQLite, or any number of replicas on one PostgreSQL. Evidence is verified before it is recorded, and points are decided here: whoever is judged does not judge.\n\n" +
+			"On a loopback address plain HTTP is served, and who starts it may use it: commands of the same user find its token by themselves (--server URL), and a link that works once signs an administrator in. Any other address needs --tls-cert and --tls-key, or a proxy in front that ends TLS and --public-url with its address.\n\n" +
+			"Health (/healthz, /readyz) and metrics (/metrics) have a listener of their own. SIGTERM stops gracefully: readiness fails first, and requests under way come to their end.",
+		example: "verdict serve\nverdict serve --listen 127.0.0.1:8080 --data D\nverdict serve --database env:VERDICT_DB --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --public-url https://verdict.acme.example",
+		args:    exactly(0),
+		setup: func(f *flags) runner {
+			x := &serving{listen: "127.0.0.1:8080", ops: "127.0.0.1:0", logFormat: "text"}
+			f.text(&x.listen, "listen", "ADDRESS", "host and port of the API")
+			f.text(&x.ops, "ops-listen", "ADDRESS", "host and port of health and metrics; off: nowhere")
+			f.text(&x.public, "public-url", "URL", "where callers reach the API; default: the address that it listens on")
+			f.text(&x.cert, "tls-cert", "FILE", "certificate chain in PEM; it is read again when the file changes")
+			f.text(&x.key, "tls-key", "FILE", "private key of --tls-cert")
+			f.choice(&x.logFormat, "log-format", "form of the log on standard error", "text", "json")
+			return x.run
+		},
+	}
+}
+
+func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
+	if a.config.Server != "" {
+		return usage(seeServe, "--server names a control plane, and serve is one", "leave --server and VERDICT_SERVER out")
+	}
+	l, err := x.listeners()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	public, err := x.publicURL(l.API)
+	if err != nil {
+		return err
+	}
+	a.log = x.logger(a)
+	w, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end(&err)
+	h := newHost(w)
+	s, err := h.server(ctx, public)
+	if err != nil {
+		return err
+	}
+	if err := x.announce(ctx, w, l, public); err != nil {
+		return err
+	}
+	return s.Serve(ctx, l.Listeners)
+}
+
+// logger is where the server logs: what an operator would tell another.
+func (x *serving) logger(a *app) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if a.config.Verbose {
+		o.Level = slog.LevelDebug
+	}
+	if x.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(report.Lines(a.stderr), o))
+}
+
+// server makes the server with all of its routes.
+func (h *host) server(ctx context.Context, public *url.URL) (*server.Server, error) {
+	auth, err := h.authenticator(ctx, public)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.New(server.Options{
+		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public,
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := h.base.own.VerifierKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.decisionRoute(s)
+	h.questions(s)
+	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer})
+	return s, nil
+}
+
+// teamOf is the team of a service by the map in force.
+func (h *host) teamOf(ctx context.Context, service string) (string, error) {
+	d, err := h.desk(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	return d.judged.Map.Services[service].Team, nil
+}
+
+// listening are the open listeners.
+type listening struct{ server.Listeners }
+
+func (l *listening) close() {
+	for _, x := range []net.Listener{l.API, l.Ops} {
+		if x != nil {
+			_ = x.Close() // the server did, where it ran
+		}
+	}
+}
+
+func (x *serving) listeners() (l *listening, err error) {
+	l = &listening{}
+	if l.TLS, err = x.tls(); err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(x.listen)
+	if err != nil {
+		return nil, usage(seeServe, fmt.Sprintf("--listen %q is no host with a port", x.listen), "write --listen 127.0.0.1:8080")
+	}
+	if l.TLS == nil && !loopbackHost(host) && !strings.HasPrefix(x.public, "https://") {
+		return nil, usage(seeServe, "--listen "+x.listen+" would take tokens in the clear from the network", "give --tls-cert and --tls-key; or, behind a proxy that ends TLS, --public-url https://…; or listen on 127.0.0.1")
+	}
+	if l.API, err = listenOn("--listen", x.listen); err != nil {
+		return nil, err
+	}
+	if x.ops == "off" {
+		return l, nil
+	}
+	if l.Ops, err = listenOn("--ops-listen", x.ops); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func listenOn(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: flag + " " + address + ": " + err.Error(), Remedy: "name a port that nobody listens on; port 0 takes a free one", Err: err}
+	}
+	return l, nil
+}
+
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// tls is the configuration of --tls-cert and --tls-key; nil without them.
+func (x *serving) tls() (*tls.Config, error) {
+	if x.cert == "" && x.key == "" {
+		return nil, nil
+	}
+	if x.cert == "" || x.key == "" {
+		return nil, usage(seeServe, "--tls-cert and --tls-key go together", "give both")
+	}
+	c := &certificate{cert: x.cert, key: x.key}
+	if err := c.read(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.current, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+func (x *serving) publicURL(api net.Listener) (*url.URL, error) {
+	if x.public == "" {
+		scheme := "http"
+		if x.cert != "" {
+			scheme = "https"
+		}
+		return &url.URL{Scheme: scheme, Host: api.Addr().String()}, nil
+	}
+	u, err := url.Parse(x.public)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, usage(seeServe, fmt.Sprintf("--public-url %q is no address of a server", x.public), "write --public-url https://verdict.acme.example")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// announce says where it listens, and what whoever keeps the log's checkpoints has to know.
+func (x *serving) announce(ctx context.Context, w *workspace, l *listening, public *url.URL) error {
+	c, err := w.own.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"api", public.String() + "  (listens on " + l.API.Addr().String() + ")"}}
+	if l.Ops != nil {
+		rows = append(rows, []string{"health", "http://" + l.Ops.Addr().String() + "/readyz, /healthz, /metrics"})
+	}
+	rows = append(rows,
+		[]string{"ledger", fmt.Sprintf("%s, %d entries", w.place(), c.Position)},
+		[]string{"log", c.Origin},
+		[]string{"anchor", w.own.AnchorDir()},
+	)
+	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
+	return nil
+}
+
+// place names the database for people, without what its address holds that is secret.
+func (w *workspace) place() string {
+	if w.app.config.Database != "" {
+		return "PostgreSQL"
+	}
+	return w.dir + string(os.PathSeparator) + ledgerFile
+}
