@@ -219,3 +219,13 @@ func parsePrivate(path string, b []byte) (crypto.PrivateKey, error) {
 	}
 	return nil, invalid(path+" holds no private key in PEM", keyRemedy, nil)
 }
+
+// TemporaryKey makes a key that lives in memory alone, for one run of a pipeline. It has no
+// Path.
+func TemporaryKey() (*KeyFile, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key for this run: %w", err)
+	}
+	return &KeyFile{id: KeyID(&key.PublicKey), key: key}, nil
+}
