@@ -26,6 +26,9 @@ type config struct {
 	// Database refers to the URL of a PostgreSQL database that holds the ledger instead
 	// of the SQLite file in Data. A URL has a password in it, so it is a reference.
 	Database secret
+	// Blobs is the object store for what is too large for a row of the ledger. Default: a
+	// folder in Data.
+	Blobs blobPlace
 	// Server is the control plane that decides and records. Without one the command line
 	// decides on Data.
 	Server string

@@ -16,7 +16,6 @@ import (
 
 	"verdict"
 	"verdict/blob"
-	"verdict/blob/dir"
 	"verdict/report"
 )
 
@@ -162,13 +161,12 @@ func (w *workspace) fillBackup(ctx context.Context, t *tar.Writer, aside string)
 	return m, t.Close()
 }
 
-// addBlobs adds every blob of the folder, checked against its digest.
+// addBlobs adds every blob, checked against its digest.
 func (w *workspace) addBlobs(ctx context.Context, t *tar.Writer, at time.Time) (n int, err error) {
-	blobs, err := dir.Open(filepath.Join(w.dir, blobFolder), dir.Options{Now: w.app.now})
+	blobs, err := w.app.openBlobs(ctx, w.dir)
 	if err != nil {
 		return 0, err
 	}
-	defer blobs.Close()
 	step := w.app.progress.phase("copying blobs")
 	err = blobs.List(ctx, func(i blob.Info) error {
 		b, err := blobs.Get(ctx, i.Digest)

@@ -17,7 +17,6 @@ import (
 
 	"verdict"
 	"verdict/blob"
-	"verdict/blob/dir"
 	"verdict/report"
 )
 
@@ -80,11 +79,10 @@ func (a *app) putBack(ctx context.Context, f io.Reader, folder string) (m manife
 	unusable := func(err error) error {
 		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the backup could not be put into " + folder, Remedy: "make room there, or name another directory with --data DIR", Err: err}
 	}
-	blobs, err := dir.Open(filepath.Join(folder, blobFolder), dir.Options{Now: a.now})
+	blobs, err := a.openBlobs(ctx, folder)
 	if err != nil {
 		return m, err
 	}
-	defer blobs.Close()
 	part, err := os.CreateTemp(folder, ".restore-*")
 	if err != nil {
 		return m, unusable(err)

@@ -30,6 +30,7 @@ func syncCommand() command {
 			x := &syncing{}
 			f.required(&x.to, "to", "DIR", "data directory of the other ledger")
 			f.secret(&x.database, "to-database", "reference (file:PATH or env:NAME) to the URL of the PostgreSQL database that holds the other ledger; its keys are in --to")
+			f.add(blobsValue(&x.blobs), "to-blobs", "", "object store that holds the large files of the other ledger, as --blobs has it")
 			f.text(&x.trust, "trust-log", "VKEY", "key of this log, as verdict log key prints it: needed the first time, kept with what is recorded")
 			return x.run
 		},
@@ -40,6 +41,7 @@ func syncCommand() command {
 type syncing struct {
 	to       string
 	database secret
+	blobs    blobPlace
 	trust    string
 }
 
@@ -136,7 +138,7 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
 	}
 	here, there := *a, *a
 	here.config.As = "" // whoever takes signs
-	there.config.Data, there.config.Database = x.to, x.database
+	there.config.Data, there.config.Database, there.config.Blobs = x.to, x.database, x.blobs
 	from, err := here.openExisting(ctx)
 	if err != nil {
 		return err

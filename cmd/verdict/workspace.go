@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"verdict"
-	"verdict/blob/dir"
 	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/evidence"
@@ -164,7 +163,7 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName str
 			Remedy: "set XDG_STATE_HOME to a folder outside the data directory",
 		}
 	}
-	blobs, err := dir.Open(filepath.Join(w.dir, blobFolder), dir.Options{Now: a.now})
+	blobs, err := a.openBlobs(ctx, w.dir)
 	if err != nil {
 		return nil, err
 	}
