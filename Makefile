@@ -67,6 +67,7 @@ FUZZ = \
 	./code:FuzzOwners \
 	./code:FuzzSignature \
 	./decisionmap:FuzzLoad \
+	./evidence/remote:FuzzAnswers \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
 	./evidence:FuzzParseStatement \
