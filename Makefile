@@ -81,6 +81,8 @@ FUZZ = \
 	./forge:FuzzHeaders \
 	./git:FuzzAdded \
 	./git:FuzzParse \
+	./identity/token:FuzzConfig \
+	./identity/token:FuzzVerify \
 	./ledger:FuzzParseTilePath \
 	./policy:FuzzLoadArchive \
 	./policy:FuzzParseCases \
