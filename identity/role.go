@@ -91,6 +91,19 @@ func (o Object) String() string {
 	return strings.Join(words, ", ")
 }
 
+// Filled is the scope as somebody means it who says "all services" and nothing of teams, or
+// the other way round: services of every team, and teams with every service.
+func (s Scope) Filled() Scope {
+	all := []string{Everything}
+	switch {
+	case slices.Contains(s.Services, Everything) && len(s.Teams) == 0:
+		s.Teams = all
+	case slices.Contains(s.Teams, Everything) && len(s.Services) == 0:
+		s.Services = all
+	}
+	return s
+}
+
 // Covers reports whether the object lies in the scope: its service or its team is in it,
 // and its environment.
 func (s Scope) Covers(o Object) bool {
