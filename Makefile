@@ -68,6 +68,8 @@ FUZZ = \
 	./code:FuzzSignature \
 	./decisionmap:FuzzLoad \
 	./evidence/remote:FuzzAnswers \
+	./deploy/admission:FuzzReference \
+	./deploy/admission:FuzzReview \
 	./evidence/sigstore:FuzzVerify \
 	./evidence:FuzzParseBundle \
 	./evidence:FuzzParseStatement \

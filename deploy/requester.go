@@ -35,7 +35,7 @@ type Asking struct {
 // key that signs, else the account for which the pipeline runs, else the machine whose key it
 // is. An account that the map does not know stays unknown: it could be anybody's.
 func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
-	people, err := directory(m)
+	people, err := Directory(m)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
 		return person(p), nil
 	}
 	if a.Account.System != "" {
-		return account(people, a.Account), nil
+		return Asker(people, a.Account), nil
 	}
 	if a.Workload != "" {
 		known := slices.ContainsFunc(m.Trust, func(t decisionmap.Trust) bool {
@@ -64,7 +64,8 @@ func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
 	return &verdict.Requester{Person: stranger(identity.Account{System: identity.Key, Name: a.Key}), Kind: Workload, Teams: []string{}}, nil
 }
 
-func directory(m *decisionmap.Map) (*identity.Directory, error) {
+// Directory is the people of a map, with their accounts.
+func Directory(m *decisionmap.Map) (*identity.Directory, error) {
 	var all []identity.Person
 	for id, p := range m.People {
 		one := identity.Person{ID: id, Name: p.Name, Teams: p.Teams}
@@ -94,10 +95,11 @@ func named(people *identity.Directory, text string) (*verdict.Requester, error) 
 			Remedy: "write a person's id of people: in the map, or SYSTEM:ACCOUNT with one of " + strings.Join(decisionmap.AccountSystems, ", ") + ", such as github:jane",
 		}
 	}
-	return account(people, identity.Account{System: identity.System(system), Name: name}), nil
+	return Asker(people, identity.Account{System: identity.System(system), Name: name}), nil
 }
 
-func account(people *identity.Directory, a identity.Account) *verdict.Requester {
+// Asker is the one whose account asks: a person of the map, or somebody whom nobody knows.
+func Asker(people *identity.Directory, a identity.Account) *verdict.Requester {
 	if p, ok := people.Resolve(a); ok {
 		return person(p)
 	}

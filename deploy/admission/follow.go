@@ -1,0 +1,169 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"verdict"
+	"verdict/ledger"
+)
+
+// Log is what is asked of the ledger.
+type Log interface {
+	// Position is how many entries there are now.
+	Position(ctx context.Context) (ledger.Position, error)
+	// Find lists entries, newest first.
+	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	// SignedDecisions lists the decisions of a point about an environment, oldest first.
+	SignedDecisions(ctx context.Context, point, environment string, from, to ledger.Position) ([]ledger.SignedDecision, error)
+}
+
+// Waiter is a Log that tells of new entries: Wait returns when there are more than after.
+type Waiter interface {
+	Wait(ctx context.Context, after ledger.Position) (ledger.Position, error)
+}
+
+// MaxLag is how far behind the log a set may be whose word counts.
+const MaxLag = 5 * time.Second
+
+const (
+	askEvery  = time.Second            // whether the store still answers, where nothing happens
+	pollEvery = 250 * time.Millisecond // of a Log that is no Waiter, or that failed
+	pageOf    = 10_000                 // most that SignedDecisions gives at once
+)
+
+// basisKinds are the kinds of evidence that change by what is counted: which map holds, and
+// under which names keys are enrolled.
+var basisKinds = []verdict.Kind{verdict.KindMapRelease, verdict.KindKey}
+
+// Run builds the set and follows the log until ctx ends. Then it records what waits to be
+// recorded, and returns nil. What fails is logged and tried again: who is asked meanwhile
+// tells how far behind the answer is.
+func (a *Admission) Run(ctx context.Context) error {
+	recorded := make(chan struct{})
+	go func() { defer close(recorded); a.records.run(ctx) }()
+	for ctx.Err() == nil {
+		if err := a.CatchUp(ctx); err != nil && ctx.Err() == nil {
+			a.o.Logger.Warn("admission does not follow the log", "error", err)
+			pause(ctx, pollEvery)
+			continue
+		}
+		a.await(ctx)
+	}
+	<-recorded
+	return nil
+}
+
+// CatchUp brings the set to the end of the log. One goroutine calls it at a time.
+func (a *Admission) CatchUp(ctx context.Context) error {
+	asked := a.o.Now()
+	to, err := a.o.Log.Position(ctx)
+	if err != nil {
+		return err
+	}
+	s := a.set.Load()
+	switch {
+	case s == nil:
+		err = a.rebuild(ctx, to)
+	case ledger.Position(s.applied.Load()) == to:
+	default:
+		from := ledger.Position(s.applied.Load())
+		var other bool
+		if other, err = a.otherBasis(ctx, from, to); err != nil {
+			break
+		}
+		if other || to < from { // a log that is shorter than it was is another one
+			err = a.rebuild(ctx, to)
+		} else {
+			err = a.fill(ctx, s, from, to)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	a.fresh.Store(&asked)
+	return nil
+}
+
+// await returns when there may be something new, and no later than askEvery.
+func (a *Admission) await(ctx context.Context) {
+	w, ok := a.o.Log.(Waiter)
+	if !ok {
+		pause(ctx, pollEvery)
+		return
+	}
+	within, stop := context.WithTimeout(ctx, askEvery)
+	defer stop()
+	after := ledger.Position(a.set.Load().applied.Load())
+	if _, err := w.Wait(within, after); err != nil && within.Err() == nil {
+		pause(ctx, pollEvery)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// otherBasis reports whether something between two positions changes by what is counted.
+func (a *Admission) otherBasis(ctx context.Context, from, to ledger.Position) (bool, error) {
+	for _, k := range basisKinds {
+		found, err := a.o.Log.Find(ctx, ledger.Query{Kind: k, From: int64(from), At: to, Limit: 1})
+		if err != nil || len(found) > 0 {
+			return len(found) > 0, err
+		}
+	}
+	return false, nil
+}
+
+// rebuild makes a new set of the map in force. Until it is whole, the old one answers.
+func (a *Admission) rebuild(ctx context.Context, to ledger.Position) error {
+	b, err := a.o.Basis(ctx, to)
+	if err != nil {
+		return fmt.Errorf("find the map by which admission counts: %w", err)
+	}
+	s, err := newSet(b)
+	if err != nil {
+		return err
+	}
+	if err := a.fill(ctx, s, 0, to); err != nil {
+		return err
+	}
+	a.set.Store(s)
+	return nil
+}
+
+// fill takes the decisions from a position to another into a set.
+func (a *Admission) fill(ctx context.Context, s *set, from, to ledger.Position) error {
+	for e := range s.m.Environments {
+		for at := from; ; {
+			page, err := a.o.Log.SignedDecisions(ctx, s.gate.ID, e, at, to)
+			if err != nil {
+				return fmt.Errorf("read the promotions to %s: %w", e, err)
+			}
+			for _, row := range page {
+				s.take(row, to)
+			}
+			if len(page) < pageOf {
+				break
+			}
+			at = ledger.Position(page[len(page)-1].Index + 1)
+		}
+	}
+	s.applied.Store(int64(to))
+	return nil
+}
+
+// lag is for how long nobody knows whether the set is at the end of the log.
+func (a *Admission) lag() time.Duration {
+	fresh := a.fresh.Load()
+	if fresh == nil {
+		return MaxLag + 1
+	}
+	return max(0, a.o.Now().Sub(*fresh))
+}

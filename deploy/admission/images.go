@@ -1,0 +1,158 @@
+package admission
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"verdict"
+)
+
+// Image is one image that an object would have run.
+type Image struct {
+	Path string // in the object: spec.template.spec.containers[0]
+	Ref  string // as it stands there; empty where a container names none
+}
+
+// containerLists are the fields of a pod's spec that list containers.
+var containerLists = []string{"containers", "ephemeralContainers", "initContainers"}
+
+// imagesIn finds the images of every pod and pod template in an object, by their shape: an
+// object that lists containers. So a list of objects, and a kind that nobody here has heard
+// of, are read as those that a cluster always has.
+func imagesIn(raw json.RawMessage, kind GroupKind) ([]Image, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	var object any
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, invalid(fmt.Sprintf("the object is no JSON: %.200v", err))
+	}
+	top, ok := object.(map[string]any)
+	if !ok {
+		return nil, invalid("the object is no JSON object")
+	}
+	f := finder{strict: builtIn(kind.Group)}
+	delete(top, "metadata") // of names and of who changed what, which is the largest part of many
+	f.walk(top, "")
+	if len(f.found) > maxImages {
+		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the object would run more than %d images", maxImages), Remedy: "divide it"}
+	}
+	return f.found, nil
+}
+
+type finder struct {
+	strict bool // a container that names no image is told
+	found  []Image
+}
+
+func (f *finder) walk(v any, path string) {
+	if len(f.found) > maxImages {
+		return
+	}
+	switch v := v.(type) {
+	case []any:
+		for i, x := range v {
+			f.walk(x, fmt.Sprintf("%s[%d]", path, i))
+		}
+	case map[string]any:
+		pod := false
+		for _, key := range containerLists {
+			pod = f.containers(v[key], under(path, key)) || pod
+		}
+		if pod {
+			f.volumes(v["volumes"], under(path, "volumes"))
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) { // in an order that stays: messages are compared
+			switch v[key].(type) {
+			case map[string]any, []any:
+				f.walk(v[key], under(path, key))
+			}
+		}
+	}
+}
+
+func under(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// containers takes the images of a list of containers; false for what is none.
+func (f *finder) containers(v any, path string) (pod bool) {
+	list, _ := v.([]any)
+	for i, x := range list {
+		c, ok := x.(map[string]any)
+		if !ok {
+			continue
+		}
+		image, named := c["image"].(string)
+		if named || f.strict {
+			f.found, pod = append(f.found, Image{fmt.Sprintf("%s[%d]", path, i), image}), true
+		}
+	}
+	return pod
+}
+
+// volumes takes the images that are mounted.
+func (f *finder) volumes(v any, path string) {
+	list, _ := v.([]any)
+	for i, x := range list {
+		volume, _ := x.(map[string]any)
+		if source, ok := volume["image"].(map[string]any); ok {
+			ref, _ := source["reference"].(string)
+			f.found = append(f.found, Image{fmt.Sprintf("%s[%d]", path, i), ref})
+		}
+	}
+}
+
+// reference is an image as a container names it.
+type reference struct {
+	Name   string         // as it is written, without tag and digest
+	Tag    string         // empty: none
+	Digest verdict.Digest // empty: none
+}
+
+// readReference reads how a container names an image; false for what no runtime would pull.
+func readReference(ref string) (r reference, ok bool) {
+	name, digest, pinned := strings.Cut(ref, "@")
+	if pinned {
+		d, err := verdict.ParseDigest(digest)
+		if err != nil || d.Algorithm() != "sha256" && d.Algorithm() != "sha512" {
+			return r, false
+		}
+		r.Digest = d
+	}
+	last := strings.LastIndexByte(name, '/')
+	if colon := strings.LastIndexByte(name, ':'); colon > last { // a colon before the last slash is that of a port
+		name, r.Tag = name[:colon], name[colon+1:]
+		if r.Tag == "" || len(r.Tag) > 128 || strings.Trim(r.Tag, tagLetters) != "" {
+			return r, false
+		}
+	}
+	r.Name = name
+	return r, name != "" && len(name) <= 255 && strings.Trim(name, nameLetters) == "" && !strings.Contains(name, "//") && !strings.HasPrefix(name, "/") && !strings.HasSuffix(name, "/")
+}
+
+const (
+	tagLetters  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+	nameLetters = tagLetters + "/:[]"
+)
+
+// repository is a name in the form in which two spellings of one are equal: what names no
+// registry is in that of Docker.
+func repository(name string) string {
+	first, rest, several := strings.Cut(name, "/")
+	switch {
+	case !several:
+		return "docker.io/library/" + name
+	case first == "index.docker.io":
+		return "docker.io/" + rest
+	case !strings.ContainsAny(first, ".:") && first != "localhost":
+		return "docker.io/" + name
+	}
+	return name
+}
