@@ -204,6 +204,9 @@ func (l *Ledger) trust(ctx context.Context, v *store.View, head store.Head, s se
 	if l.refusal != nil { // an inspection looks at what there is
 		return nil
 	}
+	if err := moved(head); err != nil {
+		return err
+	}
 	if sameHead(s.head, head) && (!s.known || s.anchor.N <= head.Size) {
 		return nil
 	}

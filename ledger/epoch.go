@@ -149,6 +149,9 @@ func (l *Ledger) NewEpoch(ctx context.Context, reason string) (Epoch, error) {
 			Remedy: "go on with it; a new epoch is for a restored backup or a lost log key",
 		}
 	}
+	if errors.Is(l.refusal, errMoved) {
+		return Epoch{}, l.refusal
+	}
 	if l.o.Signer == nil {
 		return Epoch{}, errors.New("new epoch: no signer")
 	}

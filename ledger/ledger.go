@@ -153,7 +153,10 @@ func (l *Ledger) head(ctx context.Context) (head store.Head, found bool, err err
 
 // load takes up the open epoch: its key, its anchor, the enrolled keys.
 func (l *Ledger) load(ctx context.Context, head store.Head) error {
-	var err error
+	err := l.refuse(moved(head))
+	if err != nil {
+		return err
+	}
 	if l.verify, err = verifierOf(head); err != nil {
 		return err
 	}
@@ -217,7 +220,7 @@ func (l *Ledger) look(ctx context.Context) error {
 // refuse keeps for an inspection why the log takes no entry, and gives any other error
 // back.
 func (l *Ledger) refuse(err error) error {
-	if !l.o.Inspect || !errors.Is(err, ErrAnchor) && !errors.Is(err, errLogKey) {
+	if err == nil || !l.o.Inspect || !errors.Is(err, ErrAnchor) && !errors.Is(err, errLogKey) && !errors.Is(err, errMoved) {
 		return err
 	}
 	// What the anchor says is worse than a key that is not there.

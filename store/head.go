@@ -15,14 +15,15 @@ type Head struct {
 	Opened   int64
 	Latest   int64  // recorded time of the last entry
 	Previous string // last known checkpoint of the epoch before
+	Moved    string // where the log goes on since it was moved; empty: here
 }
 
 const (
-	// Index: primary key of log, backwards.
-	headStatement = `SELECT epoch, origin, vkey, base, size, root, opened, latest, previous FROM log ORDER BY epoch DESC LIMIT 1`
+	// Index: primary key of log, backwards; primary key of moved.
+	headStatement = `SELECT epoch, origin, vkey, base, size, root, opened, latest, previous, COALESCE((SELECT place FROM moved WHERE id = 0), '') FROM log ORDER BY epoch DESC LIMIT 1`
 
 	// Index: none, a handful of rows.
-	epochsStatement = `SELECT epoch, origin, vkey, base, size, root, opened, latest, previous FROM log ORDER BY epoch`
+	epochsStatement = `SELECT epoch, origin, vkey, base, size, root, opened, latest, previous, '' FROM log ORDER BY epoch`
 
 	// Index: none, an insert.
 	openEpochStatement = `INSERT INTO log (epoch, origin, vkey, base, size, root, opened, latest, previous) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
@@ -42,7 +43,7 @@ const (
 )
 
 func readHead(r Row) (h Head, err error) {
-	err = r.Scan(&h.Epoch, &h.Origin, &h.Key, &h.Base, &h.Size, &h.Root, &h.Opened, &h.Latest, &h.Previous)
+	err = r.Scan(&h.Epoch, &h.Origin, &h.Key, &h.Base, &h.Size, &h.Root, &h.Opened, &h.Latest, &h.Previous, &h.Moved)
 	return h, err
 }
 

@@ -221,6 +221,12 @@ CREATE TABLE log (
   previous TEXT   NOT NULL  -- last known checkpoint of the epoch before, empty for the first
 );
 
+CREATE TABLE moved (
+  id    BIGINT NOT NULL PRIMARY KEY, -- 0: there is one row, or none
+  place TEXT   NOT NULL,             -- where the log goes on
+  at    BIGINT NOT NULL
+);
+
 CREATE TABLE package (
   id        BIGINT NOT NULL PRIMARY KEY,
   ecosystem TEXT   NOT NULL, -- as OSV names it; pkg:TYPE for a type that it has no word for

@@ -40,6 +40,9 @@ func Engine(t *testing.T, open func(t testing.TB, name string) store.Engine) {
 	t.Run("what entries rest on is known of each blob", func(t *testing.T) { blobs(t, one(t)) })
 	t.Run("components lead to the bills that list them", func(t *testing.T) { components(t, migrated(t, open(t, "index")), migrated(t, open(t, "index"))) })
 	t.Run("bills of a version before are listed late", func(t *testing.T) { listed(t, one(t)) })
+	t.Run("a database moves whole", func(t *testing.T) {
+		moves(t, migrated(t, open(t, "from")), migrated(t, open(t, "to")), migrated(t, open(t, "full")))
+	})
 	t.Run("two processes may migrate at once", func(t *testing.T) { migrations(t, open(t, "new"), open(t, "new")) })
 	t.Run("a cancelled context stops a read", func(t *testing.T) { cancelled(t, one(t)) })
 }
