@@ -34,13 +34,13 @@ func TestScripts(t *testing.T) {
 
 // An organisation keeps its ledger on PostgreSQL, and types the same commands.
 func TestScriptsOnPostgreSQL(t *testing.T) {
-	testscript.Run(t, scripts("postgres", "ADDRESS="+storetest.Postgres(t)))
+	testscript.Run(t, scripts("postgres", "ADDRESS="+storetest.Postgres(t), "EMPTY="+storetest.Postgres(t)))
 }
 
 // A restored PostgreSQL is refused behind its anchor as a restored file is. Its script drops
 // the database, so it has one of its own.
 func TestABackupOfPostgreSQLIsRestored(t *testing.T) {
-	testscript.Run(t, scripts("pgdump", "ADDRESS="+storetest.Postgres(t)))
+	testscript.Run(t, scripts("pgdump", "ADDRESS="+storetest.Postgres(t), "EMPTY="+storetest.Postgres(t)))
 }
 
 // scripts are those of a folder, with variables for all of them.

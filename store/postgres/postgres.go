@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -316,4 +318,13 @@ func explain(err error) error {
 			"grant the user of verdict CREATE and USAGE on the schema and all rights on the tables in it")
 	}
 	return err
+}
+
+// Place is the address of the database without user and password.
+func (e *Engine) Place() string {
+	c := e.pool.Config().ConnConfig
+	if strings.HasPrefix(c.Host, "/") {
+		return "postgres:///" + c.Database + "?host=" + c.Host
+	}
+	return "postgres://" + net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database
 }
