@@ -16,9 +16,15 @@ const (
 	// Index: primary key of job.
 	addJobStatement = `INSERT INTO job (id, kind, doc, due, owner, lease, attempts, fault) VALUES ($1, $2, $3, $4, '', 0, 0, '') ON CONFLICT (id) DO NOTHING`
 
+	// Index: job_due.
+	dueJobStatement = `SELECT 1 FROM job WHERE kind = $1 AND due <= $2 AND lease <= $2 LIMIT 1`
+
 	// Index: job_due, then the primary key. The compare and swap is the lease in the
 	// outer condition: of two that chose the same row, the second one updates nothing.
 	claimJobStatement = `UPDATE job SET owner = $1, lease = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM job WHERE kind = $3 AND due <= $4 AND lease <= $4 ORDER BY due, id LIMIT 1) AND lease <= $4 RETURNING id, kind, doc, due, owner, lease, attempts, fault`
+
+	// Index: primary key of job.
+	holdJobStatement = `UPDATE job SET lease = $1 WHERE id = $2 AND owner = $3 RETURNING id`
 
 	// Index: primary key of job.
 	doneJobStatement = `DELETE FROM job WHERE id = $1 AND owner = $2 RETURNING id`
@@ -35,11 +41,21 @@ func (s *Store) AddJob(ctx context.Context, j Job) error {
 }
 
 // ClaimJob takes the oldest work of a kind that is due and that nobody has, until lease.
-// Who does not finish by then has lost it. The clock is the caller's.
+// Who does not finish by then has lost it. The clock is the caller's. Where there is none it
+// only reads: many workers that look again and again keep nobody from appending.
 func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int64) (Job, bool, error) {
 	var j Job
+	var one int64
+	due := false
+	err := s.View(ctx, func(v *View) (err error) {
+		due, err = v.one(ctx, dueJobStatement, []any{kind, now}, &one)
+		return err
+	})
+	if err != nil || !due {
+		return Job{}, false, err
+	}
 	found := false
-	err := s.engine.Write(ctx, func(Reader) ([]Statement, error) {
+	err = s.engine.Write(ctx, func(Reader) ([]Statement, error) {
 		return []Statement{{SQL: claimJobStatement, Args: []any{owner, lease, kind, now}, Each: func(r Row) error {
 			found = true
 			return r.Scan(&j.ID, &j.Kind, &j.Doc, &j.Due, &j.Owner, &j.Lease, &j.Attempts, &j.Fault)
@@ -49,6 +65,12 @@ func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int
 		return Job{}, false, err
 	}
 	return j, found, nil
+}
+
+// HoldJob lengthens the lease of work that owner has. It reports false when the work is no
+// longer his.
+func (s *Store) HoldJob(ctx context.Context, id, owner string, lease int64) (bool, error) {
+	return s.changed(ctx, holdJobStatement, lease, id, owner)
 }
 
 // FinishJob removes work that owner did. It reports false when the work is no longer

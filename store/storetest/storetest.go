@@ -293,6 +293,17 @@ func jobs(t *testing.T, a, b *store.Store) {
 	if err != nil || !found || j.ID != "j0" || j.Attempts != 2 || j.Doc != "{}" {
 		t.Fatalf("after the lease ended: %+v, %v", j, err)
 	}
+	if held, err := a.HoldJob(ctx, "j0", claimed["j0"], 900); held || err != nil {
+		t.Errorf("who lost the work holds it: %v", err)
+	}
+	if held, err := a.HoldJob(ctx, "j0", "late", 500); !held || err != nil {
+		t.Errorf("holding: %v", err)
+	}
+	if _, found, err := a.ClaimJob(ctx, "sweep", "next", 450, 600); found && err == nil {
+		if j, _, _ := a.ClaimJob(ctx, "sweep", "next", 450, 600); j.ID == "j0" {
+			t.Error("it was taken from who holds it")
+		}
+	}
 	if done, err := b.FinishJob(ctx, "j0", claimed["j0"]); done || err != nil {
 		t.Errorf("who lost the work finished it: %v", err)
 	}
