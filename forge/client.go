@@ -248,7 +248,7 @@ func (c *Client) ask(ctx context.Context, q call) (http.Header, error) {
 			if again.throttled {
 				e.What = fmt.Sprintf("%s throttles this token, for another %v", c.api.Forge, pause.Round(time.Second))
 				e.Remedy = "run it again when that time is over, or give a token of its own, which has its own limit, as VERDICT_FORGE_TOKEN"
-				e.Err = &Throttle{For: pause, err: again.err}
+				e.Err = &Throttle{For: pause, Said: again.Error()}
 			}
 			return nil, e
 		}
@@ -271,12 +271,12 @@ func (p *passing) Error() string { return p.err.Error() }
 // Throttle is the cause of an error that says that the forge wants to be left alone for a
 // while.
 type Throttle struct {
-	For time.Duration
-	err error
+	For  time.Duration
+	Said string
 }
 
 // Error is what the forge said.
-func (t *Throttle) Error() string { return t.err.Error() }
+func (t *Throttle) Error() string { return t.Said }
 
 func (c *Client) once(ctx context.Context, q call) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)

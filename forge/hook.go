@@ -54,11 +54,10 @@ type EventKind string
 
 // The kinds of event.
 const (
-	Nowhere  EventKind = ""         // known or not, nothing follows from it
-	Changed  EventKind = "change"   // what is decided of a commit is to be shown
-	Asked    EventKind = "question" // the same, and whether all of it lets the commit pass is to be answered
-	Deploys  EventKind = "deploy"   // the gate of an environment is to be asked
-	Finished EventKind = "finished" // what was shown of a request need not be followed any more
+	Nowhere EventKind = ""         // known or not, nothing follows from it
+	Changed EventKind = "change"   // what is decided of a commit is to be shown
+	Asked   EventKind = "question" // the same, and whether all of it lets the commit pass is to be answered
+	Deploys EventKind = "deploy"   // the gate of an environment is to be asked
 )
 
 // Event is what a delivery says. Text in it is foreign.

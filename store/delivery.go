@@ -95,7 +95,7 @@ func (s *Store) AddDelivery(ctx context.Context, d Delivery, kind string) (was D
 		case !known:
 			return []Statement{d.insert()}, nil
 		case was.State == DeliveryFailed && was.ID == d.ID && string(was.Digest) == string(d.Digest) && d.State == DeliveryWaiting:
-			return []Statement{{SQL: keepDeliveryStatement, Args: []any{d.State, d.Told, d.Sealed, d.Progress, d.Waits, d.Source, d.ID}}, work}, nil
+			return []Statement{{SQL: keepDeliveryStatement, Args: []any{d.State, d.Told, there(d.Sealed), d.Progress, d.Waits, d.Source, d.ID}}, work}, nil
 		}
 		return nil, nil
 	})
@@ -103,14 +103,22 @@ func (s *Store) AddDelivery(ctx context.Context, d Delivery, kind string) (was D
 }
 
 func (d Delivery) insert() Statement {
-	return Statement{SQL: addDeliveryStatement, Args: []any{d.Source, d.ID, d.Name, d.Digest, d.Received, d.State, d.Told, d.Event, d.Sealed, d.Progress, d.Waits}}
+	return Statement{SQL: addDeliveryStatement, Args: []any{d.Source, d.ID, d.Name, d.Digest, d.Received, d.State, d.Told, d.Event, there(d.Sealed), d.Progress, d.Waits}}
+}
+
+// there is a blob that is not NULL: an empty one comes back as nil from some drivers.
+func there(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // KeepDelivery writes how far a delivery has come: its State, Told, Sealed, Progress and
 // Waits.
 func (s *Store) KeepDelivery(ctx context.Context, d Delivery) error {
 	return s.engine.Write(ctx, func(Reader) ([]Statement, error) {
-		return []Statement{{SQL: keepDeliveryStatement, Args: []any{d.State, d.Told, d.Sealed, d.Progress, d.Waits, d.Source, d.ID}}}, nil
+		return []Statement{{SQL: keepDeliveryStatement, Args: []any{d.State, d.Told, there(d.Sealed), d.Progress, d.Waits, d.Source, d.ID}}}, nil
 	})
 }
 

@@ -134,8 +134,7 @@ func (h *Hook) check(head http.Header, body []byte) (forge.Delivery, error) {
 		Repository  string `json:"repository"`
 		Commit      string `json:"commit"`
 		Artifact    string `json:"artifact"`
-		Requester   string `json:"requester"` // $(Build.RequestedForId)
-		Name        string `json:"requester_name"`
+		Requester   string `json:"requester"` // $(Build.RequestedForEmail), as maps name people of Azure
 	}
 	if err := forge.DecodeHook(body, &q); err != nil {
 		return d, err
@@ -145,8 +144,8 @@ func (h *Hook) check(head http.Header, body []byte) (forge.Delivery, error) {
 	}
 	e := &d.Event
 	e.Environment, e.Address, e.Repo, e.Commit, e.Artifact = q.Environment, q.Repository, q.Repository, q.Commit, q.Artifact
-	if guid.MatchString(q.Requester) && q.Requester != nobody {
-		e.Requester = forge.Account{ID: strings.ToLower(q.Requester), Name: q.Name}
+	if len(q.Requester) <= 320 && !strings.HasPrefix(q.Requester, "$(") {
+		e.Requester = forge.Account{Login: q.Requester}
 	}
 	var err error
 	e.Reply, err = json.Marshal(place{Check: &t})
@@ -214,10 +213,10 @@ func hooked(body []byte) (forge.Delivery, error) {
 		return d, forge.Unreadable(fmt.Errorf("a pull request without repository or commit"))
 	}
 	e := &d.Event
-	e.Kind, e.At, e.Commit, e.Request = forge.Changed, p.Created.UTC(), r.Head.ID, strconv.FormatInt(r.ID, 10)
 	if r.Status != "active" {
-		e.Kind = forge.Finished
+		return d, nil
 	}
+	e.Kind, e.At, e.Commit, e.Request = forge.Changed, p.Created.UTC(), r.Head.ID, strconv.FormatInt(r.ID, 10)
 	if err := forge.CheckID(e.Request); err != nil {
 		return d, forge.Unreadable(err)
 	}

@@ -106,10 +106,6 @@ func (a *App) event(name string, body []byte) (forge.Event, error) {
 	switch e.Name {
 	case "pull_request.opened", "pull_request.synchronize", "pull_request.reopened", "pull_request.ready_for_review":
 		err = p.change(&e)
-	case "pull_request.closed":
-		if err = p.change(&e); err == nil {
-			e.Kind = forge.Finished
-		}
 	case "check_suite.requested", "check_suite.rerequested":
 		if p.Suite == nil {
 			return e, forge.Unreadable(fmt.Errorf("an event %s without a check suite", e.Name))

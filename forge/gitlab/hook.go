@@ -165,7 +165,6 @@ func event(body []byte) (forge.Event, error) {
 		Attributes *struct {
 			IID     int64  `json:"iid"`
 			Action  string `json:"action"`
-			State   string `json:"state"`
 			OldRev  string `json:"oldrev"`
 			Updated string `json:"updated_at"`
 			Last    *struct {
@@ -202,11 +201,8 @@ func event(body []byte) (forge.Event, error) {
 		e.Name, e.Kind, at.Check = "status_check", forge.Asked, p.Check.ID
 	} else {
 		e.Name += "." + fmt.Sprintf("%.40s", p.Attributes.Action)
-		switch a := p.Attributes.Action; {
-		case a == "open" || a == "reopen" || a == "update" && p.Attributes.OldRev != "":
+		if a := p.Attributes.Action; a == "open" || a == "reopen" || a == "update" && p.Attributes.OldRev != "" {
 			e.Kind = forge.Changed
-		case a == "merge" || a == "close":
-			e.Kind = forge.Finished
 		}
 	}
 	var err error

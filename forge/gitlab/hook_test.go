@@ -119,7 +119,7 @@ func TestWhereDeliveriesLead(t *testing.T) {
 		merge(`,"action":"reopen"`, ""): forge.Changed,
 		merge(`,"action":"update","oldrev":"2222222222222222222222222222222222222222"`, ""): forge.Changed,
 		merge(`,"action":"update"`, ""):                          forge.Nowhere, // a label
-		merge(`,"action":"merge"`, ""):                           forge.Finished,
+		merge(`,"action":"merge"`, ""):                           forge.Nowhere,
 		merge(`,"action":"approved"`, ""):                        forge.Nowhere,
 		merge("", `,"external_approval_rule":{"id":4}`):          forge.Asked,
 		`{"object_kind":"push"}`:                                 forge.Nowhere,

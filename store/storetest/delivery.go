@@ -39,7 +39,7 @@ func deliveries(t *testing.T, a, b *store.Store) {
 		t.Errorf("the same body under another name: %+v, %v, %v", was, known, err)
 	}
 	ignored := delivery("d-3", 3)
-	ignored.State, ignored.Sealed = store.DeliveryIgnored, []byte{}
+	ignored.State, ignored.Sealed = store.DeliveryIgnored, nil
 	if _, known, err := a.AddDelivery(ctx, ignored, "forge"); known || err != nil {
 		t.Error(known, err)
 	}
