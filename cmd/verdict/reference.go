@@ -13,12 +13,12 @@ import (
 	"verdict"
 )
 
-// referenceCommand writes docs/cli.md and the manual pages from the same table that the
+// referenceCommand writes docs/cli.md, docs/configuration.md and the manual pages from the same table that the
 // program runs, so that they cannot differ from it.
 func referenceCommand() command {
 	return command{
-		use: "reference markdown|man [DIR]", short: "Write the reference of the command line",
-		long: "markdown goes to standard output; man writes one page per command into DIR.",
+		use: "reference markdown|configuration|man [DIR]", short: "Write the reference of the command line",
+		long: "markdown (docs/cli.md) and configuration (docs/configuration.md) go to standard output; man writes one page per command into DIR.",
 		args: between(1, 2), plain: true, hidden: true,
 		setup: runs(func(_ context.Context, a *app, args []string) error {
 			var file string
@@ -27,10 +27,13 @@ func referenceCommand() command {
 			case args[0] == "markdown" && len(args) == 1:
 				_, err := fmt.Fprint(a.stdout, markdownReference(root))
 				return err
+			case args[0] == "configuration" && len(args) == 1:
+				_, err := fmt.Fprint(a.stdout, configurationReference(root))
+				return err
 			case args[0] == "man" && len(args) == 2:
 				return writeManual(root, args[1])
 			}
-			return usage("verdict reference --help", "the reference is written as markdown, or as man into a folder", "write verdict reference markdown, or verdict reference man DIR")
+			return usage("verdict reference --help", "the reference is written as markdown or configuration, or as man into a folder", "write verdict reference markdown, verdict reference configuration, or verdict reference man DIR")
 		}),
 	}
 }
@@ -70,13 +73,19 @@ func markdownReference(root *cobra.Command) string {
 		}
 	})
 	for _, t := range topics {
-		fmt.Fprintf(&b, "\n## %s\n", t.short)
-		for para := range strings.SplitSeq(t.text, "\n\n") {
-			if columns(para) != nil || strings.HasPrefix(para, "    ") {
-				para = "```\n" + strings.ReplaceAll(strings.TrimPrefix(para, "    "), "\n    ", "\n") + "\n```"
-			}
-			fmt.Fprintf(&b, "\n%s\n", para)
+		b.WriteString(markdownTopic(t))
+	}
+	return b.String()
+}
+
+func markdownTopic(t topic) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## %s\n", t.short)
+	for para := range strings.SplitSeq(t.text, "\n\n") {
+		if columns(para) != nil || strings.HasPrefix(para, "    ") {
+			para = "```\n" + strings.ReplaceAll(strings.TrimPrefix(para, "    "), "\n    ", "\n") + "\n```"
 		}
+		fmt.Fprintf(&b, "\n%s\n", para)
 	}
 	return b.String()
 }

@@ -23,19 +23,20 @@ func wholeRoot() *cobra.Command {
 
 // What the documentation says is what the program does.
 func TestTheReferenceIsThatOfTheProgram(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "cli.md")
-	got := markdownReference(wholeRoot())
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+	for name, got := range map[string]string{"cli.md": markdownReference(wholeRoot()), "configuration.md": configurationReference(wholeRoot())} {
+		path := filepath.Join("..", "..", "docs", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (go test ./cmd/verdict -run Reference -update writes it)", err)
-	}
-	if got != string(want) {
-		t.Error("docs/cli.md is not what the program says; go test ./cmd/verdict -run Reference -update writes it")
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatalf("%v (go test ./cmd/verdict -run Reference -update writes it)", err)
+		}
+		if got != string(want) {
+			t.Errorf("docs/%s is not what the program says; go test ./cmd/verdict -run Reference -update writes it", name)
+		}
 	}
 }
 
