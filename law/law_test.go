@@ -51,7 +51,7 @@ var laws = []law{
 	sqlOrderLaw, sqlPlaceLaw,
 	remedyLaw, predicateBaseLaw, ambientLaw, storedContextLaw, closeLaw,
 	assertionLaw, fuzzListLaw,
-	unfinishedLaw, registryHostLaw, documentsLaw, readmeBlocksLaw, honestyLaw,
+	unfinishedLaw, registryHostLaw, documentsLaw, readmeBlocksLaw, runbookLaw, honestyLaw,
 }
 
 func TestTheProjectKeepsItsLaws(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 )
 
 // walks are the documents whose commands a reader types one after the other.
-var walks = []string{"README.md", "docs/releasing.md"}
+var walks = []string{"README.md", "docs/releasing.md", "docs/operations.md"}
 
 // readmeLimit bounds a run of one of them.
 const readmeLimit = 5 * time.Minute
