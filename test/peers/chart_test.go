@@ -145,7 +145,7 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 		{"Amazon's identity", append(slices.Clip(replicas), "workloadIdentity.aws.roleArn=arn:aws:iam::123456789012:role/verdict"), "Deployment", []string{"PodDisruptionBudget"}, "eks.amazonaws.com/role-arn: \"arn:aws:iam::123456789012:role/verdict\"", "azure.workload"},
 		{"Google's identity", append(slices.Clip(replicas), "workloadIdentity.gcp.serviceAccount=verdict@acme.iam.gserviceaccount.com"), "Deployment", []string{"PodDisruptionBudget"}, "iam.gke.io/gcp-service-account", "azure.workload"},
 		{"admission, registered", append(slices.Clip(embedded), "admission.enabled=true", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ=="), "StatefulSet", []string{"Service", "ValidatingWebhookConfiguration"}, "--admission-listen=:8443", "kind: Ingress"},
-		{"an ingress", append(slices.Clip(embedded), "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"), "StatefulSet", []string{"Ingress"}, "secretName: tls", "--tls-cert"},
+		{"an ingress", append(slices.Clip(embedded), "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"), "StatefulSet", []string{"Ingress"}, `secretName: "tls"`, "--tls-cert"},
 		{"TLS of its own", append(slices.Clip(embedded), "tls.secretName=tls"), "StatefulSet", nil, "--tls-cert=/etc/verdict/tls/tls.crt", "kind: Ingress"},
 		{"sign-in and forges from files", append(slices.Clip(embedded), "signIn.issuers[0].url=https://login.example", "forges.github.app=1"), "StatefulSet", []string{"ConfigMap"}, "--sign-in=/etc/verdict/config/sign-in.yaml", "PodDisruptionBudget"},
 	} {
@@ -210,6 +210,11 @@ func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 	dir, err := filepath.Abs(chart)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Names that YAML would read as something other than text.
+	args := []string{"template", "y", dir, "--kube-version", "1.31.0", "--set", strings.Join(embedded, ",")}
+	if exit, said := w.run(t, true, filepath.Join(program(t, "helm"), "helm"), args...); exit != 0 || !strings.Contains(said, `app.kubernetes.io/instance: "y"`) {
+		t.Errorf("exit %d: %s", exit, said)
 	}
 	if exit, said := w.run(t, true, filepath.Join(program(t, "helm"), "helm"), "lint", dir, "--kube-version", "1.31.0"); exit != 0 {
 		t.Error(said)

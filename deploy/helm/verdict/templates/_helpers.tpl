@@ -9,7 +9,7 @@
 
 {{- define "verdict.selector" -}}
 app.kubernetes.io/name: verdict
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "verdict.labels" -}}
