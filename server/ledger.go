@@ -64,6 +64,7 @@ func (s *Server) LedgerRoutes(o LedgerOptions) {
 	Route(s, get("/decisions", "list-decisions", "Decisions, newest first"), b.decisions)
 	Route(s, get("/decisions/{id}", "decision", "One decision, by its id or a unique beginning of it"), b.decision)
 	Route(s, get("/running", "list-running", "What is stated to run, the last that was deployed first"), b.running)
+	b.events(s)
 	s.componentRoutes(b)
 	s.blobRoutes(b)
 	s.tileRoutes(b)

@@ -173,20 +173,6 @@ func document(o Options) huma.Config {
 	return c
 }
 
-// schemaName names the schema of a type. Rooms have words in common, such as Entry: what is
-// not of the API itself or of the vocabulary has its room before it.
-func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	room := path.Base(t.PkgPath())
-	if t.Name() == "" || room == "verdict" || room == "." || strings.HasPrefix(t.PkgPath(), "verdict/server") {
-		return name
-	}
-	return strings.ToUpper(room[:1]) + room[1:] + name
-}
-
 // requestTime is how long a request may take.
 func (s *Server) requestTime(o Operation) time.Duration {
 	if o.Streams {
