@@ -55,7 +55,7 @@ func (x *crew) begin(t *testing.T, c Chore) {
 	}
 }
 
-func turn(t *testing.T, ctx context.Context, c *Chores, x Chore, want bool) {
+func takeTurn(t *testing.T, ctx context.Context, c *Chores, x Chore, want bool) {
 	t.Helper()
 	if worked, err := c.Turn(ctx, x); worked != want || err != nil {
 		t.Errorf("worked: %v, %v", worked, err)
@@ -99,22 +99,22 @@ func TestWorkThatFailsIsTriedLessOftenAndToldToOperators(t *testing.T) {
 	}}
 	x.begin(t, c)
 	for n, after := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second} {
-		turn(t, t.Context(), x.of[0], c, true)
+		takeTurn(t, t.Context(), x.of[0], c, true)
 		x.pass(after - time.Second)
-		turn(t, t.Context(), x.of[0], c, false)
+		takeTurn(t, t.Context(), x.of[0], c, false)
 		if tells := strings.Contains(x.told.String(), `level=ERROR msg="recurring work failed`); tells != (n+1 >= choreFailed) {
 			t.Errorf("after %d failures it was told: %v\n%s", n+1, tells, x.told.String())
 		}
 		x.pass(time.Second)
 	}
 	fails = false
-	turn(t, t.Context(), x.of[0], c, true)
-	turn(t, t.Context(), x.of[0], c, false)
+	takeTurn(t, t.Context(), x.of[0], c, true)
+	takeTurn(t, t.Context(), x.of[0], c, false)
 	fails = true
 	x.pass(time.Hour)
-	turn(t, t.Context(), x.of[0], c, true) // counts from one again
+	takeTurn(t, t.Context(), x.of[0], c, true) // counts from one again
 	x.pass(10 * time.Second)
-	turn(t, t.Context(), x.of[0], c, true)
+	takeTurn(t, t.Context(), x.of[0], c, true)
 }
 
 func TestAReplicaThatStopsGivesItsWorkBackAtOnce(t *testing.T) {
@@ -122,9 +122,9 @@ func TestAReplicaThatStopsGivesItsWorkBackAtOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	c := Chore{Name: "sweep", Every: time.Hour, Do: func(ctx context.Context) error { stop(); <-ctx.Done(); return ctx.Err() }}
 	x.begin(t, c)
-	turn(t, ctx, x.of[0], c, true)
+	takeTurn(t, ctx, x.of[0], c, true)
 	c.Do = func(context.Context) error { return nil }
-	turn(t, t.Context(), x.of[1], c, true)
+	takeTurn(t, t.Context(), x.of[1], c, true)
 	if strings.Contains(x.told.String(), "failed") {
 		t.Errorf("a stop is no failure: %s", x.told.String())
 	}
@@ -139,9 +139,9 @@ func TestTheWorkOfAReplicaThatIsGoneIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.pass(choreLease - time.Second)
-	turn(t, t.Context(), x.of[1], c, false)
+	takeTurn(t, t.Context(), x.of[1], c, false)
 	x.pass(time.Second)
-	turn(t, t.Context(), x.of[1], c, true)
+	takeTurn(t, t.Context(), x.of[1], c, true)
 }
 
 // Work that goes on after another replica took it over would be done twice at once.
@@ -164,7 +164,7 @@ func TestWhoHasLostItsWorkStops(t *testing.T) {
 	}
 	x.begin(t, c)
 	for range 200 {
-		turn(t, t.Context(), x.of[0], c, true)
+		takeTurn(t, t.Context(), x.of[0], c, true)
 		if strings.Contains(x.told.String(), "longer than its lease") {
 			return
 		}
