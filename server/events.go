@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -95,7 +96,7 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 		switch {
 		case r.Context().Err() != nil:
 			return
-		case ctx.Err() != nil:
+		case errors.Is(err, context.DeadlineExceeded):
 			alive = say(": alive\n\n")
 			continue
 		case err != nil:

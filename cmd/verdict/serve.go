@@ -74,7 +74,11 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := x.announce(ctx, w, l, public); err != nil {
 		return err
 	}
-	return s.Serve(ctx, l.Listeners)
+	chores, err := h.background()
+	if err != nil {
+		return err
+	}
+	return h.together(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, chores.Run)
 }
 
 // logger is where the server logs: what an operator would tell another.
@@ -95,6 +99,10 @@ func (h *host) server(ctx context.Context, public *url.URL) (*server.Server, err
 	if err != nil {
 		return nil, err
 	}
+	return h.serverWith(ctx, public, auth)
+}
+
+func (h *host) serverWith(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
 	s, err := server.New(server.Options{
 		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public,
 	})

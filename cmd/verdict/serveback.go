@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"verdict/server"
+)
+
+// background is what the server does while it answers: the log's receipts, and what tidies
+// up. Any replica does it, and one at a time.
+func (h *host) background() (*server.Chores, error) {
+	var id [8]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	own := h.base.own
+	return &server.Chores{
+		Store: h.base.store, Now: h.app.now, Logger: h.app.log, Owner: name + "/" + hex.EncodeToString(id[:]),
+		List: []server.Chore{
+			{Name: "receipt", Every: time.Minute, Do: func(ctx context.Context) error { _, _, err := own.Receipt(ctx); return err }},
+			{Name: "sweep", Every: 24 * time.Hour, Do: func(ctx context.Context) error { _, err := own.Sweep(ctx); return err }},
+		},
+	}, nil
+}
+
+// together runs the server and what goes on beside it until ctx ends or the server cannot go
+// on. What is beside it ends after the server's last answer.
+func (h *host) together(ctx context.Context, serve func(context.Context) error, beside ...func(context.Context) error) error {
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var g errgroup.Group
+	for _, work := range beside {
+		g.Go(func() error { return work(alive) })
+	}
+	err := serve(ctx)
+	stop()
+	if worked := g.Wait(); err == nil {
+		err = worked
+	}
+	return err
+}
