@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/ledger"
+)
+
+// roleBook is who has which roles, folded from the ledger. It is read on as the log grows.
+type roleBook struct {
+	ledger *ledger.Ledger
+	counts func(key string) bool // whose changes count
+	now    func() time.Time
+
+	mu   sync.Mutex // guards what follows, and is held while the ledger is read
+	book *identity.Book
+	from int64 // the first entry that was not looked at
+	read time.Time
+}
+
+// maxChanges bounds what is read of the ledger at once.
+const maxChanges = 1000
+
+// at gives the book, which is not changed any more, as it was since a time at the earliest.
+// That it cannot be read is an error: roles of yesterday are none.
+func (b *roleBook) at(ctx context.Context, since time.Time) (*identity.Book, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := b.now(); b.book == nil || b.read.Before(since) || b.read.After(now) {
+		if err := b.refresh(ctx); err != nil {
+			return nil, fmt.Errorf("roles: %w", err)
+		}
+		b.read = now
+	}
+	return b.book, nil
+}
+
+func (b *roleBook) refresh(ctx context.Context) error {
+	until, err := b.ledger.Position(ctx)
+	if err != nil {
+		return err
+	}
+	var all []ledger.Entry
+	for q := (ledger.Query{Kind: verdict.KindRoleChange, At: until, From: b.from, Limit: maxChanges}); ; q.Before = all[len(all)-1].Index {
+		page, err := b.ledger.Find(ctx, q)
+		if err != nil {
+			return err
+		}
+		if all = append(all, page...); len(page) < maxChanges {
+			break
+		}
+	}
+	next := &identity.Book{}
+	if b.book != nil {
+		next = b.book
+	}
+	if len(all) > 0 {
+		next = next.Clone()
+	}
+	for _, e := range slices.Backward(all) {
+		if e.Foreign || !b.counts(e.Signer) {
+			continue
+		}
+		bundle, err := b.ledger.Bundle(ctx, e.Index)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", e.Index, err)
+		}
+		s, err := bundle.Statement()
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", e.Index, err)
+		}
+		var c identity.RoleChange
+		if s.Decode(&c) == nil {
+			_ = next.Apply(c) // what nobody can have is given to nobody, whoever recorded it
+		}
+	}
+	b.book, b.from = next, int64(until)
+	return nil
+}
+
+const tagAccess = "access"
+
+// RoleGrants is who has which roles.
+type RoleGrants struct {
+	Subject string           `json:"subject"`
+	Grants  []identity.Grant `json:"grants"`
+}
+
+type roleIn struct {
+	Body struct {
+		Subject string         `json:"subject" maxLength:"200" doc:"the id of an actor, person:ID of the map's people, or key:ID of an enrolled key"`
+		Role    identity.Role  `json:"role" enum:"viewer,auditor,developer,approver,security,admin"`
+		Scope   identity.Scope `json:"scope"`
+		Reason  string         `json:"reason" maxLength:"1000" minLength:"1"`
+	}
+}
+
+type roleOut struct {
+	Body struct {
+		Entry int64          `json:"entry" doc:"of the role-change in the ledger"`
+		Has   RoleGrants     `json:"has" doc:"what the subject has now"`
+		ID    verdict.Digest `json:"digest"`
+	}
+}
+
+func (s *SignIn) roleRoutes(srv *Server) {
+	type listed struct {
+		Body struct {
+			Roles []RoleGrants `json:"roles"`
+		}
+	}
+	Route(srv, Operation{Method: http.MethodGet, Path: "/roles", ID: "list-roles", Summary: "Who has which roles by the ledger", Tag: tagAccess, Verb: identity.Reading,
+		About: "Roles that come with a sign-in, by the rules and groups of the sign-in file, are in no list: `GET /me` shows them to who has them."},
+		func(ctx context.Context, c identity.Caller, _ *struct{}) (*listed, error) {
+			if c.May(identity.Appointing, identity.Object{}) != nil && c.May(identity.Auditing, identity.Object{}) != nil {
+				return nil, c.May(identity.Auditing, identity.Object{})
+			}
+			book, err := s.roles.at(ctx, s.o.Now())
+			if err != nil {
+				return nil, err
+			}
+			out := &listed{}
+			out.Body.Roles = []RoleGrants{}
+			for _, who := range book.Subjects() {
+				out.Body.Roles = append(out.Body.Roles, RoleGrants{who, book.Of(who)})
+			}
+			return out, nil
+		})
+	Route(srv, Operation{Method: http.MethodPost, Path: "/roles", ID: "grant-role", Summary: "Give a role", Tag: tagAccess, Verb: identity.Appointing,
+		About: "Roles that belong to nobody at once, such as developer and security, are refused. The change is evidence: the server signs it, with the caller as its actor."},
+		func(ctx context.Context, c identity.Caller, in *roleIn) (*roleOut, error) {
+			return s.change(ctx, c, identity.RoleChange{Subject: in.Body.Subject, Role: in.Body.Role, Scope: in.Body.Scope.Filled(), Given: true, Reason: in.Body.Reason})
+		})
+	type revoked struct {
+		Subject string        `query:"subject" required:"true" maxLength:"200"`
+		Role    identity.Role `query:"role" required:"true" enum:"viewer,auditor,developer,approver,security,admin"`
+		Reason  string        `query:"reason" required:"true" maxLength:"1000" minLength:"1"`
+	}
+	Route(srv, Operation{Method: http.MethodDelete, Path: "/roles", ID: "revoke-role", Summary: "Take a role, in every scope", Tag: tagAccess, Verb: identity.Appointing, Status: http.StatusOK},
+		func(ctx context.Context, c identity.Caller, in *revoked) (*roleOut, error) {
+			return s.change(ctx, c, identity.RoleChange{Subject: in.Subject, Role: in.Role, Reason: in.Reason})
+		})
+}
+
+// change records a change of roles, once it was held against what there is.
+func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleChange) (*roleOut, error) {
+	if err := c.May(identity.Appointing, identity.Object{}); err != nil {
+		return nil, err
+	}
+	if x.Scope.Services == nil {
+		x.Scope = identity.Scope{Services: []string{}, Teams: []string{}, Environments: []string{}}
+	}
+	book, err := s.roles.at(ctx, s.o.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := book.Clone().Apply(x); err != nil {
+		return nil, err
+	}
+	if !x.Given && !slices.ContainsFunc(book.Of(x.Subject), func(g identity.Grant) bool { return g.Role == x.Role }) {
+		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("%s has no role %s by the ledger", x.Subject, x.Role), Remedy: "see who has which: verdict roles list; what the sign-in file gives is taken there"}
+	}
+	entry, err := s.record(ctx, c, x)
+	if err != nil {
+		return nil, err
+	}
+	if book, err = s.roles.at(ctx, s.o.Now()); err != nil {
+		return nil, err
+	}
+	out := &roleOut{}
+	out.Body.Entry, out.Body.ID, out.Body.Has = entry.Index, entry.Digest, RoleGrants{x.Subject, book.Of(x.Subject)}
+	return out, nil
+}
+
+// record signs a change in the caller's name, and makes it count here at once.
+func (s *SignIn) record(ctx context.Context, c identity.Caller, x identity.RoleChange) (ledger.Entry, error) {
+	random := make([]byte, 10)
+	if _, err := io.ReadFull(s.o.Rand, random); err != nil {
+		return ledger.Entry{}, fmt.Errorf("chance: %w", err)
+	}
+	now := s.o.Now().UTC().Truncate(time.Microsecond)
+	x.ID, x.By, x.At = "r"+hex.EncodeToString(random), c.Actor, now
+	sum := sha256.Sum256([]byte(x.Subject))
+	about := verdict.Subject{Kind: verdict.SubjectIdentity, Name: x.Subject, Digest: verdict.NewDigest("sha256", hex.EncodeToString(sum[:]))}
+	st, err := evidence.New(verdict.KindRoleChange, []verdict.Subject{about}, x, verdict.Context{Actor: c.Actor, At: now, Retention: "log"}, s.o.Rand)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	b, err := evidence.Sign(ctx, st, s.o.Signer)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	e, err := s.o.Ledger.Append(ctx, b)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	s.roles.mu.Lock()
+	s.roles.read = time.Time{}
+	s.roles.mu.Unlock()
+	s.o.Logger.Info("a role was changed", "subject", x.Subject, "role", x.Role, "given", x.Given, "actor", c.Actor, "entry", e.Index)
+	return e, nil
+}

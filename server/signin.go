@@ -1,0 +1,360 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/identity/token"
+	"verdict/ledger"
+	"verdict/store"
+)
+
+// How long what somebody signs in with holds.
+const (
+	machineSession = time.Hour      // a pipeline, or who signed in with a key
+	personSession  = 10 * time.Hour // somebody in a browser, or with a code from one
+	codeFor        = 10 * time.Minute
+	maxOwnDays     = 30
+	// knownFor is how old what another replica may have changed is at most: a revocation, a
+	// role. What this process changes counts at once.
+	knownFor = 250 * time.Millisecond
+	maxKnown = 10_000
+)
+
+// The kinds of credentials, and what their secrets begin with. A secret is 256 random bits.
+const (
+	sessionKind, sessionPrefix = "session", "vds_"
+	tokenKind, tokenPrefix     = "token", "vdt_"
+	codeKind, codePrefix       = "code", "vdc_"
+	secretLength               = len(sessionPrefix) + 43
+)
+
+// SignInOptions are what a SignIn is made of. All but Config, Secret, People, Trusted and
+// Logger are needed.
+type SignInOptions struct {
+	// Config says whose tokens are believed; nil: no issuer's.
+	Config *token.Config
+	// Secret reads what a client_secret of Config refers to.
+	Secret    func(ref string) (string, error)
+	Proxy     func(*http.Request) (*url.URL, error)
+	PublicURL *url.URL
+	Ledger    *ledger.Ledger
+	Store     *store.Store
+	// Signer signs changes of roles in the name of who asked for them.
+	Signer evidence.Signer
+	// Trusted reports whether changes count that another key of this installation signed, by
+	// the id of the key; nil: those of Signer alone do.
+	Trusted func(key string) bool
+	// People joins accounts to the people of the map in force; nil: nobody is in it.
+	People func(context.Context) (*identity.Directory, error)
+	Now    func() time.Time
+	Rand   io.Reader
+	Logger *slog.Logger
+}
+
+// SignIn knows who may come in: sessions, API tokens, what is exchanged for one, and roles.
+// It is the server's Authenticator. Its methods may be called at the same time.
+type SignIn struct {
+	o        SignInOptions
+	self     string // the audience of what is for this server
+	verifier *token.Verifier
+	roles    roleBook
+
+	mu    sync.Mutex // guards known
+	known map[string]knownCredential
+}
+
+type knownCredential struct {
+	store.Credential
+	at time.Time
+}
+
+// holding is what the store keeps of who holds a credential.
+type holding struct {
+	Caller identity.Caller `json:"caller"` // with the grants that came with it
+	// Narrow are the grants of an API token, none of which gives more than its owner has.
+	Narrow []identity.Grant `json:"narrow,omitempty"`
+	Label  string           `json:"label"` // what a person calls it, or how he signed in
+	Bound  *ledger.Bound    `json:"bound,omitempty"`
+	// Loopback: it is taken from this machine alone.
+	Loopback bool `json:"loopback,omitempty"`
+	// Until is when the session ends that a code came from, in microseconds; 0: it came from none.
+	// A session that follows from another one does not outlive it.
+	Until int64 `json:"until,omitempty"`
+}
+
+// NewSignIn makes a SignIn, and asks no issuer yet.
+func NewSignIn(o SignInOptions) (*SignIn, error) {
+	if o.PublicURL == nil || o.Ledger == nil || o.Store == nil || o.Signer == nil || o.Now == nil || o.Rand == nil {
+		return nil, errors.New("sign-in needs the public URL, ledger, store, signer, clock and chance")
+	}
+	if o.Config == nil {
+		o.Config = &token.Config{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	issuers, err := o.Config.AllIssuers()
+	if err != nil {
+		return nil, err
+	}
+	v, err := token.NewVerifier(token.Options{Issuers: issuers, Now: o.Now, Proxy: o.Proxy})
+	if err != nil {
+		return nil, err
+	}
+	s := &SignIn{o: o, self: strings.TrimSuffix(o.PublicURL.String(), "/"), verifier: v, known: map[string]knownCredential{}}
+	s.roles = roleBook{ledger: o.Ledger, now: o.Now, counts: func(key string) bool {
+		return key == o.Signer.KeyID() || o.Trusted != nil && o.Trusted(key)
+	}}
+	return s, nil
+}
+
+func forbidden(what, remedy string) error {
+	return &verdict.Error{Code: verdict.CodeForbidden, What: what, Remedy: remedy}
+}
+
+const signInAgain = "sign in again: verdict login --server URL"
+
+// Authenticate implements Authenticator.
+func (s *SignIn) Authenticate(r *http.Request) (identity.Caller, error) {
+	secret, err := s.secretOf(r)
+	if secret == "" || err != nil {
+		return identity.Caller{}, err
+	}
+	c, err := s.find(r.Context(), secret)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	return s.caller(r.Context(), c)
+}
+
+// secretOf is the secret that a request carries; empty: none. Who sends a token is not
+// asked for a cookie.
+func (s *SignIn) secretOf(r *http.Request) (string, error) {
+	if sent := r.Header.Values("Authorization"); len(sent) > 0 {
+		scheme, secret, _ := strings.Cut(sent[0], " ")
+		if len(sent) > 1 || !strings.EqualFold(scheme, "Bearer") || len(secret) != secretLength || !strings.HasPrefix(secret, sessionPrefix) && !strings.HasPrefix(secret, tokenPrefix) {
+			return "", forbidden("Authorization holds no token of this server", "send Authorization: Bearer with an API token, or with what POST "+Prefix+"/token gave for another one")
+		}
+		return secret, nil
+	}
+	if c, err := r.Cookie(s.cookieName(sessionCookie)); err == nil && len(c.Value) == secretLength && strings.HasPrefix(c.Value, sessionPrefix) {
+		return c.Value, nil
+	}
+	return "", nil
+}
+
+// find gives the credential of a secret that holds now.
+func (s *SignIn) find(ctx context.Context, secret string) (store.Credential, error) {
+	digest, now := digestOf(secret), s.o.Now()
+	s.mu.Lock()
+	k, known := s.known[digest]
+	s.mu.Unlock()
+	if !known || now.Sub(k.at) >= knownFor || now.Before(k.at) {
+		var c store.Credential
+		found := false
+		err := s.o.Store.View(ctx, func(v *store.View) (err error) {
+			c, found, err = v.Credential(ctx, digest)
+			return err
+		})
+		if err != nil {
+			return c, fmt.Errorf("credential: %w", err)
+		}
+		if !found {
+			return c, forbidden("the token is not known", signInAgain)
+		}
+		k = knownCredential{c, now}
+		s.remember(digest, k)
+	}
+	kind := sessionKind
+	if strings.HasPrefix(secret, tokenPrefix) {
+		kind = tokenKind
+	}
+	switch {
+	case k.Kind != kind:
+		return k.Credential, forbidden("the token is not known", signInAgain)
+	case k.Revoked != 0:
+		return k.Credential, forbidden("the token was revoked", signInAgain)
+	case now.UnixMicro() >= k.Expires:
+		return k.Credential, forbidden("the token expired at "+time.UnixMicro(k.Expires).UTC().Format(time.RFC3339), signInAgain)
+	}
+	return k.Credential, nil
+}
+
+func (s *SignIn) remember(digest string, k knownCredential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) >= maxKnown {
+		clear(s.known)
+	}
+	s.known[digest] = k
+}
+
+// forget makes what this process changed count at once.
+func (s *SignIn) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.known)
+}
+
+// caller is who holds a credential, with the roles that he has now.
+func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Caller, error) {
+	h, err := holdingOf(of)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	c := h.Caller
+	c.Session = of.ID
+	roles, err := s.roles.at(ctx, s.o.Now().Add(-knownFor))
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	c.Grants = append(c.Grants[:len(c.Grants):len(c.Grants)], roles.Of(c.Subjects()...)...)
+	if of.Kind == tokenKind {
+		has := c.Grants
+		c.Grants = []identity.Grant{}
+		for _, g := range h.Narrow {
+			if g.Within(has) {
+				c.Grants = append(c.Grants, g)
+			}
+		}
+	}
+	return c, nil
+}
+
+func holdingOf(c store.Credential) (h holding, err error) {
+	if err := json.Unmarshal([]byte(c.Doc), &h); err != nil {
+		return h, fmt.Errorf("credential %s: %w", c.ID, err)
+	}
+	return h, nil
+}
+
+// Bound gives the key that a caller proved to hold when he signed in; nil where he proved
+// none, or his session is over.
+func (s *SignIn) Bound(ctx context.Context, c identity.Caller) (b *ledger.Bound, err error) {
+	err = s.o.Store.View(ctx, func(v *store.View) error {
+		x, found, err := v.CredentialByID(ctx, c.Session)
+		if err != nil || !found || x.Revoked != 0 || s.o.Now().UnixMicro() >= x.Expires {
+			return err
+		}
+		h, err := holdingOf(x)
+		b = h.Bound
+		return err
+	})
+	return b, err
+}
+
+// issue makes a credential and gives its secret, once.
+func (s *SignIn) issue(ctx context.Context, kind, prefix string, h holding, lasts time.Duration, spent *store.Spent) (secret string, c store.Credential, err error) {
+	random := make([]byte, 32+10)
+	if _, err := io.ReadFull(s.o.Rand, random); err != nil {
+		return "", c, fmt.Errorf("chance: %w", err)
+	}
+	secret = prefix + base64.RawURLEncoding.EncodeToString(random[:32])
+	h.Caller.Session = ""
+	doc, err := json.Marshal(h)
+	if err != nil {
+		return "", c, err
+	}
+	now := s.o.Now()
+	c = store.Credential{
+		ID: hex.EncodeToString(random[32:]), Digest: digestOf(secret), Kind: kind, Actor: h.Caller.Actor, Doc: string(doc), Made: now.UnixMicro(), Expires: now.Add(lasts).UnixMicro(),
+	}
+	err = s.o.Store.AddCredential(ctx, c, spent)
+	if errors.Is(err, store.ErrFence) && spent != nil {
+		return "", c, forbidden("the token was exchanged before", "ask its issuer for a new one: each is exchanged once")
+	}
+	return secret, c, err
+}
+
+func digestOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// actor gives the opaque id of somebody by who vouches for him and what he is called there,
+// and keeps what he is called for people.
+func (s *SignIn) actor(ctx context.Context, issuer, subject, name, address string) (string, error) {
+	random := make([]byte, 10)
+	if _, err := io.ReadFull(s.o.Rand, random); err != nil {
+		return "", fmt.Errorf("chance: %w", err)
+	}
+	a, err := s.o.Store.KnownActor(ctx, store.Actor{
+		ID: "a" + hex.EncodeToString(random), Source: digestOf(issuer + "\n" + subject), Name: bounded(name), Address: bounded(address), Made: s.o.Now().UnixMicro(),
+	})
+	return a.ID, err
+}
+
+// bounded cuts what somebody else calls a person.
+func bounded(s string) string {
+	if r := []rune(s); len(r) > 200 {
+		return string(r[:200])
+	}
+	return s
+}
+
+// person is the name in the map's people of who has an account as SYSTEM:NAME; empty: of
+// nobody there.
+func (s *SignIn) person(ctx context.Context, account string) (string, error) {
+	system, name, ok := strings.Cut(account, ":")
+	if !ok || s.o.People == nil {
+		return "", nil
+	}
+	d, err := s.o.People(ctx)
+	if err != nil || d == nil {
+		return "", err
+	}
+	p, _ := d.Resolve(identity.Account{System: identity.System(system), Name: name})
+	return p.ID, nil
+}
+
+// Code makes a code that works once, within ten minutes, and from this machine alone: the
+// link that verdict serve prints, for who has started it.
+func (s *SignIn) Code(ctx context.Context, grants []identity.Grant) (string, error) {
+	h, err := s.owner(ctx, grants)
+	if err != nil {
+		return "", err
+	}
+	h.Loopback = true
+	secret, _, err := s.issue(ctx, codeKind, codePrefix, h, codeFor, nil)
+	return secret, err
+}
+
+// Owner makes an API token for who has started the server, which is written where he alone
+// reads it.
+func (s *SignIn) Owner(ctx context.Context, grants []identity.Grant) (string, error) {
+	h, err := s.owner(ctx, grants)
+	if err != nil {
+		return "", err
+	}
+	secret, _, err := s.issue(ctx, sessionKind, sessionPrefix, h, 30*24*time.Hour, nil)
+	return secret, err
+}
+
+func (s *SignIn) owner(ctx context.Context, grants []identity.Grant) (h holding, err error) {
+	if err := identity.Together(grants); err != nil {
+		return h, err
+	}
+	actor, err := s.actor(ctx, "verdict:server", "owner", "whoever started the server", "")
+	return holding{Label: "started the server", Caller: identity.Caller{Actor: actor, Grants: grants}}, err
+}
+
+// Sweep removes credentials that expired, and tokens that were exchanged and expired too.
+func (s *SignIn) Sweep(ctx context.Context) error {
+	return s.o.Store.SweepCredentials(ctx, s.o.Now().UnixMicro())
+}
