@@ -178,6 +178,7 @@ func newDoor(t *testing.T) *door {
 	d.server, err = New(Options{Ledger: d.ledger, Store: db, Auth: d.signIn, Now: d.clock, Rand: rand.Reader, Version: "test", PublicURL: public})
 	d.must(err)
 	d.signIn.Routes(d.server)
+	d.server.EvidenceRoute(EvidenceOptions{Verb: identity.VerbOf, Bound: d.signIn.Bound, Signer: d.key})
 	d.http = httptest.NewServer(d.server.Handler())
 	t.Cleanup(d.http.Close)
 	return d
@@ -206,13 +207,18 @@ func (d *door) enroll(name string, k *evidence.KeyFile) {
 }
 
 func (d *door) record(k verdict.Kind, predicate any, by *evidence.KeyFile) {
+	_, err := d.ledger.Append(d.t.Context(), d.signed(k, predicate, by, verdict.Context{}))
+	d.must(err)
+}
+
+func (d *door) signed(k verdict.Kind, predicate any, by evidence.Signer, c verdict.Context) *evidence.Bundle {
 	about := verdict.Subject{Kind: verdict.SubjectIdentity, Name: "x", Digest: verdict.NewDigest("sha256", strings.Repeat("0", 64))}
-	s, err := evidence.New(k, []verdict.Subject{about}, predicate, verdict.Context{At: d.clock()}, rand.Reader)
+	c.At = d.clock()
+	s, err := evidence.New(k, []verdict.Subject{about}, predicate, c, rand.Reader)
 	d.must(err)
 	b, err := evidence.Sign(d.t.Context(), s, by)
 	d.must(err)
-	_, err = d.ledger.Append(d.t.Context(), b)
-	d.must(err)
+	return b
 }
 
 // reply is an answer of the server.
@@ -232,6 +238,9 @@ func (d *door) ask(method, path, body string, header ...string) reply {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Content-Type" {
+			r.Header.Del("Content-Type")
+		}
 		r.Header.Add(header[i], header[i+1])
 	}
 	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
@@ -277,9 +286,12 @@ func github(changes map[string]any) map[string]any {
 }
 
 // admin is somebody who may give roles.
-func (d *door) admin() string {
+func (d *door) admin() string { return d.with(identity.Admin, identity.Anywhere()) }
+
+// with is the session of somebody who has a role.
+func (d *door) with(r identity.Role, in identity.Scope) string {
 	d.t.Helper()
-	code, err := d.signIn.Code(d.t.Context(), []identity.Grant{{Role: identity.Admin, Scope: identity.Anywhere()}})
+	code, err := d.signIn.Code(d.t.Context(), []identity.Grant{{Role: r, Scope: in}})
 	d.must(err)
 	return d.exchange(token.Exchange{Code: code}).Token
 }

@@ -1,0 +1,229 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/evidence"
+	"verdict/identity"
+	"verdict/identity/token"
+	"verdict/ledger"
+	"verdict/server/wire"
+)
+
+// mayWrite says who may what, apart from the product's own table: a slip there is to be seen here.
+var mayWrite = map[string][]identity.Role{
+	"state an SBOM":           {identity.Developer},
+	"state a deployment":      {identity.Developer},
+	"ask for an exception":    {identity.Developer},
+	"accept an exception":     {identity.Security},
+	"revoke an exception":     {identity.Security},
+	"approve":                 {identity.Approver, identity.Security},
+	"break the glass":         {identity.Approver, identity.Security},
+	"release a map":           {identity.Security},
+	"release a policy":        {identity.Security},
+	"change a mode":           {identity.Security},
+	"enroll a key":            {identity.Developer, identity.Approver, identity.Security, identity.Admin},
+	"hold evidence":           {identity.Auditor},
+	"give a role":             {identity.Admin},
+	"take a role":             {identity.Admin},
+	"appoint a machine":       {identity.Admin},
+	"end another's session":   {identity.Admin},
+	"list others' sessions":   {identity.Admin},
+	"erase an actor":          {identity.Admin},
+	"look behind an actor":    {identity.Auditor},
+	"decide":                  {}, // the server does
+	"vouch for others":        {},
+	"say that it was pruned":  {},
+	"change roles by a file":  {identity.Admin}, // recorded, and of no effect: see the next test
+	"state what others admit": {},
+}
+
+// acts are the writes: as a statement about an object, or as a request about the organisation.
+var acts = map[string]struct {
+	kind      verdict.Kind
+	predicate any
+	method    string
+	path      string
+	body      string
+}{
+	"state an SBOM":           {kind: verdict.KindSBOM, predicate: map[string]any{"bomFormat": "CycloneDX"}},
+	"state a deployment":      {kind: verdict.KindDeployment, predicate: map[string]any{}},
+	"ask for an exception":    {kind: verdict.KindException, predicate: map[string]any{"id": "x", "step": "request"}},
+	"accept an exception":     {kind: verdict.KindException, predicate: map[string]any{"id": "x", "step": "approve"}},
+	"revoke an exception":     {kind: verdict.KindException, predicate: map[string]any{"id": "x", "step": "revoke"}},
+	"approve":                 {kind: verdict.KindApproval, predicate: map[string]any{"id": "x"}},
+	"break the glass":         {kind: verdict.KindBreakGlass, predicate: map[string]any{"id": "x"}},
+	"release a map":           {kind: verdict.KindMapRelease, predicate: map[string]any{"id": "x"}},
+	"release a policy":        {kind: verdict.KindPolicyRelease, predicate: map[string]any{"id": "x"}},
+	"change a mode":           {kind: verdict.KindModeChange, predicate: map[string]any{"id": "x"}},
+	"enroll a key":            {kind: verdict.KindKey, predicate: map[string]any{"key": "x"}},
+	"hold evidence":           {kind: verdict.KindHold, predicate: map[string]any{"id": "x"}},
+	"decide":                  {kind: verdict.KindDecision, predicate: map[string]any{"id": "x"}},
+	"vouch for others":        {kind: verdict.KindIngestion, predicate: map[string]any{}},
+	"say that it was pruned":  {kind: verdict.KindTombstone, predicate: map[string]any{}},
+	"state what others admit": {kind: verdict.KindAdmission, predicate: map[string]any{}},
+	"change roles by a file":  {kind: verdict.KindRoleChange, predicate: given("mallory", identity.Admin)},
+	"give a role":             {method: "POST", path: "/roles", body: `{"subject":"a9","role":"viewer","scope":{"services":["shop"],"teams":[],"environments":[]},"reason":"r"}`},
+	"take a role":             {method: "DELETE", path: "/roles?subject=a9&role=viewer&reason=r"},
+	"appoint a machine":       {method: "POST", path: "/tokens", body: `{"label":"m","days":1,"machine":true,"grants":[{"role":"viewer","scope":{"services":["shop"],"teams":[],"environments":[]}}]}`},
+	"end another's session":   {method: "DELETE", path: "/sessions/OTHER"},
+	"list others' sessions":   {method: "GET", path: "/sessions?all=true"},
+	"erase an actor":          {method: "DELETE", path: "/actors/ACTOR"},
+	"look behind an actor":    {method: "GET", path: "/actors/ACTOR"},
+}
+
+func given(subject string, r identity.Role) identity.RoleChange {
+	return identity.RoleChange{ID: "r1", Subject: subject, Role: r, Scope: identity.Anywhere(), Given: true}
+}
+
+// Every write × every object that is somebody else's × every role, as HTTP answers it. What
+// this table lets through by mistake, anybody with a role can do.
+func TestWhoMayWriteWhatAboutWhom(t *testing.T) {
+	d := newDoor(t)
+	other := d.exchange(token.Exchange{Token: d.issuer.token(github(nil))})
+	own := identity.Scope{Services: []string{"shop"}, Teams: []string{"web"}, Environments: []string{"prod"}}
+	objects := map[string]identity.Object{
+		"its own":             {Service: "shop", Team: "web", Environment: "prod"},
+		"another environment": {Service: "shop", Team: "web", Environment: "dev"},
+		"another service":     {Service: "bank", Team: "money", Environment: "prod"},
+		"the organisation":    {},
+		"a name that is all":  {Service: "*", Team: "*", Environment: "prod"},
+	}
+	if len(acts) != len(mayWrite) {
+		t.Fatalf("%d acts and %d rows", len(acts), len(mayWrite))
+	}
+	n := 0
+	for _, wide := range []bool{true, false} {
+		for _, role := range identity.Roles {
+			scope := own
+			if wide {
+				scope = identity.Anywhere()
+			}
+			secret := d.with(role, scope)
+			for act, roles := range mayWrite {
+				for object, o := range objects {
+					if acts[act].kind == "" && object != "the organisation" {
+						continue
+					}
+					n++
+					want := slices.Contains(roles, role) && (wide || object == "its own")
+					if got, text := d.let(t, act, o, secret, other); got != want {
+						t.Errorf("%s (everywhere: %v) may %s of %s: %v, want %v: %s", role, wide, act, object, got, want, text)
+					}
+				}
+			}
+		}
+	}
+	for act := range acts {
+		if let, text := d.let(t, act, objects["its own"], "", other); let {
+			t.Errorf("nobody may %s: %s", act, text)
+		}
+	}
+	t.Logf("%d cells", n)
+}
+
+// let tries an act, and reports whether the caller's rights let it through; whether it made
+// sense is another question.
+func (d *door) let(t *testing.T, act string, o identity.Object, secret string, other Session) (bool, string) {
+	x := acts[act]
+	header := []string{}
+	if secret != "" {
+		header = d.as(secret)
+	}
+	if x.kind == "" {
+		fresh := other
+		if strings.Contains(x.path, "OTHER") || strings.Contains(x.path, "ACTOR") { // one that is still there
+			fresh = d.exchange(token.Exchange{Token: d.issuer.token(github(nil))})
+		}
+		path := strings.NewReplacer("OTHER", fresh.Caller.Session, "ACTOR", fresh.Caller.Actor).Replace(x.path)
+		r := d.ask(x.method, Prefix+path, x.body, header...)
+		foreign := r.status == 404 && strings.Contains(r.body, "you have no session")
+		return r.status != 401 && r.status != 403 && !foreign, fmt.Sprint(r.status, " ", r.body)
+	}
+	b := d.signed(x.kind, x.predicate, d.key, verdict.Context{Service: o.Service, Team: o.Team, Environment: o.Environment})
+	r := d.ask("POST", Prefix+"/evidence", string(b.JSON()), append(header, "Content-Type", wire.BundleType)...)
+	return r.status != 401 && r.status != 403, fmt.Sprint(r.status, " ", r.body)
+}
+
+// A role is what the server recorded, in the name of who gave it. Whoever else signs one, and
+// whatever came from another log, gives nothing.
+func TestARoleIsEvidenceOfTheServerAlone(t *testing.T) {
+	d := newDoor(t)
+	admin := d.admin()
+	jane, _ := d.browser("/")
+	secret := jane.cookies["__Host-verdict"].Value
+	me := func() Me {
+		var who Me
+		r := d.ask("GET", Prefix+"/me", "", d.as(secret)...)
+		d.must(json.Unmarshal([]byte(r.body), &who))
+		return who
+	}
+	if who := me(); len(who.Grants) != 0 {
+		t.Fatalf("%+v", who)
+	}
+	stranger, err := evidence.CreateKey(t.TempDir() + "/stranger.pem")
+	d.must(err)
+	d.enroll("mallory", stranger)
+	d.record(verdict.KindRoleChange, given(me().Actor, identity.Admin), stranger)
+	_, err = d.ledger.IngestAll(t.Context(), d.key, []ledger.Arrival{{
+		Bundle: d.signed(verdict.KindRoleChange, given(me().Actor, identity.Admin), stranger, verdict.Context{}), Producer: evidence.Producer{Key: stranger.KeyID()}, Context: verdict.Context{At: d.clock()},
+	}})
+	d.must(err)
+	d.later(time.Second)
+	if who := me(); len(who.Grants) != 0 {
+		t.Fatalf("given by somebody else: %+v", who)
+	}
+	body := func(subject string, r identity.Role) string {
+		b, _ := json.Marshal(map[string]any{"subject": subject, "role": r, "scope": map[string]any{"services": []string{"shop"}, "teams": []string{}, "environments": []string{"*"}}, "reason": "on the team"})
+		return string(b)
+	}
+	if r := d.ask("POST", Prefix+"/roles", body("person:jane", identity.Developer), d.as(admin)...); r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if who := me(); len(who.Grants) != 1 || who.Grants[0].Role != identity.Developer || who.May(identity.Stating, identity.Object{Service: "shop"}) != nil || who.May(identity.Stating, identity.Object{Service: "bank"}) == nil {
+		t.Errorf("%+v", who)
+	}
+	if r := d.ask("POST", Prefix+"/roles", body("person:jane", identity.Security), d.as(admin)...); r.status != 409 || !strings.Contains(r.body, "developer, security together") {
+		t.Errorf("both sides: %d %s", r.status, r.body)
+	}
+	found, err := d.ledger.Find(t.Context(), ledger.Query{Kind: verdict.KindRoleChange, At: ledger.Now, Limit: 1})
+	if err != nil || len(found) != 1 || found[0].Signer != d.key.KeyID() || found[0].Context.Actor == "" || found[0].Context.Actor == me().Actor || found[0].Context.Retention != "log" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if r := d.ask("DELETE", Prefix+"/roles?"+url.Values{"subject": {"person:jane"}, "role": {"developer"}, "reason": {"left"}}.Encode(), "", d.as(admin)...); r.status != 200 || len(me().Grants) != 0 {
+		t.Errorf("taken: %d %s, %+v", r.status, r.body, me().Grants)
+	}
+	if r := d.ask("DELETE", Prefix+"/roles?subject=person:jane&role=developer&reason=x", "", d.as(admin)...); r.status != 404 {
+		t.Errorf("taken twice: %d %s", r.status, r.body)
+	}
+	report, err := d.ledger.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+	if err != nil || !report.Holds() {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// What another replica recorded counts here within a moment, for better and for worse.
+func TestARoleThatAnotherReplicaChangedCountsWithinAMoment(t *testing.T) {
+	d := newDoor(t)
+	jane, _ := d.browser("/")
+	secret := jane.cookies["__Host-verdict"].Value
+	admins := func() int {
+		return strings.Count(d.ask("GET", Prefix+"/me", "", d.as(secret)...).body, `"admin"`)
+	}
+	before := admins()
+	d.record(verdict.KindRoleChange, given("person:jane", identity.Admin), d.key)
+	d.later(knownFor + time.Millisecond)
+	after := admins()
+	d.record(verdict.KindRoleChange, identity.RoleChange{ID: "r2", Subject: "person:jane", Role: identity.Admin}, d.key)
+	d.later(knownFor + time.Millisecond)
+	if now := admins(); before != 0 || after != 1 || now != 0 {
+		t.Errorf("%d, %d, %d", before, after, now)
+	}
+}
