@@ -15,6 +15,7 @@ import (
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/server/wire"
 )
 
 // roleBook is who has which roles, folded from the ledger. It is read on as the log grows.
@@ -91,35 +92,13 @@ func (b *roleBook) refresh(ctx context.Context) error {
 
 const tagAccess = "access"
 
-// RoleGrants is who has which roles.
-type RoleGrants struct {
-	Subject string           `json:"subject"`
-	Grants  []identity.Grant `json:"grants"`
-}
-
-type roleIn struct {
-	Body struct {
-		Subject string         `json:"subject" maxLength:"200" doc:"the id of an actor, person:ID of the map's people, or key:ID of an enrolled key"`
-		Role    identity.Role  `json:"role" enum:"viewer,auditor,developer,approver,security,admin"`
-		Scope   identity.Scope `json:"scope"`
-		Reason  string         `json:"reason" maxLength:"1000" minLength:"1"`
-	}
-}
-
-type roleOut struct {
-	Body struct {
-		Entry int64          `json:"entry" doc:"of the role-change in the ledger"`
-		Has   RoleGrants     `json:"has" doc:"what the subject has now"`
-		ID    verdict.Digest `json:"digest"`
-	}
-}
+type (
+	roleIn  struct{ Body wire.RoleAsked }
+	roleOut struct{ Body wire.RoleChanged }
+)
 
 func (s *SignIn) roleRoutes(srv *Server) {
-	type listed struct {
-		Body struct {
-			Roles []RoleGrants `json:"roles"`
-		}
-	}
+	type listed struct{ Body wire.Roles }
 	Route(srv, Operation{Method: http.MethodGet, Path: "/roles", ID: "list-roles", Summary: "Who has which roles by the ledger", Tag: tagAccess, Verb: identity.Reading,
 		About: "Roles that come with a sign-in, by the rules and groups of the sign-in file, are in no list: `GET /me` shows them to who has them."},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*listed, error) {
@@ -131,9 +110,9 @@ func (s *SignIn) roleRoutes(srv *Server) {
 				return nil, err
 			}
 			out := &listed{}
-			out.Body.Roles = []RoleGrants{}
+			out.Body.Roles = []wire.RoleGrants{}
 			for _, who := range book.Subjects() {
-				out.Body.Roles = append(out.Body.Roles, RoleGrants{who, book.Of(who)})
+				out.Body.Roles = append(out.Body.Roles, wire.RoleGrants{Subject: who, Grants: book.Of(who)})
 			}
 			return out, nil
 		})
@@ -179,7 +158,7 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 		return nil, err
 	}
 	out := &roleOut{}
-	out.Body.Entry, out.Body.ID, out.Body.Has = entry.Index, entry.Digest, RoleGrants{x.Subject, book.Of(x.Subject)}
+	out.Body = wire.RoleChanged{Entry: entry.Index, Has: wire.RoleGrants{Subject: x.Subject, Grants: book.Of(x.Subject)}}
 	return out, nil
 }
 

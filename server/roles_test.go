@@ -159,8 +159,8 @@ func TestARoleIsEvidenceOfTheServerAlone(t *testing.T) {
 	admin := d.admin()
 	jane, _ := d.browser("/")
 	secret := jane.cookies["__Host-verdict"].Value
-	me := func() Me {
-		var who Me
+	me := func() wire.Me {
+		var who wire.Me
 		r := d.ask("GET", Prefix+"/me", "", d.as(secret)...)
 		d.must(json.Unmarshal([]byte(r.body), &who))
 		return who

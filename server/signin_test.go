@@ -14,6 +14,7 @@ import (
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/identity/token"
+	"verdict/server/wire"
 )
 
 // A pipeline signs in without a secret, for one hour, as what the rule calls it.
@@ -115,6 +116,24 @@ func TestAnEnrolledKeySignsInUntilItEnds(t *testing.T) {
 	d.refused(token.Exchange{Assertion: assert()}, "not enrolled")
 }
 
+// Who runs a server for himself has one key, which signs for both; elsewhere the server's key
+// is nobody's.
+func TestTheServersOwnKeyGivesWhatTheOperatorSays(t *testing.T) {
+	d := newDoor(t)
+	roles := func() []identity.Grant {
+		a, err := token.Assert(t.Context(), d.key, d.key.KeyID(), publicURL, d.now, rand.Reader)
+		d.must(err)
+		return d.exchange(token.Exchange{Assertion: a}).Caller.Grants
+	}
+	if got := roles(); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	d.signIn.o.Own = []identity.Grant{{Role: identity.Developer, Scope: identity.Anywhere()}}
+	if got := roles(); len(got) != 1 || got[0].Role != identity.Developer {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The link that verdict serve prints opens the door once, within ten minutes, from here.
 func TestTheLinkOfTheStartWorksOnceAndHere(t *testing.T) {
 	d := newDoor(t)
@@ -178,7 +197,7 @@ func TestAPersonSignsInAtTheIssuerAndIsKnownByTheAccount(t *testing.T) {
 	}
 	c := r.cookies["__Host-verdict"]
 	me := d.ask("GET", Prefix+"/me", "", "Cookie", c.Name+"="+c.Value)
-	var who Me
+	var who wire.Me
 	if err := json.Unmarshal([]byte(me.body), &who); err != nil || who.Person != "jane" || who.Account != "entra:oid-jane" || who.Name != "Jane Doe" || len(who.Grants) != 1 || who.Grants[0].Role != identity.Security {
 		t.Fatalf("%s %v", me.body, err)
 	}

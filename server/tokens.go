@@ -10,29 +10,18 @@ import (
 
 	"verdict"
 	"verdict/identity"
+	"verdict/server/wire"
 	"verdict/store"
 )
 
-// Held is a session or an API token, without its secret.
-type Held struct {
-	ID       string           `json:"id"`
-	Actor    string           `json:"actor"`
-	Label    string           `json:"label" doc:"what it is called, or how its holder signed in"`
-	Workload string           `json:"workload,omitempty"`
-	Grants   []identity.Grant `json:"grants" doc:"the roles of an API token; it gives none that its owner has lost"`
-	Made     time.Time        `json:"made"`
-	Expires  time.Time        `json:"expires"`
-	Revoked  *time.Time       `json:"revoked,omitempty"`
-	Current  bool             `json:"current" doc:"it is the one that asks"`
-}
-
-func heldOf(c store.Credential, asks identity.Caller) (Held, error) {
+// heldOf is a credential as it is shown.
+func heldOf(c store.Credential, asks identity.Caller) (wire.Held, error) {
 	h, err := holdingOf(c)
 	if err != nil {
-		return Held{}, err
+		return wire.Held{}, err
 	}
 	at := func(us int64) time.Time { return time.UnixMicro(us).UTC() }
-	out := Held{ID: c.ID, Actor: c.Actor, Label: h.Label, Workload: h.Caller.Workload, Grants: append([]identity.Grant{}, h.Narrow...), Made: at(c.Made), Expires: at(c.Expires), Current: c.ID == asks.Session}
+	out := wire.Held{ID: c.ID, Actor: c.Actor, Label: h.Label, Workload: h.Caller.Workload, Grants: append([]identity.Grant{}, h.Narrow...), Made: at(c.Made), Expires: at(c.Expires), Current: c.ID == asks.Session}
 	if c.Revoked != 0 {
 		t := at(c.Revoked)
 		out.Revoked = &t
@@ -51,14 +40,8 @@ func (s *SignIn) Routes(srv *Server) {
 	s.actorRoutes(srv)
 }
 
-// Me is who asks.
-type Me struct {
-	identity.Caller
-	Name string `json:"name" doc:"from the directory of actors; empty when it was erased"`
-}
-
 func (s *SignIn) meRoutes(srv *Server) {
-	type me struct{ Body Me }
+	type me struct{ Body wire.Me }
 	Route(srv, Operation{Method: http.MethodGet, Path: "/me", ID: "show-me", Summary: "Who I am, with which roles", Tag: tagAccess, Public: true,
 		About: "Also for who has no role yet: what an admin gives one to is `actor`."},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*me, error) {
@@ -66,7 +49,7 @@ func (s *SignIn) meRoutes(srv *Server) {
 				return nil, notSignedIn()
 			}
 			a, _, err := s.actorOf(ctx, c.Actor)
-			return &me{Me{c, a.Name}}, err
+			return &me{wire.Me{Caller: c, Name: a.Name}}, err
 		})
 	Route(srv, Operation{Method: http.MethodDelete, Path: "/session", ID: "end-session", Summary: "Sign out", Tag: tagAccess, Verb: identity.Reading, Once: true, Status: http.StatusNoContent},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*struct{}, error) {
@@ -80,12 +63,7 @@ type listIn struct {
 	Limit int64  `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }
 
-type listOut struct {
-	Body struct {
-		Items []Held `json:"items"`
-		Next  string `json:"next" doc:"what to continue after; empty: that was all"`
-	}
-}
+type listOut struct{ Body wire.HeldList }
 
 // listRoutes adds, for sessions and for API tokens, what lists them and what ends one.
 func (s *SignIn) listRoutes(srv *Server) {
@@ -122,7 +100,7 @@ func (s *SignIn) list(ctx context.Context, c identity.Caller, kind string, in *l
 		return nil, err
 	}
 	out := &listOut{}
-	out.Body.Items = []Held{}
+	out.Body.Items = []wire.Held{}
 	for _, r := range rows {
 		h, err := heldOf(r, c)
 		if err != nil {
@@ -168,22 +146,10 @@ func (s *SignIn) revoke(ctx context.Context, id string) error {
 	return err
 }
 
-type tokenIn struct {
-	Body struct {
-		Label  string           `json:"label" minLength:"1" maxLength:"200" doc:"what it is for"`
-		Grants []identity.Grant `json:"grants" minItems:"1" maxItems:"50" doc:"what it may do; for oneself at most what one may"`
-		Days   int              `json:"days" minimum:"1" maximum:"366" doc:"until it expires"`
-		// Machine makes it a token of somebody new.
-		Machine bool `json:"machine,omitempty" doc:"for a machine with an actor and roles of its own, which takes a role that appoints"`
-	}
-}
-
-type tokenOut struct {
-	Body struct {
-		Held
-		Token string `json:"token" doc:"shown this once"`
-	}
-}
+type (
+	tokenIn  struct{ Body wire.TokenAsked }
+	tokenOut struct{ Body wire.TokenMade }
+)
 
 func (s *SignIn) tokenRoute(srv *Server) {
 	Route(srv, Operation{Method: http.MethodPost, Path: "/tokens", ID: "create-token", Summary: "Make an API token", Tag: tagAccess, Verb: identity.Reading, Once: true,

@@ -7,20 +7,16 @@ import (
 	"time"
 
 	"verdict/identity"
+	"verdict/server/wire"
 )
 
-func (d *door) make(secret, body string) (reply, tokenOutBody) {
+func (d *door) make(secret, body string) (reply, wire.TokenMade) {
 	r := d.ask("POST", Prefix+"/tokens", body, d.as(secret)...)
-	var x tokenOutBody
+	var x wire.TokenMade
 	if r.status == 200 {
 		d.must(json.Unmarshal([]byte(r.body), &x))
 	}
 	return r, x
-}
-
-type tokenOutBody struct {
-	Held
-	Token string `json:"token"`
 }
 
 const viewerOfShop = `{"label":"nightly","days":30,"grants":[{"role":"developer","scope":{"services":["shop"],"teams":[],"environments":["prod"]}}]}`
@@ -74,7 +70,7 @@ func TestATokenEndsByItsDateOrSooner(t *testing.T) {
 	if r.status != 200 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	var book struct{ Roles []RoleGrants }
+	var book struct{ Roles []wire.RoleGrants }
 	d.must(json.Unmarshal([]byte(d.ask("GET", Prefix+"/roles", "", d.as(admin)...).body), &book))
 	if len(book.Roles) != 1 || book.Roles[0].Subject != x.Actor || book.Roles[0].Grants[0].Role != identity.Auditor {
 		t.Errorf("what a machine may do is no evidence: %+v", book)
@@ -82,7 +78,7 @@ func TestATokenEndsByItsDateOrSooner(t *testing.T) {
 	if r := d.ask("GET", Prefix+"/roles", "", d.as(x.Token)...); r.status != 200 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	var list struct{ Items []Held }
+	var list struct{ Items []wire.Held }
 	d.must(json.Unmarshal([]byte(d.ask("GET", Prefix+"/tokens?all=true", "", d.as(admin)...).body), &list))
 	if len(list.Items) != 1 || list.Items[0].ID != x.ID || list.Items[0].Label != "mirror" || strings.Contains(r.body, digestOf(x.Token)) {
 		t.Errorf("%+v", list)
@@ -110,7 +106,7 @@ func TestAnActorIsForgottenAndHisIdStays(t *testing.T) {
 	auditor := d.with(identity.Auditor, identity.Anywhere())
 	jane, _ := d.browser("/")
 	secret := jane.cookies["__Host-verdict"].Value
-	var who Me
+	var who wire.Me
 	d.must(json.Unmarshal([]byte(d.ask("GET", Prefix+"/me", "", d.as(secret)...).body), &who))
 	if r := d.ask("GET", Prefix+"/actors/"+who.Actor, "", d.as(auditor)...); r.status != 200 || !strings.Contains(r.body, "Jane Doe") || !strings.Contains(r.body, "jane@example.com") {
 		t.Fatalf("%d %s", r.status, r.body)
