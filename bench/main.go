@@ -67,18 +67,18 @@ func (o options) wants(room string) bool {
 }
 
 // benchmarks runs those benchmarks of a package that a pattern names, on so many cores (0
-// for all of them), and reads their figures.
-func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir, pattern string, cores int) error {
+// for all of them) and with more in their environment, and reads their figures.
+func benchmarks(ctx context.Context, w io.Writer, o options, f figures, dir, pattern string, cores int, env ...string) error {
 	if cores == 0 {
 		cores = runtime.GOMAXPROCS(0)
 	}
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", pattern, "-cpu", strconv.Itoa(cores),
 		"-benchtime", o.benchtime, "-benchmem", "-timeout", "60m", "./"+dir)
-	cmd.Env = append(os.Environ(), "VERDICT_BENCH=1")
+	cmd.Env = append(append(os.Environ(), "VERDICT_BENCH=1"), env...)
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(w, &said), w
 	err := cmd.Run()
-	f.read(dir, said.String())
+	f.read(filepath.Base(dir), said.String())
 	if err != nil {
 		return fmt.Errorf("go test -bench %s ./%s: %w", pattern, dir, err)
 	}

@@ -33,7 +33,7 @@ func decisions(ctx context.Context, w io.Writer, o options, f figures) error {
 
 // What is promised per core or as processor time is measured on one: there the clock on
 // the wall and the processor's agree, also about collecting garbage.
-var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), {"decide", decisions}, inRoom("advisory", 0), inRoom("ci", 0), {"opa", besideOPA}, {"binary", binary}, {"rematch", rematch}}
+var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), {"decide", decisions}, inRoom("advisory", 0), inRoom("ci", 0), {"opa", besideOPA}, {"binary", binary}, {"rematch", rematch}, {"served", served}}
 
 // promises are the figures to reach, row by row.
 var promises = []promise{
@@ -69,6 +69,16 @@ var promises = []promise{
 	{what: "advisories import, one new advisory, 100,000 artifacts, a package of the tail", figure: "rematch tail ms", scale: 1e-3, unit: "s"},
 	{what: "… a package that every fortieth lists", figure: "rematch common ms", scale: 1e-3, unit: "s"},
 	{what: "… for each artifact that was matched and recorded again", figure: "rematch common ms/artifact", scale: 1, unit: "ms"},
+	{what: "evidence over HTTP: verified, durable, logged; SQLite, 128 writers", figure: "served Evidence/sqlite pieces/s", scale: 1, unit: "/s", least: 1500},
+	{what: "… p99", figure: "served Evidence/sqlite p99-ms", scale: 1, unit: "ms", most: 300},
+	{what: "… PostgreSQL", figure: "served Evidence/postgres pieces/s", scale: 1, unit: "/s", least: 1500},
+	{what: "… p99", figure: "served Evidence/postgres p99-ms", scale: 1, unit: "ms", most: 300},
+	{what: "why, a change with 200 pieces of evidence, 1,000,000 entries, p99", figure: "served Why p99-ms", scale: 1, unit: "ms", most: 100},
+	{what: "its trail, p99", figure: "served Trail p99-ms", scale: 1, unit: "ms"},
+	{what: "serve, 1,000,000 entries, 100,000 of them decisions, until ready", figure: "served Start p50-ms", scale: 1e-3, unit: "s", most: 5},
+	{what: "… its memory", figure: "served Start peak-MB", scale: 1, unit: "MB", most: 400},
+	{what: "serve, idle", figure: "served Idle MB", scale: 1, unit: "MB", most: 80},
+	{what: "… without the pages of the program's file", figure: "served Idle own-MB", scale: 1, unit: "MB"},
 	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 95},
 }
 
