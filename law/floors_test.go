@@ -13,7 +13,7 @@ var floors = map[string]int{
 	"decisionmap": 1, "evidence": 1, "policy": 1, "store": 1, "blob": 1, "git": 1, "forge": 1, "identity": 1, "advisory": 1, "sbom": 1,
 	"ledger": 2, "identity/token": 2,
 	"decide": 3,
-	"code":   4, "ci": 4, "artifact": 4, "deploy": 4, "observe": 4, "audit": 4,
+	"code":   4, "ci": 4, "artifact": 4, "deploy": 4, "deploy/admission": 4, "observe": 4, "audit": 4,
 	"server/wire": 4, // what both sides of the API say to each other
 	"report":      5, "server": 5, "server/client": 5, "web": 5,
 	"cmd/verdict": 6,

@@ -22,6 +22,7 @@ func commands() []command {
 		rejectCommand(),
 		exceptionCommand(),
 		breakGlassCommand(),
+		admissionCommand(),
 		environmentsCommand(),
 		diffCommand(),
 		whereCommand(),

@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,12 +102,13 @@ func (s *set) answer(cluster string, r *Request, now time.Time, lag time.Duratio
 	if r.Operation != "CREATE" && r.Operation != "UPDATE" {
 		return x.a, nil
 	}
-	images, err := imagesIn(r.Object, r.Kind)
+	images, name, err := imagesIn(r.Object, r.Kind)
+	x.identify(name)
 	if err != nil || len(images) == 0 {
 		return x.a, err
 	}
 	if r.Operation == "UPDATE" {
-		old, err := imagesIn(r.OldObject, r.Kind)
+		old, _, err := imagesIn(r.OldObject, r.Kind)
 		if err != nil {
 			return nil, err
 		}
@@ -118,39 +118,19 @@ func (s *set) answer(cluster string, r *Request, now time.Time, lag time.Duratio
 		x.a.Answer = NothingNew
 		return x.a, nil
 	}
-	x.identify()
 	x.judge(images)
 	return x.a, nil
 }
 
 // identify names the object, what controls it, and who asks.
-func (x *asking) identify() {
-	var o struct {
-		Metadata struct {
-			Name            string `json:"name"`
-			GenerateName    string `json:"generateName"`
-			OwnerReferences []struct {
-				Kind       string `json:"kind"`
-				Name       string `json:"name"`
-				Controller bool   `json:"controller"`
-			} `json:"ownerReferences"`
-		} `json:"metadata"`
+func (x *asking) identify(n named) {
+	if x.r.Name != "" {
+		n.name = x.r.Name
 	}
-	_ = json.Unmarshal(x.r.Object, &o) // it was read before; metadata of another shape names nothing
-	name := x.r.Name
-	if name == "" {
-		name = o.Metadata.Name
-	}
-	if name == "" {
-		name = o.Metadata.GenerateName + "*"
-	}
-	x.a.Object = clip(x.r.Kind.String() + "/" + name)
-	x.a.workload = x.a.Object
-	for _, ref := range o.Metadata.OwnerReferences {
-		if ref.Controller {
-			x.owner = clip(ref.Kind + "/" + ref.Name)
-			x.a.workload = x.owner
-		}
+	x.a.Object = clip(x.r.Kind.String() + "/" + n.name)
+	x.a.workload, x.owner = x.a.Object, n.owner
+	if n.owner != "" {
+		x.a.workload = clip(n.owner)
 	}
 	x.a.Requester = x.requester(x.r.UserInfo)
 }
@@ -184,7 +164,7 @@ func (x *asking) judge(images []Image) {
 // nowhere judges what would run where no environment is.
 func (x *asking) nowhere(images []Image) {
 	a := x.a
-	where := fmt.Sprintf("no environment of the map claims the namespace %s of the cluster %s", named(a.Namespace), a.Cluster)
+	where := fmt.Sprintf("no environment of the map claims the namespace %s of the cluster %s", orNone(a.Namespace), a.Cluster)
 	remedy := fmt.Sprintf("add to the environment that it belongs to: kubernetes: [{cluster: %s, namespaces: [%s]}]; or say admission: {unmapped: ignore} or {unmapped: deny}", a.Cluster, a.Namespace)
 	switch x.m.Admission.Unmapped {
 	case decisionmap.UnmappedIgnore:
@@ -203,7 +183,7 @@ func (x *asking) nowhere(images []Image) {
 	}
 }
 
-func named(namespace string) string {
+func orNone(namespace string) string {
 	if namespace == "" {
 		return "(none)"
 	}

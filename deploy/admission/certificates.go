@@ -243,3 +243,17 @@ func (c *Certificates) issue() (*tls.Certificate, error) {
 	leaf, err := x509.ParseCertificate(der)
 	return &tls.Certificate{Certificate: [][]byte{bytes.Clone(der)}, PrivateKey: key, Leaf: leaf}, err
 }
+
+// OnlyCertificates gives the certificates in a PEM file, without a key or anything else that
+// stands there.
+func OnlyCertificates(content []byte) (out []byte) {
+	for {
+		var block *pem.Block
+		if block, content = pem.Decode(content); block == nil {
+			return out
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
+			out = append(out, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		}
+	}
+}

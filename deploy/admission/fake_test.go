@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -156,12 +157,24 @@ func newBed(t testing.TB, mode string, more ...string) *bed {
 	var err error
 	b.Admission, err = New(Options{
 		Log: b.log, Now: func() time.Time { return b.now },
-		Basis: func(context.Context, ledger.Position) (Basis, error) { return Basis{Map: b.m}, nil },
+		Basis: func(context.Context, ledger.Position) (Basis, error) { return Basis{Map: b.m, Who: whoOf(b.m)}, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// whoOf finds people as the map names them.
+func whoOf(m *decisionmap.Map) func(string) *verdict.Requester {
+	return func(username string) *verdict.Requester {
+		for id, p := range m.People {
+			if slices.Contains(p.Accounts["kubernetes"], username) {
+				return &verdict.Requester{Person: id, Kind: "person", Known: true, Teams: p.Teams}
+			}
+		}
+		return &verdict.Requester{Person: "unknown-kubernetes-1", Kind: "person", Teams: []string{}}
+	}
 }
 
 func (b *bed) caughtUp(t testing.TB) *bed {

@@ -127,10 +127,7 @@ func (a *Admission) rebuild(ctx context.Context, to ledger.Position) error {
 	if err != nil {
 		return fmt.Errorf("find the map by which admission counts: %w", err)
 	}
-	s, err := newSet(b)
-	if err != nil {
-		return err
-	}
+	s := newSet(b)
 	if err := a.fill(ctx, s, 0, to); err != nil {
 		return err
 	}

@@ -22,25 +22,49 @@ var containerLists = []string{"containers", "ephemeralContainers", "initContaine
 // imagesIn finds the images of every pod and pod template in an object, by their shape: an
 // object that lists containers. So a list of objects, and a kind that nobody here has heard
 // of, are read as those that a cluster always has.
-func imagesIn(raw json.RawMessage, kind GroupKind) ([]Image, error) {
+func imagesIn(raw json.RawMessage, kind GroupKind) ([]Image, named, error) {
 	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
+		return nil, named{}, nil
 	}
 	var object any
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return nil, invalid(fmt.Sprintf("the object is no JSON: %.200v", err))
+		return nil, named{}, invalid(fmt.Sprintf("the object is no JSON: %.200v", err))
 	}
 	top, ok := object.(map[string]any)
 	if !ok {
-		return nil, invalid("the object is no JSON object")
+		return nil, named{}, invalid("the object is no JSON object")
 	}
-	f := finder{strict: builtIn(kind.Group)}
+	f, name := finder{strict: builtIn(kind.Group)}, nameOf(top)
 	delete(top, "metadata") // of names and of who changed what, which is the largest part of many
 	f.walk(top, "")
 	if len(f.found) > maxImages {
-		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the object would run more than %d images", maxImages), Remedy: "divide it"}
+		return nil, name, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the object would run more than %d images", maxImages), Remedy: "divide it"}
 	}
-	return f.found, nil
+	return f.found, name, nil
+}
+
+// named is how an object is called, and what controls it.
+type named struct {
+	name  string
+	owner string // "Kind/name"; empty: nothing controls it
+}
+
+// nameOf reads the metadata of an object. What has another shape names nothing.
+func nameOf(object map[string]any) (n named) {
+	meta, _ := object["metadata"].(map[string]any)
+	text := func(m map[string]any, key string) string { s, _ := m[key].(string); return clip(s) }
+	if n.name = text(meta, "name"); n.name == "" {
+		if prefix := text(meta, "generateName"); prefix != "" {
+			n.name = prefix + "*"
+		}
+	}
+	refs, _ := meta["ownerReferences"].([]any)
+	for _, r := range refs {
+		if ref, _ := r.(map[string]any); ref["controller"] == true {
+			n.owner = text(ref, "kind") + "/" + text(ref, "name")
+		}
+	}
+	return n
 }
 
 type finder struct {

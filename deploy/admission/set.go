@@ -10,8 +10,6 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/decisionmap"
-	"verdict/deploy"
-	"verdict/identity"
 	"verdict/ledger"
 )
 
@@ -71,7 +69,7 @@ type name struct{ environment, repository string }
 // judge is what of a map admission reads.
 type judge struct {
 	m       *decisionmap.Map
-	people  *identity.Directory
+	who     func(username string) *verdict.Requester
 	engine  *decide.Engine // of Map and KeyName alone: see decide.Engine.Promotes
 	gate    decisionmap.Point
 	point   decisionmap.Point
@@ -85,14 +83,13 @@ type Basis struct {
 	Map *decisionmap.Map
 	// KeyName gives the name under which a key was enrolled before a position.
 	KeyName func(keyID string, at ledger.Position) string
+	// Who finds the person of the map whose account of Kubernetes asks; somebody who is not
+	// known has a word that names nobody.
+	Who func(username string) *verdict.Requester
 }
 
-func newSet(b Basis) (*set, error) {
-	people, err := deploy.Directory(b.Map)
-	if err != nil {
-		return nil, err
-	}
-	s := &set{words: map[string]string{}, judge: judge{m: b.Map, people: people, engine: &decide.Engine{Map: b.Map, KeyName: b.KeyName}, claimed: map[string][]string{}, clusters: map[string]bool{}}}
+func newSet(b Basis) *set {
+	s := &set{words: map[string]string{}, judge: judge{m: b.Map, who: b.Who, engine: &decide.Engine{Map: b.Map, KeyName: b.KeyName}, claimed: map[string][]string{}, clusters: map[string]bool{}}}
 	s.gate, _ = b.Map.PromotionPoint()
 	s.point, _ = b.Map.AdmissionPoint()
 	for i := range s.places {
@@ -107,7 +104,7 @@ func newSet(b Basis) (*set, error) {
 			}
 		}
 	}
-	return s, nil
+	return s
 }
 
 // placed lists the environments that a namespace of a cluster belongs to.

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"verdict"
-	"verdict/deploy"
-	"verdict/identity"
 )
 
 const (
@@ -19,11 +17,11 @@ const (
 // account or component, else somebody whom nobody knows. A person's account is never told
 // or recorded by its name: evidence stays, and names are erased.
 func (s *set) requester(u UserInfo) *verdict.Requester {
-	account := identity.Account{System: identity.Kubernetes, Name: u.Username}
-	if _, known := s.people.Resolve(account); !known && strings.HasPrefix(u.Username, "system:") {
-		return &verdict.Requester{Person: u.Username, Kind: deploy.Workload, Teams: []string{}}
+	r := s.who(u.Username)
+	if !r.Known && strings.HasPrefix(u.Username, "system:") {
+		return &verdict.Requester{Person: u.Username, Kind: "workload", Teams: []string{}}
 	}
-	return deploy.Asker(s.people, account)
+	return r
 }
 
 // mayBreakGlass reports whether the map lets the one who asks declare an emergency.
