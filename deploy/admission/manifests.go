@@ -211,17 +211,23 @@ func (m Manifests) floor(rules []any) any {
 			"variables": []any{object{"name": "pod", "expression": podSpec}, object{"name": "images", "expression": podImages}},
 			"validations": []any{object{
 				"expression":        `variables.images.all(i, i.matches("@sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$"))`,
-				"messageExpression": `"verdict: name images by their digest (NAME@sha256:...): " + variables.images.filter(i, !i.matches("@sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$")).join(", ")`,
+				"messageExpression": `"verdict: name images by their digest (NAME@sha256:...): " + variables.images.filter(i, !i.matches("@sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})$")).join(", ") + "; verdict admission try FILE names the digest to use"`,
 				"reason":            "Forbidden",
 			}},
 		},
 	}
 }
 
-// binding has the floor hold where the webhook is asked, as far as the mode goes.
+// binding has the floor hold where the webhook is asked, as far as the mode goes. An API
+// server asks its own policies first: where the endpoint fails closed they only take note, so
+// that who is refused a tag hears from the endpoint which digest to use.
 func (m Manifests) binding(g group) any {
-	actions := map[verdict.Mode][]string{verdict.ModeBlock: {"Deny"}, verdict.ModeWarn: {"Warn", "Audit"}, verdict.ModeObserve: {"Audit"}}[m.mode()]
-	if g.name == "unmapped" && m.Map.Admission.Unmapped != decisionmap.UnmappedDeny && m.mode() == verdict.ModeBlock {
+	actions := []string{"Audit"}
+	told := g.name == "unmapped" && m.Map.Admission.Unmapped != decisionmap.UnmappedDeny
+	switch {
+	case m.mode() == verdict.ModeBlock && !g.closed && !told:
+		actions = []string{"Deny"}
+	case m.mode() != verdict.ModeObserve && !g.closed:
 		actions = []string{"Warn", "Audit"}
 	}
 	return object{
