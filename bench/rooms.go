@@ -34,6 +34,7 @@ func decisions(ctx context.Context, w io.Writer, o options, f figures) error {
 // What is promised per core or as processor time is measured on one: there the clock on
 // the wall and the processor's agree, also about collecting garbage.
 var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), {"decide", decisions}, inRoom("advisory", 0), inRoom("ci", 0), {"opa", besideOPA}, {"binary", binary}, {"rematch", rematch}, {"served", served}}
+var rooms = []room{inRoom("ledger", 0), inRoom("policy", 1), {"decide", decisions}, inRoom("advisory", 0), inRoom("ci", 0), inRoom("deploy/admission", 0), {"opa", besideOPA}, {"binary", binary}, {"rematch", rematch}}
 
 // promises are the figures to reach, row by row.
 var promises = []promise{
@@ -64,6 +65,14 @@ var promises = []promise{
 	{what: "… p99", figure: "decide Trust p99-ms", scale: 1, unit: "ms"},
 	{what: "replay, one core", figure: "decide Replay decisions/s", scale: 1, unit: "/s", least: 1200},
 	{what: "backtest of 10,000 decisions, one core", figure: "decide Backtest s/10000_decisions", scale: 1, unit: "s", most: 12},
+	{what: "admission, 100,000 decisions, 50 clients over TLS at 1,000/s from a second process: handler, p50", figure: "deploy/admission Admission/open_loop handler-p50-ms", scale: 1, unit: "ms", most: 0.5},
+	{what: "… handler, p99", figure: "deploy/admission Admission/open_loop handler-p99-ms", scale: 1, unit: "ms", most: 2},
+	{what: "… as the clients see it, from when a request was due, p99", figure: "deploy/admission Admission/open_loop client-p99-ms", scale: 1, unit: "ms"},
+	{what: "… processor time of an answer, TLS included", figure: "deploy/admission Admission/open_loop cpu-ms/answer", scale: 1, unit: "ms"},
+	{what: "… as many as are answered, with the load made on the same cores", figure: "deploy/admission Admission/saturation answers/s", scale: 1, unit: "/s"},
+	{what: "… the decisions are read at the start", figure: "deploy/admission Admission/start s", scale: 1, unit: "s", most: 2},
+	{what: "… by processor time, whatever else runs", figure: "deploy/admission Admission/start cpu-s", scale: 1, unit: "s", most: 2},
+	{what: "… their memory", figure: "deploy/admission Admission/start MB", scale: 1, unit: "MB", most: 100},
 	{what: "verdict version", figure: "binary version ms", scale: 1, unit: "ms", most: 50},
 	{what: "verdict ci, 100 files, warm index", figure: "binary ci ms", scale: 1, unit: "ms", most: 400},
 	{what: "advisories import, one new advisory, 100,000 artifacts, a package of the tail", figure: "rematch tail ms", scale: 1e-3, unit: "s"},

@@ -61,10 +61,14 @@ type set struct {
 		of map[name]verdict.Digest // what was let in last
 	}
 	words   map[string]string // of decisions, each kept once; the follower's own
+	counts  map[signer]bool   // whose promotions count; the follower's own. A key that is enrolled makes another set
 	applied atomic.Int64      // position up to which decisions are in the set
 }
 
 type name struct{ environment, repository string }
+
+// signer is somebody who decides about a service in an environment.
+type signer struct{ producer, service, environment string }
 
 // judge is what of a map admission reads.
 type judge struct {
@@ -89,7 +93,7 @@ type Basis struct {
 }
 
 func newSet(b Basis) *set {
-	s := &set{words: map[string]string{}, judge: judge{m: b.Map, who: b.Who, engine: &decide.Engine{Map: b.Map, KeyName: b.KeyName}, claimed: map[string][]string{}, clusters: map[string]bool{}}}
+	s := &set{words: map[string]string{}, counts: map[signer]bool{}, judge: judge{m: b.Map, who: b.Who, engine: &decide.Engine{Map: b.Map, KeyName: b.KeyName}, claimed: map[string][]string{}, clusters: map[string]bool{}}}
 	s.gate, _ = b.Map.PromotionPoint()
 	s.point, _ = b.Map.AdmissionPoint()
 	for i := range s.places {
@@ -121,7 +125,13 @@ func (s *set) placed(cluster, namespace string) []string {
 
 // take puts a decision into the set, where its signer may take it.
 func (s *set) take(row ledger.SignedDecision, at ledger.Position) {
-	if !s.engine.Promotes(s.gate, row.Producer, row.Service, row.Environment, at) {
+	by := signer{row.Producer, row.Service, row.Environment}
+	may, known := s.counts[by]
+	if !known {
+		may = s.engine.Promotes(s.gate, row.Producer, row.Service, row.Environment, at)
+		s.counts[by] = may
+	}
+	if !may {
 		return
 	}
 	p := &Promotion{
