@@ -99,10 +99,10 @@ FUZZ = \
 	./sbom:FuzzVEX \
 	./store:FuzzUnpackIDs
 
-.PHONY: help build image demo test test-long parts lint bench bench-ci fuzz test-peers clean
+.PHONY: help build image demo test test-long test-cluster parts lint bench bench-ci fuzz test-peers clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/verdict, stripped and without cgo
 	go build -ldflags '$(LDFLAGS)' -o bin/verdict ./cmd/verdict
@@ -126,6 +126,9 @@ test-long: build parts ## test and test-peers; fails when a single test is skipp
 	grep -E '^(ok|FAIL|---|panic)|^ *--- (FAIL|SKIP)|kills, each with' bin/test.log; \
 	if grep -E -A1 '^ *--- SKIP' bin/test.log; then echo "tests were skipped, see above and bin/test.log"; exit 1; fi; exit $$status
 	$(MAKE) --no-print-directory test-peers
+
+test-cluster: build parts ## three replicas on PostgreSQL, and one server on its file, killed 20 times each under load
+	VERDICT_LONG=$(or $(VERDICT_LONG),1) VERDICT_BIN=$(CURDIR)/bin/verdict go test -count=1 -timeout 30m -v ./test/cluster
 
 parts:
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then :; \

@@ -35,26 +35,39 @@ type house struct {
 	engine *decide.Engine
 	again  *decide.Replayer // nil until a test takes decisions again by it
 	now    time.Time
+	// replica opens the same ledger as another process does, with an anchor of its own.
+	replica func(name string) *ledger.Ledger
 }
 
 func newHouse(t testing.TB, mapYAML string) *house {
 	t.Helper()
-	ctx := context.Background()
-	h := &house{t: t, ctx: ctx, keys: map[string]*evidence.KeyFile{}, now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
 	folder := t.TempDir()
-	engine, err := sqlite.Open(ctx, filepath.Join(folder, "ledger.db"), sqlite.Options{})
-	must(t, err)
-	db, err := store.New(ctx, engine)
-	must(t, err)
-	blobs, err := dir.Open(filepath.Join(folder, "blobs"), dir.Options{})
-	must(t, err)
+	return newHouseOn(t, folder, mapYAML, func() (store.Engine, error) {
+		return sqlite.Open(context.Background(), filepath.Join(folder, "ledger.db"), sqlite.Options{})
+	})
+}
+
+// newHouseOn is newHouse on another database; folder is for what lies beside it.
+func newHouseOn(t testing.TB, folder, mapYAML string, database func() (store.Engine, error)) *house {
+	t.Helper()
+	h := &house{t: t, ctx: context.Background(), keys: map[string]*evidence.KeyFile{}, now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
 	logKey, err := evidence.CreateLogKey(filepath.Join(folder, "log.key"))
 	must(t, err)
-	h.ledger, err = ledger.Open(ctx, ledger.Options{
-		Store: db, Blobs: blobs, LogKey: logKey, AnchorDir: filepath.Join(folder, "anchor"), Now: func() time.Time { return h.now },
-	})
-	must(t, err)
-	t.Cleanup(func() { must(t, h.ledger.Close()) })
+	h.replica = func(name string) *ledger.Ledger {
+		engine, err := database()
+		must(t, err)
+		db, err := store.New(h.ctx, engine)
+		must(t, err)
+		blobs, err := dir.Open(filepath.Join(folder, "blobs"), dir.Options{})
+		must(t, err)
+		l, err := ledger.Open(h.ctx, ledger.Options{
+			Store: db, Blobs: blobs, LogKey: logKey, AnchorDir: filepath.Join(folder, "anchor"+name), Now: func() time.Time { return h.now },
+		})
+		must(t, err)
+		t.Cleanup(func() { must(t, l.Close()) })
+		return l
+	}
+	h.ledger = h.replica("")
 	h.enroll("local")
 	m := decisionmap.Builtin()
 	if mapYAML != "" {

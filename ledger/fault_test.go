@@ -88,11 +88,15 @@ func TestConnectionsThatWereEndedAreReplaced(t *testing.T) {
 type breaking struct {
 	store.Engine
 	before, after error // instead of the commit, or behind it
+	always        error // instead of each commit
 }
 
 func (e *breaking) Write(ctx context.Context, plan func(store.Reader) ([]store.Statement, error)) error {
 	before, after := e.before, e.after
 	e.before, e.after = nil, nil
+	if e.always != nil {
+		before = e.always
+	}
 	if before != nil {
 		return e.Engine.Write(ctx, func(r store.Reader) ([]store.Statement, error) {
 			if _, err := plan(r); err != nil {
@@ -126,6 +130,11 @@ func TestACommitWhoseFateIsUnknownIsLookedUp(t *testing.T) {
 				t.Errorf("fault %d: entry %d", i, e.Index)
 			}
 		}
+		broken.always = fmt.Errorf("%w: connection lost", store.ErrAmbiguous)
+		if _, err := l.Append(t.Context(), b.other(10)); verdict.AsError(err).Code != verdict.CodeUnavailable || !strings.Contains(err.Error(), "cannot be told") {
+			t.Errorf("the database never says what became of it: %v", err)
+		}
+		broken.always = nil
 		broken.before = errors.New("no")
 		if _, err := l.Append(t.Context(), b.other(10)); err == nil {
 			t.Error("acknowledged although nothing was written")
