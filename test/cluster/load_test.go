@@ -111,8 +111,12 @@ func (x *load) post(r *replica, b *evidence.Bundle) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	token, err := r.bearer()
+	if err != nil {
+		return 0, err
+	}
 	q.Header.Set("Content-Type", wire.BundleType)
-	q.Header.Set("Authorization", "Bearer "+r.bearer())
+	q.Header.Set("Authorization", "Bearer "+token)
 	a, err := client.Do(q)
 	if err != nil {
 		return 0, err
@@ -121,6 +125,9 @@ func (x *load) post(r *replica, b *evidence.Bundle) (int64, error) {
 	body, err := io.ReadAll(io.LimitReader(a.Body, 1<<20))
 	if err != nil {
 		return 0, err
+	}
+	if newer, err := r.bearer(); a.StatusCode == http.StatusUnauthorized && err == nil && newer != token {
+		return 0, fmt.Errorf("%s began anew meanwhile", r.name)
 	}
 	if a.StatusCode != http.StatusOK {
 		return 0, refused{a.StatusCode, string(body)}

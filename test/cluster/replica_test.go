@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,10 +55,13 @@ type replica struct {
 	process *exec.Cmd
 	ended   chan error // of process
 	said    *lines
-	token   atomic.Pointer[string] // a new one at each start
 }
 
-func (r *replica) bearer() string { return *r.token.Load() }
+// bearer reads the token that a server leaves for its user at each start, as commands do.
+func (r *replica) bearer() (string, error) {
+	text, err := os.ReadFile(filepath.Join(r.state(), "verdict", "servers", strings.ReplaceAll(r.listen, ":", "_")+".token"))
+	return strings.TrimSpace(string(text)), err
+}
 
 // lines keeps what a process says.
 type lines struct {
@@ -143,12 +145,6 @@ func (r *replica) start() {
 	case <-time.After(60 * time.Second):
 		r.h.t.Fatalf("%s does not say where it listens:\n%s", r.name, r.said)
 	}
-	token, err := os.ReadFile(filepath.Join(r.state(), "verdict", "servers", strings.ReplaceAll(r.listen, ":", "_")+".token"))
-	if err != nil {
-		r.h.t.Fatal(err)
-	}
-	text := strings.TrimSpace(string(token))
-	r.token.Store(&text)
 }
 
 // begin starts a process that ends with us, and tells when it has ended.
