@@ -77,7 +77,7 @@ func TestThreeReplicasOnPostgreSQLLoseAndDoubleNothing(t *testing.T) {
 	x.more(40)
 	fmt.Printf("rolling restart of three replicas under load: %d requests had to be repeated\n", x.repeats-before)
 	x.end()
-	h.holds(r[0], x.acked)
+	h.holds(t, r[0], x.acked)
 	for _, one := range r {
 		one.stop()
 	}
@@ -102,22 +102,22 @@ func TestOneServerOnItsFileLosesAndDoublesNothing(t *testing.T) {
 	r.start()
 	x.more(40)
 	x.end()
-	h.holds(r, x.acked)
+	h.holds(t, r, x.acked)
 	r.stop()
 	r.verify()
 }
 
 // holds counts what was acknowledged against what is there: each once, in its place, and
 // nothing beside, since every writer repeated what he was not told of.
-func (h *house) holds(r *replica, acked map[int64]verdict.Digest) {
-	h.t.Helper()
+func (h *house) holds(t *testing.T, r *replica, acked map[int64]verdict.Digest) {
+	t.Helper()
 	l := h.open(r)
 	defer l.Close()
 	there := map[int64]verdict.Digest{}
 	for before := int64(0); ; {
-		found, err := l.Find(h.t.Context(), ledger.Query{Kind: verdict.KindTestResult, At: ledger.Now, Before: before, Limit: 5000})
+		found, err := l.Find(t.Context(), ledger.Query{Kind: verdict.KindTestResult, At: ledger.Now, Before: before, Limit: 5000})
 		if err != nil {
-			h.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, e := range found {
 			there[e.Index], before = e.Digest, e.Index
@@ -129,19 +129,19 @@ func (h *house) holds(r *replica, acked map[int64]verdict.Digest) {
 	seen := map[verdict.Digest]int64{}
 	for index, digest := range there {
 		if first, twice := seen[digest]; twice {
-			h.t.Errorf("entries %d and %d are the same statement", first, index)
+			t.Errorf("entries %d and %d are the same statement", first, index)
 		}
 		seen[digest] = index
 	}
 	for index, digest := range acked {
 		if there[index] != digest {
-			h.t.Errorf("entry %d was acknowledged and is lost", index)
+			t.Errorf("entry %d was acknowledged and is lost", index)
 		}
 	}
 	if len(there) != len(acked) {
-		h.t.Errorf("%d statements are in the log, and %d were acknowledged", len(there), len(acked))
+		t.Errorf("%d statements are in the log, and %d were acknowledged", len(there), len(acked))
 	}
-	fmt.Printf("%s: %d entries were acknowledged, each is there once\n", h.t.Name(), len(acked))
+	fmt.Printf("%s: %d entries were acknowledged, each is there once\n", t.Name(), len(acked))
 }
 
 // open opens the ledger beside the servers.
