@@ -140,7 +140,7 @@ func (h *Hook) check(head http.Header, body []byte) (forge.Delivery, error) {
 		return d, err
 	}
 	if q.Environment == "" || len(q.Environment) > 255 || q.Repository == "" || len(q.Repository) > 500 || !forge.Hex(q.Commit) {
-		return d, forge.Unreadable(fmt.Errorf("the check's body names no environment, repository or commit: see \"Azure\" in docs/pipelines.md"))
+		return d, forge.Unreadable(fmt.Errorf("the check's body names no environment, repository or commit: see \"Azure\" in docs/forges.md"))
 	}
 	e := &d.Event
 	e.Environment, e.Address, e.Repo, e.Commit, e.Artifact = q.Environment, q.Repository, q.Repository, q.Commit, q.Artifact

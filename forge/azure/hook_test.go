@@ -34,7 +34,7 @@ func basic(password string) http.Header {
 	return r.Header
 }
 
-// checking is what a check sends that was set up after docs/pipelines.md.
+// checking is what a check sends that was set up after docs/forges.md.
 func checking(plan string) http.Header {
 	h := basic(hookSecret)
 	for k, v := range map[string]string{
