@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 
 	"verdict/evidence"
 	"verdict/evidence/sigstore"
@@ -85,13 +84,9 @@ func (w *workspace) takenOut(ctx context.Context, e ledger.Entry) (b *evidence.B
 	if err != nil {
 		return nil, "", err
 	}
-	key, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyFile))
-	if err != nil {
-		return nil, "", err
-	}
 	b, err = b.WithLog(evidence.LogEntry{
 		Index: p.Leaf, TreeSize: p.Checkpoint.Size, Root: p.Checkpoint.Root, Hashes: p.Hashes, Checkpoint: p.Checkpoint.Note,
-		CanonicalBody: leaf, LogID: evidence.LogID(key.Public()),
+		CanonicalBody: leaf, LogID: evidence.LogID(w.logKey.Public()),
 	})
 	return b, "", err
 }

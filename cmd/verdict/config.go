@@ -29,6 +29,11 @@ type config struct {
 	// Blobs is the object store for what is too large for a row of the ledger. Default: a
 	// folder in Data.
 	Blobs blobPlace
+	// Signer is where the machine's own key is, when it is not in Data. A person's key, which
+	// As names, is in Data all the same.
+	Signer keyRef
+	// LogKey is where the key is that signs checkpoints, when it is not in Data.
+	LogKey keyRef
 	// Server is the control plane that decides and records. Without one the command line
 	// decides on Data.
 	Server string

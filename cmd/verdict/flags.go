@@ -52,6 +52,8 @@ func (c *config) global(root *cobra.Command, file *string) {
 	f.text(&c.Data, "data", "DIR", "directory of the local ledger, keys and indexes")
 	f.secret(&c.Database, "database", "reference (file:PATH or env:NAME) to the URL of a PostgreSQL database that holds the ledger")
 	f.add(blobsValue(&c.Blobs), "blobs", "", "object store for the ledger's large files: s3://BUCKET/PREFIX?region=REGION, azblob://ACCOUNT/CONTAINER/PREFIX or gs://BUCKET/PREFIX; default: a folder in --data")
+	f.add(keyValue(&c.Signer), "signer", "", "where this machine's signing key is, when it is not in --data: file:PATH, or azurekv:, awskms:, gcpkms: or vault: with the key's name there (docs/keys.md)")
+	f.add(keyValue(&c.LogKey), "log-key", "", "where the key that signs checkpoints is, when it is not in --data: file:PATH, awskms:, gcpkms: or vault:")
 	f.add(addressValue(&c.Server), "server", "", "control plane that decides and records; without one the local ledger does")
 	f.text(&c.Map, "map", "FILE", "decision map that a command looks at; default: verdict.yaml in this folder, else the built-in one. A change is never judged by it")
 	f.toggle(&c.Offline, "offline", "make no network connection; what is missing then is reported as missing")

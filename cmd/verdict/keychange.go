@@ -333,7 +333,7 @@ func (w *workspace) mayRecord(ctx context.Context) error {
 	if _, ok := h.ValidAt(id, int64(c.Position)); ok {
 		return nil
 	}
-	k := heldKey{Name: strings.TrimSuffix(filepath.Base(w.signer.Path()), ".pem"), ID: id}
+	k := heldKey{Name: strings.TrimSuffix(filepath.Base(w.signerName()), ".pem"), ID: id}
 	k.enrolled(h, int64(c.Position))
 	remedy := "let somebody whose key counts enroll it: verdict people enroll PERSON --public-key FILE --as KEY"
 	switch {

@@ -15,7 +15,7 @@ import (
 func keysCommand() command {
 	return command{
 		use: "keys", short: "Look at, make, replace and revoke signing keys",
-		sub: []command{keysListCommand(), keysShowCommand(), keysCreateCommand(), keysRotateCommand(), keysRevokeCommand()},
+		sub: []command{keysListCommand(), keysShowCommand(), keysCreateCommand(), keysPublicCommand(), keysRotateCommand(), keysRevokeCommand()},
 	}
 }
 

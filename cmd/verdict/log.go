@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 
 	"verdict"
@@ -105,15 +104,12 @@ func logKeyCommand() command {
 			if err != nil {
 				return err
 			}
-			key, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyFile))
+			public := w.logKey.Public()
+			line, err := evidence.VerifierKey(c.Origin, public)
 			if err != nil {
 				return err
 			}
-			line, err := evidence.VerifierKey(c.Origin, key.Public())
-			if err != nil {
-				return err
-			}
-			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(key.Public())}
+			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(public)}
 			return w.app.emit(doc, func(report.Style) string { return line + "\n" })
 		}),
 	}

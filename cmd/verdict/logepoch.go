@@ -23,7 +23,7 @@ func logEpochCommand() command {
 	return command{
 		use: "epoch", short: "Continue the log under a new name after a backup was restored or its key was lost",
 		long: "The old origin is closed and never forked: the first leaf of the new one names the last checkpoint that anybody saw and what is missing since. What was lost keeps its places, which stay empty. " +
-			"A log that can go on is left alone. An epoch that was interrupted is taken up again.",
+			"A log that can go on is left alone. An epoch that was interrupted is taken up again. With --log-key, the new part is signed by the key that it names, which must be another one than before.",
 		example: "verdict log epoch --from-backup --reason 'disk of 20 November, ticket OPS-12'\nverdict log epoch --lost-key",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
@@ -67,7 +67,7 @@ func (a *app) newEpoch(ctx context.Context, backup bool, reason string) error {
 		return err
 	}
 	next := filepath.Join(folder, keyFolder, nextLogKeyFile)
-	if _, err := os.Stat(next); err == nil {
+	if _, err := os.Stat(next); err == nil && a.config.LogKey.scheme == "" {
 		if done, err := a.interruptedEpoch(ctx); done || err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (a *app) interruptedEpoch(ctx context.Context) (done bool, err error) {
 // cannotGoOn is nil for a log that its anchor refuses, or whose key is not there. The
 // new epoch is opened with another key, so only the present one can tell.
 func (a *app) cannotGoOn(ctx context.Context, folder string, backup bool) error {
-	if _, err := os.Stat(filepath.Join(folder, keyFolder, logKeyFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(folder, keyFolder, logKeyFile)); errors.Is(err, fs.ErrNotExist) && a.config.LogKey.scheme == "" {
 		return nil
 	}
 	w, err := a.openAs(ctx, true)
@@ -148,7 +148,7 @@ func (w *workspace) maySignEpoch(ctx context.Context) error {
 		return nil
 	}
 	return &verdict.Error{
-		Code: verdict.CodeForbidden, What: "the key in " + w.signer.Path() + " does not count in the database as it is now: it was enrolled after the backup was made, or ended before",
+		Code: verdict.CodeForbidden, What: "the key " + w.signerName() + " does not count in the database as it is now: it was enrolled after the backup was made, or ended before",
 		Remedy: "sign with a key that counts there: --as KEY; an earlier one, such as local.1a2b3c4d.pem, can be named after it is copied to a name of its own, such as old.pem, in " + w.ring.Dir,
 	}
 }
@@ -166,6 +166,9 @@ func (w *workspace) tellEpoch(e ledger.Epoch) error {
 // takeLogKey lets the new key take the old one's place, and keeps the old one beside it
 // under the beginning of its log's default name.
 func (w *workspace) takeLogKey() (kept string, err error) {
+	if w.app.config.LogKey.scheme != "" {
+		return "", nil // it is where --log-key says, and so is the old one
+	}
 	folder := filepath.Join(w.dir, keyFolder)
 	current, next := filepath.Join(folder, logKeyFile), filepath.Join(folder, nextLogKeyFile)
 	old, err := evidence.OpenLogKey(current)

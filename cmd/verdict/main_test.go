@@ -63,7 +63,7 @@ func scripts(folder string, vars ...string) testscript.Params {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o755)
 		},
 		Condition: conditions,
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull, "registry": serveRegistry, "movetag": moveTag, "dated": setDate, "cosign2": signWithCosign2, "sameanswer": sameAnswer, "keyid": setKeyID, "substitute": substitute, "dropblob": dropBlob, "manypackages": manyPackages, "once": once, "layout": saveLayout, "damage": damageLayout, "sameid": sameID, "objectstore": serveObjects},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": expectCode, "sql": changeDatabase, "rewrite": rewriteBody, "narrow": withLittleRoom, "trimmed": setTrimmed, "pull": servePull, "registry": serveRegistry, "movetag": moveTag, "dated": setDate, "cosign2": signWithCosign2, "sameanswer": sameAnswer, "keyid": setKeyID, "substitute": substitute, "dropblob": dropBlob, "manypackages": manyPackages, "once": once, "layout": saveLayout, "damage": damageLayout, "sameid": sameID, "objectstore": serveObjects, "vaultserver": serveVault},
 	}
 }
 

@@ -139,6 +139,7 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
 	here, there := *a, *a
 	here.config.As = "" // whoever takes signs
 	there.config.Data, there.config.Database, there.config.Blobs = x.to, x.database, x.blobs
+	there.config.LogKey = keyRef{} // a log key is of one log: the other one has its file
 	from, err := here.openExisting(ctx)
 	if err != nil {
 		return err

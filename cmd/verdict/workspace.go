@@ -29,10 +29,11 @@ type workspace struct {
 	app    *app
 	dir    string
 	ledger book
-	own    *ledger.Ledger    // what ledger is without a server; nil with one
-	remote *client.Client    // to the server; nil without one
-	store  *store.Store      // under own; nil with a server
-	signer *evidence.KeyFile // signs what this command records
+	own    *ledger.Ledger  // what ledger is without a server; nil with one
+	remote *client.Client  // to the server; nil without one
+	store  *store.Store    // under own; nil with a server
+	signer evidence.Signer // signs what this command records
+	logKey ledger.LogKey   // signs checkpoints; nil with a server
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
 	dry    bool           // nothing is recorded, not even which rules decide
@@ -113,9 +114,7 @@ func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*works
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{app: a, dir: folder, ring: identity.Ring[*evidence.KeyFile]{
-		Dir: filepath.Join(folder, keyFolder), Create: evidence.CreateKey, Open: evidence.OpenKey,
-	}}
+	w := a.workspaceIn(folder)
 	_, missing := os.Stat(w.ring.Dir)
 	if err := os.MkdirAll(w.ring.Dir, 0o700); err != nil {
 		return nil, &verdict.Error{
@@ -126,7 +125,7 @@ func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*works
 	if err := a.checkClock(folder, errors.Is(missing, fs.ErrNotExist)); err != nil {
 		return nil, err
 	}
-	if w.signer, err = w.signingKey(); err != nil {
+	if w.signer, err = w.openSigner(ctx); err != nil {
 		return nil, err
 	}
 	if w.own, err = w.openLedger(ctx, inspect, logKey); err != nil {
@@ -140,6 +139,13 @@ func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*works
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
+}
+
+// workspaceIn is a workspace with its ring of keys, and nothing of it open.
+func (a *app) workspaceIn(folder string) *workspace {
+	return &workspace{app: a, dir: folder, ring: identity.Ring[*evidence.KeyFile]{
+		Dir: filepath.Join(folder, keyFolder), Create: evidence.CreateKey, Open: evidence.OpenKey,
+	}}
 }
 
 // signingKey is the key that --as names, else the machine's own, made on first use.
@@ -167,8 +173,7 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName str
 	if err != nil {
 		return nil, err
 	}
-	logKey, err := openLogKey(filepath.Join(w.dir, keyFolder, logKeyName))
-	if err != nil {
+	if w.logKey, err = w.openCheckpointKey(ctx, logKeyName); err != nil {
 		return nil, err
 	}
 	db, err := w.openStore(ctx)
@@ -177,7 +182,7 @@ func (w *workspace) openLedger(ctx context.Context, inspect bool, logKeyName str
 	}
 	w.store = db
 	l, err := ledger.Open(ctx, ledger.Options{
-		Store: db, Blobs: blobs, LogKey: logKey, Signer: w.signer, AnchorDir: filepath.Join(state, anchorFolder), Inspect: inspect,
+		Store: db, Blobs: blobs, LogKey: w.logKey, Signer: w.signer, AnchorDir: filepath.Join(state, anchorFolder), Inspect: inspect,
 		Now: a.now, Rand: a.rand, Logger: a.log,
 	})
 	if err != nil {
@@ -236,7 +241,7 @@ func (w *workspace) firstUse(ctx context.Context) error {
 	if len(keys) > 0 {
 		return nil
 	}
-	event, err := identity.NewEnrolment(decisionmap.LocalKey, w.signer.PublicPEM())
+	event, err := identity.NewEnrolment(decisionmap.LocalKey, evidence.PublicPEM(w.signer.Public()))
 	if err != nil {
 		return err
 	}

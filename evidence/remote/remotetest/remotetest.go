@@ -52,6 +52,15 @@ type Key struct {
 // NewKey makes one.
 func NewKey(t testing.TB, kind Kind) Key {
 	t.Helper()
+	k, err := MakeKey(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// MakeKey is NewKey for whoever has no test at hand.
+func MakeKey(kind Kind) (Key, error) {
 	var k crypto.Signer
 	var err error
 	switch kind {
@@ -64,10 +73,7 @@ func NewKey(t testing.TB, kind Kind) Key {
 	default:
 		_, k, err = ed25519.GenerateKey(rand.Reader)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Key{kind, k}
+	return Key{kind, k}, err
 }
 
 // SPKI is the public half in DER.
