@@ -57,8 +57,6 @@ require (
 	sigs.k8s.io/kustomize/kyaml v0.21.1
 )
 
-require github.com/go-jose/go-jose/v4 v4.1.6 // indirect
-
 require (
 	cloud.google.com/go/auth v0.20.0 // indirect
 	cloud.google.com/go/auth/oauth2adapt v0.2.8 // indirect
