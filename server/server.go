@@ -127,7 +127,7 @@ func New(o Options) (*Server, error) {
 		callers: newBuckets(o.Limits.Rate, o.Now), strange: newBuckets(o.Limits.Anonymous, o.Now),
 	}
 	s.api = humago.New(s.mux, document(o))
-	s.ops["GET /openapi.json"] = Operation{Public: true}
+	s.ops["GET /openapi.json"] = Operation{ID: "openapi", Public: true}
 	s.mux.HandleFunc("/", nothingHere)
 	return s, nil
 }

@@ -14,6 +14,7 @@ import (
 type admissionServing struct {
 	listen, clients string
 	hosts           []string
+	at              string // where it listens, once it does
 }
 
 func admissionServeCommand() command {
@@ -34,17 +35,25 @@ func admissionServeCommand() command {
 	}
 }
 
-func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err error) {
+// names are those under which clusters reach the endpoint.
+func (x *admissionServing) names() ([]string, error) {
 	host, _, err := net.SplitHostPort(x.listen)
 	if err != nil {
-		return usage("verdict admission serve --help", fmt.Sprintf("--listen %s is no address", report.Neutral(x.listen)), "write it as HOST:PORT, such as 0.0.0.0:8443")
+		return nil, usage("verdict admission serve --help", fmt.Sprintf("--listen %s is no address", report.Neutral(x.listen)), "write it as HOST:PORT, such as 0.0.0.0:8443")
 	}
-	hosts := x.hosts
-	if len(hosts) == 0 {
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			return usage("verdict admission serve --help", "nothing says under which name clusters reach "+x.listen, "name it with --host")
-		}
-		hosts = []string{host}
+	if len(x.hosts) > 0 {
+		return x.hosts, nil
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return nil, usage("verdict admission serve --help", "nothing says under which name clusters reach "+x.listen, "name it with --host (verdict serve: --admission-host)")
+	}
+	return []string{host}, nil
+}
+
+func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err error) {
+	hosts, err := x.names()
+	if err != nil {
+		return err
 	}
 	w, err := a.open(ctx)
 	if err != nil {

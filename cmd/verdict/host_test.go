@@ -61,7 +61,7 @@ func servingData(t *testing.T, fill func(run func(args ...string) string)) *serv
 	t.Cleanup(func() { _ = w.close() })
 	x.host = newHost(w)
 	public, _ := url.Parse("http://127.0.0.1:1")
-	s, err := x.host.serverWith(t.Context(), public, testCallers)
+	s, err := x.host.server(t.Context(), public, testCallers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/decisionmap"
-	"verdict/deploy"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server"
@@ -190,7 +189,7 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 	if !ok {
 		return wire.Answer{}, &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("%s has no point %.80q", d.judged.From, q.Point), Remedy: "verdict map show lists the points"}
 	}
-	if err := mayJudge(c, d.judged, p, q); err != nil {
+	if err := h.mayJudge(c, d.judged, p, q); err != nil {
 		return wire.Answer{}, err
 	}
 	a := h.appFor(c, nil)
@@ -200,7 +199,7 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 		Trigger: q.Trigger, Actor: c.Actor, Run: q.Run,
 	}
 	if p.Layer == verdict.LayerDeploy {
-		if r.Requester, err = requesterOf(m, c, q.Requester); err != nil {
+		if r.Requester, err = h.requester(ctx, m, c, q.Requester); err != nil {
 			return wire.Answer{}, err
 		}
 	}
@@ -209,33 +208,17 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 
 // mayJudge refuses the map of a caller where no map of the organisation stands above it: he
 // would let himself into an environment. On his own machine he may as without a server.
-func mayJudge(c identity.Caller, j judgedBy, p decisionmap.Point, q wire.Ask) error {
+func (h *host) mayJudge(c identity.Caller, j judgedBy, p decisionmap.Point, q wire.Ask) error {
 	if j.Released != nil || p.Layer != verdict.LayerDeploy {
 		return nil
 	}
-	if q.Map == nil || c.Issuer == localIssuer {
+	if q.Map == nil || h.owns(c) {
 		return nil
 	}
 	return &verdict.Error{
 		Code: verdict.CodeRefused, What: "no organisation map is released on this server, and " + q.Point + " is not decided by a map that the asker brings",
 		Remedy: "have two persons release the map: verdict map release FILE",
 	}
-}
-
-// requesterOf says who asks for a deployment: the person or the account that the caller's
-// credential names. A machine whose token names nobody may say for whom it asks.
-func requesterOf(m *decisionmap.Map, c identity.Caller, hint string) (*verdict.Requester, error) {
-	asking := deploy.Asking{Named: c.Person, Key: c.Key, Workload: c.Workload, Issuer: c.Issuer}
-	if asking.Named == "" {
-		asking.Named = c.Account
-	}
-	if asking.Named == "" {
-		asking.Named = hint
-	}
-	if c.Issuer == localIssuer {
-		asking = deploy.Asking{Named: hint, Key: c.Key, KeyName: decisionmap.LocalKey}
-	}
-	return deploy.Requester(m, asking)
 }
 
 // answer asks the point and states what belongs to its answer, as the commands do that ask it

@@ -12,6 +12,7 @@ import (
 
 	"verdict"
 	"verdict/identity"
+	"verdict/ledger"
 	"verdict/report"
 	"verdict/server"
 )
@@ -20,10 +21,12 @@ const seeServe = "verdict serve --help"
 
 // serving is what one run of `verdict serve` is asked for.
 type serving struct {
-	listen, ops string
-	public      string
-	cert, key   string
-	logFormat   string
+	listen, ops    string
+	public         string
+	cert, key      string
+	logFormat      string
+	signIn, forges string
+	admission      admissionServing
 }
 
 func serveCommand() command {
@@ -41,6 +44,11 @@ func serveCommand() command {
 			f.text(&x.public, "public-url", "URL", "where callers reach the API; default: the address that it listens on")
 			f.text(&x.cert, "tls-cert", "FILE", "certificate chain in PEM; it is read again when the file changes")
 			f.text(&x.key, "tls-key", "FILE", "private key of --tls-cert")
+			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
+			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
+			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "where Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
+			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: that of --admission-listen")
+			f.text(&x.admission.clients, "admission-client-ca", "FILE", "answer only clusters with a certificate of this authority, in PEM")
 			f.choice(&x.logFormat, "log-format", "form of the log on standard error", "text", "json")
 			return x.run
 		},
@@ -67,18 +75,74 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	}
 	defer w.end(&err)
 	h := newHost(w)
-	s, err := h.server(ctx, public)
+	in, err := h.signIn(x.signIn, public)
 	if err != nil {
 		return err
 	}
-	if err := x.announce(ctx, w, l, public); err != nil {
-		return err
-	}
-	chores, err := h.background()
+	s, err := h.server(ctx, public, in)
 	if err != nil {
 		return err
 	}
-	return h.together(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, chores.Run)
+	in.Routes(s)
+	beside, err := x.beside(ctx, h, s, in)
+	if err != nil {
+		return err
+	}
+	if err := h.leaveToken(ctx, in, public); err != nil {
+		return err
+	}
+	if err := x.announce(ctx, h, l, public, in); err != nil {
+		return err
+	}
+	return h.together(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, beside...)
+}
+
+// beside is what goes on while the server answers: chores, admission, and forges.
+func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *server.SignIn) ([]func(context.Context) error, error) {
+	chores, err := h.chores(in)
+	if err != nil {
+		return nil, err
+	}
+	out := []func(context.Context) error{chores.Run}
+	admits, err := x.admits(ctx, h, s)
+	if err != nil {
+		return nil, err
+	}
+	told, err := x.tellsForges(h, s, chores.Owner)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(out, admits...), told...), nil
+}
+
+// admits is the endpoint that clusters ask, where --admission-listen is given.
+func (x *serving) admits(ctx context.Context, h *host, s *server.Server) ([]func(context.Context) error, error) {
+	if x.admission.listen == "" {
+		return nil, nil
+	}
+	hosts, err := x.admission.names()
+	if err != nil {
+		return nil, err
+	}
+	w, err := h.workspaceFor(ctx, h.appFor(everything, nil))
+	if err != nil {
+		return nil, err
+	}
+	w.app.env = h.app.env // the endpoint keeps its certificates in the state directory
+	at, err := w.admits(func(ctx context.Context) (judgedBy, error) { return w.judgedWith(ctx, nil) }, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := at.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	e, err := w.app.openAdmissionEndpoint(x.admission.listen, hosts, x.admission.clients)
+	if err != nil {
+		return nil, err
+	}
+	s.Ready("admission", func(context.Context) error { return at.Ready() })
+	x.admission.at = e.listener.Addr().String()
+	return []func(context.Context) error{at.Run, func(ctx context.Context) error { return e.serve(ctx, at.Handler()) }}, nil
 }
 
 // logger is where the server logs: what an operator would tell another.
@@ -93,21 +157,17 @@ func (x *serving) logger(a *app) *slog.Logger {
 	return slog.New(slog.NewTextHandler(report.Lines(a.stderr), o))
 }
 
-// server makes the server with all of its routes.
-func (h *host) server(ctx context.Context, public *url.URL) (*server.Server, error) {
-	auth, err := h.authenticator(ctx, public)
-	if err != nil {
-		return nil, err
-	}
-	return h.serverWith(ctx, public, auth)
-}
-
-func (h *host) serverWith(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
+// server makes the server with the routes of the ledger and of what is decided.
+func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
 	s, err := server.New(server.Options{
 		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public,
 	})
 	if err != nil {
 		return nil, err
+	}
+	var bound func(context.Context, identity.Caller) (*ledger.Bound, error)
+	if in, ok := auth.(*server.SignIn); ok {
+		bound = in.Bound
 	}
 	key, err := h.base.own.VerifierKey(ctx)
 	if err != nil {
@@ -116,7 +176,7 @@ func (h *host) serverWith(ctx context.Context, public *url.URL, auth server.Auth
 	h.decisionRoute(s)
 	h.questions(s)
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
-	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer})
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound})
 	return s, nil
 }
 
@@ -209,7 +269,8 @@ func (x *serving) publicURL(api net.Listener) (*url.URL, error) {
 }
 
 // announce says where it listens, and what whoever keeps the log's checkpoints has to know.
-func (x *serving) announce(ctx context.Context, w *workspace, l *listening, public *url.URL) error {
+func (x *serving) announce(ctx context.Context, h *host, l *listening, public *url.URL, in *server.SignIn) error {
+	w := h.base
 	c, err := w.own.Checkpoint(ctx)
 	if err != nil {
 		return err
@@ -223,8 +284,15 @@ func (x *serving) announce(ctx context.Context, w *workspace, l *listening, publ
 		[]string{"log", c.Origin},
 		[]string{"anchor", w.own.AnchorDir()},
 	)
+	if x.admission.at != "" {
+		rows = append(rows, []string{"admission", "https://" + x.admission.at + "/admission/CLUSTER; configure clusters with verdict admission manifests"})
+	}
 	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
-	return nil
+	link, err := h.adminLink(ctx, in, public)
+	if link != "" {
+		fmt.Fprintf(w.app.stdout, "Administrators sign in once, within ten minutes, on this machine:\n  %s\n", link)
+	}
+	return err
 }
 
 // place names the database for people, without what its address holds that is secret.

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,45 +10,56 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/decisionmap"
+	"verdict/deploy"
 	"verdict/identity"
+	"verdict/identity/token"
 	"verdict/server"
 )
 
-// localIssuer is the issuer of the token that a server on a loopback address leaves for the
-// user who started it. No issuer of tokens has that name: theirs are URLs.
-const localIssuer = "local"
+// The roles of who starts a server on a loopback address: with the key in its data directory
+// he states evidence and asks points, as commands without a server do; with the link that
+// works once he administers. Nobody has both at once.
+var (
+	ownerWorks    = []identity.Grant{{Role: identity.Developer, Scope: identity.Anywhere()}}
+	ownerManages  = []identity.Grant{{Role: identity.Admin, Scope: identity.Anywhere()}}
+	maxSignInFile = int64(1 << 20)
+)
 
-// authenticator tells who asks: on a loopback address also the user who started the server.
-func (h *host) authenticator(_ context.Context, public *url.URL) (server.Authenticator, error) {
-	local, err := h.localToken(public)
+// signIn makes what knows who may come in. file is that of --sign-in; empty: no issuer's
+// tokens are believed.
+func (h *host) signIn(file string, public *url.URL) (*server.SignIn, error) {
+	o := server.SignInOptions{
+		PublicURL: public, Ledger: h.base.own, Store: h.base.store, Signer: h.base.signer, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log,
+		Proxy: http.ProxyFromEnvironment, People: h.people,
+		Secret: func(ref string) (string, error) { return secret(ref).reveal(h.app.env) },
+	}
+	if loopbackHost(public.Hostname()) {
+		o.Own = ownerWorks
+	}
+	if file != "" {
+		text, err := readLimited(file, maxSignInFile)
+		if err != nil {
+			return nil, &verdict.Error{Code: verdict.CodeUsage, What: "the sign-in file " + file + " cannot be read", Remedy: "make it a readable file of at most 1 MiB, or leave --sign-in out", Err: err}
+		}
+		if o.Config, err = token.ReadConfig(file, text); err != nil {
+			return nil, err
+		}
+	}
+	return server.NewSignIn(o)
+}
+
+// people joins accounts to the people of the map in force.
+func (h *host) people(ctx context.Context) (*identity.Directory, error) {
+	d, err := h.desk(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &localAuth{digest: local}, nil
+	return deploy.Directory(d.judged.Map)
 }
 
-// localAuth knows the bearer of the token that lies in the state directory of the user who
-// started the server: whoever reads that file could use the data directory as well.
-type localAuth struct {
-	digest [sha256.Size]byte // of the token; of nothing that anybody can send where there is none
-}
-
-func (l *localAuth) Authenticate(r *http.Request) (identity.Caller, error) {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		return identity.Caller{}, nil
-	}
-	sum := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(sum[:], l.digest[:]) == 1 {
-		return identity.Caller{
-			Actor: localIssuer, Workload: localIssuer, Issuer: localIssuer, Session: localIssuer,
-			Grants: []identity.Grant{{Role: identity.Developer, Scope: identity.Anywhere()}},
-		}, nil
-	}
-	return identity.Caller{}, &verdict.Error{Code: verdict.CodeForbidden, What: "the token is not one of this server, or has ended", Remedy: "sign in again: verdict login --server URL"}
-}
-
-// localTokenFile is where the token of a server on this machine lies for its user.
+// localTokenFile is where a server on this machine leaves what its user signs in with: a
+// token, and below it the data directory, whose keys are this user's too.
 func localTokenFile(env environment, host string) string {
 	state := env.stateDir()
 	if state == "" {
@@ -61,25 +68,64 @@ func localTokenFile(env environment, host string) string {
 	return filepath.Join(state, "verdict", "servers", strings.ReplaceAll(host, ":", "_")+".token")
 }
 
-// localToken makes a new token at each start and gives its digest.
-func (h *host) localToken(public *url.URL) (digest [sha256.Size]byte, err error) {
+// leaveToken lets commands of the same user in without a login, on a loopback address.
+// Whoever reads the file could use the data directory as well.
+func (h *host) leaveToken(ctx context.Context, s *server.SignIn, public *url.URL) error {
 	path := localTokenFile(h.app.env, public.Host)
 	if path == "" || !loopbackHost(public.Hostname()) {
-		_, err = rand.Read(digest[:])
-		return digest, err
+		return nil
 	}
-	var secret [32]byte
-	if _, err := h.app.rand.Read(secret[:]); err != nil {
-		return digest, err
+	secret, err := s.Owner(ctx, ownerWorks)
+	if err != nil {
+		return err
 	}
-	token := "vdl_" + hex.EncodeToString(secret[:])
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		err = writeSecret(path, token)
+	folder, err := filepath.Abs(h.base.dir)
+	if err != nil {
+		return err
+	}
+	if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+		err = writeSecret(path, secret+"\n"+folder+"\n")
 	}
 	if err != nil {
-		return digest, &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the token of this server cannot be written to %s", path), Remedy: "make the folder writable for this user, or set XDG_STATE_HOME", Err: err}
+		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the token of this server cannot be written to " + path, Remedy: "make the folder writable for this user, or set XDG_STATE_HOME", Err: err}
 	}
-	return sha256.Sum256([]byte(token)), nil
+	return nil
+}
+
+// adminLink signs an administrator in once, from this machine; empty where the server is not
+// for this machine alone.
+func (h *host) adminLink(ctx context.Context, s *server.SignIn, public *url.URL) (string, error) {
+	if !loopbackHost(public.Hostname()) {
+		return "", nil
+	}
+	code, err := s.Code(ctx, ownerManages)
+	return fmt.Sprintf("%s/login?code=%s", public, code), err
+}
+
+// owns reports whether a caller signed in with the server's own key: he is who started it on
+// this machine.
+func (h *host) owns(c identity.Caller) bool { return c.Key != "" && c.Key == h.base.signer.KeyID() }
+
+// requester says who asks for a deployment: the person or account that the caller's credential
+// names, or whose key he holds. A machine whose token names nobody may say for whom it asks,
+// and who started the server on his machine as he may without one.
+func (h *host) requester(ctx context.Context, m *decisionmap.Map, c identity.Caller, hint string) (*verdict.Requester, error) {
+	keys, err := h.base.own.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := h.base.own.Position(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := deploy.Asking{Named: c.Person, Key: c.Key, KeyName: namesOf(keys)(c.Key, now), Workload: c.Workload, Issuer: c.Issuer}
+	if a.Named == "" {
+		a.Named = c.Account
+	}
+	if a.Named == "" && (c.Workload != "" || h.owns(c)) {
+		a.Named = hint
+	}
+	return deploy.Requester(m, a)
 }
 
 // writeSecret replaces a file whole, readable for its owner alone.

@@ -12,9 +12,9 @@ import (
 	"verdict/server"
 )
 
-// background is what the server does while it answers: the log's receipts, and what tidies
+// chores are what comes again while the server answers: the log's receipts, and what tidies
 // up. Any replica does it, and one at a time.
-func (h *host) background() (*server.Chores, error) {
+func (h *host) chores(in *server.SignIn) (*server.Chores, error) {
 	var id [8]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
@@ -28,6 +28,7 @@ func (h *host) background() (*server.Chores, error) {
 		Store: h.base.store, Now: h.app.now, Logger: h.app.log, Owner: name + "/" + hex.EncodeToString(id[:]),
 		List: []server.Chore{
 			{Name: "receipt", Every: time.Minute, Do: func(ctx context.Context) error { _, _, err := own.Receipt(ctx); return err }},
+			{Name: "credentials", Every: time.Hour, Do: in.Sweep},
 			{Name: "sweep", Every: 24 * time.Hour, Do: func(ctx context.Context) error { _, err := own.Sweep(ctx); return err }},
 		},
 	}, nil
