@@ -68,7 +68,7 @@ func (w *workspace) judgedAt(ctx context.Context, at ledger.Position, otherwise 
 	if err != nil {
 		return judgedBy{}, err
 	}
-	if r == nil || r.Map.Organization == "" { // a team with one repository keeps its map there
+	if r == nil {
 		return otherwise(ctx)
 	}
 	return judgedBy{Map: r.Map, From: "the released organisation map", Released: r}, nil

@@ -4,18 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
-
-	"golang.org/x/sync/errgroup"
-
-	"verdict/report"
 )
 
 // admissionServing is one run of admission serve.
-type admissionServing struct {
-	listen, clients string
-	hosts           []string
-	at              string // where it listens, once it does
-}
+type admissionServing struct{ admissionListening }
 
 func admissionServeCommand() command {
 	return command{
@@ -26,7 +18,7 @@ func admissionServeCommand() command {
 		example: "verdict admission serve --listen 0.0.0.0:8443 --host verdict.acme.example\nverdict admission serve --listen 127.0.0.1:8443 --client-ca apiserver-ca.pem --as gate",
 		args:    exactly(0),
 		setup: func(f *flags) runner {
-			x := &admissionServing{listen: "127.0.0.1:8443"}
+			x := &admissionServing{admissionListening{listen: "127.0.0.1:8443"}}
 			f.text(&x.listen, "listen", "ADDRESS", "where to listen, as HOST:PORT")
 			f.list(&x.hosts, "host", "NAME", "name or address under which clusters reach it; default: that of --listen")
 			f.text(&x.clients, "client-ca", "FILE", "answer only clients with a certificate of this authority, in PEM")
@@ -35,23 +27,8 @@ func admissionServeCommand() command {
 	}
 }
 
-// names are those under which clusters reach the endpoint.
-func (x *admissionServing) names() ([]string, error) {
-	host, _, err := net.SplitHostPort(x.listen)
-	if err != nil {
-		return nil, usage("verdict admission serve --help", fmt.Sprintf("--listen %s is no address", report.Neutral(x.listen)), "write it as HOST:PORT, such as 0.0.0.0:8443")
-	}
-	if len(x.hosts) > 0 {
-		return x.hosts, nil
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		return nil, usage("verdict admission serve --help", "nothing says under which name clusters reach "+x.listen, "name it with --host (verdict serve: --admission-host)")
-	}
-	return []string{host}, nil
-}
-
 func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err error) {
-	hosts, err := x.names()
+	hosts, err := x.names("verdict admission serve --help")
 	if err != nil {
 		return err
 	}
@@ -72,10 +49,7 @@ func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err err
 		return err
 	}
 	fmt.Fprintf(a.stdout, "listening https://%s/admission/CLUSTER\nconfigure verdict admission manifests --cluster CLUSTER --url https://%s\n", e.listener.Addr(), net.JoinHostPort(hosts[0], port(e.listener)))
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return at.Run(ctx) })
-	g.Go(func() error { return e.serve(ctx, at.Handler()) })
-	return g.Wait()
+	return accompanied(ctx, func(ctx context.Context) error { return e.serve(ctx, at.Handler()) }, at.Run)
 }
 
 func port(l net.Listener) string {

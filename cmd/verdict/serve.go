@@ -26,7 +26,7 @@ type serving struct {
 	cert, key      string
 	logFormat      string
 	signIn, forges string
-	admission      admissionServing
+	admission      admissionListening
 }
 
 func serveCommand() command {
@@ -47,7 +47,7 @@ func serveCommand() command {
 			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
 			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "where Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
-			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: that of --admission-listen")
+			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: those of --public-url and --admission-listen")
 			f.text(&x.admission.clients, "admission-client-ca", "FILE", "answer only clusters with a certificate of this authority, in PEM")
 			f.choice(&x.logFormat, "log-format", "form of the log on standard error", "text", "json")
 			return x.run
@@ -84,7 +84,7 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 		return err
 	}
 	in.Routes(s)
-	beside, err := x.beside(ctx, h, s, in)
+	beside, err := x.beside(ctx, h, s, in, public)
 	if err != nil {
 		return err
 	}
@@ -94,17 +94,17 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := x.announce(ctx, h, l, public, in); err != nil {
 		return err
 	}
-	return h.together(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, beside...)
+	return accompanied(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, beside...)
 }
 
 // beside is what goes on while the server answers: chores, admission, and forges.
-func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *server.SignIn) ([]func(context.Context) error, error) {
+func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *server.SignIn, public *url.URL) ([]func(context.Context) error, error) {
 	chores, err := h.chores(in)
 	if err != nil {
 		return nil, err
 	}
 	out := []func(context.Context) error{chores.Run}
-	admits, err := x.admits(ctx, h, s)
+	admits, err := x.admits(ctx, h, s, public)
 	if err != nil {
 		return nil, err
 	}
@@ -113,36 +113,6 @@ func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *ser
 		return nil, err
 	}
 	return append(append(out, admits...), told...), nil
-}
-
-// admits is the endpoint that clusters ask, where --admission-listen is given.
-func (x *serving) admits(ctx context.Context, h *host, s *server.Server) ([]func(context.Context) error, error) {
-	if x.admission.listen == "" {
-		return nil, nil
-	}
-	hosts, err := x.admission.names()
-	if err != nil {
-		return nil, err
-	}
-	w, err := h.workspaceFor(ctx, h.appFor(everything, nil))
-	if err != nil {
-		return nil, err
-	}
-	w.app.env = h.app.env // the endpoint keeps its certificates in the state directory
-	at, err := w.admits(func(ctx context.Context) (judgedBy, error) { return w.judgedWith(ctx, nil) }, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := at.CatchUp(ctx); err != nil {
-		return nil, err
-	}
-	e, err := w.app.openAdmissionEndpoint(x.admission.listen, hosts, x.admission.clients)
-	if err != nil {
-		return nil, err
-	}
-	s.Ready("admission", func(context.Context) error { return at.Ready() })
-	x.admission.at = e.listener.Addr().String()
-	return []func(context.Context) error{at.Run, func(ctx context.Context) error { return e.serve(ctx, at.Handler()) }}, nil
 }
 
 // logger is where the server logs: what an operator would tell another.

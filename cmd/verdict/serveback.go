@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"os"
 	"time"
 
@@ -34,18 +35,24 @@ func (h *host) chores(in *server.SignIn) (*server.Chores, error) {
 	}, nil
 }
 
-// together runs the server and what goes on beside it until ctx ends or the server cannot go
-// on. What is beside it ends after the server's last answer.
-func (h *host) together(ctx context.Context, serve func(context.Context) error, beside ...func(context.Context) error) error {
-	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+// accompanied runs the server and what goes on beside it until ctx ends or one of them cannot go
+// on: whoever watches the process sees it then. What is beside the server ends after its last
+// answer.
+func accompanied(ctx context.Context, serve func(context.Context) error, beside ...func(context.Context) error) error {
+	alive, end := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var g errgroup.Group
 	for _, work := range beside {
-		g.Go(func() error { return work(alive) })
+		g.Go(func() error {
+			err := work(alive)
+			if err != nil {
+				stop()
+			}
+			return err
+		})
 	}
 	err := serve(ctx)
-	stop()
-	if worked := g.Wait(); err == nil {
-		err = worked
-	}
-	return err
+	end()
+	return errors.Join(err, g.Wait())
 }
