@@ -104,9 +104,31 @@ const (
 // admissionFolder is below the state directory: its key is no part of a backup of the data.
 const admissionFolder = "verdict/admission"
 
-// openAdmissionEndpoint listens for clusters. clients is a file with the certificates of those
-// who may ask; empty: whoever reaches the address.
-func (a *app) openAdmissionEndpoint(address string, hosts []string, clients string) (e *admissionEndpoint, err error) {
+// openAdmissionEndpoint listens for clusters that reach it under some names.
+func (a *app) openAdmissionEndpoint(x admissionListening, hosts []string) (e *admissionEndpoint, err error) {
+	e = &admissionEndpoint{}
+	if e.certs, err = a.admissionCertificates(x.ca, hosts); err != nil {
+		return nil, err
+	}
+	pool, err := a.clientPool(x.clients)
+	if err != nil {
+		return nil, err
+	}
+	if e.listener, err = net.Listen("tcp", x.listen); err != nil {
+		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: "nobody can listen at " + x.listen, Remedy: "name another address, or end what listens there", Err: err}
+	}
+	e.server = &http.Server{
+		TLSConfig: e.certs.TLS(pool), MaxHeaderBytes: admissionHeaders, ReadHeaderTimeout: admissionReads, ReadTimeout: admissionReads, WriteTimeout: admissionReads, IdleTimeout: admissionIdle,
+	}
+	return e, nil
+}
+
+// admissionCertificates are those of the authority in a file, else of that which this machine
+// makes for itself.
+func (a *app) admissionCertificates(file string, hosts []string) (*admission.Certificates, error) {
+	if file != "" {
+		return admission.OpenCertificates(file, hosts, a.now)
+	}
 	state := a.env.stateDir()
 	if state == "" {
 		return nil, usage("", "there is no place for the certificates of the admission endpoint: neither HOME nor XDG_STATE_HOME is set", "set XDG_STATE_HOME to a folder outside the data directory")
@@ -115,21 +137,7 @@ func (a *app) openAdmissionEndpoint(address string, hosts []string, clients stri
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the admission endpoint: %w", err)
 	}
-	e = &admissionEndpoint{}
-	if e.certs, err = admission.OpenCertificates(folder, hosts, a.now); err != nil {
-		return nil, err
-	}
-	pool, err := a.clientPool(clients)
-	if err != nil {
-		return nil, err
-	}
-	if e.listener, err = net.Listen("tcp", address); err != nil {
-		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: "nobody can listen at " + address, Remedy: "name another address with --listen, or end what listens there", Err: err}
-	}
-	e.server = &http.Server{
-		TLSConfig: e.certs.TLS(pool), MaxHeaderBytes: admissionHeaders, ReadHeaderTimeout: admissionReads, ReadTimeout: admissionReads, WriteTimeout: admissionReads, IdleTimeout: admissionIdle,
-	}
-	return e, nil
+	return admission.MakeCertificates(folder, hosts, a.now)
 }
 
 func (a *app) clientPool(file string) (*x509.CertPool, error) {

@@ -21,6 +21,7 @@ func admissionServeCommand() command {
 			x := &admissionServing{admissionListening{listen: "127.0.0.1:8443"}}
 			f.text(&x.listen, "listen", "ADDRESS", "where to listen, as HOST:PORT")
 			f.list(&x.hosts, "host", "NAME", "name or address under which clusters reach it; default: that of --listen")
+			f.text(&x.ca, "ca", "FILE", "the authority of its certificates, with its key, in PEM, which replicas share; default: one that this machine makes")
 			f.text(&x.clients, "client-ca", "FILE", "answer only clients with a certificate of this authority, in PEM")
 			return x.run
 		},
@@ -44,7 +45,7 @@ func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err err
 	if err := at.CatchUp(ctx); err != nil {
 		return err
 	}
-	e, err := a.openAdmissionEndpoint(x.listen, hosts, x.clients)
+	e, err := a.openAdmissionEndpoint(x.admissionListening, hosts)
 	if err != nil {
 		return err
 	}

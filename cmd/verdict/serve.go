@@ -48,6 +48,7 @@ func serveCommand() command {
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
 			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "where Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
 			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: those of --public-url and --admission-listen")
+			f.text(&x.admission.ca, "admission-ca", "FILE", "the authority of those certificates, with its key, in PEM, which replicas share; default: one that this machine makes")
 			f.text(&x.admission.clients, "admission-client-ca", "FILE", "answer only clusters with a certificate of this authority, in PEM")
 			f.choice(&x.logFormat, "log-format", "form of the log on standard error", "text", "json")
 			return x.run

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"slices"
 
 	"verdict/report"
 	"verdict/server"
@@ -13,27 +14,26 @@ import (
 type admissionListening struct {
 	listen  string // empty: nowhere
 	hosts   []string
-	clients string
+	clients string // a file with the authority of those who may ask; empty: whoever reaches the address
+	ca      string // a file with the authority of the endpoint; empty: one that this machine makes
 	at      string // where it listens, once it does
 }
 
-// names are those under which clusters reach the endpoint: those that were given, else that
-// of the address that it listens on, and else that of others.
+// names are those under which clusters reach the endpoint: those that were given, others that
+// are known, and that of the address that it listens on.
 func (x *admissionListening) names(see string, others ...string) ([]string, error) {
-	if len(x.hosts) > 0 {
-		return x.hosts, nil
-	}
 	host, _, err := net.SplitHostPort(x.listen)
 	if err != nil {
 		return nil, usage(see, report.Neutral(x.listen)+" is no address that clusters could be listened to at", "write it as HOST:PORT, such as 0.0.0.0:8443")
 	}
+	all := slices.Concat(x.hosts, others)
 	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
-		others = append(others, host)
+		all = append(all, host)
 	}
-	if len(others) == 0 {
+	if len(all) == 0 {
 		return nil, usage(see, "nothing says under which name clusters reach "+x.listen, "name it with --host")
 	}
-	return unrepeated(others), nil
+	return unrepeated(all), nil
 }
 
 func unrepeated(list []string) (out []string) {
@@ -65,7 +65,7 @@ func (x *serving) admits(ctx context.Context, h *host, s *server.Server, public 
 	if err != nil {
 		return nil, err
 	}
-	e, err := w.app.openAdmissionEndpoint(x.admission.listen, hosts, x.admission.clients)
+	e, err := w.app.openAdmissionEndpoint(x.admission, hosts)
 	if err != nil {
 		return nil, err
 	}

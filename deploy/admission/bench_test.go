@@ -176,7 +176,7 @@ func BenchmarkAdmission(b *testing.B) {
 	var following sync.WaitGroup
 	following.Go(func() { _ = a.Run(ctx) })
 	defer func() { stop(); following.Wait() }()
-	certs, err := OpenCertificates(b.TempDir(), []string{"127.0.0.1"}, time.Now)
+	certs, err := MakeCertificates(b.TempDir(), []string{"127.0.0.1"}, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,21 +53,26 @@ type Certificates struct {
 	mu      sync.Mutex // held while one is issued
 }
 
-// OpenCertificates reads the certificate authority in a folder, and makes it on its first use.
-// Several processes may do so at once: one of them makes it. Every process of one installation
-// needs the same file.
-func OpenCertificates(dir string, hosts []string, now func() time.Time) (*Certificates, error) {
+// MakeCertificates reads the certificate authority in a folder, and makes it on its first use.
+// Several processes may do so at once: one of them makes it.
+func MakeCertificates(dir string, hosts []string, now func() time.Time) (*Certificates, error) {
+	path := filepath.Join(dir, CAFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := begin(path, now); err != nil {
+			return nil, unusable(path, err)
+		}
+	}
+	return OpenCertificates(path, hosts, now)
+}
+
+// OpenCertificates reads a certificate authority with its key from a file in PEM. Replicas
+// that clusters reach under one name need the same file.
+func OpenCertificates(path string, hosts []string, now func() time.Time) (*Certificates, error) {
 	c := &Certificates{now: now, rand: rand.Reader, hosts: slices.Clone(hosts)}
 	if len(hosts) == 0 {
 		return nil, &verdict.Error{Code: verdict.CodeUsage, What: "nothing says under which name clusters reach the admission endpoint", Remedy: "name it in --public-url, or listen at an address that they reach"}
 	}
-	path := filepath.Join(dir, CAFile)
 	content, err := readCA(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = c.begin(path); err == nil {
-			content, err = readCA(path)
-		}
-	}
 	if err != nil {
 		return nil, unusable(path, err)
 	}
@@ -92,14 +98,16 @@ func readCA(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, errors.Join(err, errors.New("others may read it: chmod 600"))
+	// A group may read it: so orchestrators hand out secrets to a process without rights.
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode().Perm()&0o037 != 0 {
+		return nil, errors.Join(err, errors.New("it is no file that only its owner and group may read: chmod 600"))
 	}
 	return io.ReadAll(io.LimitReader(f, maxCAFile))
 }
 
 // begin makes the authority and puts it in place, unless another process was faster.
-func (c *Certificates) begin(path string) error {
+func begin(path string, now func() time.Time) error {
+	c := &Certificates{now: now, rand: rand.Reader}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func TestCertificatesAreRenewedWhileConnectionsGoOn(t *testing.T) {
 	began := time.Now()
 	now := began
 	dir := t.TempDir()
-	c, err := OpenCertificates(dir, []string{"127.0.0.1", "control.acme.example"}, func() time.Time { return now })
+	c, err := MakeCertificates(dir, []string{"127.0.0.1", "control.acme.example"}, func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestTheAuthorityIsMadeOnce(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
-			c, err := OpenCertificates(dir, []string{"x"}, time.Now)
+			c, err := MakeCertificates(dir, []string{"x"}, time.Now)
 			if err != nil {
 				t.Error(err)
 				return
@@ -100,7 +100,7 @@ func TestTheAuthorityIsMadeOnce(t *testing.T) {
 		if err := spoil(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenCertificates(dir, []string{"x"}, time.Now); verdict.AsError(err).Code != verdict.CodeUnavailable {
+		if _, err := MakeCertificates(dir, []string{"x"}, time.Now); verdict.AsError(err).Code != verdict.CodeUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := os.Chmod(path, 0o600); err != nil {
