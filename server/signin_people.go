@@ -83,12 +83,16 @@ func (s *SignIn) pages(srv *Server) {
 // login leads to the issuer where people sign in, or takes a code that works once.
 func (s *SignIn) login(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
+	back := localPath(q.Get("return"))
+	if q.Get("return") == "" {
+		back = "/cli"
+	}
 	if code := q.Get("code"); code != "" {
 		a, err := s.byCode(r.Context(), code, r.RemoteAddr)
 		if err != nil {
 			return err
 		}
-		return s.enter(w, r, a, q.Get("return"))
+		return s.enter(w, r, a, back)
 	}
 	all := s.o.Config.People
 	with := q.Get("with")
@@ -97,7 +101,7 @@ func (s *SignIn) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, p := range all {
 		if p.Name == with {
-			return s.begin(w, r, p, localPath(q.Get("return")))
+			return s.begin(w, r, p, back)
 		}
 	}
 	if len(all) == 0 {
@@ -106,7 +110,7 @@ func (s *SignIn) login(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, "Sign in", "choices", struct {
 		People []token.People
 		Return string
-	}{all, localPath(q.Get("return"))})
+	}{all, back})
 }
 
 func (s *SignIn) begin(w http.ResponseWriter, r *http.Request, p token.People, back string) error {

@@ -31,7 +31,7 @@ var (
 func (h *host) signIn(file string, public *url.URL) (*server.SignIn, error) {
 	o := server.SignInOptions{
 		PublicURL: public, Ledger: h.base.own, Store: h.base.store, Signer: h.base.signer, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log,
-		Proxy: http.ProxyFromEnvironment, People: h.people,
+		Proxy: http.ProxyFromEnvironment, People: h.people, Trusted: h.appoints,
 		Secret: func(ref string) (string, error) { return secret(ref).reveal(h.app.env) },
 	}
 	if loopbackHost(public.Hostname()) {
@@ -56,6 +56,13 @@ func (h *host) people(ctx context.Context) (*identity.Directory, error) {
 		return nil, err
 	}
 	return deploy.Directory(d.judged.Map)
+}
+
+// appoints reports whether changes of roles count that another key signed than this server's:
+// the map in force trusts it with them, by its id. That is how they outlive a change of keys.
+func (h *host) appoints(key string) bool {
+	d, err := h.desk(context.Background(), nil)
+	return err == nil && d.judged.Map.Trusts(decisionmap.Signer{Key: key}, string(verdict.KindRoleChange), decisionmap.All, "")
 }
 
 // localTokenFile is where a server on this machine leaves what its user signs in with: a
