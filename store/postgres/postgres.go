@@ -184,9 +184,10 @@ func (e *Engine) transaction(ctx context.Context, begin []store.Statement, body 
 	err = body(t)
 	// A broken or half-read connection is destroyed when it is released. The others in
 	// the pool are as old as it, and the server that they speak to may be gone too.
-	if c.Conn().IsClosed() && err != nil {
+	// A caller who left says nothing about the server.
+	if c.Conn().IsClosed() && err != nil && ctx.Err() == nil {
 		e.pool.Reset()
-		if !errors.Is(err, store.ErrAmbiguous) && !errors.Is(err, errSilent) && ctx.Err() == nil {
+		if !errors.Is(err, store.ErrAmbiguous) && !errors.Is(err, errSilent) {
 			err = fmt.Errorf("%w: %w", errGone, err)
 		}
 	}
@@ -311,7 +312,7 @@ func explain(err error) error {
 		return problem(verdict.CodeUnavailable, "PostgreSQL has no space, memory or connections left",
 			"free what its message names and run the command again; nothing that was acknowledged is lost")
 	case refused.Code == "55P03" || refused.Code == "57014":
-		return problem(verdict.CodeConflict, "another process has kept the database locked for too long",
+		return problem(verdict.CodeUnavailable, "another process has kept the database locked for too long",
 			"look in pg_stat_activity for a transaction of verdict that hangs, end it, and run the command again")
 	case refused.Code == "42501":
 		return problem(verdict.CodeForbidden, "PostgreSQL does not let this user do that",

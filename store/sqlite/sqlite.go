@@ -324,7 +324,7 @@ func explain(path string, err error) error {
 		return problem(verdict.CodeUnavailable, "the disk refused to read or write the database",
 			"check the disk's health, its space and the file size limit of the process, and run the command again; nothing that was acknowledged is lost")
 	case code.SQLITE_BUSY:
-		return problem(verdict.CodeConflict, fmt.Sprintf("another process has been writing for %d seconds to the database", int(patience.Seconds())),
+		return problem(verdict.CodeUnavailable, fmt.Sprintf("another process has been writing for %d seconds to the database", int(patience.Seconds())),
 			"wait until it has finished, or stop it, and run the command again")
 	case code.SQLITE_CORRUPT, code.SQLITE_NOTADB:
 		return problem(verdict.CodeInvalid, "the file is damaged, or is no database:",
