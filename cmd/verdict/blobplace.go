@@ -100,7 +100,10 @@ func safeEndpoint(s string) bool {
 // openBlobs opens the blobs of the ledger in a data directory. Without --blobs they are a
 // folder there.
 func (a *app) openBlobs(ctx context.Context, data string) (blob.Store, error) {
-	at := a.config.Blobs
+	return a.openPlace(ctx, a.config.Blobs, data)
+}
+
+func (a *app) openPlace(ctx context.Context, at blobPlace, data string) (blob.Store, error) {
 	switch at.scheme {
 	case "":
 		return dir.Open(filepath.Join(data, blobFolder), dir.Options{Now: a.now})

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"verdict/blob"
-	"verdict/blob/dir"
 	"verdict/ledger"
 	"verdict/report"
 	"verdict/store"
@@ -22,15 +20,15 @@ func storeMigrateCommand() command {
 		use: "migrate", short: "Move the ledger from its file to PostgreSQL, with everything that belongs to it",
 		long: "Every row is copied in one transaction: tables, tree, signatures of witnesses, work that waits. Then the log is verified there, from its bodies to its tree and against the checkpoint and the anchor that it had here. " +
 			"Only then is it closed here: nothing is recorded or answered from the file any more, and it says where the log goes on. Whatever goes wrong before leaves the file as it is; run the command again then. " +
-			"The database must be empty, and nobody can record anything while the command runs. Keys stay in the data directory, and blobs too unless --to-blobs names another folder. There is no way back.",
-		example: "verdict store migrate --to env:VERDICT_DATABASE\nverdict store migrate --to file:/etc/verdict/database --to-blobs /srv/verdict/blobs",
+			"The database must be empty, and nobody can record anything while the command runs. Keys stay in the data directory, and blobs where they are unless --to-blobs names a store for them too. There is no way back.",
+		example: "verdict store migrate --to env:VERDICT_DATABASE\nverdict store migrate --to file:/etc/verdict/database --to-blobs 's3://evidence?region=eu-central-1'",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			var to secret
-			blobs := ""
+			var blobs blobPlace
 			f.secret(&to, "to", "reference (file:PATH or env:NAME) to the URL of an empty PostgreSQL database")
 			f.must("to")
-			f.text(&blobs, "to-blobs", "DIR", "copy the blobs into this folder too, for a data directory elsewhere")
+			f.add(blobsValue(&blobs), "to-blobs", "", "copy the blobs into this object store too, in the form of --blobs; several replicas need one")
 			return func(ctx context.Context, a *app, _ []string) (err error) {
 				return a.migrateStore(ctx, to, blobs)
 			}
@@ -47,7 +45,7 @@ type movedStore struct {
 	ledger.Moved
 }
 
-func (a *app) migrateStore(ctx context.Context, to secret, blobs string) (err error) {
+func (a *app) migrateStore(ctx context.Context, to secret, blobs blobPlace) (err error) {
 	if err := a.whereDataIs("a move of the ledger", "verdict store migrate --to "+shellWord(string(to))); err != nil {
 		return err
 	}
@@ -78,30 +76,20 @@ func (a *app) migrateStore(ctx context.Context, to secret, blobs string) (err er
 	}
 	defer target.Close()
 	move := ledger.Move{To: target, Place: engine.Place(), Progress: a.moving()}
-	if blobs != "" {
-		if move.Blobs, err = w.otherBlobs(blobs); err != nil {
+	use := "verdict --database " + shellWord(string(to))
+	if blobs.text != "" {
+		if move.Blobs, err = a.openPlace(ctx, blobs, w.dir); err != nil {
 			return err
 		}
+		use += " --blobs " + shellWord(blobs.text)
 	}
 	m, err := w.own.Move(ctx, move)
 	a.progress.stop()
 	if err != nil {
 		return err
 	}
-	doc := movedStore{"verdict.moved/v1", filepath.Join(w.dir, ledgerFile), engine.Place(), "verdict --database " + shellWord(string(to)) + " log verify", m}
+	doc := movedStore{"verdict.moved/v1", filepath.Join(w.dir, ledgerFile), engine.Place(), use + " log verify", m}
 	return a.emit(doc, doc.text)
-}
-
-// otherBlobs opens the folder that blobs are copied to.
-func (w *workspace) otherBlobs(folder string) (blob.Store, error) {
-	path, err := filepath.Abs(folder)
-	if err != nil {
-		return nil, err
-	}
-	if path == filepath.Join(w.dir, blobFolder) {
-		return nil, usage(seeStoreMigrate, "--to-blobs names the folder in which the blobs are", "name another folder, or leave --to-blobs out: they stay where they are then")
-	}
-	return dir.Open(path, dir.Options{Now: w.app.now})
 }
 
 // moving tells how far a move is: one step for the copy, one for the blobs, one for the check.
