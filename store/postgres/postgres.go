@@ -60,7 +60,7 @@ func Open(ctx context.Context, dsn string) (*Engine, error) {
 		"synchronous_commit": "on",
 		// A process that hangs must not keep the lock, and who waits for it waits longer than
 		// it may hang, and not as long as he takes the database for dead.
-		"idle_in_transaction_session_timeout": milliseconds(patience / 2),
+		"idle_in_transaction_session_timeout": milliseconds(patience / 4),
 		"lock_timeout":                        milliseconds(patience * 3 / 4),
 		"application_name":                    "verdict",
 	} {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"verdict"
 	"verdict/blob/dir"
@@ -26,6 +28,14 @@ func kills() int {
 		return 20
 	}
 	return 3
+}
+
+// pause is how long a replica is asleep.
+func pause() time.Duration {
+	if os.Getenv("VERDICT_LONG") != "" {
+		return time.Minute
+	}
+	return 3 * time.Second
 }
 
 const writers = 24
@@ -67,6 +77,17 @@ func TestThreeReplicasOnPostgreSQLLoseAndDoubleNothing(t *testing.T) {
 		server.Start(t)
 	}
 	x.tell("PostgreSQL", n, least)
+
+	for i := range max(1, n/10) {
+		least := x.more(40)
+		began := time.Now()
+		r[i%3].signal(syscall.SIGSTOP)
+		x.more(20) // the others go on, at the latest when the database ends its session
+		others := time.Since(began)
+		time.Sleep(pause() - others)
+		r[i%3].signal(syscall.SIGCONT)
+		fmt.Printf("one of three replicas: paused for %s with %d requests in flight; the others went on after %s\n", pause(), least, others.Round(time.Millisecond))
+	}
 
 	before := x.repeats
 	for _, one := range r {

@@ -186,12 +186,17 @@ func (r *replica) kill() {
 	r.process = nil
 }
 
+func (r *replica) signal(s syscall.Signal) {
+	r.h.t.Helper()
+	if err := r.process.Process.Signal(s); err != nil {
+		r.h.t.Fatal(err)
+	}
+}
+
 // stop ends it as an operator does, and holds it to the promise that nothing is cut off.
 func (r *replica) stop() {
 	r.h.t.Helper()
-	if err := r.process.Process.Signal(syscall.SIGTERM); err != nil {
-		r.h.t.Fatal(err)
-	}
+	r.signal(syscall.SIGTERM)
 	select {
 	case err := <-r.ended:
 		if err != nil {
@@ -205,7 +210,8 @@ func (r *replica) stop() {
 	r.process = nil
 }
 
-var client = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+// client waits no longer than a pipeline that has another replica to ask.
+var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 // refused is an answer that is no acknowledgement.
 type refused struct {
