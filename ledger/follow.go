@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"verdict"
 	"verdict/store"
 )
 
@@ -105,9 +107,16 @@ func (l *Ledger) startFollowing() {
 // the anchor.
 func (l *Ledger) lookAgain(ctx context.Context) {
 	began := l.o.Now()
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	looking, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	_, err := l.Position(ctx)
+	_, err := l.Position(looking)
+	if err != nil && looking.Err() != nil && ctx.Err() == nil {
+		// Not the error of a context: a follower would take it for the end of his own.
+		err = &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the database did not answer for %s, so it is not known what is new in the log: %v", lookPatience, err),
+			Remedy: "check that the database runs and that the network to it is open",
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follow.fault = err

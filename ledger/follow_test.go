@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"verdict"
 	"verdict/ledger"
 	"verdict/store"
 )
@@ -128,7 +129,7 @@ func TestWhoFollowsTheLogIsToldThatHeMayBeBehind(t *testing.T) {
 			t.Errorf("it is back, and the follower was told %+v", w)
 		}
 		broken.hang.Store(true)
-		if w := within(t, 10*time.Second, wait(t.Context(), l, 2)); !errors.Is(w.err, context.DeadlineExceeded) {
+		if w := within(t, 10*time.Second, wait(t.Context(), l, 2)); w.err == nil || errors.Is(w.err, context.DeadlineExceeded) || verdict.AsError(w.err).Code != verdict.CodeUnavailable {
 			t.Errorf("the database is silent, and the follower was told %+v", w)
 		}
 		broken.hang.Store(false)
