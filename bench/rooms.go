@@ -87,7 +87,9 @@ var promises = []promise{
 	{what: "… its memory", figure: "served Start peak-MB", scale: 1, unit: "MB", most: 400},
 	{what: "serve, idle", figure: "served Idle MB", scale: 1, unit: "MB", most: 80},
 	{what: "… without the pages of the program's file", figure: "served Idle own-MB", scale: 1, unit: "MB"},
-	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 95},
+	// 95 before the clouds: signing in to AWS adds 3.3, S3 5.3, Azure 2.2 (Blob Storage 0.2 of
+	// it), Google Cloud Storage 1.8; the rest is the control plane's.
+	{what: "size of the binary", figure: "binary size bytes", scale: 1e-6, unit: "MB", most: 112},
 }
 
 const (
