@@ -50,7 +50,9 @@ type bucket struct {
 func Open(ctx context.Context, o Options) (blob.Store, error) {
 	client := blob.HTTP(o.Transport)
 	if o.Tokens == nil {
-		found, err := google.FindDefaultCredentials(context.WithValue(ctx, oauth2.HTTPClient, client), storage.DevstorageReadWriteScope)
+		// The context stays in the source of tokens, which outlives the call that opens it.
+		ctx := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: 15 * time.Second, Transport: client.Transport})
+		found, err := google.FindDefaultCredentials(ctx, storage.DevstorageReadWriteScope)
 		if err != nil {
 			return nil, unusable(o.Bucket, err)
 		}

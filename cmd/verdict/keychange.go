@@ -333,12 +333,18 @@ func (w *workspace) mayRecord(ctx context.Context) error {
 	if _, ok := h.ValidAt(id, int64(c.Position)); ok {
 		return nil
 	}
-	k := heldKey{Name: strings.TrimSuffix(filepath.Base(w.signerName()), ".pem"), ID: id}
+	name := w.signerName()
+	k := heldKey{Name: strings.TrimSuffix(filepath.Base(name), ".pem"), ID: id}
+	if name == w.app.config.Signer.text {
+		k.Name = name
+	}
 	k.enrolled(h, int64(c.Position))
 	remedy := "let somebody whose key counts enroll it: verdict people enroll PERSON --public-key FILE --as KEY"
 	switch {
 	case k.Enrolled != nil:
 		remedy = "sign with a key that counts: --as KEY; verdict keys list shows them"
+	case k.Name == name:
+		remedy = "print its public half, verdict keys public > FILE, and let two persons enroll it, each with their key: verdict people enroll " + decisionmap.LocalKey + " --public-key FILE --as KEY"
 	case k.Name == identity.LocalKey:
 		remedy = "let two persons enroll it, each with their key: verdict people enroll " + decisionmap.LocalKey + " --as KEY; if verdict keys rotate was interrupted, run it again"
 	}

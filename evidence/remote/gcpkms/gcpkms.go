@@ -48,6 +48,8 @@ func New(ctx context.Context, o Options) (remote.Service, error) {
 		}
 	}
 	if o.Tokens == nil {
+		// The context stays in the source of tokens, which outlives the call that opens it.
+		ctx := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: 15 * time.Second, Transport: o.Transport})
 		found, err := google.FindDefaultCredentials(ctx, scope)
 		if err != nil {
 			return nil, remote.Explain("gcpkms:"+o.Version, "sign", "", err)

@@ -2,9 +2,15 @@ package gcpkms
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,5 +123,49 @@ func TestOnlyAVersionNamesAKey(t *testing.T) {
 		if _, err := New(t.Context(), Options{Version: bad}); err == nil || verdict.AsError(err).Code != verdict.CodeUsage {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// A machine of ours signs in as it does for Google's own tools, for this one service.
+func TestTheDefaultCredentialsAreUsed(t *testing.T) {
+	k := remotetest.NewKey(t, remotetest.P256)
+	inner := stand(t, func() remotetest.Key { return k }, nil)
+	s := remotetest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/token" {
+			inner.ServeHTTP(w, r)
+			return
+		}
+		parts := strings.Split(r.FormValue("assertion"), ".")
+		claims, err := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)])
+		if err != nil || r.Host != "oauth2.googleapis.com" || !strings.Contains(string(claims), `"scope":"https://www.googleapis.com/auth/cloudkms"`) {
+			t.Errorf("asked %s for %s, %v", r.Host, claims, err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"access_token": "pass", "token_type": "Bearer", "expires_in": 3600}`)
+	}))
+	private, err := x509.MarshalPKCS8PrivateKey(remotetest.NewKey(t, remotetest.RSA).Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "verdict@acme.example", "private_key_id": "1", "token_uri": "https://oauth2.googleapis.com/token",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "account.json")
+	if err := os.WriteFile(file, account, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	opening, cancel := context.WithCancel(t.Context())
+	service, err := New(opening, Options{Version: version, Transport: remotetest.To(s)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel() // tokens are renewed long after it
+	if _, err := remote.Open(t.Context(), service); err != nil {
+		t.Error(err)
 	}
 }
