@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -20,13 +21,16 @@ func keysRotateCommand() command {
 	return command{
 		use: "rotate NAME", short: "Replace a key file with a new key of the same person",
 		long: "Makes a new key and records, signed by the old one, that it takes the old one's place. What the old key signed stays valid, and its file is kept beside the new one. " +
-			"A rotation that was interrupted is taken up again.",
-		example: "verdict keys rotate local\nverdict keys rotate alma --reason 'new laptop'",
+			"A rotation that was interrupted is taken up again. With --public-key the new key is one that lives elsewhere, such as in a key service, and nothing is made here.",
+		example: "verdict keys rotate local\nverdict keys rotate alma --reason 'new laptop'\nverdict keys rotate local --public-key kms.pem",
 		args:    exactly(1), formats: textOrJSON,
 		setup: func(f *flags) runner {
-			var reason string
+			var reason, public string
 			f.text(&reason, "reason", "TEXT", "why, for the record; no names or addresses")
-			return changing(func(ctx context.Context, w *workspace, args []string) error { return w.rotateKey(ctx, args[0], reason) })
+			f.text(&public, "public-key", "FILE", "public half of the new key, whose private half is elsewhere: verdict keys public --signer KEY prints it")
+			return changing(func(ctx context.Context, w *workspace, args []string) error {
+				return w.rotateKey(ctx, args[0], public, reason)
+			})
 		},
 	}
 }
@@ -63,7 +67,7 @@ type keyChanged struct {
 
 const keyEventSchema = "verdict.key-event/v1"
 
-func (w *workspace) rotateKey(ctx context.Context, name, reason string) error {
+func (w *workspace) rotateKey(ctx context.Context, name, public, reason string) error {
 	if err := checkReason(reason); err != nil {
 		return err
 	}
@@ -75,10 +79,56 @@ func (w *workspace) rotateKey(ctx context.Context, name, reason string) error {
 	if err != nil {
 		return err
 	}
+	if public != "" {
+		return w.rotateElsewhere(ctx, current, public, reason)
+	}
 	if current.File == "" {
 		return &verdict.Error{Code: verdict.CodeNotFound, What: "the private half of key " + current.ID + " is not on this machine", Remedy: "run this where it is, or revoke it (verdict keys revoke) and enroll a new key"}
 	}
 	return w.rotateFile(ctx, all, current, reason)
+}
+
+// rotateElsewhere lets a key give way to one whose private half is not here. The old one
+// signs that: its file, or what --signer names.
+func (w *workspace) rotateElsewhere(ctx context.Context, current heldKey, file, reason string) error {
+	pem, err := w.app.readPublicKey(file)
+	if err != nil {
+		return err
+	}
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	was, _ := h.Key(current.ID)
+	event, err := identity.NewRotation(was, pem, reason)
+	if err != nil {
+		return err
+	}
+	if err := w.unknownKey(ctx, event.Key, was.Person); err != nil {
+		return err
+	}
+	switch {
+	case !current.Counts:
+		return current.useless()
+	case current.File != "":
+		if w.signer, err = w.ring.Open(current.File); err != nil {
+			return err
+		}
+	case current.ID != w.signer.KeyID():
+		return &verdict.Error{
+			Code: verdict.CodeNotFound, What: "the private half of key " + current.ID + " is not on this machine, and is not what --signer names",
+			Remedy: "let the old key sign: --signer KEY with the reference that it had until now",
+		}
+	}
+	return w.recordKey(ctx, event, "", false)
+}
+
+// useless is the error for a key that does not count, and should give way to another.
+func (k heldKey) useless() error {
+	return &verdict.Error{
+		Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s does not count: %s", cmp.Or(k.Name, k.ID), k.state()),
+		Remedy: "enroll a new one, signed by a key that counts: verdict people enroll PERSON --as KEY",
+	}
 }
 
 // rotateFile makes the new key, if an interrupted rotation did not make it, and records
@@ -99,10 +149,7 @@ func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current heldKe
 	case current.ID == "":
 		_, err = w.ring.Open(current.File)
 	default:
-		err = &verdict.Error{
-			Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s does not count: %s", current.Name, current.state()),
-			Remedy: "enroll a new one, signed by a key that counts: verdict people enroll PERSON --as KEY",
-		}
+		err = current.useless()
 	}
 	if err != nil {
 		return err
@@ -344,7 +391,7 @@ func (w *workspace) mayRecord(ctx context.Context) error {
 	case k.Enrolled != nil:
 		remedy = "sign with a key that counts: --as KEY; verdict keys list shows them"
 	case k.Name == name:
-		remedy = "print its public half, verdict keys public > FILE, and let two persons enroll it, each with their key: verdict people enroll " + decisionmap.LocalKey + " --public-key FILE --as KEY"
+		remedy = "print its public half, verdict keys public > FILE, and let the key that signed until now give way to it: verdict keys rotate " + decisionmap.LocalKey + " --public-key FILE, without --signer or with its old value"
 	case k.Name == identity.LocalKey:
 		remedy = "let two persons enroll it, each with their key: verdict people enroll " + decisionmap.LocalKey + " --as KEY; if verdict keys rotate was interrupted, run it again"
 	}

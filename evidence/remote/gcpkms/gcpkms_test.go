@@ -2,15 +2,12 @@ package gcpkms
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -126,36 +123,32 @@ func TestOnlyAVersionNamesAKey(t *testing.T) {
 	}
 }
 
-// A machine of ours signs in as it does for Google's own tools, for this one service.
-func TestTheDefaultCredentialsAreUsed(t *testing.T) {
+// A pipeline signs in without a secret (workload identity federation), as it does for
+// Google's own tools.
+func TestAPipelineSignsInByItsOwnToken(t *testing.T) {
 	k := remotetest.NewKey(t, remotetest.P256)
 	inner := stand(t, func() remotetest.Key { return k }, nil)
 	s := remotetest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/token" {
+		if r.Host != "sts.googleapis.com" {
 			inner.ServeHTTP(w, r)
 			return
 		}
-		parts := strings.Split(r.FormValue("assertion"), ".")
-		claims, err := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)])
-		if err != nil || r.Host != "oauth2.googleapis.com" || !strings.Contains(string(claims), `"scope":"https://www.googleapis.com/auth/cloudkms"`) {
-			t.Errorf("asked %s for %s, %v", r.Host, claims, err)
+		if r.URL.Path != "/v1/token" || r.FormValue("subject_token") != "of the pipeline" || r.FormValue("scope") != scope {
+			t.Errorf("asked %s for %v", r.URL, r.Form)
 		}
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"access_token": "pass", "token_type": "Bearer", "expires_in": 3600}`)
+		io.WriteString(w, `{"access_token": "pass", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token", "token_type": "Bearer", "expires_in": 3600}`)
 	}))
-	private, err := x509.MarshalPKCS8PrivateKey(remotetest.NewKey(t, remotetest.RSA).Private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := json.Marshal(map[string]string{
-		"type": "service_account", "client_email": "verdict@acme.example", "private_key_id": "1", "token_uri": "https://oauth2.googleapis.com/token",
-		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	folder := t.TempDir()
+	token, file := filepath.Join(folder, "token"), filepath.Join(folder, "credentials.json")
+	account, err := json.Marshal(map[string]any{
+		"type": "external_account", "token_url": "https://sts.googleapis.com/v1/token", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+		"audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p", "credential_source": map[string]string{"file": token},
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = errors.Join(os.WriteFile(file, account, 0o600), os.WriteFile(token, []byte("of the pipeline"), 0o600))
 	}
-	file := filepath.Join(t.TempDir(), "account.json")
-	if err := os.WriteFile(file, account, 0o600); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
