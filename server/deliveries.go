@@ -178,6 +178,12 @@ func (d *working) failed(ctx context.Context, job store.Job, owner string, fault
 	if errors.As(fault, &t) {
 		pause = max(pause, min(t.For, longestPause))
 	}
+	if d.event.Kind == forge.Deploys && d.source.Hook != nil {
+		e := verdict.AsError(fault)
+		if err := d.tellWaiting(ctx, "Verdict cannot answer yet, and tries again: "+e.What+". "+e.Remedy); err != nil {
+			d.w.o.Logger.Warn("nobody could be told that the answer takes longer", "delivery", d.kept.JobID(), "error", err.Error())
+		}
+	}
 	d.kept.Told = forge.Clip("tried again later: "+fault.Error(), 500)
 	if err := d.save(ctx); err != nil {
 		return err

@@ -20,14 +20,13 @@ const (
 )
 
 // Run works on deliveries and follows the log for those that wait, until ctx ends. Each
-// replica runs it; a piece of work is done by one at a time.
+// replica runs it under a name of its own; a piece of work is done by one at a time.
 func (w *Webhooks) Run(ctx context.Context, owner string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for n := range deliveryWorkers {
 		g.Go(func() error { w.work(ctx, fmt.Sprintf("%s/%d", owner, n)); return nil })
 	}
 	g.Go(func() error { w.follow(ctx); return nil })
-	g.Go(func() error { w.forget(ctx); return nil })
 	return g.Wait()
 }
 
@@ -38,20 +37,20 @@ func (w *Webhooks) work(ctx context.Context, owner string) {
 		case ctx.Err() != nil:
 		case err != nil:
 			w.o.Logger.Error("deliveries cannot be worked on", "error", err.Error())
-			pause(ctx, afterFault, nil)
+			rest(ctx, afterFault)
 		case !worked:
-			pause(ctx, lookForWork, w.news)
+			w.idle(ctx)
 		}
 	}
 }
 
-// pause waits until the time is over, there is news, or ctx ends.
-func pause(ctx context.Context, d time.Duration, news <-chan struct{}) {
-	t := time.NewTimer(d)
+// idle waits for news, or until it is time to look for work of other replicas.
+func (w *Webhooks) idle(ctx context.Context) {
+	t := time.NewTimer(lookForWork)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-news:
+	case <-w.news:
 	case <-ctx.Done():
 	}
 }
@@ -64,7 +63,7 @@ func (w *Webhooks) follow(ctx context.Context) {
 		var err error
 		if at, err = w.followFrom(ctx, at); err != nil && ctx.Err() == nil {
 			w.o.Logger.Warn("the log cannot be followed for deliveries that wait", "error", err.Error())
-			pause(ctx, afterFault, nil)
+			rest(ctx, afterFault)
 		}
 	}
 }
@@ -115,12 +114,9 @@ func (w *Webhooks) wake(ctx context.Context, entries []ledger.Entry) error {
 	return nil
 }
 
-// forget removes what is over and older than a delivery can be.
-func (w *Webhooks) forget(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := w.o.Store.ForgetDeliveries(ctx, w.o.Now().Add(-keepDeliveries).UnixMicro()); err != nil && ctx.Err() == nil {
-			w.o.Logger.Warn("old deliveries cannot be removed", "error", err.Error())
-		}
-		pause(ctx, forgetEvery, nil)
-	}
+// Chore removes, once in a while, what is over and older than a delivery can be.
+func (w *Webhooks) Chore() Chore {
+	return Chore{Name: "deliveries", Every: forgetEvery, Do: func(ctx context.Context) error {
+		return w.o.Store.ForgetDeliveries(ctx, w.o.Now().Add(-keepDeliveries).UnixMicro())
+	}}
 }

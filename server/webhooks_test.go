@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -391,4 +392,50 @@ func TestWebhooksFollowTheLogFromWhereItIs(t *testing.T) {
 	if _, err := NewWebhooks(WebhookOptions{}); err == nil {
 		t.Error("webhooks of nothing")
 	}
+}
+
+// The work ends when it is told to, and what waits is woken by the log meanwhile.
+func TestRunFollowsUntilItsEnd(t *testing.T) {
+	b := newHooked(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.hooks.Run(ctx, "w") }()
+	b.deliver("d-1", event(forge.Changed))
+	shown := func(n int) {
+		t.Helper()
+		for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+			b.bell.mu.Lock()
+			got := len(b.bell.marks)
+			b.bell.mu.Unlock()
+			if got == n {
+				return
+			}
+			if time.Since(begun) > 20*time.Second {
+				t.Fatalf("%d marks, want %d", got, n)
+			}
+		}
+	}
+	for n := range 2 {
+		b.decides(verdict.Decision{Point: "ci.secrets", Subject: change(), Service: "house"}, verdict.Deny)
+		shown(n + 1)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the work goes on")
+	}
+	b.now = b.now.Add(keepDeliveries + time.Hour)
+	b.works()
+	b.must(b.hooks.Chore().Do(t.Context()))
+	b.must(b.db.View(t.Context(), func(v *store.View) error {
+		all, err := v.Deliveries(t.Context(), b.now.UnixMicro(), "", 10)
+		if len(all) != 0 {
+			t.Errorf("%+v is kept for ever", all)
+		}
+		return err
+	}))
 }

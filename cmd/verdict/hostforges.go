@@ -1,31 +1,63 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	"verdict"
 	"verdict/decide"
+	"verdict/decisionmap"
 	"verdict/deploy"
+	"verdict/forge"
+	"verdict/git"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
 	"verdict/server"
 )
 
-// triggerForge is what asked where a forge waits for the answer.
-const triggerForge = "deployment protection"
+// triggerForge is what a decision that a forge asked for says of who asked.
+const triggerForge = "forge"
 
-// askedByForges answers what deliveries of forges ask, by the map in force. It is a
-// server.Asker.
-type askedByForges struct{ h *host }
+// webhooks joins a server to the forges of a file.
+func (h *host) webhooks(s *server.Server, path string, public *url.URL) (*server.Webhooks, error) {
+	sources, err := h.app.forgesFrom(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := server.NewWebhooks(server.WebhookOptions{
+		Sources: sources, Store: h.base.store, Records: h.base.own, Asker: forgeAsker{h}, Summary: h.summaryOf,
+		Page: func(id string) string {
+			return public.JoinPath(server.Prefix, "why").String() + "?ref=" + url.QueryEscape(id)
+		},
+		Now: h.app.now, Rand: h.app.rand, Logger: h.app.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.Mount(s)
+	return w, nil
+}
 
-// Services are those of the map that are built from a repository, with the points that judge
-// a change.
-func (x askedByForges) Services(ctx context.Context, address string) ([]server.Served, error) {
-	d, err := x.h.desk(ctx, nil)
+// summaryOf is a decision in Markdown, as a pipeline's summary has it.
+func (h *host) summaryOf(d verdict.Decision) string {
+	var out bytes.Buffer
+	if err := report.Write(&out, "markdown", report.Run{Version: version(), At: h.base.now(), Decisions: []verdict.Decision{d}}); err != nil {
+		return "The decision could not be written: verdict why " + d.ID
+	}
+	return out.String()
+}
+
+// forgeAsker answers what forges ask by the map in force, and as the server itself: what a
+// forge may ask about is what the map says that is built from its repository.
+type forgeAsker struct{ h *host }
+
+func (f forgeAsker) Services(ctx context.Context, address string) ([]server.Served, error) {
+	d, err := f.h.desk(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -36,97 +68,85 @@ func (x askedByForges) Services(ctx context.Context, address string) ([]server.S
 		}
 	}
 	var out []server.Served
-	services := d.judged.Map.Services
-	for _, name := range slices.Sorted(maps.Keys(services)) {
-		if sameRepository(services[name].Repo, address) {
+	for _, name := range slices.Sorted(maps.Keys(d.judged.Map.Services)) {
+		if sameRepository(d.judged.Map.Services[name].Repo, address) {
 			out = append(out, server.Served{Name: name, Points: points})
 		}
 	}
 	return out, nil
 }
 
-// sameRepository compares two addresses by host and path. Forges take a path in any case.
+// sameRepository compares two addresses of a repository as people write them: with and
+// without .git, in any case, by HTTPS or SSH.
 func sameRepository(a, b string) bool {
-	hostA, pathA, okA := hostAndPath(a)
-	hostB, pathB, okB := hostAndPath(b)
-	return okA && okB && hostA == hostB && strings.EqualFold(pathA, pathB)
+	plain := func(address string) string {
+		address = strings.ToLower(git.Address(address))
+		if _, rest, ok := strings.Cut(address, "://"); ok {
+			address = rest
+		} else if host, path, ok := strings.Cut(address, ":"); ok {
+			address = host + "/" + strings.TrimPrefix(path, "/")
+		}
+		return strings.TrimSuffix(strings.TrimRight(strings.TrimPrefix(address, "git@"), "/"), ".git")
+	}
+	return plain(a) != "" && plain(a) == plain(b)
 }
 
-// Counts reports whether the map lets who signed a decision take it.
-func (x askedByForges) Counts(ctx context.Context, e ledger.Entry, d *verdict.Decision) (bool, error) {
-	at, err := x.h.desk(ctx, nil)
+func (f forgeAsker) Counts(ctx context.Context, e ledger.Entry, d *verdict.Decision) (bool, error) {
+	desk, err := f.h.desk(ctx, nil)
 	if err != nil {
 		return false, err
 	}
-	w, err := x.h.workspaceFor(ctx, x.h.appFor(everything, nil))
+	p, ok := desk.judged.Map.Point(d.Point)
+	if !ok || e.Foreign || e.Context.Service != d.Service || e.Context.Environment != d.Environment {
+		return false, nil
+	}
+	w, err := f.h.workspaceFor(ctx, f.h.appFor(everything, nil))
 	if err != nil {
 		return false, err
 	}
-	trusted, err := w.trusting(ctx, at.judged.Map)
+	counts, err := w.counts(ctx, desk.judged.Map)
 	if err != nil {
 		return false, err
 	}
-	point, ok := at.judged.Map.Point(d.Point)
-	_, counts := trusted(e, point.Produces.Kind, d.Service, d.Environment)
-	return ok && counts && !e.Foreign, nil
+	return counts(verdict.Kind(p.Produces.Kind), e.Producer, d.Service, d.Environment), nil
 }
 
-// Gate asks the gate about an artifact for the account that started the deployment.
-func (x askedByForges) Gate(ctx context.Context, q server.GateQuestion) (verdict.Decision, error) {
-	d, err := x.h.desk(ctx, nil)
+func (f forgeAsker) Gate(ctx context.Context, q server.GateQuestion) (verdict.Decision, error) {
+	d, err := f.h.desk(ctx, nil)
 	if err != nil {
 		return verdict.Decision{}, err
 	}
-	if d.judged.Released == nil {
-		return verdict.Decision{}, &verdict.Error{Code: verdict.CodeUnavailable, What: "no organisation map is released on this server, so no environment is known", Remedy: "have two persons release the map: verdict map release FILE"}
-	}
-	m := d.judged.Map
-	who, err := deploy.Requester(m, deploy.Asking{Account: identity.Account{System: identity.System(q.System), Name: q.Requester.Login}})
+	who, err := requesterAt(d.judged.Map, q.System, q.Requester)
 	if err != nil {
 		return verdict.Decision{}, err
 	}
-	w, err := x.h.workspaceFor(ctx, x.h.appFor(everything, nil))
+	w, err := f.h.workspaceFor(ctx, f.h.appFor(everything, nil))
 	if err != nil {
 		return verdict.Decision{}, err
 	}
 	a, err := w.answer(ctx, d, decide.Request{
-		Point: gatePoint, Subject: q.Artifact, Service: q.Service, Team: m.Services[q.Service].Team, Environment: q.Environment,
+		Point: gatePoint, Subject: q.Artifact, Service: q.Service, Team: d.judged.Map.Services[q.Service].Team, Environment: q.Environment,
 		Trigger: triggerForge, Actor: w.actor(), Requester: who, Run: q.Run,
 	})
-	switch {
-	case err != nil:
+	if err == nil && (a.NotBuilt || a.Decision == nil) {
+		err = errNotBuilt
+	}
+	if err != nil {
 		return verdict.Decision{}, err
-	case a.NotBuilt || a.Decision == nil:
-		return verdict.Decision{}, errNotBuilt
 	}
 	return *a.Decision, nil
 }
 
-// tellsForges receives what the forges of --forges deliver, and tells them.
-func (x *serving) tellsForges(h *host, s *server.Server, owner string) ([]func(context.Context) error, error) {
-	if x.forges == "" {
-		return nil, nil
-	}
-	sources, err := h.app.forgesFrom(x.forges)
+// requesterAt is who asks for a deployment, as the map knows an account of the forge. One
+// that the forge does not tell has a name that no forge gives anybody.
+func requesterAt(m *decisionmap.Map, system string, a forge.Account) (*verdict.Requester, error) {
+	people, err := deploy.Directory(m)
 	if err != nil {
 		return nil, err
 	}
-	hooks, err := server.NewWebhooks(server.WebhookOptions{
-		Sources: sources, Store: h.base.store, Records: h.base.own, Asker: askedByForges{h}, Summary: decisionMarkdown, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log,
-	})
-	if err != nil {
-		return nil, err
+	name := a.Login
+	if name == "" {
+		name = "(not told)"
 	}
-	hooks.Mount(s)
-	return []func(context.Context) error{func(ctx context.Context) error { return hooks.Run(ctx, owner) }}, nil
-}
-
-// decisionMarkdown explains a decision in Markdown, as the summary of a pipeline has it.
-func decisionMarkdown(d verdict.Decision) string {
-	var b strings.Builder
-	r := report.Run{Version: version(), At: d.At, Command: "", Decisions: []verdict.Decision{d}}
-	if err := report.Write(&b, "markdown", r); err != nil {
-		return report.Neutral(string(d.Outcome) + ": " + d.ID)
-	}
-	return b.String()
+	return deploy.Asker(people, identity.Account{System: identity.System(system), Name: name}), nil
 }

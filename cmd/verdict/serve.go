@@ -109,11 +109,15 @@ func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *ser
 	if err != nil {
 		return nil, err
 	}
-	told, err := x.tellsForges(h, s, chores.Owner)
+	out = append(out, admits...)
+	if x.forges == "" {
+		return out, nil
+	}
+	hooks, err := h.webhooks(s, x.forges, public)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(out, admits...), told...), nil
+	return append(out, func(ctx context.Context) error { return hooks.Run(ctx, chores.Owner) }), nil
 }
 
 // logger is where the server logs: what an operator would tell another.
