@@ -141,8 +141,11 @@ func (s *bucket) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{io.LimitReader(out.Body, max(0, *out.ContentLength-endBytes)), out.Body}, nil
+	}{io.LimitReader(out.Body, size(out.ContentLength)), out.Body}, nil
 }
+
+// size is that of the content of an object with so many bytes.
+func size(all *int64) int64 { return max(0, aws.ToInt64(all)-endBytes) }
 
 // Look implements blob.Bucket.
 func (s *bucket) Look(ctx context.Context, name string) (blob.Object, error) {
@@ -156,7 +159,7 @@ func (s *bucket) Look(ctx context.Context, name string) (blob.Object, error) {
 		return blob.Object{}, s.refused(err, "look at an object", "s3:GetObject and, for the bucket, s3:ListBucket")
 	}
 	return blob.Object{
-		Name: name, Size: aws.ToInt64(out.ContentLength) - endBytes, Put: aws.ToTime(out.LastModified), Tag: aws.ToString(out.ETag),
+		Name: name, Size: size(out.ContentLength), Put: aws.ToTime(out.LastModified), Tag: aws.ToString(out.ETag),
 	}, nil
 }
 
@@ -230,7 +233,7 @@ func (s *bucket) Page(ctx context.Context, prefix, page string) ([]blob.Object, 
 	}
 	all := make([]blob.Object, len(out.Contents))
 	for i, o := range out.Contents {
-		all[i] = blob.Object{Name: aws.ToString(o.Key), Size: aws.ToInt64(o.Size) - endBytes, Put: aws.ToTime(o.LastModified), Tag: aws.ToString(o.ETag)}
+		all[i] = blob.Object{Name: aws.ToString(o.Key), Size: size(o.Size), Put: aws.ToTime(o.LastModified), Tag: aws.ToString(o.ETag)}
 	}
 	if !aws.ToBool(out.IsTruncated) {
 		return all, "", nil

@@ -105,14 +105,19 @@ type LogKey struct {
 	service Service
 	public  ed25519.PublicKey
 	timeout time.Duration
+	now     func() time.Time
 
 	mu   sync.Mutex // one signature at a time: readers wait for the one that they all want
-	last string     // message; guarded by mu
-	sig  []byte     // of last; guarded by mu
+	last string     // message; guarded by mu, as what follows
+	at   time.Time  // when the answer to it came
+	sig  []byte     // of last; nil: err is why not
+	err  error
 }
 
-// signAfter bounds the signature of a checkpoint, which has no caller to bound it.
-const signAfter = 20 * time.Second
+const (
+	signAfter  = 20 * time.Second // bounds the signature of a checkpoint, which has no caller to bound it
+	failsAgain = time.Second      // who waited for a signature that failed in this time is not made to wait again
+)
 
 // OpenLog fetches and keeps the public half. A key that is no Ed25519 key is refused.
 func OpenLog(ctx context.Context, s Service) (*LogKey, error) {
@@ -124,7 +129,7 @@ func OpenLog(ctx context.Context, s Service) (*LogKey, error) {
 	if !ok || len(key) != ed25519.PublicKeySize {
 		return nil, WrongKey(s.Name(), "it is "+kindOf(public), Ed25519)
 	}
-	return &LogKey{service: s, public: key, timeout: signAfter}, nil
+	return &LogKey{service: s, public: key, timeout: signAfter, now: time.Now}, nil
 }
 
 // Public is the public half.
@@ -157,9 +162,15 @@ func (s *noteSigner) Sign(message []byte) ([]byte, error) { return s.key.sign(me
 func (k *LogKey) sign(message []byte) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.sig != nil && k.last == string(message) {
-		return k.sig, nil
+	if !k.at.IsZero() && k.last == string(message) && (k.sig != nil || k.now().Sub(k.at) < failsAgain) {
+		return k.sig, k.err
 	}
+	k.sig, k.err = k.ask(message)
+	k.last, k.at = string(message), k.now()
+	return k.sig, k.err
+}
+
+func (k *LogKey) ask(message []byte) ([]byte, error) {
 	// The interface of signed notes has no context, and a commit waits for no one's.
 	ctx, cancel := context.WithTimeout(context.Background(), k.timeout)
 	defer cancel()
@@ -170,7 +181,6 @@ func (k *LogKey) sign(message []byte) ([]byte, error) {
 	if len(sig) != ed25519.SignatureSize || !ed25519.Verify(k.public, message, sig) {
 		return nil, strange(k.service.Name())
 	}
-	k.last, k.sig = string(message), sig
 	return sig, nil
 }
 

@@ -153,6 +153,7 @@ func Run(t *testing.T, d Driver) {
 		{"a signature of another key is never handed out", P256, anotherKey},
 		{"a checkpoint that it signs verifies, and is signed once", Ed25519, checkpoint},
 		{"a checkpoint signed by another key is never handed out", Ed25519, anotherLogKey},
+		{"who waits for a checkpoint that cannot be signed waits once", Ed25519, waitsOnce},
 		{"a key of another curve is refused", P384, wrongKind},
 		{"an RSA key is refused", RSA, wrongKind},
 		{"a refusal names the permission that is missing", P256, denied},
@@ -321,6 +322,25 @@ func anotherLogKey(t *testing.T, b *bench) {
 	sig, err := s.Sign([]byte("text\n"))
 	if e := verdict.AsError(err); sig != nil || e == nil || e.Code != verdict.CodeRefused {
 		t.Errorf("Sign gave %x, %v", sig, err)
+	}
+}
+
+// waitsOnce: a service that is silent would else hold up each reader after the other.
+func waitsOnce(t *testing.T, b *bench) {
+	s := logSigner(t, b)
+	b.refuse(Denied)
+	asked := b.asked.Load()
+	for range 20 {
+		if sig, err := s.Sign([]byte("text\n")); err == nil || sig != nil {
+			t.Fatalf("Sign gave %x, %v", sig, err)
+		}
+	}
+	if n := b.asked.Load() - asked; n > 10 { // one, unless the machine is very busy
+		t.Errorf("20 readers took %d calls", n)
+	}
+	b.before.Store(nil)
+	if _, err := s.Sign([]byte("other\n")); err != nil {
+		t.Errorf("another checkpoint is not tried: %v", err)
 	}
 }
 
