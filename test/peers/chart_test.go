@@ -23,7 +23,7 @@ var (
 	named    = []string{"image.repository=registry.example/verdict", "image.digest=" + aDigest, "publicUrl=https://verdict.example"}
 	embedded = append(slices.Clip(named), "database.engine=sqlite", "replicas=1")
 	replicas = append(slices.Clip(named), "replicas=3", "database.secret.name=verdict-database", "blobs=s3://evidence",
-		"logKey.reference=azurekv:https://vault.example/keys/log", "signer.secret.name=verdict-signer")
+		"logKey.reference=awskms:alias/verdict-log", "signer.secret.name=verdict-signer")
 )
 
 // object is one of what helm rendered.
@@ -140,11 +140,11 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 		{"embedded, one pod with its volumes", embedded, "StatefulSet", nil, "metadata: {name: data}", "--database"},
 		{"replicas on PostgreSQL", replicas, "Deployment", []string{"PodDisruptionBudget"}, "--database=file:/etc/verdict/database/url", "volumeClaimTemplates"},
 		{"replicas that keep their anchors", append(slices.Clip(replicas), "anchor.persistent=true"), "StatefulSet", []string{"PodDisruptionBudget"}, "metadata: {name: state}", "metadata: {name: data}"},
-		{"the keys of a vault and of a secret", replicas, "Deployment", []string{"PodDisruptionBudget"}, "--log-key=azurekv:https://vault.example/keys/log", "log.key"},
+		{"the keys of a vault and of a secret", replicas, "Deployment", []string{"PodDisruptionBudget"}, "--log-key=awskms:alias/verdict-log", "log.key"},
 		{"Azure's identity", append(slices.Clip(replicas), "workloadIdentity.azure.clientId=11111111-2222-3333-4444-555555555555"), "Deployment", []string{"PodDisruptionBudget"}, "azure.workload.identity/use: \"true\"", "eks.amazonaws.com"},
 		{"Amazon's identity", append(slices.Clip(replicas), "workloadIdentity.aws.roleArn=arn:aws:iam::123456789012:role/verdict"), "Deployment", []string{"PodDisruptionBudget"}, "eks.amazonaws.com/role-arn: \"arn:aws:iam::123456789012:role/verdict\"", "azure.workload"},
 		{"Google's identity", append(slices.Clip(replicas), "workloadIdentity.gcp.serviceAccount=verdict@acme.iam.gserviceaccount.com"), "Deployment", []string{"PodDisruptionBudget"}, "iam.gke.io/gcp-service-account", "azure.workload"},
-		{"admission, registered", append(slices.Clip(embedded), "admission.enabled=true", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ=="), "StatefulSet", []string{"Service", "ValidatingWebhookConfiguration"}, "--admission-listen=:8443", "kind: Ingress"},
+		{"admission, registered", append(slices.Clip(embedded), "admission.enabled=true", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ=="), "StatefulSet", []string{"Service", "ValidatingWebhookConfiguration"}, "--admission-host=prod-verdict-admission.security.svc", "kind: Ingress"},
 		{"an ingress", append(slices.Clip(embedded), "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"), "StatefulSet", []string{"Ingress"}, `secretName: "tls"`, "--tls-cert"},
 		{"TLS of its own", append(slices.Clip(embedded), "tls.secretName=tls"), "StatefulSet", nil, "--tls-cert=/etc/verdict/tls/tls.crt", "kind: Ingress"},
 		{"sign-in and forges from files", append(slices.Clip(embedded), "signIn.issuers[0].url=https://login.example", "forges.github.app=1"), "StatefulSet", []string{"ConfigMap"}, "--sign-in=/etc/verdict/config/sign-in.yaml", "PodDisruptionBudget"},
@@ -197,6 +197,7 @@ func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 		{"no replicas", "at '/replicas': minimum: got 0, want 1", with(embedded, "replicas=0")},
 		{"a digest that is none", "at '/image/digest'", with(embedded, "image.digest=latest")},
 		{"a key in the open", "at '/logKey/reference'", with(embedded, "logKey.reference=-----BEGIN PRIVATE KEY-----")},
+		{"a vault without such keys", "at '/logKey/reference'", with(replicas, "logKey.reference=azurekv:https://vault.example/keys/log")},
 		{"a password in the address", "at '/publicUrl'", with(embedded, "publicUrl=https://a:b@verdict.example")},
 		{"no TLS towards people", "at '/publicUrl'", with(embedded, "publicUrl=http://verdict.example")},
 		{"blobs in a folder", "at '/blobs'", with(replicas, "blobs=/var/blobs")},
