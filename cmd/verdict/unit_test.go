@@ -28,6 +28,11 @@ func TestTheUnitIsTakenBySystemd(t *testing.T) {
 	if installed == string(text) {
 		t.Fatal("the unit starts something other than /usr/local/bin/verdict")
 	}
+	_, line, _ := strings.Cut(string(text), "ExecStart=/usr/local/bin/verdict ")
+	line, _, _ = strings.Cut(line, "\n")
+	if cmd, words, err := wholeRoot().Find(strings.Fields(line)); err != nil || cmd.Name() != "serve" || cmd.ParseFlags(words) != nil {
+		t.Errorf("verdict %s is no command that serves: %v", line, err)
+	}
 	// The page about it is installed with it.
 	installed = strings.Replace(installed, "Documentation=", "#", 1)
 	if err := os.WriteFile(unit, []byte(installed), 0o600); err != nil {
