@@ -51,7 +51,7 @@ var laws = []law{
 	sqlOrderLaw, sqlPlaceLaw,
 	remedyLaw, predicateBaseLaw, ambientLaw, storedContextLaw, closeLaw,
 	assertionLaw, fuzzListLaw,
-	unfinishedLaw, registryHostLaw, documentsLaw, readmeBlocksLaw, runbookLaw, honestyLaw,
+	unfinishedLaw, registryHostLaw, documentsLaw, readmeBlocksLaw, runbookLaw, metricsLaw, honestyLaw,
 }
 
 func TestTheProjectKeepsItsLaws(t *testing.T) {

@@ -129,6 +129,7 @@ func New(o Options) (*Server, error) {
 	s.api = humago.New(s.mux, document(o))
 	s.ops["GET /openapi.json"] = Operation{ID: "openapi", Public: true}
 	s.mux.HandleFunc("/", nothingHere)
+	s.figures.registry.MustRegister(&gauges{s})
 	return s, nil
 }
 

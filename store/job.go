@@ -29,6 +29,9 @@ const (
 	// Index: primary key of job.
 	doneJobStatement = `DELETE FROM job WHERE id = $1 AND owner = $2 RETURNING id`
 
+	// Index: none; the table holds what waits, and an operator's tool asks once in a while.
+	lateJobsStatement = `SELECT kind, count(*), min(due), max(attempts) FROM job WHERE due <= $1 AND lease <= $1 GROUP BY kind ORDER BY kind`
+
 	// Index: primary key of job.
 	againJobStatement = `UPDATE job SET owner = '', lease = 0, due = $1, fault = $2 WHERE id = $3 AND owner = $4 RETURNING id`
 )
@@ -83,6 +86,30 @@ func (s *Store) FinishJob(ctx context.Context, id, owner string) (bool, error) {
 // work is no longer owner's.
 func (s *Store) RepeatJob(ctx context.Context, id, owner string, due int64, fault string) (bool, error) {
 	return s.changed(ctx, againJobStatement, due, fault, id, owner)
+}
+
+// LateJobs is the work of one kind that is due and that nobody has.
+type LateJobs struct {
+	Kind     string
+	Count    int64
+	Due      int64 // of the oldest
+	Attempts int64 // the most that one of them has had
+}
+
+// LateJobs tells what waits at a time, by kind.
+func (s *Store) LateJobs(ctx context.Context, now int64) (out []LateJobs, err error) {
+	err = s.View(ctx, func(v *View) error {
+		out = nil
+		return v.r.Run(ctx, Statement{SQL: lateJobsStatement, Args: []any{now}, Each: func(r Row) error {
+			var l LateJobs
+			if err := r.Scan(&l.Kind, &l.Count, &l.Due, &l.Attempts); err != nil {
+				return err
+			}
+			out = append(out, l)
+			return nil
+		}})
+	})
+	return out, err
 }
 
 // changed runs a statement that returns the rows that it changed, and reports whether it did.

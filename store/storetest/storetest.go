@@ -259,6 +259,9 @@ func jobs(t *testing.T, a, b *store.Store) {
 		must(t, a.AddJob(ctx, store.Job{ID: fmt.Sprint("j", i), Kind: "sweep", Doc: "{}", Due: int64(i)}))
 	}
 	must(t, a.AddJob(ctx, store.Job{ID: "j0", Kind: "sweep", Doc: "again", Due: 0}))
+	if late, err := b.LateJobs(ctx, 9); err != nil || len(late) != 1 || late[0] != (store.LateJobs{Kind: "sweep", Count: 10, Due: 0}) {
+		t.Errorf("ten of them are due at 9: %+v, %v", late, err)
+	}
 	var mu sync.Mutex
 	claimed := map[string]string{}
 	var wait sync.WaitGroup
