@@ -32,6 +32,17 @@ func configurationReference(root *cobra.Command) string {
 	for _, v := range otherVariables {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", v[0], v[1])
 	}
+	b.WriteString(`
+## Files that settings name
+
+| setting | what the file or address says |
+|---|---|
+| --sign-in | whose tokens sign in, with which roles: [sign-in.md](sign-in.md) |
+| --forges | forges that deliver events and are told: [forges.md](forges.md) |
+| --signer, --log-key | where keys are: [keys.md](keys.md) |
+| --blobs | where large evidence is: [object-stores.md](object-stores.md) |
+| --map | the decision map: [design/decision-map.md](design/decision-map.md) |
+`)
 	all := allSettings(root)
 	b.WriteString("\n## Settings that commands share\n\n")
 	settingTable(&b, all, "")

@@ -4,9 +4,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// Who installs the chart has pods that start: what it passes to serve are flags of serve.
+func TestTheChartPassesFlagsThatThereAre(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "helm", "verdict", "templates", "workload.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve, _, err := wholeRoot().Find([]string{"serve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := regexp.MustCompile(`(?m)^ +- .*?--([a-z-]+)=`).FindAllSubmatch(text, -1)
+	for _, m := range passed {
+		if name := string(m[1]); serve.Flags().Lookup(name) == nil && serve.InheritedFlags().Lookup(name) == nil {
+			t.Errorf("the chart passes --%s, which verdict serve does not take", name)
+		}
+	}
+	if len(passed) < 10 {
+		t.Errorf("only %d flags were found", len(passed))
+	}
+}
 
 // Who installs the unit has a service that starts, without a directive that systemd ignores,
 // and that can do to its machine no more than it needs to.
