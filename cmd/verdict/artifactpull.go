@@ -132,7 +132,7 @@ func (x *pulling) about(ctx context.Context, w *workspace, c *registry.Client, d
 func (x *pulling) ingest(ctx context.Context, w *workspace, p piece) (ledger.Entry, error) {
 	c := x.context
 	c.At, c.Actor, c.Retention = w.now(), w.actor(), retentionOf(p.Kind, p.statement.Subjects)
-	return w.ledger.Ingest(ctx, p.bundle, p.producer, w.signer, c)
+	return w.ingest(ctx, p.bundle, p.producer, x.believed, c)
 }
 
 func (p pulledEvidence) text(s report.Style) string {

@@ -76,7 +76,9 @@ func (x *trusting) run(ctx context.Context, a *app, args []string) (err error) {
 		if err != nil {
 			return err
 		}
-		run.Notes = append(run.Notes, s.told()...)
+		if w.remote == nil { // a server told it with its answer
+			run.Notes = append(run.Notes, s.told()...)
+		}
 		if s.bundle != nil {
 			written["bundle"], written["envelope"] = append(bytes.TrimSpace(s.bundle.JSON()), '\n'), append(s.bundle.Envelope(), '\n')
 		}
@@ -178,9 +180,28 @@ func (w *workspace) summarize(ctx context.Context, d verdict.Decision) (s summar
 	for _, ref := range d.Evidence {
 		s.stated.Inputs = append(s.stated.Inputs, evidence.Resource(evidence.DefaultBase+"/evidence/"+string(ref.Kind), ref.Digest))
 	}
+	if w.remote != nil {
+		return w.summarizedThere(ctx, s, entry)
+	}
 	if s.entry, err = w.state(ctx, verdict.KindVSA, d.Subject, s.stated, verdict.Context{Service: d.Service, Team: d.Team, Point: d.Point, Run: pipelineRun(w.app.env), Retention: "release"}); err != nil {
 		return s, fmt.Errorf("state the verification summary: %w", err)
 	}
+	s.bundle, _, err = w.takenOut(ctx, s.entry)
+	return s, err
+}
+
+// summarizedThere finds the summary that the server stated with its decision.
+func (w *workspace) summarizedThere(ctx context.Context, s summary, decided ledger.Entry) (summary, error) {
+	found, err := w.ledger.Find(ctx, ledger.Query{Kind: verdict.KindVSA, Subject: s.decision.Subject.Digest, From: decided.Index, At: ledger.Now})
+	if err != nil {
+		return s, err
+	}
+	if len(found) == 0 {
+		return s, &verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the server decided, and states no verification summary of " + string(s.decision.Subject.Digest), Remedy: "ask again: verdict artifact trust " + reference(s.decision.Subject),
+		}
+	}
+	s.entry = found[len(found)-1] // the first after the decision
 	s.bundle, _, err = w.takenOut(ctx, s.entry)
 	return s, err
 }

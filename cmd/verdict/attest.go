@@ -338,7 +338,7 @@ func (x *attesting) ingest(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	x.context.At, x.context.Actor, x.context.Retention = w.now(), w.actor(), retentionOf(s.Kind(), s.Subjects)
-	entry, err := w.ledger.Ingest(ctx, b, producer, w.signer, x.context)
+	entry, err := w.ingest(ctx, b, producer, x.believed, x.context)
 	if err != nil {
 		return err
 	}

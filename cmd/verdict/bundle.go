@@ -84,9 +84,13 @@ func (w *workspace) takenOut(ctx context.Context, e ledger.Entry) (b *evidence.B
 	if err != nil {
 		return nil, "", err
 	}
+	key, err := w.publicLogKey(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	b, err = b.WithLog(evidence.LogEntry{
 		Index: p.Leaf, TreeSize: p.Checkpoint.Size, Root: p.Checkpoint.Root, Hashes: p.Hashes, Checkpoint: p.Checkpoint.Note,
-		CanonicalBody: leaf, LogID: evidence.LogID(w.logKey.Public()),
+		CanonicalBody: leaf, LogID: evidence.LogID(key),
 	})
 	return b, "", err
 }

@@ -31,6 +31,8 @@ func commands() []command {
 		trailCommand(),
 		logCommand(),
 		syncCommand(),
+		loginCommand(),
+		logoutCommand(),
 		storeCommand(),
 		mapCommand(),
 		policyCommand(),

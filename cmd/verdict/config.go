@@ -37,6 +37,13 @@ type config struct {
 	// Server is the control plane that decides and records. Without one the command line
 	// decides on Data.
 	Server string
+	// Token refers to the token to sign in to Server with. Without it a pipeline's own
+	// identity, an enrolled key, what verdict login kept and, on the machine of the server,
+	// what verdict serve left for its user are tried, in this order.
+	Token secret
+	// ServerCA is a file with certificates in PEM of who may vouch for Server, beside the
+	// authorities that the system knows.
+	ServerCA string
 	// Map is the decision map that a command looks at: map lint, draw, show, people list.
 	// Default: verdict.yaml in the current directory, else the built-in map. A change is
 	// never judged by it, but by the map of its base or the released one; a command that

@@ -84,8 +84,8 @@ func (d *askingServer) ask(ctx context.Context, r decide.Request, dry bool) (wir
 	q := wire.Ask{
 		Point: r.Point, Subject: r.Subject, Service: r.Service, Environment: r.Environment, Trigger: r.Trigger, Run: r.Run, Map: d.judged.Own, Dry: dry,
 	}
-	if r.Requester != nil {
-		q.Requester = r.Requester.Person
+	if r.Requester != nil { // who that is, the server says
+		q.Requester = d.w.requester
 	}
 	a, err := d.w.remote.Decide(ctx, q)
 	if err != nil {

@@ -55,6 +55,8 @@ func (c *config) global(root *cobra.Command, file *string) {
 	f.add(keyValue(&c.Signer), "signer", "", "where this machine's signing key is, when it is not in --data: file:PATH, or azurekv:, awskms:, gcpkms: or vault: with the key's name there (docs/keys.md)")
 	f.add(keyValue(&c.LogKey), "log-key", "", "where the key that signs checkpoints is, when it is not in --data: file:PATH, awskms:, gcpkms: or vault:")
 	f.add(addressValue(&c.Server), "server", "", "control plane that decides and records; without one the local ledger does")
+	f.secret(&c.Token, "token", "reference (file:PATH or env:NAME) to the token to sign in to the control plane with; default: the pipeline's identity, an enrolled key, or what verdict login kept")
+	f.text(&c.ServerCA, "server-ca", "FILE", "certificates in PEM of who may vouch for the control plane, beside the system's")
 	f.text(&c.Map, "map", "FILE", "decision map that a command looks at; default: verdict.yaml in this folder, else the built-in one. A change is never judged by it")
 	f.toggle(&c.Offline, "offline", "make no network connection; what is missing then is reported as missing")
 	f.add(outputsValue(&c.Output), "output", "o", "what to write: a format for standard output, FORMAT=FILE for a file; repeatable")

@@ -70,7 +70,7 @@ func (x *gating) run(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	w.dry = x.dry
+	w.dry, w.requester = x.dry, x.requester
 	defer w.end(&err)
 	subject, err := x.subject(ctx, w, args)
 	if err != nil {
@@ -158,12 +158,13 @@ func (x *gating) request(ctx context.Context, w *workspace, m *decisionmap.Map, 
 // decide asks the point and tells the answer.
 func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own map[string]string, r decide.Request) error {
 	run := report.Run{Version: version(), At: w.now(), Command: x.again(r), Declared: declared(judged, x.environment), Notes: x.notes(judged, r)}
-	if !x.dry {
+	alone := w.remote == nil // a server looks whether it may promote, matches and states by itself
+	if alone && !x.dry {
 		if err := w.mayPromote(ctx, judged.Map, r); err != nil {
 			return err
 		}
 	}
-	if x.plan == "" {
+	if alone && x.plan == "" {
 		matched, err := w.current(ctx, judged.Map, r.Subject, r.Service)
 		if err != nil {
 			return err
@@ -193,7 +194,7 @@ func (x *gating) decide(ctx context.Context, w *workspace, judged judgedBy, own 
 	switch {
 	case x.dry:
 		run.Notes = append(run.Notes, "DRY RUN: nothing was recorded, and nothing was let in")
-	case d.Outcome == verdict.Allow && x.plan == "":
+	case alone && d.Outcome == verdict.Allow && x.plan == "":
 		if err := w.summarise(ctx, d); err != nil {
 			return err
 		}

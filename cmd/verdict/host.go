@@ -66,6 +66,11 @@ func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
 	return w, nil
 }
 
+// recording is a workspace that records for a caller, in the server's name.
+func (h *host) recording(c identity.Caller) *workspace {
+	return &workspace{app: h.appFor(c, nil), dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, ring: h.base.ring}
+}
+
 // keptOpen is the book of a shared ledger: the end of a request does not close it.
 func keptOpen(l *ledger.Ledger) book {
 	b := ownBook(l)

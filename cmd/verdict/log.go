@@ -104,12 +104,15 @@ func logKeyCommand() command {
 			if err != nil {
 				return err
 			}
-			public := w.logKey.Public()
-			line, err := evidence.VerifierKey(c.Origin, public)
+			key, err := w.publicLogKey(ctx)
 			if err != nil {
 				return err
 			}
-			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(public)}
+			line, err := evidence.VerifierKey(c.Origin, key)
+			if err != nil {
+				return err
+			}
+			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(key)}
 			return w.app.emit(doc, func(report.Style) string { return line + "\n" })
 		}),
 	}

@@ -151,6 +151,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.decisionRoute(s)
 	h.questions(s)
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
+	syncRoute(s, h.recording)
 	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound})
 	return s, nil
 }

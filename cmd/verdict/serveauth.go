@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -90,10 +89,7 @@ func (h *host) leaveToken(ctx context.Context, s *server.SignIn, public *url.URL
 	if err != nil {
 		return err
 	}
-	if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-		err = writeSecret(path, secret+"\n"+folder+"\n")
-	}
-	if err != nil {
+	if err := keepSecret(path, []byte(secret+"\n"+folder+"\n")); err != nil {
 		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the token of this server cannot be written to " + path, Remedy: "make the folder writable for this user, or set XDG_STATE_HOME", Err: err}
 	}
 	return nil
@@ -133,13 +129,4 @@ func (h *host) requester(ctx context.Context, m *decisionmap.Map, c identity.Cal
 		a.Named = hint
 	}
 	return deploy.Requester(m, a)
-}
-
-// writeSecret replaces a file whole, readable for its owner alone.
-func writeSecret(path, content string) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, []byte(content), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

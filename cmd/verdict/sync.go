@@ -22,13 +22,14 @@ func syncCommand() command {
 			"The other side believes nothing unseen: it verifies the checkpoint of this log with the key that it knows the log by (--trust-log, the first time), that the log continues what it showed before, the proof of each entry, and its signature by a key that counted there, and signs what it verified.\n\n" +
 			"What arrives is a claim: a decision decides nothing on the other side, an exception exempts from nothing, a key signs nothing. Whether evidence counts is for the trust of the other side's map. " +
 			"Evidence of others in this ledger, and the input documents of decisions, stay where they are. A bill of materials that lies as a blob beside its statement goes with it, and bills of artifacts are matched with the advisories of the other side.\n\n" +
-			"--to is the data directory of the other ledger, opened with its own keys and anchor; its machine key signs what is recorded, or the key of it that --as names. " +
+			"With --server the other ledger is that of a control plane, which verifies in the same way; the caller needs a role that states evidence. " +
+			"Otherwise --to is the data directory of the other ledger, opened with its own keys and anchor; its machine key signs what is recorded, or the key of it that --as names. " +
 			"Ends with 3 when something was verified and does not hold, and with 1 when something could not be verified.",
-		example: "verdict sync --to /srv/verdict --trust-log \"$(verdict log key)\"\nverdict sync --to /srv/verdict -o json\nverdict sync --to /srv/verdict --to-database file:/etc/verdict/database",
+		example: "verdict sync --server https://verdict.acme.example --trust-log \"$(verdict log key)\"\nverdict sync --to /srv/verdict --trust-log \"$(verdict log key)\"\nverdict sync --to /srv/verdict -o json\nverdict sync --to /srv/verdict --to-database file:/etc/verdict/database",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			x := &syncing{}
-			f.required(&x.to, "to", "DIR", "data directory of the other ledger")
+			f.text(&x.to, "to", "DIR", "data directory of the other ledger; with --server it is the server's")
 			f.secret(&x.database, "to-database", "reference (file:PATH or env:NAME) to the URL of the PostgreSQL database that holds the other ledger; its keys are in --to")
 			f.add(blobsValue(&x.blobs), "to-blobs", "", "object store that holds the large files of the other ledger, as --blobs has it")
 			f.text(&x.trust, "trust-log", "VKEY", "key of this log, as verdict log key prints it: needed the first time, kept with what is recorded")
@@ -87,6 +88,10 @@ type refusedEntry struct {
 
 const maxRefused = 100
 
+func newSynced() *synced {
+	return &synced{Schema: "verdict.synced/v1", LeftOut: []notSent{}, NotMatched: []notSent{}, Refused: []refusedEntry{}}
+}
+
 func (r *synced) took(k verdict.Kind, fresh bool) {
 	if !fresh {
 		r.Known++
@@ -130,11 +135,13 @@ func (r *synced) exit() int {
 }
 
 func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
-	if a.config.Server != "" {
-		return &verdict.Error{
-			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
-			Remedy: "leave --server and VERDICT_SERVER out, and name the data directory of another ledger: verdict sync --to DIR",
-		}
+	switch {
+	case a.config.Server != "" && x.to != "":
+		return usage("verdict sync --help", "the ledger in "+x.to+" and the server "+a.config.Server+" are both named", "give one of --to and --server")
+	case a.config.Server != "":
+		return x.toServer(ctx, a)
+	case x.to == "":
+		return usage("verdict sync --help", "nothing says where to send", "name the control plane with --server URL, or the data directory of another ledger with --to DIR")
 	}
 	here, there := *a, *a
 	here.config.As = "" // whoever takes signs
@@ -161,7 +168,7 @@ func (x *syncing) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := different(ctx, from, to); err != nil {
 		return err
 	}
-	r := &synced{Schema: "verdict.synced/v1", LeftOut: []notSent{}, NotMatched: []notSent{}, Refused: []refusedEntry{}}
+	r := newSynced()
 	t := &taking{from: from.ledger, to: to, result: r, step: a.progress.phase("sending evidence")}
 	err = t.run(ctx, x.trust)
 	a.progress.stop()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 
 	"filippo.io/torchwood"
@@ -44,6 +44,7 @@ type taking struct {
 	at     []place          // of wait
 	bills  []ledger.Entry   // recorded by this run, to be matched with the advisories
 	step   *phase
+	may    func(verdict.Context) error // whether who sends may state evidence of a context; nil: he may
 }
 
 // span is one epoch of the sender: entries [base, base+size), the leaves of this root.
@@ -70,6 +71,11 @@ const (
 // run takes everything. What does not hold, or cannot be read, is in the result and
 // keeps nothing else from being taken; an error ends it, and what was recorded stays.
 func (t *taking) run(ctx context.Context, trust string) error {
+	return t.take(ctx, trust, 0, math.MaxInt64)
+}
+
+// take is run for the positions [from, to) of the sender.
+func (t *taking) take(ctx context.Context, trust string, first, end int64) error {
 	if err := t.believe(ctx, trust); err != nil {
 		return err
 	}
@@ -84,8 +90,12 @@ func (t *taking) run(ctx context.Context, trust string) error {
 		return err
 	}
 	for _, s := range t.spans {
-		for from := s.base; from < s.base+s.size; from += travelPage {
-			if err := t.page(ctx, s, from, min(from+travelPage, s.base+s.size)); err != nil {
+		if err := t.learnBefore(ctx, s, first); err != nil {
+			return err
+		}
+		last := min(s.base+s.size, end)
+		for from := max(s.base, first); from < last; from += travelPage {
+			if err := t.page(ctx, s, from, min(from+travelPage, last)); err != nil {
 				return err
 			}
 		}
@@ -313,17 +323,10 @@ func (t *taking) page(ctx context.Context, s span, from, to int64) error {
 			}
 		}
 	}
-	t.step.say("%d of %d entries", to, int64(t.head.Position))
-	return nil
-}
-
-// learned takes up a key event that was verified when it was taken.
-func (t *taking) learned(ctx context.Context, e ledger.Entry) error {
-	var event identity.KeyEvent
-	if err := t.to.decode(ctx, e.Index, &event); err != nil {
-		return fmt.Errorf("key event in entry %d: %w", e.Index, err)
+	if t.step != nil {
+		t.step.say("%d of %d entries", to, int64(t.head.Position))
 	}
-	return t.keys.add(e.Source, signedEvent{e.Producer, event})
+	return nil
 }
 
 // entry verifies one entry and puts it among those to record.
@@ -371,6 +374,12 @@ func (t *taking) entry(ctx context.Context, s span, index int64) error {
 		return err
 	}
 	c, _ := st.Context()
+	if t.may != nil {
+		if err := t.may(c); err != nil {
+			t.result.refuse(index, verdict.CodeForbidden, err)
+			return nil
+		}
+	}
 	c = verdict.Context{
 		Service: c.Service, Team: c.Team, Environment: c.Environment, Point: c.Point, Run: c.Run,
 		Actor: t.to.actor(), At: t.to.now(), Retention: first(c.Retention, retentionOf(st.Kind(), st.Subjects)),
@@ -437,50 +446,4 @@ func (t *taking) record(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// senderKeys are the key events of the sender that were verified, by index.
-type senderKeys struct {
-	events  map[int64]signedEvent
-	history identity.History
-}
-
-// signedEvent is a key event and the id of the key that signed it.
-type signedEvent struct {
-	signer string
-	event  identity.KeyEvent
-}
-
-// add takes up an event. One that contradicts the others is refused.
-func (k *senderKeys) add(index int64, e signedEvent) error {
-	if k.events == nil {
-		k.events = map[int64]signedEvent{}
-	}
-	events := maps.Clone(k.events)
-	events[index] = e
-	var h identity.History
-	for _, i := range slices.Sorted(maps.Keys(events)) {
-		if err := h.Apply(i, verifiedTime, events[i].signer, events[i].event); err != nil {
-			return err
-		}
-	}
-	k.events, k.history = events, h
-	return nil
-}
-
-// signer gives the key that must have signed the entry at an index. The first key of a
-// log enrolls itself.
-func (k *senderKeys) signer(hint string, index int64, event *identity.KeyEvent) (identity.EnrolledKey, error) {
-	if key, ok := k.history.ValidAt(hint, index); ok {
-		return key, nil
-	}
-	if len(k.events) == 0 && event != nil && event.Action == identity.Enrol && event.Key == hint {
-		var h identity.History
-		if err := h.Apply(index, verifiedTime, hint, *event); err != nil {
-			return identity.EnrolledKey{}, err
-		}
-		key, _ := h.Key(hint)
-		return key, nil
-	}
-	return identity.EnrolledKey{}, fmt.Errorf("it is signed with key %q, which does not count there in the log that sends", hint)
 }

@@ -31,6 +31,7 @@ type workspace struct {
 	ledger book
 	own    *ledger.Ledger  // what ledger is without a server; nil with one
 	remote *client.Client  // to the server; nil without one
+	served *client.Ledger  // what ledger is with a server
 	store  *store.Store    // under own; nil with a server
 	signer evidence.Signer // signs what this command records
 	logKey ledger.LogKey   // signs checkpoints; nil with a server
@@ -40,6 +41,8 @@ type workspace struct {
 	judge  *decide.Engine // of the last map that was asked for; nil until engine makes it
 	chosen *chosenPolicy  // what policyFor found; nil until it looked
 	told   map[int64]bool // entries of which say spoke
+	// requester is for whom a person says that he asks for a deployment; empty: for himself.
+	requester string
 }
 
 // The names inside the data directory.
@@ -58,6 +61,9 @@ func (a *app) open(ctx context.Context) (*workspace, error) {
 	w, err := a.openAs(ctx, false)
 	if err != nil {
 		return nil, err
+	}
+	if w.remote != nil { // the server says whose word it takes
+		return w, nil
 	}
 	if err := w.mayRecord(ctx); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -79,7 +85,7 @@ func (a *app) mustExist() error {
 		return nil
 	}
 	folder, err := a.dataDir()
-	if err != nil || a.config.Database != "" {
+	if err != nil || a.config.Database != "" || a.config.Server != "" {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(folder, ledgerFile)); errors.Is(err, fs.ErrNotExist) {
@@ -105,10 +111,7 @@ func (a *app) openAs(ctx context.Context, inspect bool) (w *workspace, err error
 // openWith is openAs with the log key in another file: a new epoch has a key of its own.
 func (a *app) openWith(ctx context.Context, inspect bool, logKey string) (*workspace, error) {
 	if a.config.Server != "" {
-		return nil, &verdict.Error{
-			Code: verdict.CodeUnavailable, What: "this version of verdict has no client for a server yet, and --server is set to " + a.config.Server,
-			Remedy: "leave --server and VERDICT_SERVER out to decide on the local ledger",
-		}
+		return a.openRemote(ctx)
 	}
 	folder, err := a.dataDir()
 	if err != nil {

@@ -133,3 +133,8 @@ func (c *Client) Decide(ctx context.Context, q wire.Ask) (wire.Answer, error) {
 	err := c.post(ctx, wire.Prefix+"/decisions", q, &a)
 	return a, err
 }
+
+// Sync sends a part of another log; into is what the server says of it.
+func (c *Client) Sync(ctx context.Context, part wire.Travel, into any) error {
+	return c.question(ctx, wire.Prefix+"/sync", part, into)
+}

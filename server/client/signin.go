@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"verdict/identity"
 	"verdict/server/wire"
 )
 
@@ -13,6 +14,8 @@ import (
 type Session struct {
 	Token   string    `json:"token"`
 	Expires time.Time `json:"expires"`
+	// Caller is who that is, with the roles of this moment.
+	Caller identity.Caller `json:"caller"`
 }
 
 // Exchange signs in: credential is the body of POST /api/v1/token.

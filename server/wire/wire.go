@@ -125,3 +125,7 @@ type Log struct {
 type Stored struct {
 	Digest verdict.Digest `json:"digest"`
 }
+
+// PathCLI is the page on which a person who is signed in with a browser gets a code that
+// works once, for POST /api/v1/token.
+const PathCLI = "/cli"
