@@ -265,7 +265,7 @@ func TestTheServerVerifiesBeforeItRecords(t *testing.T) {
 		if err != nil || !e.Foreign || e.Producer != stranger.KeyID() || e.Context.Actor != "a-dev" {
 			t.Errorf("%+v, %v", e, err)
 		}
-		if _, err := l.IngestByKey(t.Context(), sign(stranger, verdict.KindTestResult, "shop"), w.signer.PublicPEM(), verdict.Context{Service: "shop"}); err == nil {
+		if _, err := l.IngestByKey(t.Context(), sign(stranger, verdict.KindTestResult, "shop"), evidence.PublicPEM(w.signer.Public()), verdict.Context{Service: "shop"}); err == nil {
 			t.Error("under another key than signed it")
 		}
 	})
