@@ -51,7 +51,7 @@ func (h *host) appFor(c identity.Caller, stdout io.Writer) *app {
 
 // workspaceFor opens the workspace of one request. Its book holds what the caller may see.
 func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
-	w := &workspace{app: a, dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, ring: h.base.ring}
+	w := &workspace{app: a, dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, logKey: h.base.logKey, ring: h.base.ring}
 	if seesAll(a.hosted.caller) {
 		return w, nil
 	}
@@ -68,7 +68,7 @@ func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
 
 // recording is a workspace that records for a caller, in the server's name.
 func (h *host) recording(c identity.Caller) *workspace {
-	return &workspace{app: h.appFor(c, nil), dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, ring: h.base.ring}
+	return &workspace{app: h.appFor(c, nil), dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, logKey: h.base.logKey, ring: h.base.ring}
 }
 
 // keptOpen is the book of a shared ledger: the end of a request does not close it.

@@ -117,7 +117,9 @@ func (w *workspace) publicLogKey(ctx context.Context) (ed25519.PublicKey, error)
 		_, err = readNote(x.Checkpoint.Note, verifier)
 	}
 	// C2SP signed-note: name+hash+base64, of a byte for Ed25519 and the key.
-	raw, bad := base64.StdEncoding.DecodeString(x.VerifierKey[strings.LastIndexByte(x.VerifierKey, '+')+1:])
+	_, hashed, _ := strings.Cut(x.VerifierKey, "+")
+	_, text, _ := strings.Cut(hashed, "+")
+	raw, bad := base64.StdEncoding.DecodeString(text)
 	if err == nil && (bad != nil || len(raw) != 1+ed25519.PublicKeySize) {
 		err = errors.New("it is no Ed25519 key")
 	}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// typist has a home with the example of a script in it, alone or with a server.
+type typist struct {
+	t    *testing.T
+	dir  string
+	vars []string
+}
+
+// typistWith lays out the files of a script and makes its repository.
+func typistWith(t *testing.T, script string) *typist {
+	t.Helper()
+	p := &typist{t: t, dir: t.TempDir()}
+	a, err := txtar.ParseFile(filepath.Join("testdata", "script", script+".txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range a.Files {
+		path := filepath.Join(p.dir, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.vars = []string{
+		"HOME=" + filepath.Join(p.dir, "home"), "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "NO_COLOR=1",
+		"GIT_AUTHOR_NAME=Ben", "GIT_AUTHOR_EMAIL=ben@acme.example", "GIT_AUTHOR_DATE=2026-11-20T08:00:00Z",
+		"GIT_COMMITTER_NAME=Ben", "GIT_COMMITTER_EMAIL=ben@acme.example", "GIT_COMMITTER_DATE=2026-11-20T08:00:00Z",
+	}
+	for _, words := range []string{"init -q -b main .", "remote add origin https://github.com/acme/shop", "add -A", "commit -q -m map"} {
+		p.git(words)
+	}
+	if err := os.Rename(filepath.Join(p.dir, "main.txt"), filepath.Join(p.dir, "repo", "main.txt")); err != nil {
+		t.Fatal(err)
+	}
+	p.git("add -A")
+	p.git("commit -q -m change")
+	from, err := os.ReadFile(filepath.Join(p.dir, "provenance.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.TrimSpace(p.git("rev-parse HEAD"))
+	if err := os.WriteFile(filepath.Join(p.dir, "provenance.json"), bytes.ReplaceAll(from, []byte("COMMIT"), []byte(at)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *typist) git(words string) string {
+	p.t.Helper()
+	c := exec.Command("git", strings.Fields(words)...)
+	c.Dir, c.Env = filepath.Join(p.dir, "repo"), p.vars
+	out, err := c.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("git %s: %v: %s", words, err, out)
+	}
+	return string(out)
+}
+
+// types runs a command in the repository, as a person types it.
+func (p *typist) types(words string) (code int, out, talk string) {
+	p.t.Helper()
+	p.t.Chdir(filepath.Join(p.dir, "repo"))
+	var stdout, stderr bytes.Buffer
+	code = run(p.t.Context(), p.vars, strings.NewReader(""), &stdout, &stderr, strings.Fields(words))
+	return code, p.plain(stdout.String()), stderr.String()
+}
+
+// What differs from one run to the next, and says nothing: ids, digests of what has a time in
+// it, times, keys, and where the log is.
+var varying = []struct {
+	is *regexp.Regexp
+	as string
+}{
+	{regexp.MustCompile(`\bd-[0-9a-z]{10,}`), "d-ID"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "SHORT"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?( \(just now\))?`), "TIME"},
+	{regexp.MustCompile(`\b\d+(ms|s)\b`), "TOOK"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=|\b[A-Za-z0-9+/]{12}\b`), "KEY"},
+	{regexp.MustCompile(`(entry|entries|since entry|log proof) \d+|\d+ entries`), "ENTRY"},
+	{regexp.MustCompile(`\(a[0-9a-f]{20}\)|key:KEY`), "ACTOR"},
+	{regexp.MustCompile(`[ \t]+`), " "},
+	{regexp.MustCompile(` ?\n ?`), "\n"},
+}
+
+// plain leaves out what differs from one run to the next.
+func (p *typist) plain(out string) string {
+	for _, folder := range []string{"/home/.local/share/verdict", "/served", ""} {
+		out = strings.ReplaceAll(out, p.dir+folder, "DIR")
+	}
+	for _, r := range varying {
+		out = r.is.ReplaceAllString(out, r.as)
+	}
+	return strings.Join(strings.Fields(out), " ") // lines break where a word is longer
+}
+
+// serve starts verdict serve as a person does, and names it for the commands that follow.
+func (p *typist) serve() {
+	p.t.Helper()
+	ctx, stop := context.WithCancel(p.t.Context())
+	out := &lines{found: make(chan string, 1), word: regexp.MustCompile(`http://127\.0\.0\.1:\d+`)}
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, p.vars, strings.NewReader(""), out, &bytes.Buffer{}, []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--data", filepath.Join(p.dir, "served")})
+	}()
+	p.t.Cleanup(func() {
+		stop()
+		if code := <-done; code != 0 {
+			p.t.Errorf("verdict serve ends with %d", code)
+		}
+	})
+	select {
+	case address := <-out.found:
+		p.vars = append(p.vars, "VERDICT_SERVER="+address)
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("verdict serve says no address")
+	}
+}
+
+// lines waits for a word in what is written.
+type lines struct {
+	mu    sync.Mutex // guards text
+	text  bytes.Buffer
+	word  *regexp.Regexp
+	found chan string
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := l.text.Write(b)
+	if w := l.word.Find(l.text.Bytes()); w != nil {
+		select {
+		case l.found <- string(w):
+		default:
+		}
+	}
+	return n, err
+}
+
+// A team that moves from a ledger on one machine to a server types the same commands, and
+// must get the same answers and the same exit codes.
+func TestACommandSaysTheSameAloneAndWithAServer(t *testing.T) {
+	alone, with := typistWith(t, "gate"), typistWith(t, "gate")
+	with.serve()
+	const app = "sha256:51d08facd5da6a6efdc3adb3a0344dd6decf35f781981f8a791da706c934c0a4"
+	for _, tt := range []struct {
+		words string
+		code  int
+	}{
+		{"ci", 0},
+		{"gate --env dev ../app.tar --dry-run", 3},
+		{"gate --env dev ../app.tar", 3},
+		{"gate --env prodution ../app.tar", 2},
+		{"attest provenance ../provenance.json --subject ../app.tar --subject ../lost.tar", 0},
+		{"attest sbom ../bom.json --subject ../app.tar --subject ../lost.tar", 0},
+		{"artifact trust ../app.tar", 0},
+		{"artifact show " + app, 0},
+		{"gate --env dev ../app.tar --dry-run", 0},
+		{"gate --env dev ../app.tar", 0},
+		{"gate --env staging ../app.tar", 0},
+		{"gate --env production ../app.tar", 3},
+		{"gate --env production ../lost.tar", 3},
+		{"plan check ../plan.json --source .", 0},
+		{"gate --env staging --plan ../plan.json", 0},
+		{"why HEAD", 0},
+		{"why " + app, 0},
+		{"why ../none.tar", 1},
+		{"trail HEAD", 0},
+		{"trail " + app, 0},
+		{"environments", 0},
+		{"findings list", 0},
+		{"exception list", 0},
+		{"policy list", 0},
+		{"keys list", 0},
+		{"people list", 0},
+		{"map show", 0},
+		{"where pkg:npm/left-pad", 0},
+		{"log checkpoint -o json", 0},
+		{"log proof 1 -o json", 0},
+		{"log key", 0},
+	} {
+		t.Run(tt.words, func(t *testing.T) {
+			alone.t, with.t = t, t
+			code, out, talk := alone.types(tt.words)
+			thereCode, thereOut, thereTalk := with.types(tt.words)
+			if code != tt.code {
+				t.Errorf("alone it ends with %d, want %d: %s", code, tt.code, talk)
+			}
+			if thereCode != code {
+				t.Errorf("alone it ends with %d, with a server with %d: %s", code, thereCode, thereTalk)
+			}
+			if strings.HasPrefix(tt.words, "log ") { // another log, of another length
+				return
+			}
+			if i := differ(out, thereOut); i >= 0 {
+				t.Errorf("alone:\n… %.600s\nwith a server:\n… %.600s", out[i:], thereOut[min(i, len(thereOut)):])
+			}
+		})
+	}
+	alone.t, with.t = t, t
+}
+
+// differ is a little before where two texts begin to differ; -1: nowhere.
+func differ(a, b string) int {
+	if a == b {
+		return -1
+	}
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return max(n-60, 0)
+}
+
+// What needs the bytes of the log says where it is run, and does not do it to a ledger of this
+// machine instead.
+func TestWhatNeedsTheLogItselfIsRunWhereItIs(t *testing.T) {
+	p := typistWith(t, "gate")
+	p.serve()
+	for _, words := range []string{"log verify", "log sweep", "log receipt", "log export --out ../out", "log epoch --from-backup --reason x", "log witness --url https://w.example --key w.example+00000000+AA"} {
+		code, out, talk := p.types(words)
+		if code != 2 || out != "" || !strings.Contains(talk, "where the server keeps its data") || !strings.Contains(talk, "fix: ") {
+			t.Errorf("%s: %d %s %s", words, code, out, talk)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, "home", ".local", "share", "verdict", ledgerFile)); err == nil {
+		t.Error("a ledger was made on this machine")
+	}
+}
