@@ -83,7 +83,7 @@ func forgedAt(t *testing.T, repo string) *forged {
 		j.host.desks[k] = d
 	}
 	public, _ := url.Parse("https://verdict.example")
-	s, err := j.host.server(t.Context(), public)
+	s, err := j.host.server(t.Context(), public, testCallers)
 	j.must(err)
 	j.hooks, err = j.host.webhooks(s, filepath.Join(folder, "forges.yaml"), public)
 	j.must(err)
