@@ -65,9 +65,9 @@ type RepositoryMap struct {
 // Answer is what the server decided.
 type Answer struct {
 	// Decision is nil when the rules of the point are not built, and NotBuilt is true.
-	Decision *verdict.Decision `json:"decision"`
+	Decision *verdict.Decision `json:"decision,omitempty"`
 	NotBuilt bool              `json:"not_built"`
-	Entry    *Entry            `json:"entry"`     // of the decision; nil when the question was dry
-	JudgedBy string            `json:"judged_by"` // which map decided, for people
-	Notes    []string          `json:"notes"`     // which rules decided, for people
+	Entry    *Entry            `json:"entry,omitempty"` // of the decision; nil when the question was dry
+	JudgedBy string            `json:"judged_by"`       // which map decided, for people
+	Notes    []string          `json:"notes"`           // which rules decided, for people
 }

@@ -58,7 +58,10 @@ type Entry struct {
 }
 
 // EntryOf makes the wire's form of an entry.
-func EntryOf(e ledger.Entry) Entry { return Entry{e, e.Beside} }
+func EntryOf(e ledger.Entry) Entry {
+	e.Context.Nonce = []byte{} // an entry is told without it, and the document of the API has a text there
+	return Entry{e, e.Beside}
+}
 
 // Ledger gives the entry as the ledger has it.
 func (e Entry) Ledger() ledger.Entry {
@@ -118,7 +121,7 @@ type PlacedKeyEvent struct {
 type Log struct {
 	Checkpoint  ledger.Checkpoint `json:"checkpoint"`
 	VerifierKey string            `json:"verifier_key"`
-	Cosigned    *ledger.Cosigned  `json:"cosigned"` // the largest that a witness signed, null if none did
+	Cosigned    *ledger.Cosigned  `json:"cosigned,omitempty"` // the largest that a witness signed, null if none did
 }
 
 // Stored says under which digest bytes are kept.
