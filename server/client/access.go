@@ -31,8 +31,14 @@ func (c *Client) RevokeRole(ctx context.Context, subject string, role identity.R
 	return r, c.ask(ctx, call{method: http.MethodDelete, path: wire.Prefix + "/roles", query: q}, &r)
 }
 
-// Tokens lists API tokens: the caller's, or with all those of everybody.
-func (c *Client) Tokens(ctx context.Context, all bool) (out []wire.Held, err error) {
+// The kinds of what opens the door, as paths of the API have them.
+const (
+	Tokens   = "tokens"
+	Sessions = "sessions"
+)
+
+// Held lists API tokens or sessions: the caller's, or with all those of everybody.
+func (c *Client) Held(ctx context.Context, kind string, all bool) (out []wire.Held, err error) {
 	q := url.Values{}
 	if all {
 		q.Set("all", "true")
@@ -40,7 +46,7 @@ func (c *Client) Tokens(ctx context.Context, all bool) (out []wire.Held, err err
 	out = []wire.Held{}
 	for {
 		var page wire.HeldList
-		if err := c.get(ctx, wire.Prefix+"/tokens", q, &page); err != nil {
+		if err := c.get(ctx, wire.Prefix+"/"+kind, q, &page); err != nil {
 			return nil, err
 		}
 		if out = append(out, page.Items...); page.Next == "" || len(page.Items) == 0 {
@@ -59,8 +65,8 @@ func (c *Client) CreateToken(ctx context.Context, q wire.TokenAsked) (t wire.Tok
 	return t, c.ask(ctx, call{method: http.MethodPost, path: wire.Prefix + "/tokens", kind: "application/json", body: b}, &t)
 }
 
-// RevokeToken ends an API token.
-func (c *Client) RevokeToken(ctx context.Context, id string) error {
-	_, err := c.send(ctx, call{method: http.MethodDelete, path: wire.Prefix + "/tokens/" + url.PathEscape(id), bytes: true})
+// End revokes an API token or a session.
+func (c *Client) End(ctx context.Context, kind, id string) error {
+	_, err := c.send(ctx, call{method: http.MethodDelete, path: wire.Prefix + "/" + kind + "/" + url.PathEscape(id), bytes: true})
 	return err
 }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"verdict/identity"
+)
+
+// plane is a control plane on this machine, with the sign-in that verdict serve has.
+type plane struct {
+	*served
+	address, link string
+}
+
+func planeOn(t *testing.T) *plane {
+	t.Helper()
+	g := &plane{served: servingData(t, func(func(...string) string) {})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.address = "http://" + l.Addr().String()
+	public, err := url.Parse(g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := g.host.signIn("", public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := g.host.server(t.Context(), public, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Routes(s)
+	if g.link, err = g.host.adminLink(t.Context(), in, public); err != nil {
+		t.Fatal(err)
+	}
+	h := &http.Server{Handler: s.Handler()}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(l) }()
+	t.Cleanup(func() { _ = h.Close(); <-ended })
+	return g
+}
+
+// at runs a command of somebody with a home and data of his own.
+func (g *plane) at(home string, env []string, args ...string) (code int, out, errs string) {
+	g.t.Helper()
+	var o, e bytes.Buffer
+	env = append([]string{"HOME=" + home, "VERDICT_DATA=" + home + "/data", "VERDICT_SERVER=" + g.address}, env...)
+	code = run(context.Background(), env, bytes.NewReader(nil), &o, &e, args)
+	return code, o.String(), e.String()
+}
+
+// An administrator gives and takes roles by command, and nobody gets both sides. What a token
+// is for a machine may do is taken with the token.
+func TestAnAdministratorGivesAndTakesRolesByCommand(t *testing.T) {
+	g := planeOn(t)
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	want := func(code int, says string, env []string, args ...string) string {
+		t.Helper()
+		got, out, errs := g.at(home, env, args...)
+		if got != code || !strings.Contains(out+errs, says) {
+			t.Fatalf("verdict %s: %d, want %d and %q\n%s%s", strings.Join(args, " "), got, code, says, out, errs)
+		}
+		return out
+	}
+	want(4, "nothing here signs in", nil, "roles", "list")
+	want(0, "Signed in", []string{"CODE=" + secret}, "login", "--once", "env:CODE")
+	want(4, "works once", []string{"CODE=" + secret}, "login", "--once", "env:CODE")
+	want(0, "admin", nil, "roles", "list", "--mine")
+	want(2, "nothing says why", nil, "roles", "grant", "person:jane", "approver", "--service", "shop")
+	want(0, "Recorded as entry", nil, "roles", "grant", "person:jane", "developer", "--service", "shop", "--environment", "prod", "--reason", "on the team")
+	want(1, "would let one state evidence", nil, "roles", "grant", "person:jane", "security", "--service", "shop", "--reason", "x")
+	want(1, "hold nowhere", nil, "roles", "grant", "person:jane", "viewer", "--reason", "x")
+	var list roleList
+	if err := json.Unmarshal([]byte(want(0, "verdict.roles/v1", nil, "roles", "list", "-o", "json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if r := list.Roles.Roles; len(r) != 1 || r[0].Subject != "person:jane" || len(r[0].Grants) != 1 || r[0].Grants[0].Role != identity.Developer {
+		t.Errorf("%+v", list)
+	}
+	want(0, "none", nil, "roles", "revoke", "person:jane", "developer", "--reason", "taken")
+}
+
+func TestAnAPITokenSignsInUntilItIsRevoked(t *testing.T) {
+	g := planeOn(t)
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
+		t.Fatal(errs)
+	}
+	code, token, errs := g.at(home, nil, "tokens", "create", "mirror", "--machine", "--role", "auditor", "--service", "*", "--days", "90")
+	if code != 0 || !strings.HasPrefix(token, "vdt_") || strings.Count(token, "\n") != 1 {
+		t.Fatalf("%d %s%s", code, token, errs)
+	}
+	with := []string{"TOKEN=" + strings.TrimSpace(token)}
+	if code, out, errs := g.at(t.TempDir(), with, "roles", "list", "--mine", "--token", "env:TOKEN"); code != 0 || !strings.Contains(out, "auditor") {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	var list struct{ Items []struct{ ID, Label string } }
+	_, out, _ := g.at(home, nil, "tokens", "list", "--everybody", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Items) != 1 || list.Items[0].Label != "mirror" || strings.Contains(out, strings.TrimSpace(token)) {
+		t.Fatalf("%s, %v", out, err)
+	}
+	if code, _, errs := g.at(home, nil, "sessions", "revoke", list.Items[0].ID); code == 0 || !strings.Contains(errs, "you have no session") {
+		t.Errorf("a token is ended as a session: %s", errs)
+	}
+	if code, out, errs := g.at(home, nil, "tokens", "revoke", list.Items[0].ID); code != 0 {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	if code, _, errs := g.at(t.TempDir(), with, "tokens", "list", "--token", "env:TOKEN"); code != 4 || !strings.Contains(errs, "revoked") {
+		t.Errorf("after it was revoked: %d %s", code, errs)
+	}
+	if code, _, errs := g.at(home, nil, "sessions", "list"); code != 0 {
+		t.Errorf("%d %s", code, errs)
+	}
+}
