@@ -55,8 +55,8 @@ type Map struct {
 	Retention    Retention              `json:"retention"`
 	Sources      map[string]Source      `json:"sources"`
 	Dependencies Dependencies           `json:"dependencies,omitzero"`
-	Modules      *Modules               `json:"modules,omitempty"` // nil: code may call any
-	Admission    Admission              `json:"admission,omitzero"`
+	Modules      *Modules               `json:"modules,omitempty"`  // nil: code may call any
+	Admission    Admission              `json:"admission,omitzero"` // what a cluster is answered where no environment says it
 
 	doc      *yaml.Node        // what the file itself says, for Merge
 	origins  map[string]Origin // path → where its value was said; absent: a default

@@ -249,6 +249,28 @@ func TestWhoIsBehindSaysSoAndTheEnvironmentSaysWhatFollows(t *testing.T) {
 	}
 }
 
+// A clock that was set back by a day makes every promotion of yesterday hold again.
+func TestAClockThatIsBehindTheLogLetsNothingIn(t *testing.T) {
+	b := newBed(t, "block")
+	b.log.decided("d-over", "prod", "a", verdict.Allow, expires(noon.Add(-time.Hour)))
+	b.log.at = noon
+	b.caughtUp(t)
+	b.now = noon.Add(-24 * time.Hour)
+	if err := b.CatchUp(t.Context()); verdict.AsError(err).Code != verdict.CodeUnavailable {
+		t.Errorf("%v", err)
+	}
+	fresh := newBed(t, "block")
+	fresh.log, fresh.o.Log, fresh.now = b.log, b.log, b.now
+	if fresh.CatchUp(t.Context()) == nil || fresh.Ready() == nil {
+		t.Error("a process that begins with such a clock is ready")
+	}
+	if a := fresh.asks(t, creates("web", image("a"))); a.Allowed {
+		t.Errorf("%+v", a)
+	}
+	b.now = noon.Add(-maxSkew)
+	b.caughtUp(t)
+}
+
 // Who asks is a person or a machine, and a person's name is in no record.
 func TestWhoAsksIsNamedOrStaysUnknown(t *testing.T) {
 	b := newBed(t, "block").caughtUp(t)

@@ -27,6 +27,9 @@ type Waiter interface {
 // MaxLag is how far behind the log a set may be whose word counts.
 const MaxLag = 5 * time.Second
 
+// maxSkew is how far the clock may be behind the last entry, as for a gate.
+const maxSkew = 5 * time.Minute
+
 const (
 	askEvery  = time.Second            // whether the store still answers, where nothing happens
 	pollEvery = 250 * time.Millisecond // of a Log that is no Waiter, or that failed
@@ -79,11 +82,27 @@ func (a *Admission) CatchUp(ctx context.Context) error {
 			err = a.fill(ctx, s, from, to)
 		}
 	}
-	if err != nil {
+	if err == nil {
+		err = a.keepsTime(ctx, asked, to)
+	}
+	if err == nil {
+		a.fresh.Store(&asked)
+	}
+	return err
+}
+
+// keepsTime refuses a clock that is behind the log: by it a promotion that is over would still
+// hold. Until it is set right, the set is as one that is behind.
+func (a *Admission) keepsTime(ctx context.Context, now time.Time, to ledger.Position) error {
+	last, err := a.o.Log.Find(ctx, ledger.Query{At: to, Limit: 1})
+	if err != nil || len(last) == 0 || last[0].At.Sub(now) <= maxSkew {
 		return err
 	}
-	a.fresh.Store(&asked)
-	return nil
+	return &verdict.Error{
+		Code:   verdict.CodeUnavailable,
+		What:   fmt.Sprintf("this machine's clock says %s, and the last entry of the log was recorded at %s: what has expired cannot be told", now.UTC().Format(time.RFC3339), last[0].At.UTC().Format(time.RFC3339)),
+		Remedy: "set the clock of this machine right; a gate that is asked says which entry lies ahead",
+	}
 }
 
 // await returns when there may be something new, and no later than askEvery.

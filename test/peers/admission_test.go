@@ -203,3 +203,30 @@ func (a *admitted) warns(t *testing.T) {
 		return ok && strings.Contains(said, "Warning: verdict: would be denied: spec.containers[0]: \"registry.example/web:1\" names a tag")
 	})
 }
+
+// An answer needs nobody: the endpoint runs in a network of its own, with nothing in it but
+// who asks.
+func TestAdmissionCallsNobody(t *testing.T) {
+	if !namespaces() {
+		t.Skip("SKIP: unshare: this user may not make a network of his own")
+	}
+	w := newWorld(t)
+	repo := w.release(t, "shop", admissionMap)
+	w.builds(t, repo, w.write(t, "app.tar", "the very content"))
+	w.inside(t, repo, "gate", "--env", "dev", w.path("app.tar"))
+	image := fmt.Sprintf("registry.example/web@sha256:%x", sha256.Sum256([]byte("the very content")))
+	review := w.write(t, "review.json", `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"web","operation":"CREATE","userInfo":{"username":"jane"},"object":`+pod("one", "web", image)+`}}`)
+	script := w.write(t, "alone.sh", `set -e
+ip link set lo up
+cd `+repo+`
+`+w.verdict+` admission serve --listen 127.0.0.1:8443 >listening 2>said &
+trap "kill $!" EXIT
+for i in $(seq 100); do grep -q listening listening && break; sleep 0.1; done
+ca=$(find $XDG_STATE_HOME -name admission-ca.pem)
+curl -sS --noproxy '*' --max-time 5 --cacert $ca -H 'Content-Type: application/json' --data-binary @`+review+` https://127.0.0.1:8443/admission/kind
+`)
+	exit, said := w.run(t, true, "sh", script)
+	if exit != 0 || !strings.Contains(said, `"allowed":true`) || !strings.Contains(said, `"answer":"promoted"`) {
+		t.Errorf("exit %d: %s", exit, said)
+	}
+}
