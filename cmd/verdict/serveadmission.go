@@ -69,6 +69,9 @@ func (x *serving) admits(ctx context.Context, h *host, s *server.Server, public 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Metrics().Register(admissionFigures{answers}); err != nil {
+		return nil, err
+	}
 	s.Ready("admission", func(context.Context) error { return answers.Ready() })
 	x.admission.at = e.listener.Addr().String()
 	return []func(context.Context) error{answers.Run, func(ctx context.Context) error { return e.serve(ctx, answers.Handler()) }}, nil

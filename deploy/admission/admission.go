@@ -50,6 +50,7 @@ type Admission struct {
 	set     atomic.Pointer[set]
 	fresh   atomic.Pointer[time.Time] // when the set was last known to be at the end of the log
 	records *recorder
+	counted counters
 }
 
 // New makes an Admission.
@@ -98,6 +99,10 @@ const pathPrefix = "/admission/"
 // Handler answers POST /admission/CLUSTER. An answer that is no review makes the API server
 // do what the webhook's failurePolicy says.
 func (a *Admission) Handler() http.Handler {
+	refuse := func(w http.ResponseWriter, code int, err error) {
+		a.counted.unread.Add(1)
+		refuse(w, code, err)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cluster, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
 		if !ok || cluster == "" || strings.Contains(cluster, "/") {
@@ -113,38 +118,39 @@ func (a *Admission) Handler() http.Handler {
 			refuse(w, http.StatusUnsupportedMediaType, invalid("a review is application/json"))
 			return
 		}
-		a.serve(w, r, cluster)
+		if code, err := a.serve(w, r, cluster); err != nil {
+			refuse(w, code, err)
+		}
 	})
 }
 
-func (a *Admission) serve(w http.ResponseWriter, r *http.Request, cluster string) {
+// serve answers a review; an error comes with the code of the problem that is to be told.
+func (a *Admission) serve(w http.ResponseWriter, r *http.Request, cluster string) (code int, err error) {
 	body, err := readBody(w, r)
 	if err != nil {
-		refuse(w, http.StatusRequestEntityTooLarge, &verdict.Error{Code: verdict.CodeLimit, What: "the review cannot be read, or is larger than 3 MiB", Remedy: "make the object smaller", Err: err})
-		return
+		return http.StatusRequestEntityTooLarge, &verdict.Error{Code: verdict.CodeLimit, What: "the review cannot be read, or is larger than 3 MiB", Remedy: "make the object smaller", Err: err}
 	}
 	request, err := ReadReview(body)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err)
-		return
+		return http.StatusBadRequest, err
 	}
 	answer, err := a.Answer(cluster, request)
 	if err != nil {
 		code := map[verdict.Code]int{verdict.CodeUnavailable: http.StatusServiceUnavailable, verdict.CodeNotFound: http.StatusNotFound}[verdict.AsError(err).Code]
-		refuse(w, cmp.Or(code, http.StatusBadRequest), err)
-		return
+		return cmp.Or(code, http.StatusBadRequest), err
 	}
+	a.counted.count(answer)
 	if answer.records && !request.DryRun {
 		a.records.add(answer)
 	}
 	out, err := json.Marshal(reviewed{reviewVersion, reviewKind, answer.response(request.UID)})
 	if err != nil {
-		refuse(w, http.StatusInternalServerError, err)
-		return
+		return http.StatusInternalServerError, err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	_, _ = w.Write(out) // who has gone does not hear the answer
+	return http.StatusOK, nil
 }
 
 // readBody reads a body within the bounds. It takes memory as the body comes, and not as it

@@ -66,6 +66,9 @@ func TestAClusterIsAnsweredOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s", name, code, body)
 		}
 	}
+	if s := b.Stats(); s.LetIn != 1 || s.Denied != 1 || s.Unread != 10 || s.Decisions != 1 || s.Lag != 0 {
+		t.Errorf("what operators see: %+v", s)
+	}
 	for method, kind := range map[string]string{"GET": "application/json", "POST": "text/plain"} {
 		r := httptest.NewRequest(method, "/admission/aks", strings.NewReader(review(`{}`)))
 		r.Header.Set("Content-Type", kind)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"verdict"
@@ -80,8 +81,9 @@ type recorder struct {
 	size   int // different rows
 	folded map[recordKey]int64
 
-	waiting []*Record // the goroutine of run alone: what could not be recorded yet
-	lost    int64     // likewise
+	waiting []*Record    // the goroutine of run alone: what could not be recorded yet
+	lost    int64        // likewise
+	gone    atomic.Int64 // all that were lost, for Stats
 }
 
 func newRecorder(o Options) *recorder {
@@ -141,6 +143,7 @@ func (r *recorder) flush(ctx context.Context) {
 	if over := len(r.waiting) - maxWaiting; over > 0 {
 		for _, x := range r.waiting[:over] {
 			r.lost += x.answers()
+			r.gone.Add(x.answers())
 		}
 		r.waiting = slices.Clone(r.waiting[over:])
 	}
