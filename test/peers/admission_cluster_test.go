@@ -121,16 +121,20 @@ type endpoint struct {
 	done chan error
 }
 
-// answers starts the endpoint in a repository.
-func (w *world) answers(t *testing.T, repo string) *endpoint {
+// answers starts the endpoint in a repository: by itself, or with the control plane.
+func (w *world) answers(t *testing.T, repo string, alone bool) *endpoint {
 	t.Helper()
 	port := freePort(t)
+	args := []string{"admission", "serve", "--listen", "127.0.0.1:" + port, "--verbose"}
+	if !alone {
+		args = []string{"serve", "--listen", "127.0.0.1:" + freePort(t), "--ops-listen", "off", "--admission-listen", "127.0.0.1:" + port}
+	}
 	e := &endpoint{url: "https://127.0.0.1:" + port, log: w.path("endpoint-" + port + ".log"), done: make(chan error, 1)}
 	out, err := os.Create(e.log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.cmd = exec.Command(w.verdict, "admission", "serve", "--listen", "127.0.0.1:"+port, "--verbose")
+	e.cmd = exec.Command(w.verdict, args...)
 	e.cmd.Dir, e.cmd.Stdout, e.cmd.Stderr = repo, out, out
 	e.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.home, "XDG_DATA_HOME=" + w.path("data"), "XDG_STATE_HOME=" + w.path("state"), "XDG_CONFIG_HOME=" + w.path("config"), "XDG_CACHE_HOME=" + w.path("cache")}
 	if err := e.cmd.Start(); err != nil {
@@ -145,7 +149,7 @@ func (w *world) answers(t *testing.T, repo string) *endpoint {
 	})
 	until(t, "the endpoint listens", func() bool {
 		text, _ := os.ReadFile(e.log)
-		return strings.Contains(string(text), "listening https://")
+		return strings.Contains(string(text), "https://127.0.0.1:"+port)
 	})
 	return e
 }

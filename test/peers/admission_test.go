@@ -64,7 +64,7 @@ func TestAnAPIServerIsAnswered(t *testing.T) {
 	a.promoted = fmt.Sprintf("registry.example/web@sha256:%x", sha256.Sum256([]byte("the very content")))
 	a.never = fmt.Sprintf("registry.example/web@sha256:%x", sha256.Sum256([]byte("something else")))
 	a.builds(t, a.repo, a.file)
-	a.at = a.answers(t, a.repo)
+	a.at = a.answers(t, a.repo, true)
 	for _, ns := range []string{"web", "lab"} {
 		a.cluster.must(t, "", "create", "namespace", ns)
 	}
@@ -191,9 +191,11 @@ func (a *admitted) recorded(t *testing.T) {
 	}
 }
 
+// The map that was released counts, and the control plane answers by it.
 func (a *admitted) warns(t *testing.T) {
-	repo := a.release(t, "warns", strings.Replace(admissionMap, "deploy.admission, mode: block", "deploy.admission, mode: warn", 1))
-	a.configures(t, repo, a.answers(t, repo))
+	repo := a.release(t, "warns", strings.NewReplacer("schema: verdict/v1", "schema: verdict/v1\norganization: acme", "deploy.admission, mode: block", "deploy.admission, mode: warn").Replace(admissionMap))
+	a.inside(t, repo, "map", "release", "verdict.yaml")
+	a.configures(t, repo, a.answers(t, repo, false))
 	until(t, "the API server asks the other endpoint", func() bool {
 		ok, said := a.kubectl(t, jane, pod("told", "web", a.never), "apply", "-f", "-", "--dry-run=server")
 		return ok && strings.Contains(said, "Warning: verdict: would be denied: spec.containers[0]: registry.example/web@sha256:")
