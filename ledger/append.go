@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -98,7 +97,9 @@ func (l *Ledger) answer(ctx context.Context, r *request) ([]Entry, error) {
 	return out, nil
 }
 
-var errClosed = errors.New("the ledger is closed")
+var errClosed = &verdict.Error{
+	Code: verdict.CodeUnavailable, What: "the ledger is closed, because the process is stopping", Remedy: "try again when it runs: what was acknowledged is recorded",
+}
 
 // enqueue hands a request to the appender and waits for its answer.
 func (l *Ledger) enqueue(ctx context.Context, r *request) ([]Entry, error) {

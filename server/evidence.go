@@ -43,6 +43,12 @@ func (s *Server) EvidenceRoute(o EvidenceOptions) {
 			"A body of type `%s` is one bundle and nothing around it.", wire.MaxEvidence, wire.BundleType),
 	}
 	r := &recorder{o: o, ledger: s.o.Ledger, now: s.o.Now, large: make(chan struct{}, largeBlobs)}
+	r.told = func(ctx context.Context, err error) *Problem {
+		if p := problemOf(err); p.Status != http.StatusInternalServerError { // a database that is away is told once, and not by each request
+			return p
+		}
+		return s.told(ctx, op, err)
+	}
 	s.Handle("POST "+Prefix+"/evidence", op, http.HandlerFunc(r.serve))
 	Document[in, out](s, op)
 }
@@ -54,6 +60,7 @@ type recorder struct {
 	ledger *ledger.Ledger
 	now    func() time.Time
 	large  chan struct{}
+	told   func(context.Context, error) *Problem // logs what the caller is not told
 
 	mu     sync.Mutex // guards latest
 	latest ledger.Checkpoint
@@ -75,7 +82,7 @@ func (x *recorder) serve(w http.ResponseWriter, r *http.Request) {
 		a, err = x.acknowledge(r.Context(), entries)
 	}
 	if err != nil {
-		writeProblem(w, err)
+		writeProblem(w, x.told(r.Context(), err))
 		return
 	}
 	writeJSON(w, a)

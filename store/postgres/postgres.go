@@ -207,8 +207,11 @@ func (e *Engine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	defer cancel()
 	c, err := e.pool.Acquire(waiting)
 	var connect *pgconn.ConnectError
-	if err == nil || ctx.Err() != nil || waiting.Err() == nil || errors.As(err, &connect) {
+	switch {
+	case err == nil || ctx.Err() != nil || errors.As(err, &connect):
 		return c, err
+	case waiting.Err() == nil: // it ended while it was being prepared
+		return nil, fmt.Errorf("%w: %w", errGone, err)
 	}
 	return nil, &verdict.Error{
 		Code: verdict.CodeUnavailable, What: fmt.Sprintf("none of the %d connections to PostgreSQL became free for %s", e.pool.Config().MaxConns, e.patience),

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -159,21 +160,40 @@ func (s *Server) Kill(t testing.TB) int {
 	return 1 + len(children)
 }
 
-// childrenOf are the processes that a process began.
+// childrenOf are the processes that a process began, by /proc where there is one: ps is not
+// everywhere.
 func childrenOf(parent int) ([]int, error) {
-	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
-	if err != nil {
-		return nil, fmt.Errorf("ps: %w", err)
+	var lines []string
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err == nil && len(stats) > 0 {
+		for _, path := range stats {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				continue // it has ended
+			}
+			// pid (name) state ppid …, and a name may hold anything
+			pid, _, _ := strings.Cut(string(text), " ")
+			behind := text[bytes.LastIndexByte(text, ')')+1:]
+			if f := strings.Fields(string(behind)); len(f) > 1 {
+				lines = append(lines, pid+" "+f[1])
+			}
+		}
+	} else {
+		out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+		if err != nil {
+			return nil, fmt.Errorf("ps: %w", err)
+		}
+		lines = strings.Split(string(out), "\n")
 	}
 	var found []int
-	for line := range strings.Lines(string(out)) {
+	for _, line := range lines {
 		f := strings.Fields(line)
 		if len(f) != 2 || f[1] != strconv.Itoa(parent) {
 			continue
 		}
 		pid, err := strconv.Atoi(f[0])
 		if err != nil {
-			return nil, fmt.Errorf("ps: %w", err)
+			return nil, fmt.Errorf("process %q: %w", line, err)
 		}
 		found = append(found, pid)
 	}

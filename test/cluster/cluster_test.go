@@ -53,7 +53,9 @@ func (x *load) tell(what string, n int, least int64) {
 // replica that told him, and of the database.
 func TestThreeReplicasOnPostgreSQLLoseAndDoubleNothing(t *testing.T) {
 	server := storetest.OwnPostgres(t)
-	h := &house{t: t, folder: t.TempDir(), dsn: server.Database(t)}
+	h := newHouse(t)
+	h.dsn = server.Database(t)
+	h.objects()
 	r := []*replica{h.replica("one"), h.replica("two"), h.replica("three")}
 	for _, x := range r {
 		x.start()
@@ -107,7 +109,7 @@ func TestThreeReplicasOnPostgreSQLLoseAndDoubleNothing(t *testing.T) {
 
 // One machine, one file: the way most begin.
 func TestOneServerOnItsFileLosesAndDoublesNothing(t *testing.T) {
-	h := &house{t: t, folder: t.TempDir()}
+	h := newHouse(t)
 	r := h.replica("one")
 	r.start()
 	x := h.load(writers, r)
@@ -179,14 +181,14 @@ func (h *house) open(r *replica) *ledger.Ledger {
 	if h.dsn != "" {
 		e, err = postgres.Open(h.t.Context(), h.dsn)
 	} else {
-		e, err = sqlite.Open(h.t.Context(), filepath.Join(h.data(), "ledger.db"), sqlite.Options{})
+		e, err = sqlite.Open(h.t.Context(), filepath.Join(r.data(), "ledger.db"), sqlite.Options{})
 	}
 	must(err)
 	s, err := store.New(h.t.Context(), e)
 	must(err)
-	blobs, err := dir.Open(filepath.Join(h.data(), "blobs"), dir.Options{})
+	blobs, err := dir.Open(filepath.Join(r.data(), "blobs"), dir.Options{}) // bodies are for log verify
 	must(err)
-	key, err := evidence.OpenLogKey(filepath.Join(h.data(), "keys", "log.key"))
+	key, err := evidence.OpenLogKey(h.logKey())
 	must(err)
 	l, err := ledger.Open(h.t.Context(), ledger.Options{Store: s, Blobs: blobs, LogKey: key, AnchorDir: filepath.Join(r.state(), "verdict", "anchor")})
 	must(err)

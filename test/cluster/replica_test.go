@@ -8,16 +8,23 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"verdict/evidence"
 )
 
 // program is the path of the binary: the one that make built, or one built now.
@@ -37,15 +44,44 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// house is what the replicas of one installation share: a data directory with its keys, and
-// a database.
+// house is what the replicas of one installation share: the keys of the log and of the
+// server, a database and a store for blobs. Nothing else: each is on a machine of its own.
 type house struct {
 	t      *testing.T
 	folder string
-	dsn    string // empty: the file in the data directory
+	dsn    string // empty: the file in the data directory of the only one
+	blobs  string // --blobs, with dsn
+	keys   []string
 }
 
-func (h *house) data() string { return filepath.Join(h.folder, "data") }
+// newHouse makes the keys, which an operator mounts into each replica.
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, folder: t.TempDir()}
+	if _, err := evidence.CreateKey(h.signer()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evidence.CreateLogKey(h.logKey()); err != nil {
+		t.Fatal(err)
+	}
+	h.keys = []string{"--signer", "file:" + h.signer(), "--log-key", "file:" + h.logKey()}
+	return h
+}
+
+func (h *house) signer() string { return filepath.Join(h.folder, "signer.pem") }
+func (h *house) logKey() string { return filepath.Join(h.folder, "log.key") }
+
+// objects is an S3 that the replicas share, and goes on while they are killed.
+func (h *house) objects() {
+	h.t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket("evidence"); err != nil {
+		h.t.Fatal(err)
+	}
+	s := httptest.NewServer(gofakes3.New(backend).Server())
+	h.t.Cleanup(s.Close)
+	h.blobs = "s3://evidence?region=eu-central-1&endpoint=" + s.URL
+}
 
 // replica is one process of the program, with a state directory, and so an anchor, of its own.
 type replica struct {
@@ -60,7 +96,8 @@ type replica struct {
 // bearer reads the token that a server leaves for its user at each start, as commands do.
 func (r *replica) bearer() (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.state(), "verdict", "servers", strings.ReplaceAll(r.listen, ":", "_")+".token"))
-	return strings.TrimSpace(string(text)), err
+	token, _, _ := strings.Cut(string(text), "\n")
+	return token, err
 }
 
 // lines keeps what a process says.
@@ -95,6 +132,8 @@ func (h *house) replica(name string) *replica {
 	return r
 }
 
+func (r *replica) data() string { return filepath.Join(r.h.folder, "data of "+r.name) }
+
 func (r *replica) state() string { return filepath.Join(r.h.folder, "state of "+r.name) }
 
 // command is the program as this replica runs it.
@@ -104,10 +143,11 @@ func (r *replica) command(args ...string) *exec.Cmd {
 	if err != nil {
 		r.h.t.Fatal(err)
 	}
-	c := exec.Command(path, append([]string{"--data", r.h.data()}, args...)...)
+	c := exec.Command(path, slices.Concat([]string{"--data", r.data()}, r.h.keys, args)...)
 	c.Env = []string{"HOME=" + r.h.folder, "XDG_STATE_HOME=" + r.state(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}
 	if r.h.dsn != "" {
-		c.Env = append(c.Env, "DSN="+r.h.dsn, "VERDICT_DATABASE=env:DSN")
+		c.Env = append(c.Env, "DSN="+r.h.dsn, "VERDICT_DATABASE=env:DSN", "VERDICT_BLOBS="+r.h.blobs,
+			"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true")
 	}
 	c.Dir = r.h.folder
 	return c
@@ -119,7 +159,9 @@ var health = regexp.MustCompile(`http://(\S+?)/readyz`)
 func (r *replica) start() {
 	r.h.t.Helper()
 	c := r.command("serve", "--listen", r.listen)
-	r.said = &lines{}
+	if r.said == nil {
+		r.said = &lines{}
+	}
 	out, err := c.StdoutPipe()
 	if err != nil {
 		r.h.t.Fatal(err)
