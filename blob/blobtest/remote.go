@@ -1,6 +1,7 @@
 package blobtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -45,6 +46,7 @@ func RunRemote(t *testing.T, d Remote) {
 		{"credentials follow no redirect", d.redirects},
 		{"a put between the comparison and the removal wins", d.putWins},
 		{"a cancelled caller is let go", d.cancelled},
+		{"a large blob is one request", d.large},
 		{"marks outlive the process", d.marks},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,6 +206,26 @@ func (d Remote) cancelled(t *testing.T) {
 	})
 	if err := acts[1](ctx, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("Get: %v", err)
+	}
+}
+
+// large is beyond what the vendors' libraries send in one piece by themselves: pieces that
+// are put together later have no condition on the first.
+func (d Remote) large(t *testing.T) {
+	var writes atomic.Int64
+	s := d.Open(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut || r.Method == http.MethodPost {
+			writes.Add(1)
+		}
+		return false
+	})
+	in := bytes.Repeat([]byte("evidence"), 20<<17) // 20 MiB
+	digest, err := s.Put(t.Context(), in)
+	if err != nil || writes.Load() != 1 {
+		t.Fatalf("Put: %v, in %d requests", err, writes.Load())
+	}
+	if out, err := s.Get(t.Context(), digest); err != nil || !bytes.Equal(in, out) {
+		t.Errorf("Get: %d bytes, %v", len(out), err)
 	}
 }
 
