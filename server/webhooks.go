@@ -62,14 +62,21 @@ type GateQuestion struct {
 	Run         string // source and id of the delivery
 }
 
-// Records are what the deliveries look up. *ledger.Ledger has them.
+// Records are what the deliveries look up. *ledger.Ledger has them, and says what they give.
 type Records interface {
+	// Decisions lists decisions, newest first.
 	Decisions(ctx context.Context, q ledger.DecisionQuery) ([]ledger.DecisionRow, error)
+	// Decision finds one by its id.
 	Decision(ctx context.Context, prefix string, at ledger.Position) (ledger.Entry, *verdict.Decision, error)
+	// Find lists entries, newest first.
 	Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	// Standing lists the statements that nothing has replaced: the approvals of a decision.
 	Standing(ctx context.Context, kind verdict.Kind, about string, at ledger.Position) ([]ledger.Entry, error)
+	// Range lists the entries from a position to another.
 	Range(ctx context.Context, from, to ledger.Position) ([]ledger.Entry, error)
+	// Position is how many entries there are.
 	Position(ctx context.Context) (ledger.Position, error)
+	// Wait returns when there are more than so many.
 	Wait(ctx context.Context, after ledger.Position) (ledger.Position, error)
 }
 
