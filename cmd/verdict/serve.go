@@ -117,6 +117,7 @@ func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *ser
 	if err != nil {
 		return nil, err
 	}
+	chores.List = append(chores.List, hooks.Chore())
 	return append(out, func(ctx context.Context) error { return hooks.Run(ctx, chores.Owner) }), nil
 }
 
