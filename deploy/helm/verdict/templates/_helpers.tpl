@@ -48,6 +48,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and $k.reference $k.secret.name }}{{ fail (printf "%s has a reference and a secret: keep one of them" $name) }}{{ end -}}
 {{- end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.host) }}{{ fail "ingress.host is empty: set the name under which the server is reached" }}{{ end -}}
+{{- if and $v.admission.enabled (gt (int $v.replicas) 1) (not $v.admission.authoritySecret.name) }}{{ fail "admission.authoritySecret.name is empty: replicas show certificates of one authority, or the API server trusts only one of them: make a secret with it and name it" }}{{ end -}}
 {{- if and $v.admission.webhook.enabled (not $v.admission.enabled) }}{{ fail "admission.webhook.enabled needs admission.enabled: the API server would ask nobody" }}{{ end -}}
 {{- if and $v.admission.webhook.enabled (not $v.admission.webhook.caBundle) }}{{ fail "admission.webhook.caBundle is empty: the API server trusts no certificate by itself: take the one that verdict admission manifests prints" }}{{ end -}}
 {{- end -}}
