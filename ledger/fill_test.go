@@ -47,7 +47,7 @@ func Fill(tb testing.TB, l *Ledger, private *ecdsa.PrivateKey, n int) {
 				kind, predicate := verdict.KindTestResult, fmt.Sprintf(`{"result":"PASSED","number":%d,"text":%q,`, i, strings.Repeat("abcdefg ", 60))
 				if i%10 == 0 {
 					kind = verdict.KindDecision
-					predicate = fmt.Sprintf(`{"id":"d%012d","point":"ci.secrets","subject":{"kind":"artifact","name":"a","digest":"sha256:%064x"},"service":"shop","mode":"block","outcome":"allow","enforced":"allow","at":"2026-03-01T12:00:00Z","text":%q,`, i, i, strings.Repeat("abcdefg ", 40))
+					predicate = fmt.Sprintf(`{"id":"d%012d","point":"deploy.gate","layer":"deploy","environment":"prod","subject":{"kind":"artifact","name":"a","digest":"sha256:%064x"},"service":"shop","mode":"block","outcome":"allow","enforced":"allow","at":"2026-03-01T12:00:00Z","text":%q,`, i, i, strings.Repeat("abcdefg ", 40))
 				}
 				r.items = append(r.items, l.fill(tb, private, kind, predicate, i, nil))
 			}

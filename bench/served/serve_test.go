@@ -43,9 +43,15 @@ type plane struct {
 	client *http.Client
 }
 
+// asked is how a control plane is started besides the defaults.
+type asked struct {
+	database  string // address of a PostgreSQL
+	admission bool   // it also answers clusters, and is not ready before it can
+}
+
 // start starts the program over a folder that has data and state, and waits until it is
 // ready. It ends with the benchmark.
-func start(b *testing.B, folder string, env ...string) *plane {
+func start(b *testing.B, folder string, as asked) *plane {
 	b.Helper()
 	program := os.Getenv("VERDICT_BIN")
 	if program == "" {
@@ -53,13 +59,15 @@ func start(b *testing.B, folder string, env ...string) *plane {
 	}
 	p := &plane{b: b, folder: folder, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: writers, MaxConnsPerHost: writers}}}
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--data", filepath.Join(folder, "data")}
-	for _, kv := range env {
-		if name, _, _ := strings.Cut(kv, "="); name == "BENCH_DATABASE" {
-			args = append(args, "--database", "env:"+name)
-		}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "XDG_STATE_HOME=" + filepath.Join(folder, "state")}
+	if as.database != "" {
+		args, env = append(args, "--database", "env:BENCH_DATABASE"), append(env, "BENCH_DATABASE="+as.database)
+	}
+	if as.admission {
+		args = append(args, "--admission-listen", "127.0.0.1:0")
 	}
 	p.run = exec.Command(program, args...)
-	p.run.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "XDG_STATE_HOME=" + filepath.Join(folder, "state")}, env...)
+	p.run.Env = env
 	var said bytes.Buffer
 	p.run.Stderr = &said
 	out, err := p.run.StdoutPipe()

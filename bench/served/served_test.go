@@ -66,11 +66,11 @@ func bundles(b *testing.B, p *plane, n int, commit func(i int) string) [][]byte 
 func BenchmarkEvidence(b *testing.B) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		b.Run(engine, func(b *testing.B) {
-			var env []string
+			var as asked
 			if engine == "postgres" {
-				env = append(env, "BENCH_DATABASE="+storetest.Postgres(b))
+				as.database = storetest.Postgres(b)
 			}
-			p := start(b, b.TempDir(), env...)
+			p := start(b, b.TempDir(), as)
 			all := bundles(b, p, b.N, func(i int) string { return fmt.Sprintf("%040x", i) })
 			next := make(chan []byte)
 			took := make([][]time.Duration, writers)
@@ -116,13 +116,14 @@ func large(b *testing.B) string {
 	return folder
 }
 
-// BenchmarkStart starts over a large log until it may be asked.
+// BenchmarkStart starts over a large log until it may be asked, also by clusters: a tenth of
+// its entries are decisions of the gate.
 func BenchmarkStart(b *testing.B) {
 	folder := large(b)
 	var took []time.Duration
 	var memory float64
 	for range b.N {
-		p := start(b, folder)
+		p := start(b, folder, asked{admission: true})
 		took = append(took, p.took)
 		memory = max(memory, p.memory("VmHWM"))
 	}
@@ -133,7 +134,7 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkIdle is a server that nobody has asked anything yet.
 func BenchmarkIdle(b *testing.B) {
 	for range b.N {
-		p := start(b, b.TempDir())
+		p := start(b, b.TempDir(), asked{})
 		time.Sleep(2 * time.Second)
 		b.ReportMetric(p.memory("VmRSS"), "MB")
 		b.ReportMetric(p.memory("RssAnon"), "own-MB")
@@ -147,7 +148,7 @@ func BenchmarkWhy(b *testing.B)   { aboutOne(b, "why") }
 func BenchmarkTrail(b *testing.B) { aboutOne(b, "trail") }
 
 func aboutOne(b *testing.B, question string) {
-	p := start(b, large(b))
+	p := start(b, large(b), asked{})
 	commit := fmt.Sprintf("%040x", time.Now().UnixNano())
 	for _, x := range bundles(b, p, 200, func(int) string { return commit }) {
 		if _, err := p.ask(b.Context(), http.MethodPost, wire.Prefix+"/evidence", wire.BundleType, x); err != nil {
