@@ -20,7 +20,7 @@ var aDigest = "sha256:" + strings.Repeat("ab", 32)
 
 // The two installations that the documents describe, as somebody types them.
 var (
-	named    = []string{"image.repository=registry.example/verdict", "image.digest=" + aDigest, "publicUrl=https://verdict.example"}
+	named    = []string{"image.repository=registry.example/verdict", "image.digest=" + aDigest, "publicUrl=https://verdict.example", "signIn=schema: verdict.sign-in/v1\n"}
 	embedded = append(slices.Clip(named), "database.engine=sqlite", "replicas=1")
 	replicas = append(slices.Clip(named), "replicas=3", "database.secret.name=verdict-database", "blobs=s3://evidence",
 		"logKey.reference=awskms:alias/verdict-log", "signer.secret.name=verdict-signer")
@@ -129,7 +129,7 @@ func restricted(t *testing.T, workload object) {
 // Whoever installs the chart gets the installation that he described, and nothing of another.
 func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 	w := newWorld(t)
-	always := []string{"NetworkPolicy", "Service", "Service", "ServiceAccount"}
+	always := []string{"ConfigMap", "NetworkPolicy", "Service", "Service", "ServiceAccount"}
 	for _, c := range []struct {
 		name     string
 		values   []string
@@ -148,7 +148,7 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 		{"admission from replicas", append(slices.Clip(replicas), "admission.enabled=true", "admission.authoritySecret.name=authority"), "Deployment", []string{"PodDisruptionBudget", "Service"}, "--admission-ca=/etc/verdict/admission/authority.pem", "kind: ValidatingWebhookConfiguration"},
 		{"an ingress", append(slices.Clip(embedded), "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"), "StatefulSet", []string{"Ingress"}, `secretName: "tls"`, "--tls-cert"},
 		{"TLS of its own", append(slices.Clip(embedded), "tls.secretName=tls"), "StatefulSet", nil, "--tls-cert=/etc/verdict/tls/tls.crt", "kind: Ingress"},
-		{"sign-in and forges from files", append(slices.Clip(embedded), "signIn.issuers[0].url=https://login.example", "forges.github.app=1"), "StatefulSet", []string{"ConfigMap"}, "--sign-in=/etc/verdict/config/sign-in.yaml", "PodDisruptionBudget"},
+		{"sign-in and forges from files", append(slices.Clip(embedded), "signIn=schema: verdict.sign-in/v1\n# repository_id: 812345678\n", "forges=schema: verdict.forges/v1\n"), "StatefulSet", nil, "    # repository_id: 812345678", "PodDisruptionBudget"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			exit, said, objects := w.render(t, c.values...)
@@ -183,6 +183,7 @@ func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 	}{
 		{"nothing said", "image.repository is empty", nil},
 		{"a tag", "image.digest is empty", []string{"image.repository=registry.example/verdict"}},
+		{"nobody who could sign in", "signIn is empty", named[:3]},
 		{"two writers of one file", "set replicas to 1, or database.engine to postgres", with(embedded, "replicas=2")},
 		{"replicas without a database", "database.secret.name is empty", with(named, "replicas=2")},
 		{"replicas without shared blobs", "blobs is empty", with(named, "database.secret.name=db")},
@@ -192,6 +193,7 @@ func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 		{"a webhook that nobody answers", "needs admission.enabled", with(embedded, "admission.webhook.enabled=true")},
 		{"a webhook that nobody trusts", "caBundle is empty", with(embedded, "admission.enabled=true", "admission.webhook.enabled=true")},
 		{"an ingress for no host", "ingress.host is empty", with(embedded, "ingress.enabled=true")},
+		{"a file as values, whose ids would be fractions", "at '/signIn': got object, want string", with(named[:3:3], "signIn.repository_id=812345678")},
 		{"a mistyped name", "additional properties 'replica' not allowed", with(embedded, "replica=2")},
 		{"a mistyped name further in", "additional properties 'engin' not allowed", with(embedded, "database.engin=sqlite")},
 		{"an engine that there is not", "at '/database/engine': value must be one of 'postgres', 'sqlite'", with(named, "database.engine=mysql")},
@@ -236,7 +238,7 @@ func TestTheChartPassesItsOwnProduct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, v := range map[string]string{"repository": "registry.example/verdict", "digest": aDigest, "publicUrl": "https://verdict.example", "engine": "sqlite", "replicas": "1"} {
+	for key, v := range map[string]string{"repository": "registry.example/verdict", "digest": aDigest, "publicUrl": "https://verdict.example", "engine": "sqlite", "replicas": "1", "signIn": "'schema: verdict.sign-in/v1'"} {
 		text = withValue(t, text, key, v)
 	}
 	if err := os.WriteFile(values, text, 0o600); err != nil {

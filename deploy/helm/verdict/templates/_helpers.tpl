@@ -34,6 +34,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if not $v.image.repository }}{{ fail "image.repository is empty: push the image (make image PUSH=REGISTRY/verdict:TAG) and name it with --set image.repository=REGISTRY/verdict" }}{{ end -}}
 {{- if not $v.image.digest }}{{ fail "image.digest is empty: what runs is named by its digest, which make image printed: --set image.digest=sha256:…" }}{{ end -}}
 {{- if not $v.publicUrl }}{{ fail "publicUrl is empty: tokens and links need the address under which the server is reached: --set publicUrl=https://HOST" }}{{ end -}}
+{{- if not $v.signIn }}{{ fail "signIn is empty: nobody could sign in: --set-file signIn=sign-in.yaml, as docs/sign-in.md has it" }}{{ end -}}
 {{- if eq $v.database.engine "sqlite" -}}
 {{- if gt (int $v.replicas) 1 }}{{ fail (printf "replicas is %d with the embedded engine, which one process writes: set replicas to 1, or database.engine to postgres" (int $v.replicas)) }}{{ end -}}
 {{- if $v.database.secret.name }}{{ fail "database.secret.name is set with the embedded engine: set database.engine to postgres, or leave the secret out" }}{{ end -}}
