@@ -91,7 +91,7 @@ func (d *askingServer) ask(ctx context.Context, r decide.Request, dry bool) (wir
 	if err != nil {
 		return a, err
 	}
-	d.told = a.Notes
+	d.told = append([]string{"decided by the server, by " + a.JudgedBy}, a.Notes...)
 	switch {
 	case a.NotBuilt:
 		return a, errNotBuilt

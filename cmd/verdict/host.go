@@ -44,7 +44,7 @@ func newHost(w *workspace) *host {
 func (h *host) appFor(c identity.Caller, stdout io.Writer) *app {
 	notes := &bytes.Buffer{}
 	return &app{
-		env: environment{}, stdin: bytes.NewReader(nil), stdout: stdout, stderr: notes, now: h.app.now, rand: h.app.rand, log: h.app.log, progress: &progress{},
+		env: environment{}, stdin: bytes.NewReader(nil), stdout: stdout, stderr: notes, now: h.app.now, pinned: h.app.pinned, rand: h.app.rand, log: h.app.log, progress: &progress{},
 		config: config{Data: h.base.dir, Output: []output{{Format: "json"}}}, hosted: &hosting{host: h, caller: c, notes: notes},
 	}
 }

@@ -14,7 +14,8 @@ verdict=${1:-$here/../../bin/verdict}
 verdict=$(cd "$(dirname "$verdict")" && pwd)/$(basename "$verdict")
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/verdict-demo.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+server= # the process of verdict serve, while there is one
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
 for name in $(env | sed -n 's/^\(VERDICT_[A-Z_]*\)=.*/\1/p') CI GITHUB_ACTIONS TF_BUILD GITLAB_CI; do unset "$name"; done
@@ -208,6 +209,29 @@ run 0 verdict attest deployment --env production --decision "$id" "$scratch/app.
 run 0 verdict environments production
 says "allowed by"
 
+step "The same ledger is served to others. With a server the commands stay what they were, and the server verifies and decides: whoever is judged does not judge."
+verdict serve --listen 127.0.0.1:0 --ops-listen off >"$scratch/served" 2>"$scratch/served.log" &
+server=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  address=$(sed -n 's#^ *api *\(http://[0-9.:]*\).*#\1#p' "$scratch/served")
+  [ -z "$address" ] || break
+  sleep 0.25
+done
+[ -n "$address" ] || { cat "$scratch/served.log" >&2; stop "verdict serve does not listen"; }
+sed "s/^/   | /; s#$scratch#…#g; s#code=.*#code=…#" "$scratch/served"
+export VERDICT_SERVER="$address"
+most=12
+run 0 verdict ci
+run 0 verdict gate --env production "$scratch/app.tar"
+run 0 verdict why "$id"
+most=
+run 0 verdict environments production
+says "allowed by"
+unset VERDICT_SERVER
+kill "$server" && wait "$server" || stop "verdict serve did not end as it should"
+server=
+run 0 verdict log verify
+
 step "Next morning something becomes known about a component. Nothing is rescanned: Verdict says at once what runs with it, where, and whose it is."
 export VERDICT_CLOCK="2026-11-21T07:00:00Z"
 cp -R "$here/advisories" "$scratch/advisories" && cp "$here"/advisories-later/*.json "$scratch/advisories/"
@@ -256,6 +280,7 @@ This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network
   - infrastructure open to everybody is blocked as code and as a plan, and only a plan that was allowed may be applied;
   - an artifact is trusted by its digest, goes from dev to production by gates that ask a person once, and only whom the map allows;
   - what becomes known later is told of what runs, with its owner and the decision that let it in;
+  - a server answers the same commands over HTTP, decides itself, and stops without losing anything;
   - a stricter rule is tried on what was decided, and what it never was asked is told;
   - the secret itself is not in the record;
   - the log holds from its first entry, and the decision comes out the same when it is taken again;
