@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"verdict"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/identity/token"
+	"verdict/ledger"
 	"verdict/server/wire"
 )
 
@@ -356,5 +358,31 @@ func TestNoSecretLiesInTheStore(t *testing.T) {
 	d.must(d.signIn.Sweep(t.Context()))
 	if _, found, err = d.signIn.credential(t.Context(), s.Caller.Session); found || err != nil {
 		t.Errorf("it stays after its end: %v", err)
+	}
+}
+
+// What a pipeline states with the key of its run is recorded as the workload's, who its token
+// says it is, and nobody signs in its name with another key.
+func TestWhatAPipelineStatesIsItsWorkloads(t *testing.T) {
+	d := newDoor(t)
+	run, err := evidence.CreateKey(filepath.Join(t.TempDir(), "run.pem"))
+	d.must(err)
+	raw := d.issuer.token(github(nil))
+	proof, err := token.Prove(t.Context(), run, publicURL, raw, d.now, rand.Reader)
+	d.must(err)
+	bound, free := d.exchange(token.Exchange{Token: raw, Proof: proof}), d.exchange(token.Exchange{Token: d.issuer.token(github(nil))})
+	b := d.signed(verdict.KindSBOM, map[string]any{"bomFormat": "CycloneDX"}, run, verdict.Context{Service: "shop", Environment: "prod"})
+	send := func(secret string) reply {
+		return d.ask("POST", Prefix+"/evidence", string(b.JSON()), append(d.as(secret), "Content-Type", wire.BundleType)...)
+	}
+	if r := send(free.Token); r.status < 400 {
+		t.Errorf("a session that is bound to no key: %d %s", r.status, r.body)
+	}
+	if r := send(bound.Token); r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	found, err := d.ledger.Find(t.Context(), ledger.Query{Kind: verdict.KindSBOM, At: ledger.Now})
+	if err != nil || len(found) != 1 || evidence.ParseProducer(found[0].Producer) != (evidence.Producer{Workload: "repo:acme/shop:environment:prod", Issuer: d.issuer.URL}) || found[0].Context.Actor != bound.Caller.Actor {
+		t.Errorf("%+v, %v", found, err)
 	}
 }

@@ -36,11 +36,14 @@ type table struct {
 	columns []column
 }
 
-type column struct{ name, kind string }
+type column struct {
+	name, kind string
+	needed     bool // NOT NULL: an empty blob may come back as nil
+}
 
 var (
 	tablePattern  = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \(\n(.*?)\);\n`)
-	columnPattern = regexp.MustCompile(`(?m)(?:^|, ) *([a-z_]+) +(BIGINT|TEXT|blob)\b`)
+	columnPattern = regexp.MustCompile(`(?m)(?:^|, ) *([a-z_]+) +(BIGINT|TEXT|blob)\b( +NOT NULL)?`)
 	remarkPattern = regexp.MustCompile(`--.*`)
 )
 
@@ -50,7 +53,7 @@ func tables(schema string) []table {
 	for _, m := range tablePattern.FindAllStringSubmatch(schema, -1) {
 		t := table{name: m[1]}
 		for _, c := range columnPattern.FindAllStringSubmatch(remarkPattern.ReplaceAllString(m[2], ""), -1) {
-			t.columns = append(t.columns, column{c[1], c[2]})
+			t.columns = append(t.columns, column{c[1], c[2], c[3] != ""})
 		}
 		out = append(out, t)
 	}
@@ -189,6 +192,9 @@ func (t table) read(r Row) (values []any, size int, err error) {
 			values[i], size = *p, size+len(*p)
 		case *[]byte:
 			values[i], size = *p, size+len(*p)
+			if t.columns[i].needed {
+				values[i] = there(*p)
+			}
 		}
 	}
 	return values, size, nil
