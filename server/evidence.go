@@ -62,8 +62,9 @@ type recorder struct {
 	large  chan struct{}
 	told   func(context.Context, error) *Problem // logs what the caller is not told
 
-	mu     sync.Mutex // guards latest
+	mu     sync.Mutex // guards latest and keys
 	latest ledger.Checkpoint
+	keys   *identity.History // nil until somebody recorded
 }
 
 func (x *recorder) serve(w http.ResponseWriter, r *http.Request) {
@@ -109,14 +110,10 @@ func piecesOf(kind string, content []byte) ([]wire.Evidence, error) {
 
 // record verifies all of it, and then records it.
 func (x *recorder) record(ctx context.Context, c identity.Caller, pieces []wire.Evidence) ([]ledger.Entry, error) {
-	keys, err := x.ledger.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var own []*evidence.Bundle
 	var came []ledger.Arrival
 	for i, p := range pieces {
-		b, a, err := x.verify(ctx, c, keys, p)
+		b, a, err := x.verify(ctx, c, p)
 		if err != nil && len(pieces) > 1 {
 			err = numbered(i, len(pieces), err)
 		}
@@ -148,7 +145,7 @@ func numbered(i, of int, err error) error {
 
 // verify holds a piece of evidence against what the caller may state, and says how it is
 // recorded: a is nil for what an enrolled key signed, whose signature the ledger verifies.
-func (x *recorder) verify(ctx context.Context, c identity.Caller, keys *identity.History, p wire.Evidence) (b *evidence.Bundle, a *ledger.Arrival, err error) {
+func (x *recorder) verify(ctx context.Context, c identity.Caller, p wire.Evidence) (b *evidence.Bundle, a *ledger.Arrival, err error) {
 	if b, err = evidence.ParseBundle(p.Bundle); err != nil {
 		return nil, nil, err
 	}
@@ -167,11 +164,33 @@ func (x *recorder) verify(ctx context.Context, c identity.Caller, keys *identity
 		a, err = x.foreign(ctx, c, b, *p.Foreign)
 		return b, a, err
 	}
-	if _, enrolled := keys.Key(b.Hint()); enrolled {
-		return b, nil, nil
+	if enrolled, err := x.enrolled(ctx, b.Hint()); enrolled || err != nil {
+		return b, nil, err
 	}
 	a, err = x.bound(ctx, c, b, said)
 	return b, a, err
+}
+
+// enrolled reports whether a key was enrolled, whether or not it still counts, which the
+// ledger looks at. Nobody takes an enrolment back, so who was found once is not looked for.
+func (x *recorder) enrolled(ctx context.Context, id string) (bool, error) {
+	x.mu.Lock()
+	known := x.keys
+	x.mu.Unlock()
+	if known != nil {
+		if _, ok := known.Key(id); ok {
+			return true, nil
+		}
+	}
+	known, err := x.ledger.Keys(ctx)
+	if err != nil {
+		return false, err
+	}
+	x.mu.Lock()
+	x.keys = known
+	x.mu.Unlock()
+	_, ok := known.Key(id)
+	return ok, nil
 }
 
 // may asks whether the caller's roles allow a statement. What comes from others takes no
@@ -182,12 +201,21 @@ func (x *recorder) may(c identity.Caller, s *evidence.Statement, said verdict.Co
 		return c.May(identity.Stating, about)
 	}
 	var of struct {
-		Step verdict.Step `json:"step"`
+		Step   verdict.Step `json:"step"`
+		Action verdict.Kind `json:"action"`
 	}
-	if s.Kind() == verdict.KindException {
+	kind := s.Kind()
+	switch kind {
+	case verdict.KindException:
 		_ = s.Decode(&of) // what says no step asks for nothing, and takes the verb of an acceptance
+	case verdict.KindProposal:
+		// A map or policy is released by two, of whom the first proposes it: the same is asked
+		// of both.
+		if s.Decode(&of) == nil && (of.Action == verdict.KindMapRelease || of.Action == verdict.KindPolicyRelease) {
+			kind = of.Action
+		}
 	}
-	verb := x.o.Verb(s.Kind(), of.Step)
+	verb := x.o.Verb(kind, of.Step)
 	if verb == "" || s.Kind() == verdict.KindDecision { // with a server the server decides
 		return &verdict.Error{
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("statements of kind %s are the server's to make", s.Kind()), Remedy: "ask the server for what they say: a decision with POST " + Prefix + "/decisions",

@@ -3,6 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"verdict/identity"
 )
 
 // typist has a home with the example of a script in it, alone or with a server.
@@ -20,10 +27,11 @@ type typist struct {
 	t    *testing.T
 	dir  string
 	vars []string
+	last string // what the last command wrote
 }
 
-// typistWith lays out the files of a script and makes its repository.
-func typistWith(t *testing.T, script string) *typist {
+// typistWith lays out the files of a script, without some lines, and makes its repository.
+func typistWith(t *testing.T, script string, without ...string) *typist {
 	t.Helper()
 	p := &typist{t: t, dir: t.TempDir()}
 	a, err := txtar.ParseFile(filepath.Join("testdata", "script", script+".txtar"))
@@ -31,6 +39,9 @@ func typistWith(t *testing.T, script string) *typist {
 		t.Fatal(err)
 	}
 	for _, f := range a.Files {
+		for _, line := range without {
+			f.Data = bytes.ReplaceAll(f.Data, []byte(line+"\n"), nil)
+		}
 		path := filepath.Join(p.dir, f.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -80,7 +91,8 @@ func (p *typist) types(words string) (code int, out, talk string) {
 	p.t.Chdir(filepath.Join(p.dir, "repo"))
 	var stdout, stderr bytes.Buffer
 	code = run(p.t.Context(), p.vars, strings.NewReader(""), &stdout, &stderr, strings.Fields(words))
-	return code, p.plain(stdout.String()), stderr.String()
+	p.last = stdout.String()
+	return code, p.plain(p.last), stderr.String()
 }
 
 // What differs from one run to the next, and says nothing: ids, digests of what has a time in
@@ -89,7 +101,7 @@ var varying = []struct {
 	is *regexp.Regexp
 	as string
 }{
-	{regexp.MustCompile(`\bd-[0-9a-z]{10,}`), "d-ID"},
+	{regexp.MustCompile(`\b([a-z])-[0-9a-z]{10,}`), "$1-ID"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "SHORT"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?( \(just now\))?`), "TIME"},
@@ -209,6 +221,145 @@ func TestACommandSaysTheSameAloneAndWithAServer(t *testing.T) {
 				t.Errorf("alone it ends with %d, with a server with %d: %s", code, thereCode, thereTalk)
 			}
 			if strings.HasPrefix(tt.words, "log ") { // another log, of another length
+				return
+			}
+			if i := differ(out, thereOut); i >= 0 {
+				t.Errorf("alone:\n… %.600s\nwith a server:\n… %.600s", out[i:], thereOut[min(i, len(thereOut)):])
+			}
+		})
+	}
+	alone.t, with.t = t, t
+}
+
+// serveIn serves the data directory of the typist in this process, for who has one of these
+// roles, and with its keys.
+func (p *typist) serveIn() {
+	p.t.Helper()
+	folder := filepath.Join(p.dir, "home", ".local", "share", "verdict")
+	a := &app{
+		env: newEnvironment(p.vars), stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: time.Now, rand: rand.Reader,
+		log: slog.New(slog.DiscardHandler), progress: &progress{}, config: config{Data: folder},
+	}
+	w, err := a.open(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	who := callersOf{}
+	for name, role := range map[string]identity.Role{"developer": identity.Developer, "approver": identity.Approver, "security": identity.Security, "auditor": identity.Auditor} {
+		who[name] = caller(name, role, identity.Anywhere())
+	}
+	owner := who["developer"]
+	owner.Key = w.signer.KeyID()
+	who["developer"] = owner
+	public, err := url.Parse("http://127.0.0.1:1")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := newHost(w).server(p.t.Context(), public, who)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	h := httptest.NewServer(s.Handler())
+	p.t.Cleanup(func() {
+		h.Close()
+		if err := w.close(); err != nil {
+			p.t.Error(err)
+		}
+	})
+	p.vars = append(p.vars, "VERDICT_SERVER="+h.URL, "VERDICT_TOKEN=env:ROLE")
+}
+
+// as types a command in a role. Alone nobody asks for one.
+func (p *typist) as(role, words string) (code int, out, talk string) {
+	p.t.Helper()
+	vars := p.vars
+	p.vars = append(vars[:len(vars):len(vars)], "ROLE="+role)
+	defer func() { p.vars = vars }()
+	return p.types(words)
+}
+
+// organisation is a map for everybody, with the persons of the example.
+const organisation = `schema: verdict/v1
+organization: acme
+people:
+  ben: {teams: [payments], accounts: {git: ben@acme.example}}
+  mei: {teams: [payments]}
+trust:
+  - {name: this machine, key: local, kinds: ["*"], services: ["*"], environments: ["*"]}
+`
+
+// Persons enroll, approve, accept and release; with a server also by their roles, and never
+// without them.
+func TestPersonsDoTheSameAloneAndWithAServer(t *testing.T) {
+	without := []string{"    soak: 1h", "    hours: {allow: Mon-Fri 08:00-20:00}", "    freezes: [{from: 2026-12-24, to: 2026-12-26, reason: holidays}]"}
+	alone, with := typistWith(t, "gate", without...), typistWith(t, "gate", without...)
+	for _, p := range []*typist{alone, with} {
+		if err := os.WriteFile(filepath.Join(p.dir, "org.yaml"), []byte(organisation), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	with.serveIn()
+	first := regexp.MustCompile(`d-[0-9a-z]{10,}`)
+	var decision, there string
+	for _, tt := range []struct {
+		role, words string
+		code        int
+		refused     bool // by the server: the role does not allow it
+	}{
+		{"approver", "people enroll mei", 0, false},
+		{"developer", "ci", 0, false},
+		{"auditor", "ci", 4, true},
+		{"developer", "attest provenance ../provenance.json --subject ../app.tar", 0, false},
+		{"approver", "attest provenance ../provenance.json --subject ../lost.tar", 4, true},
+		{"developer", "attest sbom ../bom.json --subject ../app.tar", 0, false},
+		{"developer", "artifact trust ../app.tar -o bundle=" + filepath.Join(t.TempDir(), "b.json") + " -o text", 0, false},
+		{"developer", "gate --env dev ../app.tar", 0, false},
+		{"developer", "gate --env staging ../app.tar", 0, false},
+		{"developer", "gate --env production ../app.tar -o json", 5, false},
+		{"developer", "approve DECISION --as mei --scope r1 --rationale looked --expires 12h", 4, true},
+		{"approver", "approve DECISION --as mei --scope r1 --rationale looked --expires 12h", 0, false},
+		{"developer", "gate --env production ../app.tar", 0, false},
+		{"approver", "gate --env production ../app.tar", 4, true},
+		{"developer", "attest deployment --env production --service payments-api --decision PROMOTION ../app.tar", 0, false},
+		{"developer", "environments", 0, false},
+		{"developer", "people list", 0, false},
+		{"developer", "keys list", 0, false},
+		{"developer", "break-glass list", 0, false},
+		{"developer", "policy list", 0, false},
+		{"developer", "trail ../app.tar", 0, false},
+		{"developer", "gate --env production ../lost.tar", 3, false},
+		{"developer", "exception list", 0, false},
+		{"developer", "map release ../org.yaml --as mei", 4, true},
+		{"security", "map release ../org.yaml --as mei", 5, false}, // a second person has to
+		{"developer", "map show", 0, false},
+		{"developer", "ci", 0, false},
+	} {
+		t.Run(tt.role+" "+tt.words, func(t *testing.T) {
+			alone.t, with.t = t, t
+			fill := func(words, id string) string {
+				return strings.NewReplacer("DECISION", id, "PROMOTION", id).Replace(words)
+			}
+			code, out, talk := 0, "", ""
+			if !tt.refused {
+				code, out, talk = alone.as(tt.role, fill(tt.words, decision))
+				if code != tt.code {
+					t.Errorf("alone it ends with %d, want %d: %s", code, tt.code, talk)
+				}
+			}
+			thereCode, thereOut, thereTalk := with.as(tt.role, fill(tt.words, there))
+			if thereCode != tt.code {
+				t.Errorf("with a server it ends with %d, want %d: %s", thereCode, tt.code, thereTalk)
+			}
+			if tt.refused {
+				if !strings.Contains(thereTalk, "role") {
+					t.Errorf("it says %s", thereTalk)
+				}
+				return
+			}
+			if strings.Contains(tt.words, "--env production") && strings.HasPrefix(tt.words, "gate") {
+				decision, there = first.FindString(alone.last), first.FindString(with.last)
+			}
+			if strings.HasSuffix(tt.words, "json") { // it has digests of digests
 				return
 			}
 			if i := differ(out, thereOut); i >= 0 {
