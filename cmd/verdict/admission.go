@@ -38,14 +38,19 @@ func (w *workspace) admits(otherwise func(ctx context.Context) (judgedBy, error)
 			Remedy: "leave --server and VERDICT_SERVER out, on the machine that has the ledger",
 		}
 	}
+	return w.admitsFrom(w.own, otherwise, records)
+}
+
+// admitsFrom is admits by what a log tells.
+func (w *workspace) admitsFrom(log admission.Log, otherwise func(ctx context.Context) (judgedBy, error), records bool) (*admission.Admission, error) {
 	side := &workspace{app: w.app, dir: w.dir, ledger: w.ledger, own: w.own, signer: w.signer, ring: w.ring} // of the goroutine that follows the log
-	o := admission.Options{Log: w.own, Now: w.app.now, Logger: w.app.log, Rand: w.app.rand, Actor: w.actor()}
+	o := admission.Options{Log: log, Now: w.app.now, Logger: w.app.log, Rand: w.app.rand}
 	o.Basis = func(ctx context.Context, at ledger.Position) (b admission.Basis, err error) {
 		judged, err := side.judgedAt(ctx, at, otherwise)
 		if err != nil {
 			return b, err
 		}
-		keys, err := w.own.Keys(ctx)
+		keys, err := side.ledger.Keys(ctx)
 		if err != nil {
 			return b, err
 		}
@@ -58,7 +63,7 @@ func (w *workspace) admits(otherwise func(ctx context.Context) (judgedBy, error)
 		}}, nil
 	}
 	if records {
-		o.Ledger, o.Signer = w.own, w.signer
+		o.Ledger, o.Signer, o.Actor = w.own, w.signer, w.actor()
 	}
 	return admission.New(o)
 }

@@ -32,7 +32,7 @@ type admissionTried struct {
 func admissionTryCommand() command {
 	return command{
 		use: "try FILE", short: "Tell how a cluster would be answered about what a file would run",
-		long: aboutAdmission + "\n\nFILE holds objects of Kubernetes as YAML or JSON, or the AdmissionReview that an API server sent; - reads standard input. Each object is judged as if it were made now, from the local ledger and by the map that a gate here would judge by. Nothing is recorded, and no cluster is needed.\n\n" +
+		long: aboutAdmission + "\n\nFILE holds objects of Kubernetes as YAML or JSON, or the AdmissionReview that an API server sent; - reads standard input. Each object is judged as if it were made now, from the local ledger, or the server's with --server, and by the map that a gate here would judge by. Nothing is recorded, and no cluster is needed.\n\n" +
 			"Ends with 0 when all of it would be let in, with 3 when something would be denied, and with 1 when that cannot be told.",
 		example: "verdict admission try deployment.yaml --cluster aks-prod\nhelm template shop | verdict admission try - --cluster aks-prod --namespace shop -o json",
 		args:    exactly(1), formats: textOrJSON,
@@ -70,7 +70,7 @@ func (x *admissionTrial) run(ctx context.Context, a *app, args []string) error {
 	if x.cluster, err = clusterIn(judged, x.cluster); err != nil {
 		return err
 	}
-	at, err := w.admits(func(context.Context) (judgedBy, error) { return judged, nil }, false)
+	at, err := w.tries(judged, requests)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,20 @@ func (x *admissionTrial) run(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	return exit(code)
+}
+
+// tries makes what answers the requests: from the local ledger, or from what the server's
+// says of the images that they name.
+func (w *workspace) tries(judged judgedBy, requests []*admission.Request) (*admission.Admission, error) {
+	otherwise := func(context.Context) (judgedBy, error) { return judged, nil }
+	if w.own != nil {
+		return w.admits(otherwise, false)
+	}
+	digests, names, err := admission.Named(requests)
+	if err != nil {
+		return nil, err
+	}
+	return w.admitsFrom(namedLog{w.ledger, digests, names}, otherwise, false)
 }
 
 // clusterIn is the cluster that is meant: the one that is named, or the only one of the map.

@@ -180,3 +180,29 @@ func repository(name string) string {
 	}
 	return name
 }
+
+// Named lists what requests name: digests, and the names of images that have none. It is for
+// who looks up no more than that.
+func Named(requests []*Request) (digests []verdict.Digest, names []string, err error) {
+	for _, r := range requests {
+		images, _, err := imagesIn(r.Object, r.Kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, i := range images {
+			switch ref, ok := readReference(i.Ref); {
+			case !ok:
+			case ref.Digest != "":
+				digests = append(digests, ref.Digest)
+			default:
+				names = append(names, ref.Name)
+			}
+		}
+	}
+	slices.Sort(digests)
+	slices.Sort(names)
+	return slices.Compact(digests), slices.Compact(names), nil
+}
+
+// SameName reports whether two names of images are of one repository.
+func SameName(a, b string) bool { return repository(a) == repository(b) }
