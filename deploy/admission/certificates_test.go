@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/decisionmap"
 )
 
 // A certificate that runs out stops every rollout of every cluster in one moment.
@@ -161,5 +164,26 @@ func TestManifestsAskAboutEachNamespaceOnce(t *testing.T) {
 	m.Cluster, m.Also = "aks", []string{"rollouts"}
 	if err := m.Write(&out); verdict.AsError(err).Code != verdict.CodeUsage {
 		t.Error(err)
+	}
+}
+
+// One environment that has all of a cluster is asked about everything but the cluster's own, and
+// what another claims by its name is asked about once.
+func TestManifestsOfAWholeCluster(t *testing.T) {
+	m := Manifests{Map: loaded(t, "block"), Cluster: "aks-dr", URL: "https://control.acme.example", CA: []byte("PEM"), At: noon}
+	prod := m.Map.Environments["prod"]
+	prod.Kubernetes = []decisionmap.Cluster{{Cluster: "aks-dr", Namespaces: []string{decisionmap.All}}}
+	m.Map.Environments["prod"] = prod
+	staging := m.Map.Environments["staging"]
+	staging.Kubernetes = []decisionmap.Cluster{{Cluster: "aks-dr", Namespaces: []string{"kube-system", "lab"}}}
+	m.Map.Environments["staging"] = staging
+	got := map[string]string{}
+	for _, g := range m.groups() {
+		x := g.selector["matchExpressions"].([]any)[0].(object)
+		got[g.name] = fmt.Sprint(g.closed, x["operator"], x["values"])
+	}
+	want := map[string]string{"rest-closed": "trueNotIn[kube-node-lease kube-public kube-system lab]", "open": "falseIn[lab]"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }
