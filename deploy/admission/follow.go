@@ -33,6 +33,7 @@ const maxSkew = 5 * time.Minute
 const (
 	askEvery  = time.Second            // whether the store still answers, where nothing happens
 	pollEvery = 250 * time.Millisecond // of a Log that is no Waiter, or that failed
+	sayEvery  = 30 * time.Second       // that it fails
 	pageOf    = 10_000                 // most that SignedDecisions gives at once
 )
 
@@ -46,13 +47,22 @@ var basisKinds = []verdict.Kind{verdict.KindMapRelease, verdict.KindKey}
 func (a *Admission) Run(ctx context.Context) error {
 	recorded := make(chan struct{})
 	go func() { defer close(recorded); a.records.run(ctx) }()
+	var said time.Time // when it was last said that it fails; zero while it does not
 	for ctx.Err() == nil {
-		if err := a.CatchUp(ctx); err != nil && ctx.Err() == nil {
-			a.o.Logger.Warn("admission does not follow the log", "error", err)
-			pause(ctx, pollEvery)
+		err := a.CatchUp(ctx)
+		switch now := a.o.Now(); {
+		case err == nil:
+			if !said.IsZero() {
+				a.o.Logger.Info("admission follows the log again")
+			}
+			said = time.Time{}
+			a.await(ctx)
 			continue
+		case ctx.Err() == nil && (said.IsZero() || now.Sub(said) > sayEvery):
+			a.o.Logger.Warn("admission does not follow the log", "error", err)
+			said = now
 		}
-		a.await(ctx)
+		pause(ctx, pollEvery)
 	}
 	<-recorded
 	return nil
