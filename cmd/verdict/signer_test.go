@@ -60,7 +60,10 @@ func (v *transit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if parts[0] == "keys" {
 		versions := map[string]any{}
 		for _, n := range []string{"1", "2"} {
-			k := v.keys[parts[1]+":"+n]
+			k, there := v.keys[parts[1]+":"+n]
+			if !there {
+				continue
+			}
 			public := k.PEM()
 			data["type"] = "ecdsa-p256"
 			if k.Kind == remotetest.Ed25519 {
