@@ -149,3 +149,38 @@ func dump(t *testing.T, db *sql.DB, table string, names []string) string {
 	slices.Sort(out)
 	return strings.Join(out, "")
 }
+
+// SQLite gives an empty blob back as nil. If that moved as NULL, an installation that received
+// one delivery without a secret could not move at all.
+func TestAnEmptyBlobMoves(t *testing.T) {
+	e, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "a.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := store.New(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	if err := from.OpenEpoch(t.Context(), store.Head{Epoch: 1, Origin: "log.example", Key: "k", Root: make([]byte, 32)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := from.AddDelivery(t.Context(), store.Delivery{Source: "github", ID: "d", Digest: []byte{1}, State: store.DeliveryWaiting, Event: "{}", Progress: "{}"}, "delivery"); err != nil {
+		t.Fatal(err)
+	}
+	pg, err := postgres.Open(t.Context(), storetest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := store.New(t.Context(), pg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	if err := from.Move(t.Context(), to, store.Moving{Place: "there", Progress: func(string, int64) {}, Check: func(context.Context) error { return nil }}); err != nil {
+		t.Fatal(err)
+	}
+	if j, found, err := to.ClaimJob(t.Context(), "delivery", "w", 1, 2); err != nil || !found || j.ID != "delivery/github/d" {
+		t.Errorf("%+v, %v, %v", j, found, err)
+	}
+}
