@@ -82,7 +82,8 @@ func (x *load) one() {
 		x.repeats++
 		x.last = err
 		var answer refused
-		if errors.As(err, &answer) && answer.status != http.StatusServiceUnavailable {
+		// While the database is away nobody can be signed in, and many such requests are slowed.
+		if errors.As(err, &answer) && answer.status != http.StatusServiceUnavailable && answer.status != http.StatusTooManyRequests {
 			x.wrong[answer.Error()]++
 		}
 		x.mu.Unlock()
