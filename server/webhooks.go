@@ -22,7 +22,8 @@ const (
 	oldestDelivery = 72 * time.Hour // forges deliver again for three days
 	mostAhead      = 10 * time.Minute
 	keepDeliveries = 90 * 24 * time.Hour // longer than a delivery can be old
-	mostReceiving  = 4                   // at once: each may be of 25 MiB
+	mostReceiving  = 4                   // large ones at once: each may be of 25 MiB
+	smallDelivery  = 256 << 10           // bytes; nearly all are smaller
 	deliveryKind   = "delivery"          // of job
 )
 
@@ -137,12 +138,16 @@ func (w *Webhooks) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	select {
-	case w.receiving <- struct{}{}:
-		defer func() { <-w.receiving }()
-	case <-r.Context().Done():
-		writeProblem(rw, &verdict.Error{Code: verdict.CodeUnavailable, What: "the server receives as many deliveries as it can at once", Remedy: "let the forge deliver it again"})
-		return
+	// Whoever sends slowly, before his signature can be checked, keeps places from large
+	// deliveries alone.
+	if r.ContentLength < 0 || r.ContentLength > smallDelivery {
+		select {
+		case w.receiving <- struct{}{}:
+			defer func() { <-w.receiving }()
+		case <-r.Context().Done():
+			writeProblem(rw, &verdict.Error{Code: verdict.CodeUnavailable, What: "the server receives as many large deliveries as it can at once", Remedy: "let the forge deliver it again"})
+			return
+		}
 	}
 	sum := sha256.New()
 	d, err := source.Hook.Receive(r.Header, io.TeeReader(r.Body, sum))

@@ -394,6 +394,32 @@ func TestWebhooksFollowTheLogFromWhereItIs(t *testing.T) {
 	}
 }
 
+// Senders who never come to the end of what they send, without knowing any secret, must not
+// keep deliveries out.
+func TestSlowSendersKeepNoDeliveryOut(t *testing.T) {
+	b := newHooked(t)
+	for range mostReceiving {
+		b.hooks.receiving <- struct{}{}
+	}
+	if status, body := b.deliver("d-1", event(forge.Changed)); status != 202 {
+		t.Errorf("%d %s", status, body)
+	}
+	done := make(chan int)
+	go func() {
+		status, _ := b.send("d-2", strings.Repeat(" ", smallDelivery+1))
+		done <- status
+	}()
+	select {
+	case status := <-done:
+		t.Errorf("more large deliveries are read at once than there are places for: %d", status)
+	case <-time.After(100 * time.Millisecond):
+	}
+	<-b.hooks.receiving
+	if status := <-done; status != 400 && status != 422 {
+		t.Errorf("when there is a place again: %d", status)
+	}
+}
+
 // The work ends when it is told to, and what waits is woken by the log meanwhile.
 func TestRunFollowsUntilItsEnd(t *testing.T) {
 	b := newHooked(t)
