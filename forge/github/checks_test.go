@@ -152,7 +152,7 @@ func TestACheckRunWhoseAnswerWasLostIsFound(t *testing.T) {
 			forgetest.Reply(w, 502, "<html>")
 			return true
 		case s.Method == "GET" && strings.HasSuffix(s.Path, "/check-runs") && !lost:
-			run := `{"id":1,"external_id":"d-0","app":{"id":29310}},{"id":900,"external_id":"d-1","app":{"id":1}}`
+			run := `{"id":99,"external_id":"d-0","app":{"id":29310}},{"id":900,"external_id":"d-1","app":{"id":1}}`
 			if strings.Contains(s.Query, "page=2") {
 				run = `{"id":42,"external_id":"d-1","app":{"id":29310}}`
 			}
