@@ -2,10 +2,13 @@ package served
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,10 +119,56 @@ func large(b *testing.B) string {
 	return folder
 }
 
+// promoted is a map under which the decisions of the large log count in a cluster.
+const promoted = `schema: verdict/v1
+organization: acme
+environments:
+  prod: {tier: dev, kubernetes: [{cluster: aks, namespaces: [shop]}]}
+people:
+  p1: {teams: [web]}
+points:
+  - {id: deploy.gate, mode: block}
+  - {id: deploy.admission, mode: block}
+trust:
+  - {name: gate, key: "KEY", kinds: ["*"], services: ["*"], environments: ["*"]}
+  - {name: gate promotes, key: "KEY", kinds: [promotion], services: ["*"], environments: ["*"]}
+`
+
+// release puts the map in force, once for a log.
+func release(b *testing.B, folder string) {
+	b.Helper()
+	done := filepath.Join(folder, "released")
+	if _, err := os.Stat(done); err == nil {
+		return
+	}
+	key, err := evidence.OpenKey(filepath.Join(folder, "data", "keys", "local.pem"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(folder, "map.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(promoted, "KEY", key.KeyID())), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	// It takes two persons, neither of whom enrolled the other.
+	for _, words := range []string{"people enroll second", "people enroll third --as second", "map release " + file, "map release " + file + " --as third"} {
+		cmd := exec.Command(os.Getenv("VERDICT_BIN"), append(strings.Fields(words), "--data", filepath.Join(folder, "data"))...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "XDG_STATE_HOME=" + filepath.Join(folder, "state")}
+		out, err := cmd.CombinedOutput()
+		var exited *exec.ExitError
+		if err != nil && !(errors.As(err, &exited) && exited.ExitCode() == 5) { // proposed
+			b.Fatalf("verdict %s: %v: %s", words, err, out)
+		}
+	}
+	if err := os.WriteFile(done, nil, 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // BenchmarkStart starts over a large log until it may be asked, also by clusters: a tenth of
-// its entries are decisions of the gate.
+// its entries are promotions that count there.
 func BenchmarkStart(b *testing.B) {
 	folder := large(b)
+	release(b, folder)
 	var took []time.Duration
 	var memory float64
 	for range b.N {
