@@ -48,7 +48,7 @@ var anyone = callers{
 }
 
 // served serves the ledger of a workspace, with the sign-in of a table.
-func (w *workspace) serve(t *testing.T, who callers) *httptest.Server {
+func (w *workspace) serve(t *testing.T, who callers, bound ...*ledger.Bound) *httptest.Server {
 	t.Helper()
 	db, err := w.openStore(t.Context())
 	if err != nil {
@@ -72,7 +72,7 @@ func (w *workspace) serve(t *testing.T, who callers) *httptest.Server {
 		t.Fatal(err)
 	}
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: line})
-	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: w.signer})
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: w.signer, Bound: boundTo(bound)})
 	syncRoute(s, func(identity.Caller) *workspace { return w })
 	h := httptest.NewServer(s.Handler())
 	t.Cleanup(func() {
@@ -84,7 +84,58 @@ func (w *workspace) serve(t *testing.T, who callers) *httptest.Server {
 	return h
 }
 
-// at is a client of a server, signed in by a name.
+// boundTo gives the key that a session is bound to, of those in a list the one that it names.
+func boundTo(list []*ledger.Bound) func(context.Context, identity.Caller) (*ledger.Bound, error) {
+	return func(_ context.Context, c identity.Caller) (*ledger.Bound, error) {
+		for _, b := range list {
+			if public, err := evidence.ParsePublicPEM([]byte(b.Key)); err == nil && evidence.KeyID(public) == c.Key {
+				return b, nil
+			}
+		}
+		return nil, nil
+	}
+}
+
+// A pipeline signs with a key that lives as long as its run. What it states counts as its own
+// word, and nobody states anything in its name.
+func TestAPipelineStatesUnderTheKeyOfItsRun(t *testing.T) {
+	w := ledgerHere(t, "here")
+	key, err := evidence.TemporaryKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipeline := caller("pipeline", identity.Developer, identity.Anywhere())
+	pipeline.Workload, pipeline.Issuer, pipeline.Key = "repo:acme/shop", "https://issuer.example", key.KeyID()
+	thief, person := pipeline, pipeline
+	thief.Key, person.Workload = "another", ""
+	h := w.serve(t, callers{"pipeline": pipeline, "thief": thief, "person": person}, &ledger.Bound{Key: key.PublicPEM(), Token: sha256Digest([]byte("token"))})
+	s, err := evidence.New(verdict.KindTestResult, []verdict.Subject{{Kind: verdict.SubjectArtifact, Name: "x", Digest: sha256Digest([]byte("x"))}}, map[string]string{"a": "b"}, verdict.Context{Service: "shop", At: w.now()}, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := evidence.Sign(t.Context(), s, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"thief", "person"} {
+		if _, err := clientOf(t, h.URL, who).Ledger().Append(t.Context(), b); codeOf(err) != verdict.CodeRefused {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	l := clientOf(t, h.URL, "pipeline").Ledger()
+	e, err := l.Append(t.Context(), b)
+	if err != nil || !e.Foreign || evidence.ParseProducer(e.Producer) != (evidence.Producer{Workload: "repo:acme/shop", Issuer: "https://issuer.example"}) || e.Signer != w.signer.KeyID() {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if again, err := l.Append(t.Context(), b); err != nil || again.Index != e.Index {
+		t.Errorf("sent again: %+v, %v", again, err)
+	}
+	if v, err := w.own.Verify(t.Context(), ledger.VerifyOptions{Signatures: true}); err != nil || !v.Holds() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// clientOf is a client of a server, signed in by a name.
 func clientOf(t *testing.T, address, name string) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Options{Server: address, Rand: rand.Reader, Wait: 5 * time.Second})

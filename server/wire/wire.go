@@ -65,7 +65,7 @@ func EntryOf(e ledger.Entry) Entry {
 
 // Ledger gives the entry as the ledger has it.
 func (e Entry) Ledger() ledger.Entry {
-	e.Entry.Beside = e.Beside
+	e.Entry.Beside, e.Entry.Context.Nonce = e.Beside, nil
 	return e.Entry
 }
 
