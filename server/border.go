@@ -78,7 +78,8 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 // admitted tells who asks and holds him to his rate, his origin and his roles.
 func (s *Server) admitted(r *http.Request, o Operation) (identity.Caller, error) {
 	c, err := s.o.Auth.Authenticate(r)
-	if err != nil || c.Actor == "" {
+	if away := err != nil && problemOf(err).Status >= 500; away { // the store does not answer: he may be anybody
+	} else if err != nil || c.Actor == "" {
 		if !s.strange.take(address(r)) {
 			return c, tooMany("this address asks more often than somebody may who is not signed in")
 		}

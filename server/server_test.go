@@ -35,6 +35,9 @@ func (k known) Authenticate(r *http.Request) (identity.Caller, error) {
 	if !ok {
 		return identity.Caller{}, nil
 	}
+	if name == "away" {
+		return identity.Caller{}, &verdict.Error{Code: verdict.CodeUnavailable, What: "the database does not answer", Remedy: "send it again"}
+	}
 	if c, ok := k[name]; ok {
 		return c, nil
 	}
@@ -271,6 +274,18 @@ func TestACallerIsHeldToHisRate(t *testing.T) {
 	}
 	if status, _, _ := ask(t, h, "GET", "/api/v1/open", "", dev); status != 200 {
 		t.Errorf("somebody pays for nobody: %d", status)
+	}
+}
+
+// While the store is away nobody can be told from a stranger, and none is punished as one: a
+// pipeline that is told of an outage tries again.
+func TestAnOutageOfTheSignInIsNoRateLimit(t *testing.T) {
+	var done atomic.Int64
+	h := opened(t, Limits{Anonymous: 2}, echo(&done))
+	for range 20 {
+		if status, body, header := ask(t, h, "POST", "/api/v1/echo", `{"text":"hi"}`, "Authorization: Bearer away"); status != 503 || header.Get("Retry-After") == "" {
+			t.Fatalf("%d %s", status, body)
+		}
 	}
 }
 

@@ -95,6 +95,7 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := x.announce(ctx, h, l, public, in); err != nil {
 		return err
 	}
+	settle()
 	return accompanied(ctx, func(ctx context.Context) error { return s.Serve(ctx, l.Listeners) }, beside...)
 }
 
