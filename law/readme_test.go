@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,12 +137,18 @@ func buildVerdict(t *testing.T, to string) {
 // runBlocks runs the blocks as one script, as a reader would who types one after the
 // other, in a folder that has bin/verdict and examples and with a home of its own.
 func runBlocks(dir string, blocks []block) (output string, err error) {
-	script := "set -eu\n"
+	// A server that a block began ends with the script, also when a command after it fails.
+	script := "set -eu\ntrap '[ -z \"${server-}\" ] || kill \"$server\" 2>/dev/null || :' EXIT\n"
 	for _, b := range blocks {
 		if b.notRun == "" {
 			script += fmt.Sprintf("echo '== line %d'\n%s\n", b.line, b.script)
 		}
 	}
+	free, err := freeAddress()
+	if err != nil {
+		return "", err
+	}
+	script = strings.ReplaceAll(script, "127.0.0.1:8080", free) // on which a developer may have something else
 	home := filepath.Join(dir, ".home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return "", err
@@ -163,6 +170,15 @@ func runBlocks(dir string, blocks []block) (output string, err error) {
 		at = marks[len(marks)-1][1]
 	}
 	return string(out), fmt.Errorf("block at %s: %w", at, err)
+}
+
+// freeAddress is one on which nobody listens.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // withoutSettings leaves out what configures Verdict: a reader starts without.
