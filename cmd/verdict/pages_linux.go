@@ -37,21 +37,23 @@ type stretch struct{ from, to uintptr }
 // readOnly are the mappings of a file in the form of /proc/PID/smaps that nobody can write to
 // and nobody wrote to: what is dropped of them is read again as it was.
 func readOnly(smaps []byte, file string) (out []stretch) {
-	var from, to uintptr
+	var at stretch
 	candidate := false
 	for lines := bufio.NewScanner(bytes.NewReader(smaps)); lines.Scan(); {
 		line := lines.Text()
+		var from, to uintptr
 		var mode, name string
 		var offset, inode uint64
 		var device string
 		if n, _ := fmt.Sscanf(line, "%x-%x %s %x %s %d %s", &from, &to, &mode, &offset, &device, &inode, &name); n == 7 {
+			at = stretch{from, to}
 			candidate = name == file && strings.HasPrefix(mode, "r") && !strings.Contains(mode, "w")
 			continue
 		}
 		if candidate && strings.HasPrefix(line, "Anonymous:") {
 			var kB int
 			if n, _ := fmt.Sscanf(line, "Anonymous: %d kB", &kB); n == 1 && kB == 0 {
-				out = append(out, stretch{from, to})
+				out = append(out, at)
 			}
 			candidate = false
 		}
