@@ -154,8 +154,14 @@ bench-ci: build ## verdict ci beside gitleaks, osv-scanner and trivy: cost and f
 	go build -o bin/bench-peers ./bench/peers
 	bin/bench-peers -verdict bin/verdict -tools "$$($(MAKE) --no-print-directory -s -C test/peers where)" -tree '$(TREE)'
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
-	@for target in $(FUZZ); do \
+# Thirty of the targets each time, the next thirty the day after: five minutes in all.
+# FUZZALL=1 runs every one of them.
+fuzz: ## fuzz targets for FUZZTIME (10s) each, five minutes in all, others each day (FUZZALL=1: all)
+	@set -- $(FUZZ); number=$$#; first=$$(( $$(date +%s) / 86400 * 30 % number )); n=0; \
+	for target in "$$@" "$$@"; do \
+		n=$$((n + 1)); \
+		if [ -n "$(FUZZALL)" ]; then [ $$n -le $$number ] || break; \
+		else [ $$n -gt $$first ] && [ $$n -le $$((first + 30)) ] || continue; fi; \
 		echo "fuzz $$target for $(FUZZTIME)"; \
 		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%%:*}" || exit 1; \
 	done
@@ -163,6 +169,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 test-peers: build ## the binary against cosign and other public tools (builds them once)
 	$(MAKE) --no-print-directory -C test/peers VERDICT_BIN=$(CURDIR)/bin/verdict
 	cd test/lockfiles && go test -count=1 ./...
+	cd test/openapi && VERDICT_BIN=$(CURDIR)/bin/verdict go test -count=1 ./...
 
 clean: ## remove what build made
 	rm -rf bin

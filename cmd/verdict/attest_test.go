@@ -134,11 +134,17 @@ func TestABundleOfOursIsVerifiedAgainstItsLog(t *testing.T) {
 	}
 }
 
-// Evidence that a public builder made for the world is believed by its identity, issuer
-// and root alone, and recorded as a claim of that builder.
-func TestEvidenceFromTheWildIsVerifiedAndRecorded(t *testing.T) {
-	p := newPerson(t)
-	const wild, identity, issuer = "../../evidence/sigstore/testdata/wild/", "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main", "https://token.actions.githubusercontent.com"
+// What a public builder signed with a certificate, and who it was.
+const (
+	wild         = "../../evidence/sigstore/testdata/wild/"
+	wildIdentity = "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main"
+	wildIssuer   = "https://token.actions.githubusercontent.com"
+)
+
+// fromTheWild is its bundle as v0.3: it was made as v0.1, which holds the same parts in another
+// place.
+func fromTheWild(t *testing.T) []byte {
+	t.Helper()
 	raw, err := os.ReadFile(wild + "bundle.sigstore.json")
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +153,6 @@ func TestEvidenceFromTheWildIsVerifiedAndRecorded(t *testing.T) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}
-	// It was made as v0.1, which holds the same parts in another place.
 	doc["mediaType"] = evidence.BundleType
 	m := doc["verificationMaterial"].(map[string]any)
 	m["certificate"] = m["x509CertificateChain"].(map[string]any)["certificates"].([]any)[0]
@@ -155,6 +160,15 @@ func TestEvidenceFromTheWildIsVerifiedAndRecorded(t *testing.T) {
 	if raw, err = json.Marshal(doc); err != nil {
 		t.Fatal(err)
 	}
+	return raw
+}
+
+// Evidence that a public builder made for the world is believed by its identity, issuer
+// and root alone, and recorded as a claim of that builder.
+func TestEvidenceFromTheWildIsVerifiedAndRecorded(t *testing.T) {
+	p := newPerson(t)
+	const identity, issuer = wildIdentity, wildIssuer
+	raw := fromTheWild(t)
 	b, err := evidence.ParseBundle(raw)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
+	"verdict/server/wire"
 )
 
 // host is the installation behind `verdict serve`: one ledger and one key, which many requests
@@ -23,6 +24,9 @@ import (
 type host struct {
 	app  *app
 	base *workspace // opened as a command opens it; its parts are shared
+
+	// trusted verifies evidence of others by its certificate; nil: none is believed.
+	trusted func(context.Context, *evidence.Bundle, wire.Foreign) (evidence.Producer, error)
 
 	mu    sync.Mutex
 	desks map[deskKey]*desk // guarded by mu; see host.desk

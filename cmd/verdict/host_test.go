@@ -17,6 +17,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"verdict"
 	"verdict/identity"
 	"verdict/server"
 )
@@ -45,7 +46,7 @@ var testCallers = callersOf{
 }
 
 // serving opens the data directory after fill has used it by commands.
-func servingData(t *testing.T, fill func(run func(args ...string) string)) *served {
+func servingData(t *testing.T, fill func(run func(args ...string) string), more ...func(*host)) *served {
 	t.Helper()
 	x := &served{t: t, data: t.TempDir(), home: t.TempDir()}
 	fill(x.run)
@@ -60,6 +61,9 @@ func servingData(t *testing.T, fill func(run func(args ...string) string)) *serv
 	}
 	t.Cleanup(func() { _ = w.close() })
 	x.host = newHost(w)
+	for _, change := range more {
+		change(x.host)
+	}
 	public, _ := url.Parse("http://127.0.0.1:1")
 	s, err := x.host.server(t.Context(), public, testCallers)
 	if err != nil {
@@ -310,6 +314,38 @@ func (x *served) entries() int64 {
 		x.t.Fatal(err)
 	}
 	return c.Size
+}
+
+// A server believes what somebody else's certificate says only by the authorities that its
+// operator names, and verifies it itself.
+func TestAServerVerifiesCertificatesByItsOwnRoot(t *testing.T) {
+	send := func(x *served, identity string) (int, string) {
+		body, err := json.Marshal(map[string]any{"evidence": []any{map[string]any{
+			"bundle": json.RawMessage(fromTheWild(t)), "foreign": map[string]any{"identity": identity, "issuer": wildIssuer, "context": verdict.Context{At: time.Now(), Retention: "release", Nonce: []byte{}}},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x.do("dev", "POST", "/api/v1/evidence", string(body))
+	}
+	none := servingData(t, func(func(...string) string) {})
+	if status, body := send(none, wildIdentity); status != 422 || !strings.Contains(body, "verifies no certificates") {
+		t.Errorf("without a root: %d %s", status, body)
+	}
+	x := servingData(t, func(func(...string) string) {}, func(h *host) {
+		trusted, err := (&serving{trustedRoot: wild + "trusted_root.json"}).trusted(h.app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.trusted = trusted
+	})
+	if status, body := send(x, wildIdentity+"x"); status != 422 || !strings.Contains(body, "was not made by") {
+		t.Errorf("as somebody else: %d %s", status, body)
+	}
+	status, body := send(x, wildIdentity)
+	if status != 200 || !strings.Contains(body, `"producer":"`+wildIdentity+" "+wildIssuer+`"`) || !strings.Contains(body, `"foreign":true`) {
+		t.Errorf("%d %s", status, body)
+	}
 }
 
 // Whoever watches is told of what is new, as far as he may see it.

@@ -11,10 +11,13 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/evidence"
+	"verdict/evidence/sigstore"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
 	"verdict/server"
+	"verdict/server/wire"
 )
 
 const seeServe = "verdict serve --help"
@@ -26,6 +29,7 @@ type serving struct {
 	cert, key      string
 	logFormat      string
 	signIn, forges string
+	trustedRoot    string
 	admission      admissionListening
 }
 
@@ -45,6 +49,7 @@ func serveCommand() command {
 			f.text(&x.cert, "tls-cert", "FILE", "certificate chain in PEM; it is read again when the file changes")
 			f.text(&x.key, "tls-key", "FILE", "private key of --tls-cert")
 			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
+			f.text(&x.trustedRoot, "trusted-root", "FILE", "trusted_root.json of the authorities whose certificates may sign evidence of others; default: none may")
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
 			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "where Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
 			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: those of --public-url and --admission-listen")
@@ -78,6 +83,9 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	h := newHost(w)
 	in, err := h.signIn(x.signIn, public)
 	if err != nil {
+		return err
+	}
+	if h.trusted, err = x.trusted(a); err != nil {
 		return err
 	}
 	s, err := h.server(ctx, public, in)
@@ -154,8 +162,30 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.questions(s)
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
 	syncRoute(s, h.recording)
-	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound})
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})
 	return s, nil
+}
+
+// trusted verifies evidence that a certificate of an authority in --trusted-root signed; nil
+// without one.
+func (x *serving) trusted(a *app) (func(context.Context, *evidence.Bundle, wire.Foreign) (evidence.Producer, error), error) {
+	if x.trustedRoot == "" {
+		return nil, nil
+	}
+	root, err := a.readInput(x.trustedRoot, "the trusted root", sigstore.MaxTrustedRoot)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sigstore.CertificateVerifier("nobody", "https://nowhere.example", root); err != nil { // it is read now, and not with the first evidence
+		return nil, err
+	}
+	return func(ctx context.Context, b *evidence.Bundle, f wire.Foreign) (evidence.Producer, error) {
+		v, err := sigstore.CertificateVerifier(f.Identity, f.Issuer, root)
+		if err != nil {
+			return evidence.Producer{}, err
+		}
+		return v.Verify(ctx, b)
+	}, nil
 }
 
 // teamOf is the team of a service by the map in force.
