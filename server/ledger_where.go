@@ -31,6 +31,11 @@ type whereIn struct{ Body wire.WhereAsked }
 type listedIn struct{ Body wire.ListedAsked }
 
 func (b *shelf) where(ctx context.Context, c identity.Caller, q *whereIn) (*out[wire.Found], error) {
+	// The index of components is of all services: what it has under a name is told to who may
+	// see all of them, as GET /where is.
+	if err := c.May(identity.Reading, identity.Object{}); err != nil {
+		return nil, err
+	}
 	w := q.Body
 	d := newDialogue(w.Told)
 	x := ledger.WhereQuery{Named: w.Named, At: w.At, Environment: w.Environment, Limit: w.Limit}

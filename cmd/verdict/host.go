@@ -28,8 +28,11 @@ type host struct {
 	// trusted verifies evidence of others by its certificate; nil: none is believed.
 	trusted func(context.Context, *evidence.Bundle, wire.Foreign) (evidence.Producer, error)
 
-	mu    sync.Mutex
-	desks map[deskKey]*desk // guarded by mu; see host.desk
+	reading chan struct{} // one place for each map of a repository that is read
+
+	mu     sync.Mutex
+	desks  map[deskKey]*desk // guarded by mu, as is latest; see host.desk
+	latest *desk             // the last of the released map
 }
 
 // hosting is what an app has that answers for a request.
@@ -40,7 +43,7 @@ type hosting struct {
 }
 
 func newHost(w *workspace) *host {
-	return &host{app: w.app, base: w, desks: map[deskKey]*desk{}}
+	return &host{app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading)}
 }
 
 // appFor is the app of one request: no variables, no configuration file, no standard input,
@@ -274,4 +277,15 @@ func (x scopedContents) Bundle(ctx context.Context, index int64) (*evidence.Bund
 		return nil, outside(fmt.Sprintf("entry %d", index))
 	}
 	return x.contents.Bundle(ctx, index)
+}
+
+func (x scopedContents) Logged(ctx context.Context, index int64) (*evidence.Bundle, error) {
+	e, err := x.rows.Entry(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	if !x.s.sees(e) {
+		return nil, outside(fmt.Sprintf("entry %d", index))
+	}
+	return x.contents.Logged(ctx, index)
 }

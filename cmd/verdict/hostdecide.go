@@ -36,8 +36,10 @@ type deskKey struct {
 	own  string // sha256 of the repository's map; empty: none
 }
 
-// maxDesks is how many are kept. A desk holds compiled rules, a few megabytes.
-const maxDesks = 32
+const (
+	maxDesks   = 32 // that are kept; a desk holds compiled rules, a few megabytes
+	maxReading = 4  // maps of repositories that are read at once
+)
 
 // desk gives the one that decides now by the released map, with the repository's over it.
 func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error) {
@@ -52,15 +54,21 @@ func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error)
 	}
 	if !there {
 		if len(h.desks) >= maxDesks {
-			clear(h.desks) // those in use stay with who uses them
+			h.forget()
 		}
 		d = &desk{ready: make(chan struct{})}
 		h.desks[key] = d
+		if own == nil {
+			h.latest = d
+		}
 	}
 	h.mu.Unlock()
 	if !there {
 		// Others wait for it as well: the end of this request does not stop the work.
-		d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
+		if d.err = h.begin(ctx, own); d.err == nil {
+			d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
+			h.end(own)
+		}
 		close(d.ready)
 		if d.err != nil {
 			h.mu.Lock()
@@ -73,6 +81,38 @@ func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error)
 		return d, d.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// begin waits for one of few places, in which the maps that callers send are read: each makes
+// rules of megabytes, and whoever sends another one with each question would have the server
+// do nothing else. The released map waits for nobody.
+func (h *host) begin(ctx context.Context, own *wire.RepositoryMap) error {
+	if own == nil {
+		return nil
+	}
+	select {
+	case h.reading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the server reads as many maps of repositories as it does at once", Remedy: "ask again in a minute", Err: ctx.Err()}
+	}
+}
+
+// end gives the place back.
+func (h *host) end(own *wire.RepositoryMap) {
+	if own != nil {
+		<-h.reading
+	}
+}
+
+// forget drops the desks of repositories' maps and of what was in force before, and keeps the
+// last one of the released map. Those in use stay with who uses them. h.mu is held.
+func (h *host) forget() {
+	for key, d := range h.desks {
+		if d != h.latest {
+			delete(h.desks, key)
+		}
 	}
 }
 
