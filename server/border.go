@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -40,22 +40,30 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 	head(w.Header())
 	if r.URL.Path != path.Clean(r.URL.Path) && r.URL.Path != path.Clean(r.URL.Path)+"/" || strings.ContainsAny(r.URL.Path, "\x00\\") {
-		writeProblem(w, problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts"))
+		s.turnAway(w, r, problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts"))
 		return
 	}
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	default:
-		if !o.Streams { // a stream has places of its own
-			writeProblem(w, problem(http.StatusServiceUnavailable, verdict.CodeUnavailable, "the server works on as many requests as it takes at once", "ask again in a second"))
+	if !o.Streams { // a stream has places of its own
+		select {
+		case s.busy <- struct{}{}:
+			defer func() { <-s.busy }()
+		default:
+			s.turnAway(w, r, allBusy())
 			return
 		}
 	}
 	caller, err := s.admitted(r, o)
 	if err != nil {
-		writeProblem(w, err)
+		s.turnAway(w, r, err)
 		return
+	}
+	guest, from := caller.Actor == "", address(r)
+	if guest {
+		if !s.guests.enter(from) {
+			s.turnAway(w, r, allBusy())
+			return
+		}
+		defer s.guests.leave(from)
 	}
 	ctx := context.WithValue(r.Context(), callerKey{}, caller)
 	if t := s.requestTime(o); t > 0 {
@@ -64,8 +72,10 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		defer cancel()
 	}
 	r = r.WithContext(ctx)
-	if r.Body != nil && o.Body > 0 {
-		r.Body = http.MaxBytesReader(w, r.Body, o.Body)
+	if r.Body != nil && r.Body != http.NoBody && o.Body > 0 {
+		body := s.arrive(w, r, guest)
+		defer body.leave()
+		r.Body = http.MaxBytesReader(w, body, o.Body)
 	}
 	w.caller = caller
 	if o.writes() && !o.Once && r.Header.Get(IdempotencyKey) != "" && caller.Actor != "" {
@@ -73,6 +83,10 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+func allBusy() *Problem {
+	return problem(http.StatusServiceUnavailable, verdict.CodeUnavailable, "the server works on as many requests as it takes at once", "ask again in a second")
 }
 
 // admitted tells who asks and holds him to his rate, his origin and his roles.
@@ -128,13 +142,18 @@ func head(h http.Header) {
 	h.Set(wire.HeaderVersion, wire.Release)
 }
 
-// address is the client's, without the port. A proxy in front is one address.
+// address is the client's, without the port. A proxy in front is one address, and so is the
+// network of 64 bits that everybody has who has one address of IPv6.
 func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	ip := a.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // answer remembers what was answered.
@@ -173,5 +192,5 @@ func (s *Server) note(r *http.Request, o Operation, a *answer, took time.Duratio
 		id = "none"
 	}
 	s.figures.request(id, a.status, took)
-	s.o.Logger.Info("request", "operation", id, "method", r.Method, "status", a.status, "actor", a.caller.Actor, "bytes", a.size, "took", took)
+	s.o.Logger.Info("request", "operation", id, "method", fmt.Sprintf("%.16s", r.Method), "status", a.status, "actor", a.caller.Actor, "bytes", a.size, "took", took)
 }

@@ -85,16 +85,25 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	say := func(text string) bool {
-		_ = out.SetWriteDeadline(s.o.Now().Add(heartbeat))
+		_ = out.SetWriteDeadline(machineTime().Add(heartbeat))
 		_, err := w.Write([]byte(text))
 		return err == nil && out.Flush() == nil
 	}
+	listens, end := context.WithCancel(r.Context())
+	defer end()
+	go func() {
+		select {
+		case <-s.stopping:
+			end()
+		case <-listens.Done():
+		}
+	}()
 	for alive := say(": following\n\n"); alive && !s.ending.Load(); {
-		ctx, cancel := context.WithTimeout(r.Context(), heartbeat)
+		ctx, cancel := context.WithTimeout(listens, heartbeat)
 		now, err := b.ledger.Wait(ctx, at)
 		cancel()
 		switch {
-		case r.Context().Err() != nil:
+		case listens.Err() != nil:
 			return
 		case errors.Is(err, context.DeadlineExceeded):
 			alive = say(": alive\n\n")

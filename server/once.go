@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"verdict"
@@ -102,6 +103,13 @@ func bodyProblem(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit), Remedy: "send less at once", Err: err}
+	}
+	var told *Problem
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem(http.StatusRequestTimeout, verdict.CodeLimit, "the body came too slowly", remedyFor(http.StatusRequestTimeout))
 	}
 	return problem(http.StatusBadRequest, verdict.CodeUsage, "the body ended before it was whole", "send it again")
 }

@@ -64,6 +64,7 @@ type Limits struct {
 	Body      int64         // bytes of a body where the operation says nothing: 1 MiB
 	Request   time.Duration // for reading a request and answering it: 60 s
 	Drain     time.Duration // for requests under way at the end: 20 s
+	Lag       time.Duration // by which a body may come later than 64 KiB each second: 10 s
 	Streams   int           // live event streams at once: 256
 }
 
@@ -86,7 +87,7 @@ func (l Limits) filled() Limits {
 	for _, d := range []struct {
 		n  *time.Duration
 		to time.Duration
-	}{{&l.Request, time.Minute}, {&l.Drain, 20 * time.Second}} {
+	}{{&l.Request, time.Minute}, {&l.Drain, 20 * time.Second}, {&l.Lag, 10 * time.Second}} {
 		if *d.n == 0 {
 			*d.n = d.to
 		}
@@ -99,17 +100,20 @@ func (l Limits) filled() Limits {
 
 // Server answers requests. Routes are added before Serve and not afterwards.
 type Server struct {
-	o       Options
-	mux     *http.ServeMux
-	api     huma.API
-	ops     map[string]Operation // by the pattern of the mux
-	figures *figures
-	busy    chan struct{} // one place per request at work
-	callers *buckets      // by actor
-	strange *buckets      // by address, of who is not signed in
-	streams chan struct{} // one place per live stream
-	ready   sync.Map      // name → func(context.Context) error
-	ending  atomic.Bool
+	o                   Options
+	mux                 *http.ServeMux
+	api                 huma.API
+	ops                 map[string]Operation // by the pattern of the mux
+	figures             *figures
+	busy                chan struct{} // one place per request at work
+	callers             *buckets      // by actor
+	strange             *buckets      // by address, of who is not signed in
+	streams             chan struct{} // one place per live stream
+	guests              *guests       // places of requests by nobody who is signed in
+	large, largeOfGuest chan struct{} // one place per large body
+	stopping            chan struct{} // closed when no more is begun
+	ready               sync.Map      // name → func(context.Context) error
+	ending              atomic.Bool
 }
 
 // New makes a server without routes but its own: the OpenAPI document.
@@ -123,7 +127,8 @@ func New(o Options) (*Server, error) {
 	o.Limits = o.Limits.filled()
 	s := &Server{
 		o: o, mux: http.NewServeMux(), ops: map[string]Operation{}, figures: newFigures(),
-		busy: make(chan struct{}, o.Limits.InFlight), streams: make(chan struct{}, o.Limits.Streams),
+		busy: make(chan struct{}, o.Limits.InFlight), streams: make(chan struct{}, o.Limits.Streams), guests: newGuests(o.Limits.InFlight),
+		large: make(chan struct{}, largeBodies), largeOfGuest: make(chan struct{}, largeOfGuest), stopping: make(chan struct{}),
 		callers: newBuckets(o.Limits.Rate, o.Now), strange: newBuckets(o.Limits.Anonymous, o.Now),
 	}
 	s.api = humago.New(s.mux, document(o))
@@ -160,7 +165,9 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	case err = <-failed:
 		running--
 	}
-	s.ending.Store(true) // readiness fails from here on, so that nobody sends more
+	if !s.ending.Swap(true) { // readiness fails from here on, so that nobody sends more
+		close(s.stopping) // and who only listens goes
+	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Limits.Drain)
 	defer cancel()
 	for _, h := range servers {
