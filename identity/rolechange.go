@@ -58,7 +58,7 @@ func (c RoleChange) Check() error {
 		return refuse(fmt.Sprintf("%.40q is no role", c.Role), "give one of "+strings.Join(words, ", "))
 	case c.Subject == "" || len(c.Subject) > 200 || strings.ContainsFunc(c.Subject, func(r rune) bool { return r <= ' ' || r == 0x7f }),
 		person && name == "", keyed && key == "", !person && !keyed && strings.ContainsRune(c.Subject, ':'):
-		return refuse(fmt.Sprintf("%.60q is nobody who can have a role", c.Subject), "name the id of an actor, as verdict roles list and GET /api/v1/me show it, person:ID of the map's people, or key:ID of an enrolled key")
+		return refuse(fmt.Sprintf("%.60q is nobody who can have a role", c.Subject), "name person:ID of the map's people, key:ID of an enrolled key, or the id that verdict roles list --mine tells who signed in")
 	case c.Given && len(c.Scope.Services)+len(c.Scope.Teams) == 0:
 		return refuse("the role would hold nowhere", "name services or teams, * for all of them")
 	case len(c.Scope.Services)+len(c.Scope.Teams)+len(c.Scope.Environments) > 1000 || len(c.Reason) > 1000:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +104,9 @@ func (s *SignIn) roleRoutes(srv *Server) {
 		About: "Roles that come with a sign-in, by the rules and groups of the sign-in file, are in no list: `GET /me` shows them to who has them."},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*listed, error) {
 			if c.May(identity.Appointing, identity.Object{}) != nil && c.May(identity.Auditing, identity.Object{}) != nil {
-				return nil, c.May(identity.Auditing, identity.Object{})
+				return nil, &verdict.Error{
+					Code: verdict.CodeForbidden, What: "the roles of others are for admins and auditors of the organisation", Remedy: "see your own: verdict roles list --mine; or have an admin or auditor look",
+				}
 			}
 			book, err := s.roles.at(ctx, s.o.Now())
 			if err != nil {
@@ -147,6 +150,11 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	if err := book.Clone().Apply(x); err != nil {
 		return nil, err
 	}
+	if x.Given {
+		if err := s.exists(ctx, x.Subject); err != nil {
+			return nil, err
+		}
+	}
 	if !x.Given && !slices.ContainsFunc(book.Of(x.Subject), func(g identity.Grant) bool { return g.Role == x.Role }) {
 		return nil, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("%s has no role %s by the ledger", x.Subject, x.Role), Remedy: "see who has which: verdict roles list; what the sign-in file gives is taken there"}
 	}
@@ -160,6 +168,41 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	out := &roleOut{}
 	out.Body = wire.RoleChanged{Entry: entry.Index, Has: wire.RoleGrants{Subject: x.Subject, Grants: book.Of(x.Subject)}}
 	return out, nil
+}
+
+// exists refuses who is not there: a role for a name that is misspelt would be one for whoever
+// bears that name later. Persons are looked for where the map in force names any.
+func (s *SignIn) exists(ctx context.Context, subject string) error {
+	nobody := func(as, remedy string) error {
+		return &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("%.80q is %s", subject, as), Remedy: remedy}
+	}
+	if person, ok := strings.CutPrefix(subject, identity.SubjectPerson); ok {
+		if s.o.People == nil {
+			return nil
+		}
+		people, err := s.o.People(ctx)
+		if err != nil || len(people.People()) == 0 {
+			return err
+		}
+		if _, known := people.Person(person); !known {
+			return nobody("no person of the map in force", "compare it with people: of the map (verdict map show), or release a map with the person in it first")
+		}
+		return nil
+	}
+	if key, ok := strings.CutPrefix(subject, identity.SubjectKey); ok {
+		keys, err := s.o.Ledger.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		if _, known := keys.Key(key); !known {
+			return nobody("no enrolled key", "take its id from verdict keys list; enroll it first: verdict people enroll")
+		}
+		return nil
+	}
+	if _, known, err := s.actorOf(ctx, subject); err != nil || known {
+		return err
+	}
+	return nobody("nobody who ever signed in here", "name person:ID, key:ID, or the id that verdict roles list --mine tells who signed in")
 }
 
 // record signs a change in the caller's name, and makes it count here at once.

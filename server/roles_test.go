@@ -70,8 +70,8 @@ var acts = map[string]struct {
 	"say that it was pruned":  {kind: verdict.KindTombstone, predicate: map[string]any{}},
 	"state what others admit": {kind: verdict.KindAdmission, predicate: map[string]any{}},
 	"change roles by a file":  {kind: verdict.KindRoleChange, predicate: given("mallory", identity.Admin)},
-	"give a role":             {method: "POST", path: "/roles", body: `{"subject":"a9","role":"viewer","scope":{"services":["shop"],"teams":[],"environments":[]},"reason":"r"}`},
-	"take a role":             {method: "DELETE", path: "/roles?subject=a9&role=viewer&reason=r"},
+	"give a role":             {method: "POST", path: "/roles", body: `{"subject":"person:jane","role":"viewer","scope":{"services":["shop"],"teams":[],"environments":[]},"reason":"r"}`},
+	"take a role":             {method: "DELETE", path: "/roles?subject=person:jane&role=viewer&reason=r"},
 	"appoint a machine":       {method: "POST", path: "/tokens", body: `{"label":"m","days":1,"machine":true,"grants":[{"role":"viewer","scope":{"services":["shop"],"teams":[],"environments":[]}}]}`},
 	"end another's session":   {method: "DELETE", path: "/sessions/OTHER"},
 	"list others' sessions":   {method: "GET", path: "/sessions?all=true"},
@@ -190,6 +190,11 @@ func TestARoleIsEvidenceOfTheServerAlone(t *testing.T) {
 	if who := me(); len(who.Grants) != 1 || who.Grants[0].Role != identity.Developer || who.May(identity.Stating, identity.Object{Service: "shop"}) != nil || who.May(identity.Stating, identity.Object{Service: "bank"}) == nil {
 		t.Errorf("%+v", who)
 	}
+	for _, nobody := range []string{"person:jnae", "key:" + strings.Repeat("A", 43) + "=", "jane", me().Actor + "0"} {
+		if r := d.ask("POST", Prefix+"/roles", body(nobody, identity.Developer), d.as(admin)...); r.status != 422 {
+			t.Errorf("a role for %s, who is not there: %d %s", nobody, r.status, r.body)
+		}
+	}
 	if r := d.ask("POST", Prefix+"/roles", body("person:jane", identity.Security), d.as(admin)...); r.status != 409 || !strings.Contains(r.body, "developer, security together") {
 		t.Errorf("both sides: %d %s", r.status, r.body)
 	}
@@ -202,6 +207,9 @@ func TestARoleIsEvidenceOfTheServerAlone(t *testing.T) {
 	}
 	if r := d.ask("DELETE", Prefix+"/roles?subject=person:jane&role=developer&reason=x", "", d.as(admin)...); r.status != 404 {
 		t.Errorf("taken twice: %d %s", r.status, r.body)
+	}
+	if r := d.ask("POST", Prefix+"/roles", body(me().Actor, identity.Viewer), d.as(admin)...); r.status != 200 || len(me().Grants) != 1 {
+		t.Errorf("by the id of who signed in: %d %s", r.status, r.body)
 	}
 	report, err := d.ledger.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
 	if err != nil || !report.Holds() {

@@ -20,7 +20,7 @@ func rolesCommand() command {
 	}
 }
 
-const rolesLong = "SUBJECT is the id of an actor, as verdict roles list shows it, person:ID of the map's people, or key:ID of an enrolled key. ROLE is viewer, auditor, developer, approver, security or admin. " +
+const rolesLong = "SUBJECT is person:ID of the map's people, key:ID of an enrolled key, or the id that verdict roles list --mine tells who signed in. ROLE is viewer, auditor, developer, approver, security or admin. " +
 	"The change is evidence: the control plane signs it, with the one who asked as its actor. Nobody is given developer and security at once: who states evidence neither governs nor waives."
 
 func rolesListCommand() command {
