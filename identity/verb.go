@@ -22,3 +22,13 @@ var verbs = map[verdict.Kind]Verb{
 	verdict.KindModeChange: Governing, verdict.KindRoleChange: Appointing, verdict.KindKey: Enrolling, verdict.KindAccessReview: Managing, verdict.KindHold: Auditing,
 	verdict.KindIngestion: "", verdict.KindReceipt: "", verdict.KindEpoch: "", verdict.KindAdmission: "", verdict.KindTombstone: "",
 }
+
+// Everybodys reports whether whoever may read anything sees evidence of a kind, whatever his
+// scope: the keys, maps and rules by which everybody is judged, and what the log says of itself.
+func Everybodys(k verdict.Kind) bool {
+	switch k {
+	case verdict.KindKey, verdict.KindPolicyRelease, verdict.KindMapRelease, verdict.KindModeChange, verdict.KindProposal, verdict.KindReceipt, verdict.KindEpoch:
+		return true
+	}
+	return false
+}

@@ -30,13 +30,6 @@ type shelf struct {
 	o      LedgerOptions
 }
 
-// open are the kinds that everybody sees who may read anything: by which keys, map and rules
-// everybody is judged, and what the log says of itself.
-var open = map[verdict.Kind]bool{
-	verdict.KindKey: true, verdict.KindPolicyRelease: true, verdict.KindMapRelease: true, verdict.KindModeChange: true, verdict.KindProposal: true,
-	verdict.KindReceipt: true, verdict.KindEpoch: true,
-}
-
 const tagLedger = "ledger"
 
 // LedgerRoutes adds the routes by which the command line works with the ledger.
@@ -111,7 +104,7 @@ func answerOf[T any](body T, err error) (*out[T], error) {
 
 // sees reports whether a caller may see an entry.
 func (b *shelf) sees(ctx context.Context, c identity.Caller, e ledger.Entry) (bool, error) {
-	if open[e.Kind] {
+	if identity.Everybodys(e.Kind) {
 		return true, nil
 	}
 	return b.seesOf(ctx, c, e.Context.Service, e.Context.Team, e.Context.Environment)

@@ -13,12 +13,13 @@ import (
 
 	"verdict"
 	"verdict/identity"
+	"verdict/server/wire"
 	"verdict/store"
 )
 
 // IdempotencyKey is the header by which a caller sends a write again without having it done
 // twice (draft-ietf-httpapi-idempotency-key-header).
-const IdempotencyKey = "Idempotency-Key"
+const IdempotencyKey = wire.HeaderIdempotency
 
 const (
 	maxKey      = 200            // characters of a key

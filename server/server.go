@@ -27,11 +27,12 @@ import (
 	"verdict"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/server/wire"
 	"verdict/store"
 )
 
 // Prefix is where the API is.
-const Prefix = "/api/v1"
+const Prefix = wire.Prefix
 
 // Authenticator tells who a request comes from.
 type Authenticator interface {

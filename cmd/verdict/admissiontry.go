@@ -177,7 +177,7 @@ func (x *admissionTrial) request(raw []byte, n int) (*admission.Request, error) 
 		} `json:"metadata"`
 	}
 	if err := json.Unmarshal(raw, &o); err != nil || o.Kind == "" || o.APIVersion == "" {
-		return nil, notObjects(errors.Join(fmt.Errorf("document %d has no apiVersion and kind", n), err))
+		return nil, notObjects(fmt.Errorf("document %d has no apiVersion and kind", n))
 	}
 	if o.Kind == "AdmissionReview" {
 		return admission.ReadReview(raw)

@@ -58,7 +58,7 @@ func (h *host) appFor(c identity.Caller, stdout io.Writer) *app {
 
 // workspaceFor opens the workspace of one request. Its book holds what the caller may see.
 func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
-	w := &workspace{app: a, dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, logKey: h.base.logKey, ring: h.base.ring}
+	w := h.shared(a)
 	if seesAll(a.hosted.caller) {
 		return w, nil
 	}
@@ -75,7 +75,13 @@ func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
 
 // recording is a workspace that records for a caller, in the server's name.
 func (h *host) recording(c identity.Caller) *workspace {
-	return &workspace{app: h.appFor(c, nil), dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, logKey: h.base.logKey, ring: h.base.ring}
+	return h.shared(h.appFor(c, nil))
+}
+
+// shared is a workspace over the parts of the base.
+func (h *host) shared(a *app) *workspace {
+	b := h.base
+	return &workspace{app: a, dir: b.dir, own: b.own, ledger: keptOpen(b.own), signer: b.signer, logKey: b.logKey, ring: b.ring}
 }
 
 // keptOpen is the book of a shared ledger: the end of a request does not close it.
@@ -132,12 +138,6 @@ func seesAll(c identity.Caller) bool {
 	}) && c.Holds(identity.Reading) == nil
 }
 
-// everybodys are the kinds that each caller sees: the keys, maps and rules by which everybody
-// is judged, and what the log says of itself.
-var everybodys = []verdict.Kind{
-	verdict.KindKey, verdict.KindPolicyRelease, verdict.KindMapRelease, verdict.KindModeChange, verdict.KindProposal, verdict.KindReceipt, verdict.KindEpoch,
-}
-
 // within is a book without what lies outside of a caller's scope, as if it were not there.
 func within(b book, m *decisionmap.Map, c identity.Caller) book {
 	s := scope{m, c}
@@ -151,7 +151,7 @@ type scope struct {
 }
 
 func (s scope) sees(e ledger.Entry) bool {
-	return slices.Contains(everybodys, e.Kind) || s.may(e.Context.Service, e.Context.Team, e.Context.Environment)
+	return identity.Everybodys(e.Kind) || s.may(e.Context.Service, e.Context.Team, e.Context.Environment)
 }
 
 func (s scope) may(service, team, environment string) bool {

@@ -232,8 +232,8 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 	if err := h.mayJudge(c, d.judged, p, q); err != nil {
 		return wire.Answer{}, err
 	}
-	a := h.appFor(c, nil)
-	w := &workspace{app: a, dir: h.base.dir, own: h.base.own, ledger: keptOpen(h.base.own), signer: h.base.signer, logKey: h.base.logKey, ring: h.base.ring, dry: q.Dry}
+	w := h.recording(c)
+	w.dry = q.Dry
 	r := decide.Request{
 		Point: q.Point, Subject: q.Subject, Service: q.Service, Team: m.Services[q.Service].Team, Environment: q.Environment,
 		Trigger: q.Trigger, Actor: c.Actor, Run: q.Run,

@@ -51,10 +51,10 @@ func serveCommand() command {
 			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
 			f.text(&x.trustedRoot, "trusted-root", "FILE", "trusted_root.json of the authorities whose certificates may sign evidence of others; default: none may")
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
-			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "where Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
-			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach it; default: those of --public-url and --admission-listen")
-			f.text(&x.admission.ca, "admission-ca", "FILE", "the authority of those certificates, with its key, in PEM, which replicas share; default: one that this machine makes")
-			f.text(&x.admission.clients, "admission-client-ca", "FILE", "answer only clusters with a certificate of this authority, in PEM")
+			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "host and port at which Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
+			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach --admission-listen, beside its own and that of --public-url")
+			f.text(&x.admission.ca, "admission-ca", "FILE", "the authority of the certificates at --admission-listen, with its key, in PEM, which replicas share; default: one that this machine makes")
+			f.text(&x.admission.clients, "admission-client-ca", "FILE", "answer only clusters that show a certificate of this authority, in PEM")
 			f.choice(&x.logFormat, "log-format", "form of the log on standard error", "text", "json")
 			return x.run
 		},
@@ -283,12 +283,16 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"api", public.String() + "  (listens on " + l.API.Addr().String() + ")"}}
+	api := public.String()
+	if at := l.API.Addr().String(); at != public.Host {
+		api += ", listening on " + at
+	}
+	rows := [][]string{{"api", api}}
 	if l.Ops != nil {
 		rows = append(rows, []string{"health", "http://" + l.Ops.Addr().String() + "/readyz, /healthz, /metrics"})
 	}
 	rows = append(rows,
-		[]string{"ledger", fmt.Sprintf("%s, %d entries", w.place(), c.Position)},
+		[]string{"ledger", w.place() + ", " + plural(int(c.Position), "entry", "entries")},
 		[]string{"log", c.Origin},
 		[]string{"anchor", w.own.AnchorDir()},
 	)
@@ -298,7 +302,7 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
 	link, err := h.adminLink(ctx, in, public)
 	if link != "" {
-		fmt.Fprintf(w.app.stdout, "Administrators sign in once, within ten minutes, on this machine:\n  %s\n", link)
+		fmt.Fprintf(w.app.stdout, "This link administers it, once, within ten minutes, from this machine (or: verdict login --server %s, with the code in it):\n  %s\n", public, link)
 	}
 	return err
 }
