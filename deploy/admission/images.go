@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"verdict"
 )
@@ -98,7 +100,12 @@ func (f *finder) walk(v any, path string) {
 	}
 }
 
+// under is the path of a member. Paths are told to people, and whoever makes an object names
+// its members.
 func under(path, key string) string {
+	if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(key) {
+		key = quoted(key)
+	}
 	if path == "" {
 		return key
 	}
