@@ -20,6 +20,9 @@ type EvidenceOptions struct {
 	// Verb is what a caller needs a role for to state evidence of a kind; an empty one: nobody
 	// states it from the outside.
 	Verb func(k verdict.Kind, step verdict.Step) identity.Verb
+	// Team gives the team of a service by the map in force, empty where nobody knows it: whose
+	// a service is, a caller does not say himself. nil: nobody knows any.
+	Team func(ctx context.Context, service string) (string, error)
 	// Bound gives the key that a caller proved to hold when he signed in, and the token that
 	// said who he is; nil where he proved none.
 	Bound func(ctx context.Context, c identity.Caller) (*ledger.Bound, error)
@@ -157,7 +160,7 @@ func (x *recorder) verify(ctx context.Context, c identity.Caller, p wire.Evidenc
 	if p.Foreign != nil {
 		said = p.Foreign.Context
 	}
-	if err := x.may(c, s, said, p.Foreign != nil); err != nil {
+	if err := x.may(ctx, c, s, said, p.Foreign != nil); err != nil {
 		return nil, nil, err
 	}
 	if p.Foreign != nil {
@@ -195,25 +198,19 @@ func (x *recorder) enrolled(ctx context.Context, id string) (bool, error) {
 
 // may asks whether the caller's roles allow a statement. What comes from others takes no
 // effect of its own, whatever it says, and is stated as evidence.
-func (x *recorder) may(c identity.Caller, s *evidence.Statement, said verdict.Context, foreign bool) error {
+func (x *recorder) may(ctx context.Context, c identity.Caller, s *evidence.Statement, said verdict.Context, foreign bool) error {
 	about := identity.Object{Service: said.Service, Team: said.Team, Environment: said.Environment}
 	if foreign {
-		return c.May(identity.Stating, about)
+		return x.allowed(ctx, c, identity.Stating, about)
 	}
-	var of struct {
-		Step   verdict.Step `json:"step"`
-		Action verdict.Kind `json:"action"`
-	}
+	var of stated
 	kind := s.Kind()
 	switch kind {
-	case verdict.KindException:
-		_ = s.Decode(&of) // what says no step asks for nothing, and takes the verb of an acceptance
-	case verdict.KindProposal:
-		// A map or policy is released by two, of whom the first proposes it: the same is asked
-		// of both.
-		if s.Decode(&of) == nil && (of.Action == verdict.KindMapRelease || of.Action == verdict.KindPolicyRelease) {
-			kind = of.Action
-		}
+	case verdict.KindException, verdict.KindApproval, verdict.KindBreakGlass, verdict.KindDeployment, verdict.KindProposal:
+		_ = s.Decode(&of) // an exception that says no step asks for nothing, and takes the verb of an acceptance
+	}
+	if kind == verdict.KindProposal && (of.Action == verdict.KindMapRelease || of.Action == verdict.KindPolicyRelease) {
+		kind = of.Action // released by two, of whom the first proposes it: the same is asked of both
 	}
 	verb := x.o.Verb(kind, of.Step)
 	if verb == "" || s.Kind() == verdict.KindDecision { // with a server the server decides
@@ -221,7 +218,59 @@ func (x *recorder) may(c identity.Caller, s *evidence.Statement, said verdict.Co
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("statements of kind %s are the server's to make", s.Kind()), Remedy: "ask the server for what they say: a decision with POST " + Prefix + "/decisions",
 		}
 	}
-	return c.May(verb, about)
+	if everybodys[kind] {
+		return c.May(verb, identity.Object{})
+	}
+	return x.allowed(ctx, c, verb, append(of.about(), about)...)
+}
+
+// everybodys are the kinds by which everybody is judged: they are of the organisation,
+// whatever service their signer writes beside them.
+var everybodys = map[verdict.Kind]bool{
+	verdict.KindMapRelease: true, verdict.KindPolicyRelease: true, verdict.KindModeChange: true, verdict.KindRoleChange: true, verdict.KindKey: true,
+}
+
+// stated is what a statement says itself of what it asks for, and about what: an exception,
+// an approval, an emergency and a deployment take effect there, whatever their context says.
+type stated struct {
+	Step         verdict.Step `json:"step"`
+	Action       verdict.Kind `json:"action"`
+	Service      string       `json:"service"`
+	Environment  string       `json:"environment"`
+	Environments []string     `json:"environments"`
+}
+
+func (s stated) about() (all []identity.Object) {
+	if s.Service != "" || s.Environment != "" {
+		all = append(all, identity.Object{Service: s.Service, Environment: s.Environment})
+	}
+	for _, e := range s.Environments {
+		all = append(all, identity.Object{Service: s.Service, Environment: e})
+	}
+	return all
+}
+
+// allowed asks for each of what a statement is about. The team of a service is that of the
+// map, which the statement's own word stands in for where the map has none.
+func (x *recorder) allowed(ctx context.Context, c identity.Caller, v identity.Verb, about ...identity.Object) error {
+	for _, o := range about {
+		if c.May(v, identity.Object{Service: o.Service, Environment: o.Environment}) == nil { // without a team he may less
+			continue
+		}
+		if o.Service != "" && x.o.Team != nil {
+			team, err := x.o.Team(ctx, o.Service)
+			if err != nil {
+				return err
+			}
+			if team != "" {
+				o.Team = team
+			}
+		}
+		if err := c.May(v, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bound is evidence under the key that the caller's session is bound to.

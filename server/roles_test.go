@@ -79,6 +79,9 @@ var acts = map[string]struct {
 	"look behind an actor":    {method: "GET", path: "/actors/ACTOR"},
 }
 
+// ofAll are the acts by which everybody is judged. Nobody does them for a service of his.
+var ofAll = []string{"release a map", "release a policy", "change a mode", "enroll a key", "change roles by a file"}
+
 func given(subject string, r identity.Role) identity.RoleChange {
 	return identity.RoleChange{ID: "r1", Subject: subject, Role: r, Scope: identity.Anywhere(), Given: true}
 }
@@ -90,11 +93,12 @@ func TestWhoMayWriteWhatAboutWhom(t *testing.T) {
 	other := d.exchange(token.Exchange{Token: d.issuer.token(github(nil))})
 	own := identity.Scope{Services: []string{"shop"}, Teams: []string{"web"}, Environments: []string{"prod"}}
 	objects := map[string]identity.Object{
-		"its own":             {Service: "shop", Team: "web", Environment: "prod"},
-		"another environment": {Service: "shop", Team: "web", Environment: "dev"},
-		"another service":     {Service: "bank", Team: "money", Environment: "prod"},
-		"the organisation":    {},
-		"a name that is all":  {Service: "*", Team: "*", Environment: "prod"},
+		"its own":                            {Service: "shop", Team: "web", Environment: "prod"},
+		"another environment":                {Service: "shop", Team: "web", Environment: "dev"},
+		"another service":                    {Service: "bank", Team: "money", Environment: "prod"},
+		"a service that it calls its team's": {Service: "bank", Team: "web", Environment: "prod"},
+		"the organisation":                   {},
+		"a name that is all":                 {Service: "*", Team: "*", Environment: "prod"},
 	}
 	if len(acts) != len(mayWrite) {
 		t.Fatalf("%d acts and %d rows", len(acts), len(mayWrite))
@@ -113,7 +117,7 @@ func TestWhoMayWriteWhatAboutWhom(t *testing.T) {
 						continue
 					}
 					n++
-					want := slices.Contains(roles, role) && (wide || object == "its own")
+					want := slices.Contains(roles, role) && (wide || object == "its own" && !slices.Contains(ofAll, act))
 					if got, text := d.let(t, act, o, secret, other); got != want {
 						t.Errorf("%s (everywhere: %v) may %s of %s: %v, want %v: %s", role, wide, act, object, got, want, text)
 					}
@@ -150,6 +154,38 @@ func (d *door) let(t *testing.T, act string, o identity.Object, secret string, o
 	b := d.signed(x.kind, x.predicate, d.key, verdict.Context{Service: o.Service, Team: o.Team, Environment: o.Environment})
 	r := d.ask("POST", Prefix+"/evidence", string(b.JSON()), append(header, "Content-Type", wire.BundleType)...)
 	return r.status != 401 && r.status != 403, fmt.Sprint(r.status, " ", r.body)
+}
+
+// What a statement takes effect on is what it says itself: whoever writes his own service
+// beside it accepts and approves no risk of another one.
+func TestWhatAStatementIsAboutIsWhereItTakesEffect(t *testing.T) {
+	d := newDoor(t)
+	own := identity.Scope{Services: []string{"shop"}, Environments: []string{"prod"}}
+	for _, tt := range []struct {
+		kind      verdict.Kind
+		role      identity.Role
+		predicate map[string]any
+	}{
+		{verdict.KindException, identity.Security, map[string]any{"id": "x", "step": "approve", "environments": []string{"prod"}}},
+		{verdict.KindException, identity.Developer, map[string]any{"id": "x", "step": "request", "environments": []string{"prod"}}},
+		{verdict.KindApproval, identity.Approver, map[string]any{"id": "x", "environment": "prod"}},
+		{verdict.KindBreakGlass, identity.Approver, map[string]any{"id": "x", "environment": "prod"}},
+		{verdict.KindDeployment, identity.Developer, map[string]any{"environment": "prod"}},
+	} {
+		secret := d.with(tt.role, own)
+		for service, want := range map[string]bool{"shop": true, "bank": false} {
+			tt.predicate["service"] = service
+			b := d.signed(tt.kind, tt.predicate, d.key, verdict.Context{Service: "shop", Environment: "prod"})
+			if r := d.ask("POST", Prefix+"/evidence", string(b.JSON()), append(d.as(secret), "Content-Type", wire.BundleType)...); (r.status != 403) != want {
+				t.Errorf("%s about %s by who may for shop: %d %s", tt.kind, service, r.status, r.body)
+			}
+		}
+	}
+	secret := d.with(identity.Security, own)
+	b := d.signed(verdict.KindException, map[string]any{"id": "x", "step": "approve", "service": "shop", "environments": []string{"prod", "dev"}}, d.key, verdict.Context{Service: "shop"})
+	if r := d.ask("POST", Prefix+"/evidence", string(b.JSON()), append(d.as(secret), "Content-Type", wire.BundleType)...); r.status != 403 {
+		t.Errorf("an environment outside of the scope among others: %d %s", r.status, r.body)
+	}
 }
 
 // A role is what the server recorded, in the name of who gave it. Whoever else signs one, and

@@ -178,10 +178,15 @@ func newDoor(t *testing.T) *door {
 	d.server, err = New(Options{Ledger: d.ledger, Store: db, Auth: d.signIn, Now: d.clock, Rand: rand.Reader, Version: "test", PublicURL: public})
 	d.must(err)
 	d.signIn.Routes(d.server)
-	d.server.EvidenceRoute(EvidenceOptions{Verb: identity.VerbOf, Bound: d.signIn.Bound, Signer: d.key})
+	d.server.EvidenceRoute(EvidenceOptions{Verb: identity.VerbOf, Team: teamOf, Bound: d.signIn.Bound, Signer: d.key})
 	d.http = httptest.NewServer(d.server.Handler())
 	t.Cleanup(d.http.Close)
 	return d
+}
+
+// teamOf is whose the services of the tests are.
+func teamOf(_ context.Context, service string) (string, error) {
+	return map[string]string{"shop": "web", "bank": "money"}[service], nil
 }
 
 func (d *door) store(dirOf string) *store.Store {

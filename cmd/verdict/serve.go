@@ -162,7 +162,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.questions(s)
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
 	syncRoute(s, h.recording)
-	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Team: h.teamOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})
 	return s, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"verdict"
+	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
@@ -45,8 +46,15 @@ func (w *workspace) takePart(ctx context.Context, c identity.Caller, part wire.T
 	if err != nil {
 		return nil, err
 	}
+	m, err := w.releasedMapAt(ctx, ledger.Now)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		m = decisionmap.Builtin()
+	}
 	t := &taking{from: from, to: w, result: r, may: func(x verdict.Context) error {
-		return c.May(identity.Stating, identity.Object{Service: x.Service, Team: x.Team, Environment: x.Environment})
+		return c.May(identity.Stating, objectOf(m, x.Service, first(m.Services[x.Service].Team, x.Team), x.Environment))
 	}}
 	if err := t.take(ctx, part.TrustLog, part.From, part.To); err != nil {
 		return nil, err
