@@ -130,3 +130,17 @@ func (g Grant) Within(all []Grant) bool {
 		return g.Role == o.Role && in(g.Scope.Services, o.Scope.Services) && in(g.Scope.Teams, o.Scope.Teams) && in(g.Scope.Environments, o.Scope.Environments)
 	})
 }
+
+// Narrowed are the grants of an API token that its owner has himself now. Where his roles
+// belong to nobody at once, those that Caller.May refuses him are not for a token by itself
+// either.
+func Narrowed(to, has []Grant) []Grant {
+	mixed := Together(has) != nil
+	out := []Grant{}
+	for _, g := range to {
+		if g.Within(has) && !(mixed && slices.ContainsFunc(apart, func(v Verb) bool { return slices.Contains(allowed[g.Role], v) })) {
+			out = append(out, g)
+		}
+	}
+	return out
+}

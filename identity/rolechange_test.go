@@ -99,3 +99,18 @@ func TestAGrantLiesWithinOneThatGivesAsMuch(t *testing.T) {
 		}
 	}
 }
+
+// Somebody whose roles belong to nobody at once would else take one side into a token, and the
+// other into another one.
+func TestATokenTakesNoSideApart(t *testing.T) {
+	developer, security, viewer := identity.Grant{Role: identity.Developer, Scope: identity.Anywhere()}, identity.Grant{Role: identity.Security, Scope: identity.Anywhere()}, identity.Grant{Role: identity.Viewer, Scope: identity.Anywhere()}
+	if got := identity.Narrowed([]identity.Grant{security, viewer}, []identity.Grant{developer, security, viewer}); len(got) != 1 || got[0].Role != identity.Viewer {
+		t.Errorf("%+v", got)
+	}
+	if got := identity.Narrowed([]identity.Grant{security}, []identity.Grant{security, viewer}); len(got) != 1 {
+		t.Errorf("of who has one side: %+v", got)
+	}
+	if got := identity.Narrowed([]identity.Grant{security}, []identity.Grant{viewer}); len(got) != 0 {
+		t.Errorf("of who has it no more: %+v", got)
+	}
+}

@@ -232,13 +232,7 @@ func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Call
 	}
 	c.Grants = append(c.Grants[:len(c.Grants):len(c.Grants)], roles.Of(c.Subjects()...)...)
 	if of.Kind == tokenKind {
-		has := c.Grants
-		c.Grants = []identity.Grant{}
-		for _, g := range h.Narrow {
-			if g.Within(has) {
-				c.Grants = append(c.Grants, g)
-			}
-		}
+		c.Grants = identity.Narrowed(h.Narrow, c.Grants)
 	}
 	return c, nil
 }
