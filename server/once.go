@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -25,6 +26,7 @@ const (
 	maxKey      = 200            // characters of a key
 	keptFor     = 24 * time.Hour // how long the answer to a key is given again
 	claimedFor  = 2 * time.Minute
+	keepWithin  = 5 * time.Second
 	maxRepeated = 1 << 20 // bytes of an answer that is kept
 )
 
@@ -74,11 +76,14 @@ func (s *Server) first(w *answer, r *http.Request, claim store.Repeat) {
 	kept := &copied{answer: w}
 	s.mux.ServeHTTP(kept, r)
 	claim.Status, claim.Type, claim.Body = int64(w.status), w.Header().Get("Content-Type"), kept.body.Bytes()
+	// Who has hung up is who sends it again: for him above all the answer is kept.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepWithin)
+	defer cancel()
 	var err error
 	if w.status >= 500 || w.status == http.StatusTooManyRequests || kept.body.Len() > maxRepeated {
-		err = s.o.Store.DropRepeat(r.Context(), claim.Actor, claim.Key)
+		err = s.o.Store.DropRepeat(ctx, claim.Actor, claim.Key)
 	} else {
-		err = s.o.Store.FinishRepeat(r.Context(), claim)
+		err = s.o.Store.FinishRepeat(ctx, claim)
 	}
 	if err != nil {
 		s.o.Logger.Warn("the answer to an idempotency key was not kept", "error", err.Error())

@@ -262,6 +262,54 @@ func TestAKeyIsDoneOnce(t *testing.T) {
 	}
 }
 
+// Who hangs up in the middle of a write and sends it again is who a key is for.
+func TestAKeyHoldsForWhoHungUp(t *testing.T) {
+	var done atomic.Int64
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	h := opened(t, Limits{}, func(s *Server) {
+		Route(s, Operation{Method: "POST", Path: "/slow", ID: "slow", Summary: "Take a while", Verb: identity.Stating},
+			func(context.Context, identity.Caller, *said) (*heard, error) {
+				if done.Add(1) == 1 {
+					close(arrived)
+					<-goOn
+				}
+				return &heard{}, nil
+			})
+	})
+	ctx, hangUp := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, "POST", h.URL+"/api/v1/slow", strings.NewReader(`{"text":"hi"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer dev")
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(IdempotencyKey, "k")
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		if res, err := h.Client().Do(r); err == nil {
+			_ = res.Body.Close()
+		}
+	}()
+	<-arrived
+	hangUp()
+	<-gone
+	time.Sleep(100 * time.Millisecond) // until the server has noticed
+	close(goOn)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		status, body, header := ask(t, h, "POST", "/api/v1/slow", `{"text":"hi"}`, "Authorization: Bearer dev", IdempotencyKey+": k")
+		if status == 200 && header.Get("Idempotent-Replayed") == "true" {
+			break
+		}
+		if time.Now().After(deadline) || status != 409 {
+			t.Fatalf("sent again: %d %s", status, body)
+		}
+	}
+	if done.Load() != 1 {
+		t.Errorf("done %d times", done.Load())
+	}
+}
+
 func TestACallerIsHeldToHisRate(t *testing.T) {
 	var done atomic.Int64
 	h := opened(t, Limits{Rate: 5, Anonymous: 5}, echo(&done))
