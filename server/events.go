@@ -77,8 +77,8 @@ func (b *shelf) begin(r *http.Request) (ledger.Position, error) {
 	return ledger.Position(n), nil
 }
 
-// stream tells until the caller goes, the server stops, or the ledger cannot be asked: a
-// stream that is silent would read as one with nothing to say.
+// stream tells until the caller goes, his session or his last role does, the server stops, or
+// the ledger cannot be asked: a stream that is silent would read as one with nothing to say.
 func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at ledger.Position) {
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // the request is read; a server's limit on that would end the stream
@@ -105,16 +105,21 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 		switch {
 		case listens.Err() != nil:
 			return
-		case errors.Is(err, context.DeadlineExceeded):
-			alive = say(": alive\n\n")
-			continue
-		case err != nil:
+		case err != nil && !errors.Is(err, context.DeadlineExceeded):
 			s.o.Logger.Warn("a live stream ends: the ledger cannot be asked", "error", err.Error())
 			return
 		}
+		caller, gone := s.o.Auth.Authenticate(r)
+		if gone != nil || caller.Holds(identity.Reading) != nil {
+			return
+		}
+		if err != nil {
+			alive = say(": alive\n\n")
+			continue
+		}
 		for at < now && alive {
 			to := min(at+eventsAtOnce, now)
-			text, err := b.changed(r.Context(), CallerOf(r.Context()), at, to)
+			text, err := b.changed(r.Context(), caller, at, to)
 			if err != nil {
 				return
 			}

@@ -22,12 +22,13 @@ import (
 // roleBook is who has which roles, folded from the ledger. It is read on as the log grows.
 type roleBook struct {
 	ledger *ledger.Ledger
-	counts func(key string) bool // whose changes count
+	counts func(ctx context.Context, key string) (bool, error) // whose changes count
 	now    func() time.Time
 
 	mu   sync.Mutex // guards what follows, and is held while the ledger is read
 	book *identity.Book
-	from int64 // the first entry that was not looked at
+	keys *identity.History // at position from
+	from int64             // the first entry that was not looked at
 	read time.Time
 }
 
@@ -48,13 +49,39 @@ func (b *roleBook) at(ctx context.Context, since time.Time) (*identity.Book, err
 	return b.book, nil
 }
 
+// enrolled reports whether a key counts, as it was since a time at the earliest: who signed in
+// with it is out when it is revoked.
+func (b *roleBook) enrolled(ctx context.Context, key string, since time.Time) (bool, error) {
+	if _, err := b.at(ctx, since); err != nil {
+		return false, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k, counts := b.keys.ValidAt(key, b.from)
+	return counts && !k.Doubted(b.from), nil
+}
+
+// refresh takes over what is new in the ledger. Which keys count is the map's to say: after
+// another one was released, all changes are counted again.
 func (b *roleBook) refresh(ctx context.Context) error {
 	until, err := b.ledger.Position(ctx)
 	if err != nil {
 		return err
 	}
+	released, err := b.ledger.Find(ctx, ledger.Query{Kind: verdict.KindMapRelease, At: until, From: b.from, Limit: 1})
+	if err != nil {
+		return err
+	}
+	keys, err := b.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	known, from := b.book, b.from
+	if len(released) > 0 {
+		known, from = nil, 0
+	}
 	var all []ledger.Entry
-	for q := (ledger.Query{Kind: verdict.KindRoleChange, At: until, From: b.from, Limit: maxChanges}); ; q.Before = all[len(all)-1].Index {
+	for q := (ledger.Query{Kind: verdict.KindRoleChange, At: until, From: from, Limit: maxChanges}); ; q.Before = all[len(all)-1].Index {
 		page, err := b.ledger.Find(ctx, q)
 		if err != nil {
 			return err
@@ -64,14 +91,20 @@ func (b *roleBook) refresh(ctx context.Context) error {
 		}
 	}
 	next := &identity.Book{}
-	if b.book != nil {
-		next = b.book
+	if known != nil {
+		next = known
 	}
 	if len(all) > 0 {
 		next = next.Clone()
 	}
 	for _, e := range slices.Backward(all) {
-		if e.Foreign || !b.counts(e.Signer) {
+		if e.Foreign {
+			continue
+		}
+		if counts, err := b.counts(ctx, e.Signer); err != nil || !counts {
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", e.Index, err)
+			}
 			continue
 		}
 		bundle, err := b.ledger.Bundle(ctx, e.Index)
@@ -87,7 +120,7 @@ func (b *roleBook) refresh(ctx context.Context) error {
 			_ = next.Apply(c) // what nobody can have is given to nobody, whoever recorded it
 		}
 	}
-	b.book, b.from = next, int64(until)
+	b.book, b.keys, b.from = next, keys, int64(until)
 	return nil
 }
 

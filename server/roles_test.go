@@ -3,6 +3,8 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -269,5 +271,92 @@ func TestARoleThatAnotherReplicaChangedCountsWithinAMoment(t *testing.T) {
 	d.later(knownFor + time.Millisecond)
 	if now := admins(); before != 0 || after != 1 || now != 0 {
 		t.Errorf("%d, %d, %d", before, after, now)
+	}
+}
+
+// Whether a change counts that another key signed is the map's to say. While that cannot be
+// told, a role that was taken is not kept, and once another map says otherwise it is over.
+func TestWhoseChangesCountIsAskedAgain(t *testing.T) {
+	d := newDoor(t)
+	other, err := evidence.CreateKey(t.TempDir() + "/other.pem")
+	d.must(err)
+	d.enroll("replica", other)
+	d.trusts = func(key string) (bool, error) { return key == other.KeyID(), nil }
+	jane, _ := d.browser("/")
+	secret := jane.cookies["__Host-verdict"].Value
+	me := func() string {
+		d.later(knownFor + time.Millisecond)
+		return d.ask("GET", Prefix+"/me", "", d.as(secret)...).body
+	}
+	d.record(verdict.KindRoleChange, given("person:jane", identity.Admin), other)
+	if got := me(); !strings.Contains(got, `"admin"`) {
+		t.Fatalf("given: %s", got)
+	}
+	d.record(verdict.KindRoleChange, identity.RoleChange{ID: "r2", Subject: "person:jane", Role: identity.Admin}, other)
+	d.trusts = func(string) (bool, error) {
+		return false, &verdict.Error{Code: verdict.CodeUnavailable, What: "the database is away", Remedy: "wait"}
+	}
+	if got := me(); strings.Contains(got, `"admin"`) {
+		t.Errorf("while nobody knows: %s", got)
+	}
+	d.trusts = func(key string) (bool, error) { return key == other.KeyID(), nil }
+	if got := me(); strings.Contains(got, `"admin"`) || !strings.Contains(got, `"person":"jane"`) {
+		t.Errorf("taken: %s", got)
+	}
+	d.record(verdict.KindRoleChange, given("person:jane", identity.Auditor), other)
+	if got := me(); !strings.Contains(got, `"auditor"`) {
+		t.Errorf("given: %s", got)
+	}
+	d.trusts = func(string) (bool, error) { return false, nil }
+	d.record(verdict.KindMapRelease, map[string]any{"id": "another"}, d.key)
+	if got := me(); strings.Contains(got, `"auditor"`) {
+		t.Errorf("by a key that the map in force does not trust: %s", got)
+	}
+}
+
+// Somebody who is no more in the map has nothing of what it gave him, in the session that he has.
+func TestASessionIsOfWhoTheMapInForceSays(t *testing.T) {
+	d := newDoor(t)
+	jane, _ := d.browser("/")
+	secret := jane.cookies["__Host-verdict"].Value
+	d.record(verdict.KindRoleChange, given("person:jane", identity.Admin), d.key)
+	d.later(knownFor + time.Millisecond)
+	if got := d.ask("GET", Prefix+"/me", "", d.as(secret)...).body; !strings.Contains(got, `"admin"`) {
+		t.Fatalf("%s", got)
+	}
+	d.people = nil
+	d.later(knownFor + time.Millisecond)
+	if got := d.ask("GET", Prefix+"/me", "", d.as(secret)...).body; strings.Contains(got, `"admin"`) || strings.Contains(got, `"jane"`) {
+		t.Errorf("%s", got)
+	}
+}
+
+// A live stream ends with the session that it was opened with.
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	d := newDoor(t)
+	d.later(time.Since(d.clock())) // deadlines of connections go by the machine's clock
+	d.server.LedgerRoutes(LedgerOptions{})
+	secret := d.with(identity.Viewer, identity.Anywhere())
+	r, err := http.NewRequestWithContext(t.Context(), "GET", d.http.URL+Prefix+"/events", nil)
+	d.must(err)
+	r.Header.Set("Authorization", "Bearer "+secret)
+	res, err := http.DefaultClient.Do(r)
+	d.must(err)
+	defer res.Body.Close()
+	d.record(verdict.KindTestResult, map[string]any{}, d.key)
+	buf := make([]byte, 4096)
+	for heard := ""; !strings.Contains(heard, "test-result"); {
+		n, err := res.Body.Read(buf)
+		heard += string(buf[:n])
+		if err != nil {
+			t.Fatalf("%v after %s", err, heard)
+		}
+	}
+	if r := d.ask("DELETE", Prefix+"/session", "", d.as(secret)...); r.status != 204 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	d.record(verdict.KindTestResult, map[string]any{"n": 2}, d.key)
+	if rest, err := io.ReadAll(res.Body); err != nil || strings.Contains(string(rest), "test-result") {
+		t.Errorf("%v: %s", err, rest)
 	}
 }

@@ -58,8 +58,9 @@ type SignInOptions struct {
 	// Signer signs changes of roles in the name of who asked for them.
 	Signer evidence.Signer
 	// Trusted reports whether changes count that another key of this installation signed, by
-	// the id of the key; nil: those of Signer alone do.
-	Trusted func(key string) bool
+	// the id of the key; nil: those of Signer alone do. An error is no no: a role that was taken
+	// would stay.
+	Trusted func(ctx context.Context, key string) (bool, error)
 	// Own are the roles of who signs in with the key of Signer: whoever started a server on this
 	// machine for himself. nil: that key gives none by itself.
 	Own []identity.Grant
@@ -78,8 +79,10 @@ type SignIn struct {
 	verifier *token.Verifier
 	roles    roleBook
 
-	mu    sync.Mutex // guards known
-	known map[string]knownCredential
+	mu       sync.Mutex // guards what follows
+	known    map[string]knownCredential
+	people   *identity.Directory
+	peopleAt time.Time // when it was asked for
 }
 
 type knownCredential struct {
@@ -94,6 +97,8 @@ type holding struct {
 	Narrow []identity.Grant `json:"narrow,omitempty"`
 	Label  string           `json:"label"` // what a person calls it, or how he signed in
 	Bound  *ledger.Bound    `json:"bound,omitempty"`
+	// Assertion: he signed in with an enrolled key, and is in as long as that counts.
+	Assertion bool `json:"assertion,omitempty"`
 	// Loopback: it is taken from this machine alone.
 	Loopback bool `json:"loopback,omitempty"`
 	// Until is when the session ends that a code came from, in microseconds; 0: it came from none.
@@ -124,8 +129,11 @@ func NewSignIn(o SignInOptions) (*SignIn, error) {
 		return nil, err
 	}
 	s := &SignIn{o: o, self: strings.TrimSuffix(o.PublicURL.String(), "/"), verifier: v, known: map[string]knownCredential{}}
-	s.roles = roleBook{ledger: o.Ledger, now: o.Now, counts: func(key string) bool {
-		return key == o.Signer.KeyID() || o.Trusted != nil && o.Trusted(key)
+	s.roles = roleBook{ledger: o.Ledger, now: o.Now, counts: func(ctx context.Context, key string) (bool, error) {
+		if key == o.Signer.KeyID() || o.Trusted == nil {
+			return key == o.Signer.KeyID(), nil
+		}
+		return o.Trusted(ctx, key)
 	}}
 	return s, nil
 }
@@ -226,7 +234,18 @@ func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Call
 	}
 	c := h.Caller
 	c.Session = of.ID
-	roles, err := s.roles.at(ctx, s.o.Now().Add(-knownFor))
+	since := s.o.Now().Add(-knownFor)
+	if h.Assertion {
+		if counts, err := s.roles.enrolled(ctx, c.Key, since); err != nil || !counts {
+			return identity.Caller{}, cmpError(err, forbidden("the key that signed in does not count any more", "sign in with another one: verdict login --server URL"))
+		}
+	}
+	if c.Account != "" { // the map in force may have given the account to somebody else, or to nobody
+		if c.Person, err = s.person(ctx, c.Account); err != nil {
+			return identity.Caller{}, err
+		}
+	}
+	roles, err := s.roles.at(ctx, since)
 	if err != nil {
 		return identity.Caller{}, err
 	}
@@ -315,12 +334,31 @@ func (s *SignIn) person(ctx context.Context, account string) (string, error) {
 	if !ok || s.o.People == nil {
 		return "", nil
 	}
-	d, err := s.o.People(ctx)
+	d, err := s.directory(ctx)
 	if err != nil || d == nil {
 		return "", err
 	}
 	p, _ := d.Resolve(identity.Account{System: identity.System(system), Name: name})
 	return p.ID, nil
+}
+
+// directory is the people of the map in force, as they were knownFor ago at the earliest.
+func (s *SignIn) directory(ctx context.Context) (*identity.Directory, error) {
+	now := s.o.Now()
+	s.mu.Lock()
+	d, at := s.people, s.peopleAt
+	s.mu.Unlock()
+	if !at.IsZero() && now.Sub(at) < knownFor && !now.Before(at) {
+		return d, nil
+	}
+	d, err := s.o.People(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.people, s.peopleAt = d, now
+	return d, nil
 }
 
 // Code makes a code that works once, within ten minutes, and from this machine alone: the

@@ -118,6 +118,8 @@ type door struct {
 	ledger *ledger.Ledger
 	mu     sync.Mutex
 	now    time.Time
+	people []identity.Person // of the map in force
+	trusts func(key string) (bool, error)
 }
 
 func (d *door) clock() time.Time { d.mu.Lock(); defer d.mu.Unlock(); return d.now }
@@ -150,7 +152,8 @@ people:
 
 func newDoor(t *testing.T) *door {
 	t.Helper()
-	d := &door{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	d := &door{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), trusts: func(string) (bool, error) { return false, nil }}
+	d.people = []identity.Person{{ID: "jane", Accounts: []identity.Account{{System: identity.Entra, Name: "oid-jane"}}}}
 	d.issuer = newIssuer(d)
 	dirOf := t.TempDir()
 	db := d.store(dirOf)
@@ -170,9 +173,8 @@ func newDoor(t *testing.T) *door {
 	d.must(err)
 	d.signIn, err = NewSignIn(SignInOptions{
 		Config: config, Secret: func(string) (string, error) { return "hunter2", nil }, PublicURL: public, Ledger: d.ledger, Store: db, Signer: d.key, Now: d.clock, Rand: rand.Reader,
-		People: func(context.Context) (*identity.Directory, error) {
-			return identity.NewDirectory([]identity.Person{{ID: "jane", Accounts: []identity.Account{{System: identity.Entra, Name: "oid-jane"}}}})
-		},
+		People:  func(context.Context) (*identity.Directory, error) { return identity.NewDirectory(d.people) },
+		Trusted: func(_ context.Context, key string) (bool, error) { return d.trusts(key) },
 	})
 	d.must(err)
 	d.server, err = New(Options{Ledger: d.ledger, Store: db, Auth: d.signIn, Now: d.clock, Rand: rand.Reader, Version: "test", PublicURL: public})

@@ -111,11 +111,18 @@ func TestAnEnrolledKeySignsInUntilItEnds(t *testing.T) {
 		t.Errorf("the name that a key bears is the word of who enrolled it: %+v", s.Caller)
 	}
 	d.refused(token.Exchange{Assertion: said}, "exchanged before")
+	if r := d.ask("GET", Prefix+"/me", "", d.as(s.Token)...); r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
 	keys, err := d.ledger.Keys(t.Context())
 	d.must(err)
 	enrolled, _ := keys.Key(k.KeyID())
 	d.record("key", identity.NewRevocation(enrolled, "lost"), d.key)
 	d.refused(token.Exchange{Assertion: assert()}, "not enrolled")
+	d.later(knownFor + time.Millisecond)
+	if r := d.ask("GET", Prefix+"/me", "", d.as(s.Token)...); r.status != 401 && r.status != 403 || !strings.Contains(r.body, "not signed in") && !strings.Contains(r.body, "nobody is signed in") {
+		t.Errorf("whoever stole the key is in still: %d %s", r.status, r.body)
+	}
 }
 
 // Who runs a server for himself has one key, which signs for both; elsewhere the server's key

@@ -30,9 +30,11 @@ type host struct {
 
 	reading chan struct{} // one place for each map of a repository that is read
 
-	mu     sync.Mutex
-	desks  map[deskKey]*desk // guarded by mu, as is latest; see host.desk
-	latest *desk             // the last of the released map
+	mu        sync.Mutex        // guards what follows
+	desks     map[deskKey]*desk // see host.desk
+	latest    *desk             // the last of the released map
+	inForce   *decisionmap.Map  // see host.mapInForce
+	inForceOf deskKey           // when it was
 }
 
 // hosting is what an app has that answers for a request.

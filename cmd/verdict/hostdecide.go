@@ -64,17 +64,7 @@ func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error)
 	}
 	h.mu.Unlock()
 	if !there {
-		// Others wait for it as well: the end of this request does not stop the work.
-		if d.err = h.begin(ctx, own); d.err == nil {
-			d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
-			h.end(own)
-		}
-		close(d.ready)
-		if d.err != nil {
-			h.mu.Lock()
-			delete(h.desks, key)
-			h.mu.Unlock()
-		}
+		h.ready(ctx, d, key, own)
 	}
 	select {
 	case <-d.ready:
@@ -114,6 +104,28 @@ func (h *host) forget() {
 			delete(h.desks, key)
 		}
 	}
+}
+
+// ready makes a desk that others wait for as well: the end of this request does not stop the
+// work, and a defect in it leaves nobody waiting.
+func (h *host) ready(ctx context.Context, d *desk, key deskKey, own *wire.RepositoryMap) {
+	d.err = errors.New("a defect in Verdict: no desk was made")
+	defer func() {
+		close(d.ready)
+		if d.err == nil {
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.desks[key] == d {
+			delete(h.desks, key)
+		}
+	}()
+	if d.err = h.begin(ctx, own); d.err != nil {
+		return
+	}
+	defer h.end(own)
+	d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
 }
 
 // over reports whether other rules have begun since the desk was made.
@@ -169,6 +181,33 @@ func (h *host) judge(ctx context.Context, own *wire.RepositoryMap) (j judgedBy, 
 	}
 	d, err = w.decider(ctx, j, rules)
 	return j, d, until, err
+}
+
+// mapInForce is the map alone, for whose somebody and something is. It is found without its
+// rules: those who could release better ones sign in by it.
+func (h *host) mapInForce(ctx context.Context) (*decisionmap.Map, error) {
+	key, err := h.deskKey(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	m, of := h.inForce, h.inForceOf
+	h.mu.Unlock()
+	if m != nil && of == key {
+		return m, nil
+	}
+	w, err := h.workspaceFor(ctx, h.appFor(everything, nil))
+	if err != nil {
+		return nil, err
+	}
+	j, err := w.judgedWith(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.inForce, h.inForceOf = j.Map, key
+	return j.Map, nil
 }
 
 // judgedWith is the map in force with the repository's over it, as the caller sent that.

@@ -190,11 +190,11 @@ func (x *serving) trusted(a *app) (func(context.Context, *evidence.Bundle, wire.
 
 // teamOf is the team of a service by the map in force.
 func (h *host) teamOf(ctx context.Context, service string) (string, error) {
-	d, err := h.desk(ctx, nil)
+	m, err := h.mapInForce(ctx)
 	if err != nil {
 		return "", err
 	}
-	return d.judged.Map.Services[service].Team, nil
+	return m.Services[service].Team, nil
 }
 
 // listening are the open listeners.

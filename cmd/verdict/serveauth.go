@@ -50,18 +50,21 @@ func (h *host) signIn(file string, public *url.URL) (*server.SignIn, error) {
 
 // people joins accounts to the people of the map in force.
 func (h *host) people(ctx context.Context) (*identity.Directory, error) {
-	d, err := h.desk(ctx, nil)
+	m, err := h.mapInForce(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return deploy.Directory(d.judged.Map)
+	return deploy.Directory(m)
 }
 
 // appoints reports whether changes of roles count that another key signed than this server's:
 // the map in force trusts it with them, by its id. That is how they outlive a change of keys.
-func (h *host) appoints(key string) bool {
-	d, err := h.desk(context.Background(), nil)
-	return err == nil && d.judged.Map.Trusts(decisionmap.Signer{Key: key}, string(verdict.KindRoleChange), decisionmap.All, "")
+func (h *host) appoints(ctx context.Context, key string) (bool, error) {
+	m, err := h.mapInForce(ctx)
+	if err != nil {
+		return false, err
+	}
+	return m.Trusts(decisionmap.Signer{Key: key}, string(verdict.KindRoleChange), decisionmap.All, ""), nil
 }
 
 // localTokenFile is where a server on this machine leaves what its user signs in with: a
