@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -122,5 +125,24 @@ func TestAnAPITokenSignsInUntilItIsRevoked(t *testing.T) {
 	}
 	if code, _, errs := g.at(home, nil, "sessions", "list"); code != 0 {
 		t.Errorf("%d %s", code, errs)
+	}
+}
+
+// With a server the checkpoint would be its log's and the database this machine's: a backup
+// that names one log and holds another.
+func TestABackupIsNotMadeOfTwoLogs(t *testing.T) {
+	g := planeOn(t)
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
+		t.Fatal(errs)
+	}
+	to := home + "/friday.tar"
+	code, out, errs := g.at(home, nil, "store", "backup", "--to", to)
+	if code != 2 || !strings.Contains(errs, "a backup is done where the server keeps its data") || !strings.Contains(errs, "verdict store backup --to "+to) {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a backup: %v", err)
 	}
 }

@@ -54,6 +54,9 @@ func storeBackupCommand() command {
 			to := ""
 			f.required(&to, "to", "FILE", "archive to write; it must not exist")
 			return func(ctx context.Context, a *app, _ []string) (err error) {
+				if err := a.whereDataIs("a backup", "verdict store backup --to "+shellWord(to)); err != nil {
+					return err // what lies in the data directory here is another log's
+				}
 				w, err := a.openExisting(ctx)
 				if err != nil {
 					return err
