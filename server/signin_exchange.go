@@ -42,7 +42,7 @@ func (s *SignIn) exchangeRoute(srv *Server) {
 	Route(srv, Operation{
 		Method: http.MethodPost, Path: "/token", ID: "exchange-token", Summary: "Sign in with a token, a key or a code", Tag: tagAccess, Public: true, Once: true, Body: 64 << 10,
 		About: "One of `token` (of an issuer of the sign-in file, for this server alone), `assertion` (a JSON Web Token that an enrolled key signed: `iss` is `" + token.Key + "`, `sub` and `kid` the id of the key, `aud` the public URL of this server, at most five minutes, with a `jti`) " +
-			"and `code` (that works once). `proof` binds the session to a key: a JSON Web Token with the public key as `jwk` in its header and the sha256 of what it goes with as `ath`. What was exchanged is not exchanged again; tokens of Kubernetes and SPIFFE, which lie in a file, are.",
+			"and `code` (that works once). `proof` binds the session to a key: a JSON Web Token with the public key as `jwk` in its header and the sha256 of what it goes with as `ath`. What was exchanged is not exchanged again; tokens of Kubernetes, SPIFFE and GitLab, which lie in a file or variable, are.",
 	}, func(ctx context.Context, _ identity.Caller, in *exchangeIn) (*out, error) {
 		x, err := s.Exchange(ctx, in.Body, in.from)
 		return &out{x}, err

@@ -140,6 +140,12 @@ workloads:
     match: {namespace: ci, service_account: runner}
     workload: k8s:ci:runner
     grants: [{role: viewer, services: ["*"]}]
+  - name: till
+    kind: gitlab
+    issuer: ISSUER
+    match: {project_id: 22}
+    workload: gitlab:acme/till
+    grants: [{role: developer, services: [till]}]
 people:
   - name: acme
     issuer: ISSUER

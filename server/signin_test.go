@@ -45,13 +45,19 @@ func TestAPipelineSignsInWithItsTokenOnce(t *testing.T) {
 	}
 }
 
-// What lies in a file until it is renewed is exchanged again by every command of the pod.
-func TestATokenThatLiesInAFileIsExchangedAgain(t *testing.T) {
+// What lies in a file until it is renewed is exchanged again by every command of the pod, and
+// what lies in a variable by every command of the job, which cannot ask for another.
+func TestATokenThatLiesInAFileOrVariableIsExchangedAgain(t *testing.T) {
 	d := newDoor(t)
-	raw := d.issuer.token(map[string]any{"sub": "system:serviceaccount:ci:runner", "kubernetes.io": map[string]any{"namespace": "ci", "serviceaccount": map[string]any{"name": "runner", "uid": "u"}}})
-	one, two := d.exchange(token.Exchange{Token: raw}), d.exchange(token.Exchange{Token: raw})
-	if one.Token == two.Token || one.Caller.Actor != two.Caller.Actor || one.Caller.Workload != "k8s:ci:runner" {
-		t.Errorf("%+v, %+v", one, two)
+	for workload, claims := range map[string]map[string]any{
+		"k8s:ci:runner":    {"sub": "system:serviceaccount:ci:runner", "kubernetes.io": map[string]any{"namespace": "ci", "serviceaccount": map[string]any{"name": "runner", "uid": "u"}}},
+		"gitlab:acme/till": {"sub": "project_path:acme/till:ref_type:branch:ref:main", "project_id": "22"},
+	} {
+		raw := d.issuer.token(claims)
+		one, two := d.exchange(token.Exchange{Token: raw}), d.exchange(token.Exchange{Token: raw})
+		if one.Token == two.Token || one.Caller.Actor != two.Caller.Actor || one.Caller.Workload != workload {
+			t.Errorf("%s: %+v, %+v", workload, one, two)
+		}
 	}
 }
 

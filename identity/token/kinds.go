@@ -23,7 +23,8 @@ type kind struct {
 	account func(c *Claims) string
 	// holds checks what claims say of each other.
 	holds func(c *Claims) error
-	// reused: a token lies in a file until it is renewed, and is exchanged again meanwhile.
+	// reused: a token lies in a file until it is renewed, or in a variable as long as the job
+	// lasts, and every command exchanges it again: none can be asked for a new one.
 	reused bool
 }
 
@@ -93,6 +94,7 @@ var kinds = map[string]kind{
 		never: map[string]string{"sub": subject, "project_path": byID + ", project_id", "namespace_path": byID + ", namespace_id", "user_login": byID + ", user_id",
 			"user_email": byID + ", user_id"},
 		account: account(identity.GitLab, "user_login"),
+		reused:  true,
 	},
 	"kubernetes": {
 		claims: map[string][]string{
