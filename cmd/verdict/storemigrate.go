@@ -21,7 +21,7 @@ func storeMigrateCommand() command {
 		long: "Every row is copied in one transaction: tables, tree, signatures of witnesses, work that waits. Then the log is verified there, from its bodies to its tree and against the checkpoint and the anchor that it had here. " +
 			"Only then is it closed here: nothing is recorded or answered from the file any more, and it says where the log goes on. Whatever goes wrong before leaves the file as it is; run the command again then. " +
 			"The database must be empty, and nobody can record anything while the command runs. Keys stay in the data directory, and blobs where they are unless --to-blobs names a store for them too. There is no way back.",
-		example: "verdict store migrate --to env:VERDICT_DATABASE\nverdict store migrate --to file:/etc/verdict/database --to-blobs 's3://evidence?region=eu-central-1'",
+		example: "verdict store migrate --to env:DATABASE_URL\nverdict store migrate --to file:/etc/verdict/database --to-blobs 's3://evidence?region=eu-central-1'",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			var to secret
