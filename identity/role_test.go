@@ -47,3 +47,13 @@ func TestNoRoleStatesEvidenceAndGoverns(t *testing.T) {
 		}
 	}
 }
+
+// A pipeline whose role is of one service is told to name it, and not to ask for more.
+func TestWhoLeftTheServiceOutIsToldToNameIt(t *testing.T) {
+	c := identity.Caller{Actor: "a", Grants: []identity.Grant{{Role: identity.Developer, Scope: identity.Scope{Services: []string{"shop"}}}}}
+	for v, told := range map[identity.Verb]bool{identity.Stating: true, identity.Approving: false} {
+		if e := verdict.AsError(c.May(v, identity.Object{})); e == nil || strings.Contains(e.Remedy, "--service NAME") != told {
+			t.Errorf("%s: %+v", v, e)
+		}
+	}
+}

@@ -121,13 +121,14 @@ func (g Grant) same(o Grant) bool {
 }
 
 // Within reports whether the grant gives nothing that one of the grants does not give: its
-// role, in a scope each list of which lies in that of the other.
+// role, or that of a viewer, who may what all may, in a scope each list of which lies in that
+// of the other.
 func (g Grant) Within(all []Grant) bool {
 	in := func(list, of []string) bool {
 		return slices.Contains(of, Everything) || !slices.ContainsFunc(list, func(w string) bool { return !slices.Contains(of, w) })
 	}
 	return slices.ContainsFunc(all, func(o Grant) bool {
-		return g.Role == o.Role && in(g.Scope.Services, o.Scope.Services) && in(g.Scope.Teams, o.Scope.Teams) && in(g.Scope.Environments, o.Scope.Environments)
+		return (g.Role == o.Role || g.Role == Viewer) && in(g.Scope.Services, o.Scope.Services) && in(g.Scope.Teams, o.Scope.Teams) && in(g.Scope.Environments, o.Scope.Environments)
 	})
 }
 

@@ -92,7 +92,9 @@ func TestAGrantLiesWithinOneThatGivesAsMuch(t *testing.T) {
 		"another service":     {identity.Grant{Role: identity.Developer, Scope: identity.Scope{Services: []string{"shop", "till"}}}, false},
 		"every service":       {identity.Grant{Role: identity.Developer, Scope: identity.Scope{Services: []string{"*"}}}, false},
 		"a team beside":       {identity.Grant{Role: identity.Developer, Scope: identity.Scope{Services: []string{"shop"}, Teams: []string{"web"}}}, false},
-		"another role for it": {identity.Grant{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"shop"}}}, false},
+		"reading alone":       {identity.Grant{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"shop"}}}, true},
+		"reading elsewhere":   {identity.Grant{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"till"}}}, false},
+		"another role for it": {identity.Grant{Role: identity.Approver, Scope: identity.Scope{Services: []string{"shop"}}}, false},
 	} {
 		if c.g.Within(all) != c.in {
 			t.Errorf("%s: %v", name, !c.in)

@@ -200,7 +200,7 @@ func (s *SignIn) holderOf(ctx context.Context, c identity.Caller, in *tokenIn) (
 		}
 		for _, g := range in.Body.Grants {
 			if !g.Within(c.Grants) {
-				return h, forbidden(fmt.Sprintf("a token of yours gives no more than you have, and you do not have the role %s in all of that scope", g.Role), "see what you have: verdict roles list --mine; or have an admin make one for a machine")
+				return h, forbidden(fmt.Sprintf("you do not have the role %s in all of that scope, so a token of yours has not either", g.Role), "leave out what you have not (verdict roles list --mine), or have an admin make one for a machine")
 			}
 		}
 		h.Caller = own.Caller
