@@ -276,9 +276,14 @@ func (x *recorder) allowed(ctx context.Context, c identity.Caller, v identity.Ve
 // bound is evidence under the key that the caller's session is bound to.
 func (x *recorder) bound(ctx context.Context, c identity.Caller, b *evidence.Bundle, said verdict.Context) (*ledger.Arrival, error) {
 	if c.Key == "" || c.Key != b.Hint() || c.Workload == "" || x.o.Bound == nil {
+		why := "which is not enrolled here"
+		if c.Workload != "" {
+			why = "which is neither enrolled here nor the one that your session is bound to"
+		}
 		return nil, &verdict.Error{
-			Code: verdict.CodeRefused, What: "the statement is signed with key " + b.Hint() + ", which is neither enrolled here nor the one that your session is bound to",
-			Remedy: "enroll the key of its producer with verdict people enroll, sign with an enrolled one (--as KEY), or record it as evidence of somebody else: verdict attest --bundle FILE --key FILE",
+			Code: verdict.CodeForbidden, What: "the statement is signed with key " + b.Hint() + ", " + why,
+			Remedy: "sign with an enrolled key (--as KEY); or have this one enrolled: verdict keys public > key.pub here, and verdict people enroll NAME --public-key key.pub where a key is that counts; " +
+				"what somebody else signed is recorded with verdict attest --bundle FILE --key FILE",
 		}
 	}
 	key, err := x.o.Bound(ctx, c)

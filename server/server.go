@@ -213,5 +213,5 @@ func (s *Server) OpenAPI() ([]byte, error) { return s.api.OpenAPI().MarshalJSON(
 
 // nothingHere answers what no route matches.
 func nothingHere(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, &verdict.Error{Code: verdict.CodeNotFound, What: "there is nothing at this path", Remedy: "GET /openapi.json lists the routes"})
+	writeProblem(w, &verdict.Error{Code: verdict.CodeNotFound, What: "there is nothing at this path", Remedy: "compare the address with the one that verdict serve printed; GET /openapi.json lists the routes"})
 }

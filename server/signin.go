@@ -163,7 +163,7 @@ func (s *SignIn) secretOf(r *http.Request) (string, error) {
 	if sent := r.Header.Values("Authorization"); len(sent) > 0 {
 		scheme, secret, _ := strings.Cut(sent[0], " ")
 		if len(sent) > 1 || !strings.EqualFold(scheme, "Bearer") || len(secret) != secretLength || !strings.HasPrefix(secret, sessionPrefix) && !strings.HasPrefix(secret, tokenPrefix) {
-			return "", forbidden("Authorization holds no token of this server", "send Authorization: Bearer with an API token, or with what POST "+Prefix+"/token gave for another one")
+			return "", forbidden("what was sent as a token is none of this server", "give --token what verdict tokens create printed, or sign in: verdict login --server URL; over HTTP send it as Authorization: Bearer")
 		}
 		return secret, nil
 	}

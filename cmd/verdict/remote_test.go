@@ -282,7 +282,7 @@ func TestTheServerVerifiesBeforeItRecords(t *testing.T) {
 		code      verdict.Code
 	}{
 		{"an enrolled key", "dev", sign(w.signer, verdict.KindTestResult, "shop"), ""},
-		{"a key that nobody enrolled", "dev", sign(stranger, verdict.KindTestResult, "shop"), verdict.CodeRefused},
+		{"a key that nobody enrolled", "dev", sign(stranger, verdict.KindTestResult, "shop"), verdict.CodeForbidden},
 		{"a service outside of the scope", "other", sign(w.signer, verdict.KindTestResult, "shop"), verdict.CodeForbidden},
 		{"a role that states nothing", "view", sign(w.signer, verdict.KindTestResult, "shop"), verdict.CodeForbidden},
 		{"a policy by who states evidence", "dev", sign(w.signer, verdict.KindPolicyRelease, ""), verdict.CodeForbidden},
@@ -323,7 +323,7 @@ func TestTheServerVerifiesBeforeItRecords(t *testing.T) {
 	t.Run("many at once, all or none", func(t *testing.T) {
 		l := clientOf(t, h.URL, "dev").Ledger()
 		before, _ := w.own.Position(t.Context())
-		if _, err := l.AppendAll(t.Context(), []*evidence.Bundle{sign(w.signer, verdict.KindTestResult, "one"), sign(stranger, verdict.KindTestResult, "two")}); codeOf(err) != verdict.CodeRefused || !strings.Contains(err.Error(), "statement 2 of 2") {
+		if _, err := l.AppendAll(t.Context(), []*evidence.Bundle{sign(w.signer, verdict.KindTestResult, "one"), sign(stranger, verdict.KindTestResult, "two")}); codeOf(err) != verdict.CodeForbidden || !strings.Contains(err.Error(), "statement 2 of 2") {
 			t.Errorf("%v", err)
 		}
 		if after, _ := w.own.Position(t.Context()); after != before {

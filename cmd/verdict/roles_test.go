@@ -109,6 +109,12 @@ func TestAnAPITokenSignsInUntilItIsRevoked(t *testing.T) {
 	if code, out, errs := g.at(t.TempDir(), with, "roles", "list", "--mine", "--token", "env:TOKEN"); code != 0 || !strings.Contains(out, "auditor") {
 		t.Fatalf("%d %s%s", code, out, errs)
 	}
+	if code, out, _ := g.at(home, nil, "tokens", "list"); code != 0 || !strings.Contains(out, "--everybody") {
+		t.Errorf("who made one of a machine is told that there is none: %s", out)
+	}
+	if code, _, errs := g.at(t.TempDir(), []string{"TOKEN=vdt_other"}, "tokens", "list", "--token", "env:TOKEN"); code != 4 || !strings.Contains(errs, "give --token what verdict tokens create printed") {
+		t.Errorf("a token of elsewhere: %d %s", code, errs)
+	}
 	var list struct{ Items []struct{ ID, Label string } }
 	_, out, _ := g.at(home, nil, "tokens", "list", "--everybody", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Items) != 1 || list.Items[0].Label != "mirror" || strings.Contains(out, strings.TrimSpace(token)) {

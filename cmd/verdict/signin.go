@@ -66,7 +66,7 @@ func (s *signIn) find(ctx context.Context) (string, error) {
 	if byKey == nil {
 		return token, nil
 	}
-	if verdict.AsError(byKey).Code == verdict.CodeUnavailable { // nothing else would be heard either
+	if code := verdict.AsError(byKey).Code; code == verdict.CodeUnavailable || code == verdict.CodeNotFound { // nothing else would be heard either: it is down, or none of ours
 		return "", byKey
 	}
 	for _, from := range []func() (string, error){s.kept, s.besideServer} {

@@ -94,13 +94,16 @@ func heldListCommand(kind, what string) command {
 					Schema string      `json:"schema"`
 					Items  []wire.Held `json:"items"`
 				}{"verdict." + kind + "/v1", list}
-				return a.emit(doc, func(report.Style) string { return heldText(list) })
+				return a.emit(doc, func(report.Style) string { return heldText(list, all) })
 			}
 		},
 	}
 }
 
-func heldText(list []wire.Held) string {
+func heldText(list []wire.Held, all bool) string {
+	if len(list) == 0 && !all {
+		return "You have none. Those of others and of machines: --everybody\n"
+	}
 	if len(list) == 0 {
 		return "There are none.\n"
 	}
