@@ -85,7 +85,7 @@ var samples = map[string]struct{ as, path, body string }{
 	"list-roles":        {"admin", "/roles", ""},
 	"list-sessions":     {"admin", "/sessions", ""},
 	"list-tokens":       {"admin", "/tokens", ""},
-	"grant-role":        {"admin", "/roles", `{"subject":"workload:ci issuer:https://token.acme.example","role":"viewer","scope":{"services":["*"],"teams":["*"],"environments":["*"]},"reason":"a test"}`},
+	"grant-role":        {"admin", "/roles", `{"subject":"person:jane","role":"viewer","scope":{"services":["*"],"teams":["*"],"environments":["*"]},"reason":"a test"}`},
 	"events":            {"", "", "TestLiveEventsNameWhatIsNew"},
 	"record-evidence":   {"", "", "the tests of remote commands record through it"},
 	"sync":              {"", "", "TestScripts sends logs through it"},

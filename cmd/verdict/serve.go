@@ -236,7 +236,7 @@ func (x *serving) listeners() (l *listening, err error) {
 func listenOn(flag, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: flag + " " + address + ": " + err.Error(), Remedy: "name a port that nobody listens on; port 0 takes a free one", Err: err}
+		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: flag + " " + address + " cannot be listened on", Remedy: "name a port that nobody listens on; port 0 takes a free one", Err: err}
 	}
 	return l, nil
 }
@@ -302,7 +302,8 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
 	link, err := h.adminLink(ctx, in, public)
 	if link != "" {
-		fmt.Fprintf(w.app.stdout, "This link administers it, once, within ten minutes, from this machine (or: verdict login --server %s, with the code in it):\n  %s\n", public, link)
+		_, code, _ := strings.Cut(link, "code=")
+		fmt.Fprintf(w.app.stdout, "Administrators sign in once, within ten minutes, on this machine:\n  %s\nor in a shell:\n  CODE=%s verdict login --server %s --once env:CODE\n", link, code, public)
 	}
 	return err
 }
