@@ -72,7 +72,7 @@ func (a AsOf) position() ledger.Position { return ledger.Position(a.At) }
 
 // Page is which part of a list is wanted.
 type Page struct {
-	Cursor string `query:"cursor" maxLength:"20" pattern:"^[0-9]*$" doc:"next of the page before"`
+	Cursor string `query:"cursor" maxLength:"18" pattern:"^[0-9]*$" doc:"next of the page before"`
 	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"1000"`
 }
 

@@ -24,11 +24,12 @@ import (
 
 // served is a control plane over a data directory of its own.
 type served struct {
-	t    *testing.T
-	host *host
-	http *httptest.Server
-	data string
-	home string
+	t      *testing.T
+	host   *host
+	http   *httptest.Server
+	public *url.URL
+	data   string
+	home   string
 }
 
 // callersOf signs in whom a test names as bearer.
@@ -65,6 +66,7 @@ func servingData(t *testing.T, fill func(run func(args ...string) string), more 
 		change(x.host)
 	}
 	public, _ := url.Parse("http://127.0.0.1:1")
+	x.public = public
 	s, err := x.host.server(t.Context(), public, testCallers)
 	if err != nil {
 		t.Fatal(err)
