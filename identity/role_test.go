@@ -2,7 +2,10 @@ package identity
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"verdict"
 )
 
 func TestACallerMayWhatARoleOfHisAllowsInItsScope(t *testing.T) {
@@ -50,9 +53,9 @@ func TestNoRoleStatesEvidenceAndGoverns(t *testing.T) {
 
 // A pipeline whose role is of one service is told to name it, and not to ask for more.
 func TestWhoLeftTheServiceOutIsToldToNameIt(t *testing.T) {
-	c := identity.Caller{Actor: "a", Grants: []identity.Grant{{Role: identity.Developer, Scope: identity.Scope{Services: []string{"shop"}}}}}
-	for v, told := range map[identity.Verb]bool{identity.Stating: true, identity.Approving: false} {
-		if e := verdict.AsError(c.May(v, identity.Object{})); e == nil || strings.Contains(e.Remedy, "--service NAME") != told {
+	c := Caller{Actor: "a", Grants: []Grant{{Role: Developer, Scope: Scope{Services: []string{"shop"}}}}}
+	for v, told := range map[Verb]bool{Stating: true, Approving: false} {
+		if e := verdict.AsError(c.May(v, Object{})); e == nil || strings.Contains(e.Remedy, "--service NAME") != told {
 			t.Errorf("%s: %+v", v, e)
 		}
 	}
