@@ -51,6 +51,7 @@ type Admission struct {
 	fresh   atomic.Pointer[time.Time] // when the set was last known to be at the end of the log
 	records *recorder
 	counted counters
+	large   chan struct{} // one place for each large review
 }
 
 // New makes an Admission.
@@ -64,7 +65,7 @@ func New(o Options) (*Admission, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Admission{o: o}
+	a := &Admission{o: o, large: make(chan struct{}, largeReviews)}
 	a.records = newRecorder(o)
 	return a, nil
 }
@@ -126,7 +127,11 @@ func (a *Admission) Handler() http.Handler {
 
 // serve answers a review; an error comes with the code of the problem that is to be told.
 func (a *Admission) serve(w http.ResponseWriter, r *http.Request, cluster string) (code int, err error) {
-	body, err := readBody(w, r)
+	body, free, err := a.readBody(w, r)
+	defer free()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return http.StatusServiceUnavailable, &verdict.Error{Code: verdict.CodeUnavailable, What: "as many large reviews are read as are at once", Remedy: "see who else than API servers reaches this address, and have a firewall see to it that nobody does", Err: err}
+	}
 	if err != nil {
 		return http.StatusRequestEntityTooLarge, &verdict.Error{Code: verdict.CodeLimit, What: "the review cannot be read, or is larger than 3 MiB", Remedy: "make the object smaller", Err: err}
 	}
@@ -153,12 +158,33 @@ func (a *Admission) serve(w http.ResponseWriter, r *http.Request, cluster string
 	return http.StatusOK, nil
 }
 
+// A review of smallReview or less is read at once; of larger ones largeReviews are in memory
+// at the same time, and the others wait for patience at most.
+const (
+	smallReview  = 256 << 10 // bytes
+	largeReviews = 32
+	patience     = 5 * time.Second
+)
+
 // readBody reads a body within the bounds. It takes memory as the body comes, and not as it
-// says that it is large.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// says that it is large. free gives back the place that it takes.
+func (a *Admission) readBody(w http.ResponseWriter, r *http.Request) (body []byte, free func(), err error) {
+	free = func() {}
 	b := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), 64<<10)+bytes.MinRead))
-	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, MaxReview))
-	return b.Bytes(), err
+	all := http.MaxBytesReader(w, r.Body, MaxReview)
+	if _, err := b.ReadFrom(io.LimitReader(all, smallReview)); err != nil || b.Len() < smallReview {
+		return b.Bytes(), free, err
+	}
+	ctx, stop := context.WithTimeout(r.Context(), patience)
+	defer stop()
+	select {
+	case a.large <- struct{}{}:
+		free = func() { <-a.large }
+	case <-ctx.Done():
+		return nil, free, ctx.Err()
+	}
+	_, err = b.ReadFrom(all)
+	return b.Bytes(), free, err
 }
 
 // refuse answers with a problem in place of a review.
