@@ -61,8 +61,14 @@ func opened(t *testing.T, l Limits, routes func(*Server)) *httptest.Server {
 
 func made(t *testing.T, l Limits) *Server {
 	t.Helper()
+	return madeOn(t, l, sqlite.Options{}, time.Now)
+}
+
+// madeOn is a server on a database with options, by a clock.
+func madeOn(t *testing.T, l Limits, o sqlite.Options, now func() time.Time) *Server {
+	t.Helper()
 	dirOf := t.TempDir()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(dirOf, "ledger.db"), sqlite.Options{})
+	engine, err := sqlite.Open(t.Context(), filepath.Join(dirOf, "ledger.db"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +88,13 @@ func made(t *testing.T, l Limits) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	led, err := ledger.Open(t.Context(), ledger.Options{Store: db, Blobs: blobs, LogKey: logKey, Signer: key, AnchorDir: filepath.Join(dirOf, "anchor"), Now: time.Now, Rand: rand.Reader})
+	led, err := ledger.Open(t.Context(), ledger.Options{Store: db, Blobs: blobs, LogKey: logKey, Signer: key, AnchorDir: filepath.Join(dirOf, "anchor"), Now: now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = led.Close() })
 	public, _ := url.Parse("http://verdict.test")
-	s, err := New(Options{Ledger: led, Store: db, Auth: people, Now: time.Now, Rand: rand.Reader, Version: "test", PublicURL: public, Limits: l})
+	s, err := New(Options{Ledger: led, Store: db, Auth: people, Now: now, Rand: rand.Reader, Version: "test", PublicURL: public, Limits: l})
 	if err != nil {
 		t.Fatal(err)
 	}

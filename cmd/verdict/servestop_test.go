@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serveProcess is `verdict serve` as a process of its own; ended is how it came to its end.
+type serveProcess struct {
+	*exec.Cmd
+	api, ops string
+	ended    chan error
+}
+
+func startServe(t *testing.T, data, home string) *serveProcess {
+	t.Helper()
+	p := &serveProcess{Cmd: exec.CommandContext(t.Context(), "verdict", "serve", "--listen", "127.0.0.1:0", "--data", data), ended: make(chan error, 1)}
+	p.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	address := regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
+	for said := false; !said; said = strings.Contains(lines.Text(), "/login?code=") {
+		if !lines.Scan() {
+			t.Fatalf("it ended before it said where it listens: %v", p.Wait())
+		}
+		if m := address.FindStringSubmatch(lines.Text()); m != nil {
+			if strings.Contains(lines.Text(), "readyz") {
+				p.ops = m[1]
+			} else if p.api == "" {
+				p.api = m[1]
+			}
+		}
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		p.ended <- p.Wait()
+	}()
+	return p
+}
+
+// Whoever stops the server once has requests under way answered; whoever does it twice does not
+// want to wait. After either the ledger is whole.
+func TestASignalStopsTheServerAndASecondOneAtOnce(t *testing.T) {
+	data, home := t.TempDir(), t.TempDir()
+	p := startServe(t, data, home)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			t.Errorf("asked to stop it ends with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not stop")
+	}
+
+	p = startServe(t, data, home)
+	c, err := net.Dial("tcp", p.api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /api/v1/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", p.api)
+	time.Sleep(300 * time.Millisecond) // the request is under way
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		t.Fatalf("it ended with a request under way: %v", err)
+	case <-time.After(time.Second):
+	}
+	if d, err := net.Dial("tcp", p.api); err == nil {
+		_ = d.Close()
+		t.Error("while it stops it takes more")
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if err == nil {
+			t.Error("cut off it ends as if all had been answered")
+		}
+	case <-time.After(3 * time.Second):
+		t.Fatal("a second signal does not stop it")
+	}
+	verify := exec.CommandContext(t.Context(), "verdict", "log", "verify", "--data", data)
+	verify.Env = p.Env
+	if out, err := verify.CombinedOutput(); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+}
