@@ -46,7 +46,10 @@ func (s *SignIn) meRoutes(srv *Server) {
 		About: "Also for who has no role yet: what an admin gives one to is `actor`."},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*me, error) {
 			if c.Actor == "" {
-				return nil, notSignedIn()
+				p := notSignedIn()
+				p.What += ", or what was sent is not known here, has expired or was revoked" // the route is public: the border lets all of them in as nobody
+				p.Detail = p.What
+				return nil, p
 			}
 			a, _, err := s.actorOf(ctx, c.Actor)
 			return &me{wire.Me{Caller: c, Name: a.Name}}, err
@@ -123,7 +126,7 @@ func (s *SignIn) end(ctx context.Context, c identity.Caller, kind, id string) er
 	}
 	may := c.May(identity.Managing, identity.Object{})
 	if !found || x.Kind != kind || x.Actor != c.Actor && may != nil {
-		return &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("you have no %s %.60q", kind, id), Remedy: "list yours: verdict tokens list; those of others take a role that manages access"}
+		return &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("you have no %s %.60q", kind, id), Remedy: fmt.Sprintf("list yours: verdict %ss list; those of others take a role that manages access", kind)}
 	}
 	return s.revoke(ctx, id)
 }

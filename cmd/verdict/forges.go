@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -78,26 +79,34 @@ func (a *app) forgesFrom(path string) (map[string]server.Source, error) {
 // parseForges reads `forges:`, a mapping of names to entries. Keys that the kind of an entry
 // does not have are refused with the nearest one.
 func parseForges(path string, text []byte) (map[string]forgeEntry, error) {
-	var doc struct {
-		Forges map[string]map[string]yaml.Node `yaml:"forges"`
-	}
+	var doc map[string]yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
 	err := dec.Decode(&doc)
 	if err == nil {
 		if more := dec.Decode(&yaml.Node{}); !errors.Is(more, io.EOF) {
 			err = errors.New("it holds more than one document")
 		}
 	}
-	if err != nil || len(doc.Forges) == 0 || len(doc.Forges) > mostForges {
+	for _, key := range slices.Sorted(maps.Keys(doc)) {
+		if key != "forges" {
+			return nil, usage(seeForges, fmt.Sprintf("%s: line %d: the key %.60q is not known here", path, doc[key].Line, key), meant(key, []string{"forges"}, "", "name the forges under forges:"))
+		}
+	}
+	var forges map[string]map[string]yaml.Node
+	if node, ok := doc["forges"]; ok && err == nil {
+		if err = node.Decode(&forges); err != nil && strings.Contains(err.Error(), " into ") { // the words of Go types
+			err = errors.New("each forge is a mapping of keys")
+		}
+	}
+	if err != nil || len(forges) == 0 || len(forges) > mostForges {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: path + " names no forges", Err: err,
 			Remedy: "write `forges: {github: {kind: github, api: https://api.github.com, app: 12345, key: file:app.pem, secrets: [env:WEBHOOK_SECRET]}}`: see " + seeForges,
 		}
 	}
 	out := map[string]forgeEntry{}
-	for _, name := range slices.Sorted(maps.Keys(doc.Forges)) {
-		e, err := parseForge(name, doc.Forges[name])
+	for _, name := range slices.Sorted(maps.Keys(forges)) {
+		e, err := parseForge(name, forges[name])
 		if err != nil {
 			return nil, inForge(path, name, err)
 		}

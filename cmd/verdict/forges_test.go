@@ -23,8 +23,8 @@ func TestTheFileOfForgesIsReadStrictly(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                    "names no forges",
 		"forges: {}":          "names no forges",
-		"forge: {}":           "names no forges",
-		"forges: [a]":         "names no forges",
+		"forge: {}":           "did you mean forges?",
+		"forges: [a]":         "each forge is a mapping of keys",
 		good + "---\n" + good: "more than one document",
 		strings.Replace(good, "secrets:", "secret:", 1):                   "did you mean secrets?",
 		strings.Replace(good, "token:", "hosts: [a], token:", 1):          "a gitlab has no",

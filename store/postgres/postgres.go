@@ -284,6 +284,15 @@ func (t *transaction) commit(ctx context.Context, statements []store.Statement) 
 	return err
 }
 
+// oneLine is an error whose text is on one line: the driver's lists addresses, with tabs.
+type oneLine struct{ error }
+
+// Error is the text.
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+
+// Unwrap is the error itself.
+func (e oneLine) Unwrap() error { return e.error }
+
 // explain gives an error of PostgreSQL the words and the remedy for a person, or the
 // error that callers of a store.Engine tell apart.
 func explain(err error) error {
@@ -297,6 +306,7 @@ func explain(err error) error {
 	case err == nil || errors.As(err, &known):
 		return err
 	case errors.As(err, &connect):
+		err = oneLine{err}
 		return problem(verdict.CodeUnavailable, "PostgreSQL cannot be reached",
 			"check that it runs and that address, user and password are right, then run the command again")
 	case errors.Is(err, store.ErrAmbiguous):
