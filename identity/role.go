@@ -175,6 +175,14 @@ func (c Caller) May(v Verb, o Object) error {
 	}
 }
 
+// Everywhere reports whether the caller may read all that there is. To whoever may not, an
+// answer is about a part, and "none" means none that he may see.
+func (c Caller) Everywhere() bool {
+	return slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		return slices.Contains(g.Scope.Services, Everything) && slices.Contains(g.Scope.Environments, Everything)
+	})
+}
+
 // Holds gives nil when one of the caller's roles allows the verb somewhere, else an
 // *verdict.Error that says what is missing: what can be told before the object is known.
 func (c Caller) Holds(v Verb) error {

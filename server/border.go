@@ -78,6 +78,9 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		r.Body = http.MaxBytesReader(w, body, o.Body)
 	}
 	w.caller = caller
+	if caller.Actor != "" && !caller.Everywhere() {
+		w.Header().Set(wire.HeaderReach, wire.ReachPart)
+	}
 	if o.writes() && !o.Once && r.Header.Get(IdempotencyKey) != "" && caller.Actor != "" {
 		s.once(w, r, o, caller)
 		return

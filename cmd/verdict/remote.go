@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -55,6 +56,14 @@ func (a *app) openRemote(ctx context.Context) (*workspace, error) {
 	w.served = w.remote.Ledger()
 	w.ledger = book{w.served, w.served, w.served, w.served, w.served}
 	return w, nil
+}
+
+// tellReach says that the answer is of a part, where the roles of who asks end: "none" would
+// read as none at all.
+func (w *workspace) tellReach() {
+	if w.remote.Part() {
+		fmt.Fprintln(w.app.stderr, "verdict: your roles do not reach over the whole ledger, and what lies outside of them is not in this answer: verdict roles list --mine")
+	}
 }
 
 // client makes the client of the server that --server names. It carries no token yet.

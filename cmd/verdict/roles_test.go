@@ -152,3 +152,27 @@ func TestABackupIsNotMadeOfTwoLogs(t *testing.T) {
 		t.Errorf("there is a backup: %v", err)
 	}
 }
+
+// To whoever sees a part "none" is none that he may see: a component that runs elsewhere would
+// read as one that runs nowhere.
+func TestWhoSeesAPartIsToldThatItIsOne(t *testing.T) {
+	g := planeOn(t)
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
+		t.Fatal(errs)
+	}
+	for _, tt := range []struct {
+		service, environment string
+		part                 bool
+	}{{"*", "*", false}, {"shop", "*", true}, {"*", "prod", true}} {
+		_, token, errs := g.at(home, nil, "tokens", "create", "reader", "--machine", "--role", "viewer", "--service", tt.service, "--environment", tt.environment)
+		with := []string{"TOKEN=" + strings.TrimSpace(token)}
+		for _, ask := range [][]string{{"findings", "list"}, {"where", "--component", "text"}, {"environments"}} {
+			code, out, told := g.at(t.TempDir(), with, append(ask, "--token", "env:TOKEN")...)
+			if code != 0 || strings.Contains(told, "do not reach over the whole ledger") != tt.part {
+				t.Errorf("%s in %+v: %d %s%s%s", strings.Join(ask, " "), tt, code, out, told, errs)
+			}
+		}
+	}
+}

@@ -38,6 +38,7 @@ type workspace struct {
 	ring   identity.Ring[*evidence.KeyFile]
 	policy *policy.Bundle // nil until rules makes it
 	dry    bool           // nothing is recorded, not even which rules decide
+	asks   bool           // a server is asked, and nothing is told to it
 	judge  *decide.Engine // of the last map that was asked for; nil until engine makes it
 	chosen *chosenPolicy  // what policyFor found; nil until it looked
 	told   map[int64]bool // entries of which say spoke
@@ -77,7 +78,11 @@ func (a *app) openExisting(ctx context.Context) (*workspace, error) {
 	if err := a.mustExist(); err != nil {
 		return nil, err
 	}
-	return a.openAs(ctx, false)
+	w, err := a.openAs(ctx, false)
+	if err == nil {
+		w.asks = w.remote != nil
+	}
+	return w, err
 }
 
 func (a *app) mustExist() error {
@@ -454,6 +459,9 @@ func (w *workspace) decode(ctx context.Context, index int64, into any) error {
 
 func (w *workspace) close() error {
 	w.app.opened = nil
+	if w.asks {
+		w.tellReach()
+	}
 	return w.ledger.Close()
 }
 

@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"verdict"
@@ -46,6 +47,7 @@ type Client struct {
 	o     Options
 	http  *http.Client
 	token Token
+	part  atomic.Bool
 }
 
 // Token gives what a request carries as Authorization: Bearer; an empty one: it carries none.
@@ -54,6 +56,9 @@ type Token func(ctx context.Context, again bool) (string, error)
 
 // Authorize says what requests carry from here on.
 func (c *Client) Authorize(t Token) { c.token = t }
+
+// Part reports whether an answer was to somebody who may not read all that there is.
+func (c *Client) Part() bool { return c.part.Load() }
 
 // Bounds of one request.
 const (
@@ -288,6 +293,9 @@ func (c *Client) once(ctx context.Context, q call, again bool) (a answered, err 
 	}
 	if int64(len(b)) > limit {
 		return a, c.strange(fmt.Sprintf("its answer is longer than %d bytes", limit), nil)
+	}
+	if res.Header.Get(wire.HeaderReach) == wire.ReachPart {
+		c.part.Store(true)
 	}
 	kind, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
 	a = answered{status: res.StatusCode, kind: strings.TrimSpace(kind), api: res.Header.Get(wire.HeaderVersion), body: b, to: res.Header.Get("Location")}

@@ -24,6 +24,10 @@ const (
 	// HeaderVersion is the API's version, on every answer of a control plane. What answers
 	// without it is something else.
 	HeaderVersion = "Verdict-Api"
+	// HeaderReach is ReachPart on an answer to whoever may not read all that there is.
+	HeaderReach = "Verdict-Reach"
+	// ReachPart says that what lies outside of the caller's roles is not in the answer.
+	ReachPart = "part"
 )
 
 // Bounds of a request and an answer. Who sends more is refused, who answers more is not
