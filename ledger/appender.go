@@ -118,9 +118,14 @@ func (l *Ledger) write(ctx context.Context, at *tail, batch []*request) (*tail, 
 		l.o.Logger.Warn("commit unclear, looking again", "error", err, "attempt", attempt+1)
 	}
 	if errors.Is(err, store.ErrAmbiguous) || errors.Is(err, store.ErrFence) {
+		remedy := "wait until it is up again and run the command again"
+		var cause *verdict.Error
+		if errors.As(err, &cause) { // what the engine saw says more than that it is away
+			remedy = cause.Remedy
+		}
 		err = &verdict.Error{
 			Code: verdict.CodeUnavailable, What: "the database broke off, and it cannot be told whether the statement was recorded",
-			Remedy: "wait until it is up again and run the command again: a statement that was recorded is found and not recorded twice", Err: err,
+			Remedy: remedy + ": a statement that was recorded is found and not recorded twice", Err: err,
 		}
 	}
 	if err != nil {

@@ -78,7 +78,7 @@ func TestNoParameterFindsADefect(t *testing.T) {
 // the map of the organisation stays ready for everybody else.
 func TestMapsOfCallersDisplaceNobody(t *testing.T) {
 	x := servingData(t, func(func(...string) string) {})
-	if _, err := x.host.teamOf(t.Context(), "any"); err != nil {
+	if _, err := x.host.desk(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	x.host.mu.Lock()

@@ -118,7 +118,7 @@ func TestAPipelineStatesUnderTheKeyOfItsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, who := range []string{"thief", "person"} {
-		if _, err := clientOf(t, h.URL, who).Ledger().Append(t.Context(), b); codeOf(err) != verdict.CodeRefused {
+		if _, err := clientOf(t, h.URL, who).Ledger().Append(t.Context(), b); codeOf(err) != verdict.CodeForbidden {
 			t.Errorf("%s: %v", who, err)
 		}
 	}

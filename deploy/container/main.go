@@ -129,7 +129,7 @@ func source(ctx context.Context) (commit string, at time.Time, err error) {
 // compile builds the program for every architecture, as make build does.
 func compile(ctx context.Context, w io.Writer, dir, version string) error {
 	for _, arch := range architectures {
-		fmt.Fprintf(w, "building verdict for linux/%s\n", arch)
+		fmt.Fprintf(w, "building the program for linux/%s\n", arch)
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.release="+version,
 			"-o", filepath.Join(dir, "verdict-"+arch), "./cmd/verdict")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0")
