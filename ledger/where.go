@@ -69,6 +69,14 @@ type Where struct {
 	Searched Searched
 }
 
+// Within leaves out what runs where somebody may not see it.
+func (w *Where) Within(sees func(service, environment string) bool) {
+	w.Running = slices.DeleteFunc(w.Running, func(r RunsWith) bool { return !sees(r.Service, r.Environment) })
+	for _, list := range []*[]RunningRow{&w.Searched.Unnamed, &w.Searched.Unread} {
+		*list = slices.DeleteFunc(*list, func(r RunningRow) bool { return !sees(r.Service, r.Environment) })
+	}
+}
+
 // Searched is what an answer rests on, and what nothing is known of.
 type Searched struct {
 	Bills   int `json:"bills"`   // that hold

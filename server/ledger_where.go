@@ -70,29 +70,12 @@ func (b *shelf) where(ctx context.Context, c identity.Caller, q *whereIn) (*out[
 }
 
 // within takes out of an answer what the caller may not see.
-func (b *shelf) within(ctx context.Context, c identity.Caller, w *ledger.Where) error {
-	var failed error
-	sees := func(r ledger.RunningRow) bool {
-		yes, err := b.seesOf(ctx, c, r.Service, "", r.Environment)
+func (b *shelf) within(ctx context.Context, c identity.Caller, w *ledger.Where) (failed error) {
+	w.Within(func(service, environment string) bool {
+		yes, err := b.seesOf(ctx, c, service, "", environment)
 		failed = errors.Join(failed, err)
 		return yes
-	}
-	kept := w.Running[:0]
-	for _, r := range w.Running {
-		if sees(r.RunningRow) {
-			kept = append(kept, r)
-		}
-	}
-	w.Running = kept
-	for _, list := range []*[]ledger.RunningRow{&w.Searched.Unnamed, &w.Searched.Unread} {
-		rows := []ledger.RunningRow{}
-		for _, r := range *list {
-			if sees(r) {
-				rows = append(rows, r)
-			}
-		}
-		*list = rows
-	}
+	})
 	return failed
 }
 

@@ -253,9 +253,22 @@ func (x scopedAnswers) Running(ctx context.Context, q ledger.RunningQuery) ([]le
 	return slices.DeleteFunc(all, func(r ledger.RunningRow) bool { return !x.s.may(r.Service, "", r.Environment) }), err
 }
 
-// Where and Listed join rows of many services, and are for who sees all of them.
-func (x scopedAnswers) Where(context.Context, ledger.WhereQuery) (*ledger.Where, error) {
-	return nil, x.s.c.May(identity.Reading, identity.Object{})
+// Where and Listed join rows of many services. The index of components is for who sees all of
+// those; what runs where he does not see is left out.
+func (x scopedAnswers) Where(ctx context.Context, q ledger.WhereQuery) (*ledger.Where, error) {
+	if err := x.s.c.May(identity.Reading, identity.Object{}); err != nil {
+		return nil, err
+	}
+	counts := q.Counts
+	q.Counts = func(kind verdict.Kind, producer, service, environment string) bool {
+		return x.s.may(service, "", environment) && (counts == nil || counts(kind, producer, service, environment))
+	}
+	found, err := x.answers.Where(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	found.Within(func(service, environment string) bool { return x.s.may(service, "", environment) })
+	return found, nil
 }
 
 func (x scopedAnswers) Listed(ctx context.Context, artifact verdict.Digest, at ledger.Position, counts func(kind verdict.Kind, producer, service, environment string) bool) (ledger.Listed, error) {

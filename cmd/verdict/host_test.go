@@ -43,6 +43,7 @@ var testCallers = callersOf{
 	"viewer": {Actor: "a-viewer", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}},
 	"narrow": {Actor: "a-narrow", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"elsewhere"}, Environments: []string{"*"}}}}},
 	"dev":    {Actor: "a-dev", Grants: []identity.Grant{{Role: identity.Developer, Scope: identity.Anywhere()}}},
+	"prod":   {Actor: "a-prod", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"*"}, Environments: []string{"prod"}}}}},
 	"away":   {Actor: "a-away", Grants: []identity.Grant{{Role: identity.Developer, Scope: identity.Scope{Services: []string{"elsewhere"}, Environments: []string{"*"}}}}},
 }
 
@@ -254,6 +255,14 @@ func TestAScopeHidesWhatIsOutsideOfIt(t *testing.T) {
 		if status, body := x.get("narrow", path); status != 404 && status != 403 {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
+	}
+}
+
+// Who may read every service, and not every environment, is answered where a component is.
+func TestWhereIsAnsweredWithinEnvironments(t *testing.T) {
+	x := servingData(t, oneImage(t))
+	if status, body := x.get("prod", "/api/v1/where?what="+url.QueryEscape("pkg:npm/lodash")); status != 200 || !strings.Contains(body, "ghcr.io/acme/shop") {
+		t.Errorf("what was built is of no environment: %d %s", status, body)
 	}
 }
 
