@@ -122,12 +122,9 @@ func TestTheImageIsForBothArchitecturesAndWithoutRights(t *testing.T) {
 	}
 }
 
-// holds looks at every file of an image: no shell, no package manager, nothing that anybody
-// could start but the one program, and nothing that runs as another user.
-func holds(t *testing.T, image v1.Image) {
+// inside goes through the entries of an image's layers, in their order.
+func inside(t *testing.T, image v1.Image, do func(h *tar.Header, content io.Reader)) {
 	t.Helper()
-	want := []string{"etc/group", "etc/passwd", trustPath, programPath}
-	var got []string
 	layers, err := image.Layers()
 	if err != nil {
 		t.Fatal(err)
@@ -146,17 +143,28 @@ func holds(t *testing.T, image v1.Image) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if h.Mode&0o6000 != 0 || h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir {
-				t.Errorf("%s has mode %o and type %c", h.Name, h.Mode, h.Typeflag)
-			}
-			if h.Typeflag == tar.TypeReg {
-				got = append(got, h.Name)
-				if h.Mode&0o022 != 0 || h.Uid != 0 || h.Mode&0o111 != 0 && h.Name != programPath {
-					t.Errorf("%s can be changed or started: mode %o, user %d", h.Name, h.Mode, h.Uid)
-				}
-			}
+			do(h, tr)
 		}
 	}
+}
+
+// holds looks at every file of an image: no shell, no package manager, nothing that anybody
+// could start but the one program, and nothing that runs as another user.
+func holds(t *testing.T, image v1.Image) {
+	t.Helper()
+	want := []string{"etc/group", "etc/passwd", trustPath, programPath}
+	var got []string
+	inside(t, image, func(h *tar.Header, _ io.Reader) {
+		if h.Mode&0o6000 != 0 || h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir {
+			t.Errorf("%s has mode %o and type %c", h.Name, h.Mode, h.Typeflag)
+		}
+		if h.Typeflag == tar.TypeReg {
+			got = append(got, h.Name)
+			if h.Mode&0o022 != 0 || h.Uid != 0 || h.Mode&0o111 != 0 && h.Name != programPath {
+				t.Errorf("%s can be changed or started: mode %o, user %d", h.Name, h.Mode, h.Uid)
+			}
+		}
+	})
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {

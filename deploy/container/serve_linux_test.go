@@ -21,38 +21,21 @@ import (
 func unpack(t *testing.T, image v1.Image) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	layers, err := image.Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range layers {
-		r, err := l.Uncompressed()
-		if err != nil {
+	inside(t, image, func(h *tar.Header, packed io.Reader) {
+		var err error
+		path := filepath.Join(root, h.Name)
+		if h.Typeflag == tar.TypeDir {
+			err = os.MkdirAll(path, 0o755)
+		} else {
+			var content []byte
+			if content, err = io.ReadAll(packed); err == nil {
+				err = os.WriteFile(path, content, 0o600)
+			}
+		}
+		if err := errors.Join(err, os.Chown(path, h.Uid, h.Gid), os.Chmod(path, h.FileInfo().Mode())); err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
-		for tr := tar.NewReader(r); ; {
-			h, err := tr.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join(root, h.Name)
-			if h.Typeflag == tar.TypeDir {
-				err = os.MkdirAll(path, 0o755)
-			} else {
-				var content []byte
-				if content, err = io.ReadAll(tr); err == nil {
-					err = os.WriteFile(path, content, 0o600)
-				}
-			}
-			if err := errors.Join(err, os.Chown(path, h.Uid, h.Gid), os.Chmod(path, h.FileInfo().Mode())); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	})
 	return root
 }
 
