@@ -167,7 +167,7 @@ func (c Caller) May(v Verb, o Object) error {
 		}
 	}
 	remedy := fmt.Sprintf("ask an admin for a role that does (%s) in a scope with it: verdict roles grant", strings.Join(rolesWith(v), " or "))
-	if o == (Object{}) && slices.ContainsFunc(c.Grants, func(g Grant) bool { return slices.Contains(allowed[g.Role], v) }) {
+	if o == (Object{}) && v != Reading && slices.ContainsFunc(c.Grants, func(g Grant) bool { return slices.Contains(allowed[g.Role], v) }) {
 		remedy = "say which service it is about (--service NAME), where a role of yours allows it; or " + remedy
 	}
 	return &verdict.Error{

@@ -54,7 +54,7 @@ func TestNoRoleStatesEvidenceAndGoverns(t *testing.T) {
 // A pipeline whose role is of one service is told to name it, and not to ask for more.
 func TestWhoLeftTheServiceOutIsToldToNameIt(t *testing.T) {
 	c := Caller{Actor: "a", Grants: []Grant{{Role: Developer, Scope: Scope{Services: []string{"shop"}}}}}
-	for v, told := range map[Verb]bool{Stating: true, Approving: false} {
+	for v, told := range map[Verb]bool{Stating: true, Approving: false, Reading: false} {
 		if e := verdict.AsError(c.May(v, Object{})); e == nil || strings.Contains(e.Remedy, "--service NAME") != told {
 			t.Errorf("%s: %+v", v, e)
 		}

@@ -168,7 +168,7 @@ func TestWhoSeesAPartIsToldThatItIsOne(t *testing.T) {
 	}{{"*", "*", false}, {"shop", "*", true}, {"*", "prod", true}} {
 		_, token, errs := g.at(home, nil, "tokens", "create", "reader", "--machine", "--role", "viewer", "--service", tt.service, "--environment", tt.environment)
 		with := []string{"TOKEN=" + strings.TrimSpace(token)}
-		for _, ask := range [][]string{{"findings", "list"}, {"where", "--component", "text"}, {"environments"}} {
+		for _, ask := range [][]string{{"findings", "list"}, {"exception", "list"}, {"environments"}} {
 			code, out, told := g.at(t.TempDir(), with, append(ask, "--token", "env:TOKEN")...)
 			if code != 0 || strings.Contains(told, "do not reach over the whole ledger") != tt.part {
 				t.Errorf("%s in %+v: %d %s%s%s", strings.Join(ask, " "), tt, code, out, told, errs)
