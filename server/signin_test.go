@@ -316,7 +316,7 @@ func TestASessionIsOverEverywhereOnceItIsRevoked(t *testing.T) {
 func TestAPageOfAnotherOriginChangesNothingWithACookie(t *testing.T) {
 	d := newDoor(t)
 	cookie := "__Host-verdict=" + d.admin()
-	body := `{"subject":"mallory","role":"admin","scope":{"services":["*"],"teams":["*"],"environments":["*"]},"reason":"x"}`
+	body := `{"subject":"person:jane","role":"admin","scope":{"services":["*"],"teams":["*"],"environments":["*"]},"reason":"x"}`
 	for name, header := range map[string][]string{
 		"of another origin":          {"Cookie", cookie, "Origin", "https://mallory.example"},
 		"of a sandbox":               {"Cookie", cookie, "Origin", "null"},
