@@ -283,6 +283,10 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 	if err != nil {
 		return err
 	}
+	link, err := h.adminLink(ctx, in, public) // before anything is said: who hears that it serves may stop it
+	if err != nil {
+		return err
+	}
 	api := public.String()
 	if at := l.API.Addr().String(); at != public.Host {
 		api += ", listening on " + at
@@ -300,12 +304,11 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 		rows = append(rows, []string{"admission", "https://" + x.admission.at + "/admission/CLUSTER; configure clusters with verdict admission manifests"})
 	}
 	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
-	link, err := h.adminLink(ctx, in, public)
 	if link != "" {
 		_, code, _ := strings.Cut(link, "code=")
 		fmt.Fprintf(w.app.stdout, "Administrators sign in once, within ten minutes, on this machine:\n  %s\nor in a shell:\n  CODE=%s verdict login --server %s --once env:CODE\n", link, code, public)
 	}
-	return err
+	return nil
 }
 
 // place names the database for people, without what its address holds that is secret.
