@@ -69,7 +69,9 @@ func TestReplicasOnPostgreSQLDecideAlike(t *testing.T) {
 	for round := range 3 {
 		on("promoted to dev", func() { h.gate(h.asks(artifact, "dev")) })
 		on("promoted to staging", func() { h.gate(h.asks(artifact, "staging")) })
-		on("observed", func() { h.observed(fmt.Sprintf(`{"id":"f-1","class":"misuse","state":"%s","round":%d}`, []string{"open", "closed"}[round%2], round)) })
+		on("observed", func() {
+			h.observed(fmt.Sprintf(`{"id":"f-1","class":"misuse","state":"%s","round":%d}`, []string{"open", "closed"}[round%2], round))
+		})
 		on("checked again", func() { h.checkCommit("payments") })
 		on("vulnerable", func() { h.matched(artifact, clean("vulnerabilities")) })
 		h.now = h.now.Add(2 * time.Hour)

@@ -159,7 +159,7 @@ func TestAnAPIServerTakesTheChart(t *testing.T) {
 	s := startApplyServer(t)
 	for name, values := range map[string][]string{
 		"embedded": append(slices.Clip(embedded), "tls.secretName=tls", "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"),
-		"replicas": append(slices.Clip(replicas), "admission.enabled=true", "admission.authoritySecret.name=authority", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ==", 			"workloadIdentity.azure.clientId=11111111-2222-3333-4444-555555555555", "networkPolicy.opsFrom[0].namespaceSelector.matchLabels.name=monitoring", "networkPolicy.egress[0].ports[0].port=8200"),
+		"replicas": append(slices.Clip(replicas), "admission.enabled=true", "admission.authoritySecret.name=authority", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ==", "workloadIdentity.azure.clientId=11111111-2222-3333-4444-555555555555", "networkPolicy.opsFrom[0].namespaceSelector.matchLabels.name=monitoring", "networkPolicy.egress[0].ports[0].port=8200"),
 		"anchored": append(slices.Clip(replicas), "anchor.persistent=true", "storage.className=fast"),
 	} {
 		t.Run(name, func(t *testing.T) {
