@@ -218,10 +218,23 @@ func (x *recorder) may(ctx context.Context, c identity.Caller, s *evidence.State
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("statements of kind %s are the server's to make", s.Kind()), Remedy: "ask the server for what they say: a decision with POST " + Prefix + "/decisions",
 		}
 	}
+	if kind == verdict.KindKey && endsAnothers(s, c) {
+		verb = identity.Managing
+		if c.Holds(identity.Governing) == nil {
+			verb = identity.Governing
+		}
+	}
 	if everybodys[kind] {
 		return c.May(verb, identity.Object{})
 	}
 	return x.allowed(ctx, c, verb, append(of.about(), about)...)
+}
+
+// endsAnothers reports whether a statement revokes a key that is not the caller's own: with
+// it ends what that key may sign, the server's included, and what it signed may be doubted.
+func endsAnothers(s *evidence.Statement, c identity.Caller) bool {
+	var e identity.KeyEvent
+	return s.Decode(&e) != nil || e.Action == identity.Revoke && (c.Key == "" || e.Key != c.Key)
 }
 
 // everybodys are the kinds by which everybody is judged: they are of the organisation,

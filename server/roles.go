@@ -183,6 +183,9 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	if err := book.Clone().Apply(x); err != nil {
 		return nil, err
 	}
+	if x.Given && slices.Contains(c.Subjects(), x.Subject) {
+		return nil, forbidden("nobody gives a role to himself", "have another admin give it")
+	}
 	if x.Given {
 		if err := s.exists(ctx, x.Subject); err != nil {
 			return nil, err

@@ -32,6 +32,7 @@ var mayWrite = map[string][]identity.Role{
 	"release a policy":        {identity.Security},
 	"change a mode":           {identity.Security},
 	"enroll a key":            {identity.Developer, identity.Approver, identity.Security, identity.Admin},
+	"end another's key":       {identity.Security, identity.Admin},
 	"hold evidence":           {identity.Auditor},
 	"give a role":             {identity.Admin},
 	"take a role":             {identity.Admin},
@@ -66,6 +67,7 @@ var acts = map[string]struct {
 	"release a policy":        {kind: verdict.KindPolicyRelease, predicate: map[string]any{"id": "x"}},
 	"change a mode":           {kind: verdict.KindModeChange, predicate: map[string]any{"id": "x"}},
 	"enroll a key":            {kind: verdict.KindKey, predicate: map[string]any{"key": "x"}},
+	"end another's key":       {kind: verdict.KindKey, predicate: map[string]any{"action": "revoke", "key": "x"}},
 	"hold evidence":           {kind: verdict.KindHold, predicate: map[string]any{"id": "x"}},
 	"decide":                  {kind: verdict.KindDecision, predicate: map[string]any{"id": "x"}},
 	"vouch for others":        {kind: verdict.KindIngestion, predicate: map[string]any{}},
@@ -82,7 +84,7 @@ var acts = map[string]struct {
 }
 
 // ofAll are the acts by which everybody is judged. Nobody does them for a service of his.
-var ofAll = []string{"release a map", "release a policy", "change a mode", "enroll a key", "change roles by a file"}
+var ofAll = []string{"release a map", "release a policy", "change a mode", "enroll a key", "end another's key", "change roles by a file"}
 
 func given(subject string, r identity.Role) identity.RoleChange {
 	return identity.RoleChange{ID: "r1", Subject: subject, Role: r, Scope: identity.Anywhere(), Given: true}
@@ -221,6 +223,11 @@ func TestARoleIsEvidenceOfTheServerAlone(t *testing.T) {
 	body := func(subject string, r identity.Role) string {
 		b, _ := json.Marshal(map[string]any{"subject": subject, "role": r, "scope": map[string]any{"services": []string{"shop"}, "teams": []string{}, "environments": []string{"*"}}, "reason": "on the team"})
 		return string(b)
+	}
+	var self wire.Me
+	d.must(json.Unmarshal([]byte(d.ask("GET", Prefix+"/me", "", d.as(admin)...).body), &self))
+	if r := d.ask("POST", Prefix+"/roles", body(self.Actor, identity.Security), d.as(admin)...); r.status != 403 || !strings.Contains(r.body, "to himself") {
+		t.Errorf("an admin gives himself a role: %d %s", r.status, r.body)
 	}
 	if r := d.ask("POST", Prefix+"/roles", body("person:jane", identity.Developer), d.as(admin)...); r.status != 200 {
 		t.Fatalf("%d %s", r.status, r.body)
