@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		s.turnAway(w, r, err)
 		return
 	}
-	guest, from := caller.Actor == "", address(r)
+	guest, from := caller.Actor == "", s.address(r)
 	if guest {
 		if !s.guests.enter(from) {
 			s.turnAway(w, r, allBusy())
@@ -97,7 +98,7 @@ func (s *Server) admitted(r *http.Request, o Operation) (identity.Caller, error)
 	c, err := s.o.Auth.Authenticate(r)
 	if away := err != nil && problemOf(err).Status >= 500; away { // the store does not answer: he may be anybody
 	} else if err != nil || c.Actor == "" {
-		if !s.strange.take(address(r)) {
+		if !s.strange.take(s.address(r)) {
 			return c, tooMany("this address asks more often than somebody may who is not signed in")
 		}
 	} else if !s.callers.take(c.Actor) {
@@ -145,18 +146,32 @@ func head(h http.Header) {
 	h.Set(wire.HeaderVersion, wire.Release)
 }
 
-// address is the client's, without the port. A proxy in front is one address, and so is the
-// network of 64 bits that everybody has who has one address of IPv6.
-func address(r *http.Request) string {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
+// address is the client's, without the port, by which strangers are counted. Behind a proxy
+// that the operator names it is the last one that no such proxy added to X-Forwarded-For: what
+// stands before that is anybody's word. A proxy that nobody named is one address, and so is
+// the network of 64 bits that everybody has who has one address of IPv6.
+func (s *Server) address(r *http.Request) string {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	ip := a.Addr().Unmap().WithZone("")
+	ip := ap.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for s.proxied(ip) && len(hops) > 0 {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1]))
+		if err != nil {
+			break
+		}
+		ip, hops = next.Unmap().WithZone(""), hops[:len(hops)-1]
+	}
 	if ip.Is4() {
 		return ip.String()
 	}
 	return netip.PrefixFrom(ip, 64).Masked().String()
+}
+
+func (s *Server) proxied(ip netip.Addr) bool {
+	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // answer remembers what was answered.

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,9 @@ type Options struct {
 	// PublicURL is where callers reach the server: scheme, host and port. Cookies, sign-in
 	// and the audience of tokens go by it, never by a request's Host.
 	PublicURL *url.URL
-	Limits    Limits
+	// Proxies are networks of proxies in front, whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
+	Limits  Limits
 }
 
 // Limits bound what one server takes. Zero fields take their default.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -27,6 +28,8 @@ type host struct {
 
 	// trusted verifies evidence of others by its certificate; nil: none is believed.
 	trusted func(context.Context, *evidence.Bundle, wire.Foreign) (evidence.Producer, error)
+
+	proxies []netip.Prefix // whose X-Forwarded-For is believed
 
 	reading chan struct{} // one place for each map of a repository that is read
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -30,6 +31,7 @@ type serving struct {
 	logFormat      string
 	signIn, forges string
 	trustedRoot    string
+	proxies        []string
 	admission      admissionListening
 }
 
@@ -46,6 +48,7 @@ func serveCommand() command {
 			f.text(&x.listen, "listen", "ADDRESS", "host and port of the API")
 			f.text(&x.ops, "ops-listen", "ADDRESS", "host and port of health and metrics; off: nowhere")
 			f.text(&x.public, "public-url", "URL", "where callers reach the API; default: the address that it listens on")
+			f.list(&x.proxies, "trusted-proxy", "NETWORK", "network of proxies in front whose X-Forwarded-For is believed, such as 10.0.0.0/8: who is not signed in is counted by his address; repeatable")
 			f.text(&x.cert, "tls-cert", "FILE", "certificate chain in PEM; it is read again when the file changes")
 			f.text(&x.key, "tls-key", "FILE", "private key of --tls-cert")
 			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
@@ -86,6 +89,9 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 		return err
 	}
 	if h.trusted, err = x.trusted(a); err != nil {
+		return err
+	}
+	if h.proxies, err = networks(x.proxies); err != nil {
 		return err
 	}
 	s, err := h.server(ctx, public, in)
@@ -145,7 +151,7 @@ func (x *serving) logger(a *app) *slog.Logger {
 // server makes the server with the routes of the ledger and of what is decided.
 func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
 	s, err := server.New(server.Options{
-		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public,
+		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public, Proxies: h.proxies,
 	})
 	if err != nil {
 		return nil, err
@@ -186,6 +192,18 @@ func (x *serving) trusted(a *app) (func(context.Context, *evidence.Bundle, wire.
 		}
 		return v.Verify(ctx, b)
 	}, nil
+}
+
+// networks reads those of --trusted-proxy.
+func networks(list []string) (out []netip.Prefix, err error) {
+	for _, text := range list {
+		p, err := netip.ParsePrefix(text)
+		if err != nil || p.Bits() == 0 {
+			return nil, usage(seeServe, fmt.Sprintf("--trusted-proxy %.60q is no network of proxies", text), "write it as ADDRESS/BITS, such as 10.0.0.0/8 or 192.0.2.7/32")
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }
 
 // teamOf is the team of a service by the map in force.
