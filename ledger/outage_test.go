@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,8 +39,11 @@ func (e *stopping) Write(ctx context.Context, plan func(store.Reader) ([]store.S
 	return e.Engine.Write(ctx, func(r store.Reader) ([]store.Statement, error) {
 		s, err := plan(r)
 		if len(s) > 0 && e.armed.CompareAndSwap(true, false) {
+			woken := make(chan os.Signal, 1)
+			signal.Notify(woken, syscall.SIGCONT)
 			fmt.Println("stops")
 			syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			<-woken // a process stops a moment after it was told, and this goes on no further
 		}
 		return s, err
 	})
