@@ -16,21 +16,26 @@ import (
 
 const idleVariable = "VERDICT_TEST_IDLE" // ADDRESS COUNT: be the child that holds connections
 
-// The child: it opens connections, says so, and holds them until its input ends.
-func TestIdleConnectionsChild(t *testing.T) {
-	address, count, is := strings.Cut(os.Getenv(idleVariable), " ")
-	if !is {
-		t.Skip("this is the second process of TestIdleConnectionsKeepNobodyOut")
+// TestMain makes the second process of TestIdleConnectionsKeepNobodyOut out of this program.
+func TestMain(m *testing.M) {
+	if address, count, is := strings.Cut(os.Getenv(idleVariable), " "); is {
+		os.Exit(holdConnections(address, count))
 	}
+	os.Exit(m.Run())
+}
+
+// holdConnections opens connections, says so, and holds them until its input ends.
+func holdConnections(address, count string) int {
 	n, err := strconv.Atoi(count)
 	if err != nil {
-		t.Fatal(err)
+		fmt.Println(err)
+		return 1
 	}
 	for i := range n {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			fmt.Printf("stopped at %d: %v\n", i, err)
-			return
+			return 1
 		}
 		defer c.Close()
 		if i%2 == 0 { // half of them were used before
@@ -39,15 +44,13 @@ func TestIdleConnectionsChild(t *testing.T) {
 	}
 	fmt.Println("open")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
 }
 
 // Ten thousand connections on which nothing comes must not keep a caller waiting, nor take the
 // memory that the work needs.
 func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	const most = 10_000
-	if testing.Short() {
-		t.Skip("it opens ten thousand connections")
-	}
 	var done atomic.Int64
 	x := liveServer(t, Limits{}, hostileRoutes(&done))
 	inUse := func() int64 {
@@ -57,7 +60,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 		return int64(m.HeapInuse + m.StackInuse)
 	}
 	before := inUse()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIdleConnectionsChild$")
+	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), idleVariable+"="+x.at+" "+strconv.Itoa(most))
 	in, err := child.StdinPipe()
 	if err != nil {
@@ -77,7 +80,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	said := make([]byte, 200)
 	n, _ := out.Read(said)
 	if got := string(said[:n]); got != "open\n" {
-		t.Skipf("this machine does not let a process open so many connections: %s", got)
+		t.Skipf("SKIP %d file descriptors (ulimit -n): %s", most, got)
 	}
 	time.Sleep(200 * time.Millisecond) // the last ones are taken in
 	grown := inUse() - before

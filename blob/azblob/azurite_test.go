@@ -40,10 +40,10 @@ func azuriteProgram(t *testing.T) string {
 		return program
 	}
 	if os.Getenv("VERDICT_LONG") == "" {
-		t.Skip("SKIP: azurite is not here; VERDICT_LONG=1 installs it with npm")
+		t.Skip("SKIP azurite: it is not in the cache, and VERDICT_LONG=1 installs it with npm")
 	}
 	if out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, "azurite@"+azuriteVersion).CombinedOutput(); err != nil {
-		t.Skipf("SKIP: azurite cannot be installed: %v\n%s", err, out)
+		t.Skipf("SKIP azurite: npm cannot install it: %v\n%s", err, out)
 	}
 	return program
 }

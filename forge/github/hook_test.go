@@ -60,7 +60,7 @@ func TestRecordedDeliveriesLeadWhereTheyShould(t *testing.T) {
 	root := os.Getenv("VERDICT_CORPORA")
 	files, err := filepath.Glob(filepath.Join(root, "github", "webhooks", "*.json"))
 	if err != nil || len(files) == 0 {
-		t.Skipf("the payloads of GitHub are missing (set VERDICT_CORPORA): %v", err)
+		t.Skipf("SKIP the payloads of GitHub: VERDICT_CORPORA names no folder with github/webhooks: %v", err)
 	}
 	a := app(t, publicAPI, forge.Options{})
 	led := map[forge.EventKind]int{}
