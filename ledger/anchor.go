@@ -165,11 +165,18 @@ func (a *anchor) latest() (tlog.Tree, string, bool) {
 	return a.tree, a.note, a.file != nil
 }
 
-// refresh takes up what other processes wrote. Bytes that were read before are not judged
-// again: it is asked before every append.
+// refresh takes up what other processes wrote, and that one of them closed the log: of a copy
+// of this database, it may be, so that nothing in this one tells. Bytes that were read before
+// are not judged again: it is asked before every append.
 func (a *anchor) refresh() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if m, err := readMark(filepath.Dir(a.path), a.origin); err != nil || m != nil {
+		if m != nil {
+			err = epochEnded(store.Head{Origin: a.origin}, store.Head{Origin: m.Next})
+		}
+		return err
+	}
 	if a.file == nil {
 		return nil
 	}

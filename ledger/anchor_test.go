@@ -17,6 +17,8 @@ import (
 	"verdict"
 	"verdict/evidence"
 	"verdict/ledger"
+	"verdict/store"
+	"verdict/store/sqlite"
 )
 
 // copyFolder copies the files of a folder, as a backup does.
@@ -432,5 +434,25 @@ func TestALogWhoseKeyIsLostGoesOnUnderANewOrigin(t *testing.T) {
 	defer l.Close()
 	if _, err := l.NewEpoch(t.Context(), "again"); verdict.AsError(err).Code != verdict.CodeConflict {
 		t.Errorf("a log that can go on: %v", err)
+	}
+}
+
+// Somebody closes the log on a copy of its database, beside the same anchor, while a server
+// runs on the first one. What that one still acknowledged nobody would find again.
+func TestALogThatIsClosedElsewhereAcknowledgesNothingMore(t *testing.T) {
+	b := newBed(t)
+	b.filled(4).Close()
+	elsewhere := filepath.Join(b.folder, "copy")
+	copyFolder(t, filepath.Dir(b.database()), elsewhere)
+	l := b.open()
+	defer l.Close()
+	b.append(l, b.other(10))
+	b.engine = func() (store.Engine, error) {
+		return sqlite.Open(context.Background(), filepath.Join(elsewhere, "ledger.db"), sqlite.Options{})
+	}
+	next := b.newEpoch(t)
+	_, err := l.Append(t.Context(), b.other(10))
+	if e := verdict.AsError(err); err == nil || e.Code != verdict.CodeConflict || !strings.Contains(e.What, "was closed while this process ran") || !strings.Contains(e.What, next.Origin) {
+		t.Errorf("after it was closed elsewhere: %v", err)
 	}
 }
