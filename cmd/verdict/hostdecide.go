@@ -282,7 +282,11 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 			return wire.Answer{}, err
 		}
 	}
-	return w.answer(ctx, d, r)
+	a, err := w.answer(ctx, d, r)
+	if told := claimed(c, q.Requester); told != "" && r.Requester != nil {
+		a.Notes = append(a.Notes, told)
+	}
+	return a, err
 }
 
 // mayJudge refuses the map of a caller where no map of the organisation stands above it: he
@@ -295,7 +299,8 @@ func (h *host) mayJudge(c identity.Caller, j judgedBy, p decisionmap.Point, q wi
 		return nil
 	}
 	return &verdict.Error{
-		Code: verdict.CodeRefused, What: "no organisation map is released on this server, and " + q.Point + " is not decided by a map that the asker brings",
+		// Nothing was judged: a pipeline that asks could not be answered, and was not refused.
+		Code: verdict.CodeInvalid, What: "no organisation map is released on this server, and " + q.Point + " is not decided by a map that the asker brings",
 		Remedy: "have two persons release the map: verdict map release FILE",
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"verdict/deploy"
 	"verdict/identity"
 	"verdict/identity/token"
+	"verdict/report"
 	"verdict/server"
 )
 
@@ -132,4 +133,13 @@ func (h *host) requester(ctx context.Context, m *decisionmap.Map, c identity.Cal
 		a.Named = hint
 	}
 	return deploy.Requester(m, a)
+}
+
+// claimed tells, for people, that who asks is the word of a machine whose token names nobody;
+// empty where the credential says it.
+func claimed(c identity.Caller, hint string) string {
+	if hint == "" || c.Workload == "" || c.Person != "" || c.Account != "" {
+		return ""
+	}
+	return fmt.Sprintf("that %s asks is the word of %s: its token names no person", report.Neutral(hint), report.Neutral(c.Workload))
 }

@@ -47,6 +47,7 @@ func TestALedgerTravelsToAServer(t *testing.T) {
 		{"nobody said that it may send", "dev", "", verdict.CodeForbidden},
 		{"the key of another log", "dev", verifierKey(t, ledgerHere(t, "other")), verdict.CodeRefused},
 		{"a role that states nothing", "view", key, verdict.CodeForbidden},
+		{"a role for one service, and a log that nobody knows yet", "other", key, verdict.CodeForbidden},
 	} {
 		if _, err := from.sends(t, h.URL, tt.token, tt.trust); codeOf(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)

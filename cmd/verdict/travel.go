@@ -123,6 +123,11 @@ func (t *taking) believe(ctx context.Context, trust string) error {
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("the ledger in %s does not know the log %s and takes nothing from it", t.to.dir, t.head.Origin),
 			Remedy: "on the machine of that log run verdict log key, and give what it prints with --trust-log VKEY, this once",
 		}
+	case known.LogKey == "" && t.may != nil && t.may(verdict.Context{}) != nil:
+		return &verdict.Error{
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("the log %s was never sent here, and by which key it is known from now on is the organisation's to say: your roles are for a part of it", t.head.Origin),
+			Remedy: "let somebody send the first part who states evidence for all services: verdict roles grant SUBJECT developer --service '*'",
+		}
 	case known.LogKey != "" && trust != "" && known.LogKey != trust:
 		return refused("the log %s was known by another key until now: %s. A log never changes its key", nil, "leave --trust-log out, and find out who signs with the other key", t.head.Origin, known.LogKey)
 	}
