@@ -89,6 +89,10 @@ func TestALogMovesToPostgreSQLWithEverything(t *testing.T) {
 	if _, err := inspected.NewEpoch(t.Context(), "x"); err == nil {
 		t.Error("what was left begins an epoch")
 	}
+	left, err := inspected.Verify(t.Context(), ledger.VerifyOptions{Signatures: true})
+	if err != nil || len(left.Problems) != 0 || len(left.Unchecked) != 1 || left.Anchor != "moved" || verdict.AsError(left.Err()).Code != verdict.CodeUnavailable || !strings.Contains(left.Unchecked[0].What, "goes on in postgres://db.example/verdict") {
+		t.Errorf("what was left is taken for broken, or for whole: %+v, %v", left, err)
+	}
 	inspected.Close()
 
 	// The old blobs are not needed any more.

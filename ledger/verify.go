@@ -43,7 +43,7 @@ type VerifyReport struct {
 	Witnesses []WitnessReport `json:"witnesses"`
 	Epochs    []EpochReport   `json:"epochs"`
 	Against   *AgainstReport  `json:"against"`   // null: no checkpoint was given
-	Anchor    string          `json:"anchor"`    // "agrees", "absent" or "refuses"
+	Anchor    string          `json:"anchor"`    // "agrees", "absent" or "refuses"; "moved": the log goes on elsewhere
 	Problems  []Problem       `json:"problems"`  // by index, the first first; at most 100
 	Unchecked []Problem       `json:"unchecked"` // could not be checked; at most 100
 }
@@ -183,6 +183,9 @@ func (x *verification) begin(ctx context.Context) error {
 		switch known := x.seen.known; {
 		case errors.Is(l.refusal, errLogKey) && known: // the key is missing, not the entries
 			x.report.Anchor = "agrees"
+		case errors.Is(l.refusal, errMoved): // what is recorded where it goes on is not here
+			x.report.Anchor = "moved"
+			x.unchecked(-1, refusalRemedy(l.refusal), "%s: what was recorded there is not checked here", verdict.AsError(l.refusal).What)
 		case l.refusal != nil:
 			x.report.Anchor = "refuses"
 			x.problem(-1, refusalRemedy(l.refusal), "%v", l.refusal)
