@@ -1,20 +1,15 @@
 package ledger
 
 import (
-	"bufio"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
+	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"verdict"
@@ -28,14 +23,17 @@ type ExportOptions struct {
 	// whole. The zero To means all.
 	From, To Position
 	Progress func(done, total int64) // may be nil
+	LogKeys  []string                // as in VerifyOptions
 }
 
 // ExportReport says what an export holds.
 type ExportReport struct {
 	Checkpoint Checkpoint `json:"checkpoint"`
 	Bundles    int64      `json:"bundles"`
-	Pruned     int64      `json:"pruned"`   // entries without a body
-	Unproved   int64      `json:"unproved"` // bundles of closed epochs without a signed checkpoint
+	Pruned     int64      `json:"pruned"`     // entries without a body
+	Unproved   int64      `json:"unproved"`   // bundles of closed epochs without a signed checkpoint
+	Unseen     int64      `json:"unseen"`     // entries that a server does not show to who asks: they have no bundle
+	First      bool       `json:"first_seen"` // a server's log that was not seen here before
 	Files      int64      `json:"files"`
 }
 
@@ -51,80 +49,86 @@ type ExportReport struct {
 //
 // The same log at the same size gives the same bytes.
 func (l *Ledger) Export(ctx context.Context, dir string, o ExportOptions) (ExportReport, error) {
-	w, err := newFolder(dir)
-	if err != nil {
-		return ExportReport{}, err
-	}
-	x := &export{ledger: l, o: o, files: w, tiles: map[tlog.Tile][]byte{}}
-	err = l.view(ctx, func(v *store.View, head store.Head) error {
-		x.head = head
+	x := &export{from: here{l}, o: o}
+	err := l.view(ctx, func(v *store.View, head store.Head) error {
 		var err error
 		if x.keys, err = l.keysSince(ctx, v, newKeyring()); err != nil {
 			return err
 		}
-		if x.epochs, err = v.Epochs(ctx); err != nil {
+		if x.report.Checkpoint, err = l.checkpointOf(head); err != nil {
 			return err
 		}
-		return x.tree(ctx, v)
+		x.epochs, err = v.Epochs(ctx)
+		return err
 	})
-	if err == nil {
-		err = x.trust()
-	}
-	if err == nil {
-		err = x.bundles(ctx)
-	}
-	if err == nil {
-		err = w.finish()
-	}
 	if err != nil {
 		return x.report, fmt.Errorf("export to %s: %w", dir, err)
 	}
-	x.report.Files = int64(len(w.sums))
-	return x.report, nil
+	return x.run(ctx, dir)
+}
+
+// ExportAfar is Export of a log that somebody else keeps: the same bytes. Everything that it
+// writes is computed from what he gives, and held against his checkpoint and against what
+// was seen of it before; the last answer is what to have seen from then on.
+func ExportAfar(ctx context.Context, a Afar, seen []Seen, dir string, o ExportOptions) (ExportReport, []Seen, error) {
+	v := newVerification(there{a}, VerifyOptions{LogKeys: o.LogKeys})
+	c, err := v.beginAfar(ctx, a, seen)
+	if err == nil {
+		err = v.report.broken()
+	}
+	if err != nil {
+		return ExportReport{}, seen, err
+	}
+	x := &export{from: v.from, o: o, keys: v.keys, epochs: v.epochs, met: v.met, afar: true}
+	x.report.Checkpoint, x.report.First = c, v.report.Anchor == "absent"
+	if x.report, err = x.run(ctx, dir); err != nil {
+		return x.report, seen, err
+	}
+	return x.report, remember(seen, v.open(), c), nil
 }
 
 // export is one run.
 type export struct {
-	ledger *Ledger
+	from   source
+	afar   bool // it is somebody else's log
 	o      ExportOptions
 	files  *folder
-	head   store.Head
 	epochs []store.Head
 	keys   *keyring
+	met    map[string][]met
 	report ExportReport
 	tiles  map[tlog.Tile][]byte // of the epoch whose bundles are written
+	stated int64                // key events
 }
 
-// tree writes checkpoint and tiles of the open epoch.
-func (x *export) tree(ctx context.Context, v *store.View) error {
-	var err error
-	if x.report.Checkpoint, err = x.ledger.checkpointOf(x.head); err != nil {
-		return err
+func (x *export) run(ctx context.Context, dir string) (_ ExportReport, err error) {
+	if x.files, err = newFolder(dir); err != nil {
+		return x.report, err
 	}
-	if err := x.files.write("checkpoint", []byte(x.report.Checkpoint.Note)); err != nil {
-		return err
+	x.tiles = map[tlog.Tile][]byte{}
+	err = x.files.write("checkpoint", []byte(x.report.Checkpoint.Note))
+	if err == nil {
+		err = x.trust()
 	}
-	for _, t := range tlog.NewTiles(tileHeight, 0, x.head.Size) {
-		data, err := x.ledger.tile(ctx, v, x.head, t)
-		if err != nil {
-			return err
-		}
-		if err := x.files.write(TilePath(t), data); err != nil {
-			return err
-		}
-		if t.L > 0 {
-			continue
-		}
-		t.L = -1
-		if data, err = x.ledger.entryTile(ctx, v, x.head, t); err != nil {
-			return err
-		}
-		if err := x.files.write(TilePath(t), data); err != nil {
-			return err
+	for i := range x.epochs {
+		if err == nil {
+			err = x.epoch(ctx, i)
 		}
 	}
-	return nil
+	if err == nil && x.afar && x.stated != int64(len(x.keys.events)) {
+		err = contradicts("it gives %d key events, and its entries state %d", len(x.keys.events), x.stated)
+	}
+	if err == nil {
+		err = x.files.finish()
+	}
+	if err != nil {
+		return x.report, fmt.Errorf("export to %s: %w", dir, err)
+	}
+	x.report.Files = int64(len(x.files.sums))
+	return x.report, nil
 }
+
+func (x *export) head() store.Head { return x.epochs[len(x.epochs)-1] }
 
 // trust writes the keys by which others check the export.
 func (x *export) trust() error {
@@ -145,7 +149,7 @@ func (x *export) trust() error {
 		err = x.files.write("trusted_root.json", root)
 	}
 	if err == nil {
-		err = x.files.write("log.vkey", []byte(x.head.Key+"\n"))
+		err = x.files.write("log.vkey", []byte(x.head().Key+"\n"))
 	}
 	for i, k := range x.keys.history.Keys() {
 		if err == nil && i == 0 {
@@ -193,40 +197,120 @@ func keyOfVerifier(vkey string) ([]byte, error) {
 	return raw, err
 }
 
-// bundles writes the bundle of each entry with its proof.
-func (x *export) bundles(ctx context.Context) error {
-	end := x.head.Base + x.head.Size
-	to := end
-	if x.o.To > 0 {
-		to = min(to, int64(x.o.To))
+// epoch writes the bundles of one epoch with their proofs, and of the open one the tree. Its
+// tiles are computed from the leaves, and their root is that of the head.
+func (x *export) epoch(ctx context.Context, i int) error {
+	h, open := x.epochs[i], i == len(x.epochs)-1
+	clear(x.tiles)
+	c, err := x.checkpointOf(i, h)
+	if err != nil {
+		return err
 	}
-	for i, h := range x.epochs {
-		if i == len(x.epochs)-1 {
-			h = x.head
+	t := &grown{edge: &edge{}, epoch: h, met: x.met[h.Origin]}
+	if open {
+		t.write = x.files.write
+	}
+	end := x.head().Base + x.head().Size
+	if x.o.To > 0 {
+		end = min(end, int64(x.o.To))
+	}
+	for leaf := int64(0); leaf < h.Size; leaf += tileWidth {
+		from, to := h.Base+leaf, h.Base+min(leaf+tileWidth, h.Size)
+		wanted := from < end && to > int64(x.o.From)
+		if !open && !wanted && !x.afar {
+			continue
 		}
-		clear(x.tiles)
-		c, err := x.checkpointOf(i, h)
-		if err != nil {
+		if err := x.block(ctx, h, c, from, to, t); err != nil {
 			return err
 		}
-		from := max(h.Base, int64(x.o.From))
-		for from < min(to, h.Base+h.Size) {
-			next := min(from+tileWidth, to, h.Base+h.Size)
-			var rows []store.Entry
-			err := x.ledger.store.View(ctx, func(v *store.View) error {
-				return v.EachBody(ctx, from, next, func(r store.Entry) error { rows = append(rows, r); return nil })
-			})
-			if err != nil {
-				return err
-			}
-			for _, r := range rows {
-				if err := x.bundle(ctx, h, c, r); err != nil {
-					return fmt.Errorf("entry %d: %w", r.Seq, err)
-				}
-			}
-			if from = next; x.o.Progress != nil {
-				x.o.Progress(from, to)
-			}
+		if x.o.Progress != nil && wanted {
+			x.o.Progress(min(to, end), end)
+		}
+	}
+	if !open && !x.afar {
+		return nil
+	}
+	return t.finish()
+}
+
+// block writes up to a tile of entries.
+func (x *export) block(ctx context.Context, h store.Head, c Checkpoint, from, to int64, t *grown) error {
+	var rows []row
+	err := x.from.rows(ctx, from, to, func(r row) error { rows = append(rows, r); return nil })
+	if err != nil {
+		return err
+	}
+	var entries []byte
+	for i := range rows {
+		r := rows[i]
+		if r.Seq != from+int64(i) {
+			return fmt.Errorf("entry %d is gone", from+int64(i))
+		}
+		b, leaf, err := x.read(ctx, &r)
+		if err == nil {
+			err = t.add(leaf)
+		}
+		if err == nil {
+			entries, err = torchwood.AppendTileEntry(entries, leaf)
+		}
+		if err == nil && r.Seq >= int64(x.o.From) && (x.o.To <= 0 || r.Seq < int64(x.o.To)) {
+			err = x.bundle(ctx, h, c, r, b, leaf)
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", r.Seq, err)
+		}
+	}
+	if int64(len(rows)) != to-from {
+		return fmt.Errorf("entry %d is gone", from+int64(len(rows)))
+	}
+	return t.put(tlog.Tile{H: tileHeight, L: -1, N: (from - h.Base) >> tileHeight, W: len(rows)}, entries)
+}
+
+// read gives the bundle of a row and its leaf, or the leaf alone where there is no body.
+func (x *export) read(ctx context.Context, r *row) (*evidence.Bundle, []byte, error) {
+	if r.Leaf != nil {
+		return nil, r.Leaf, nil
+	}
+	payload, err := x.from.payload(ctx, *r)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := bundleOf(payload, r.Entry)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, ok := x.keys.public[r.Signer]
+	if !ok {
+		return nil, nil, fmt.Errorf("its key %s is not enrolled", r.Signer)
+	}
+	if x.afar {
+		if err := x.checked(r, b); err != nil {
+			return nil, nil, err
+		}
+	}
+	leaf, err := evidence.Hashedrekord(b, public)
+	return b, leaf, err
+}
+
+// checked holds what somebody else lists of an entry against its body.
+func (x *export) checked(r *row, b *evidence.Bundle) error {
+	s, err := b.Statement()
+	if err != nil {
+		return err
+	}
+	want, err := projectStatement(s, b, r.Signer)
+	if err != nil {
+		return err
+	}
+	want.at(r.Seq, r.At)
+	r.unlisted(want)
+	if column := differs(want.entry, r.Entry); column != "" {
+		return contradicts("what it lists for the entry is not what its body says: column %s", column)
+	}
+	if s.Kind() == verdict.KindKey && want.foreign == nil {
+		x.stated++
+		if err := x.keys.told(r.Entry, s); err != nil {
+			return contradicts("%v", err)
 		}
 	}
 	return nil
@@ -251,23 +335,20 @@ func (x *export) checkpointOf(i int, h store.Head) (Checkpoint, error) {
 }
 
 // bundle writes one entry.
-func (x *export) bundle(ctx context.Context, h store.Head, c Checkpoint, r store.Entry) error {
-	if r.ToSeq != store.Open {
+func (x *export) bundle(ctx context.Context, h store.Head, c Checkpoint, r row, b *evidence.Bundle, leaf []byte) (err error) {
+	switch {
+	case r.given != nil && r.given.Entry == nil:
+		x.report.Unseen++
+		return nil
+	case r.ToSeq != store.Open:
 		x.report.Pruned++
 		return nil
-	}
-	payload, err := x.ledger.payload(ctx, r)
-	if err != nil {
-		return err
-	}
-	b, err := bundleOf(payload, r)
-	if err != nil {
-		return err
-	}
-	if c.Note == "" {
+	case c.Note == "":
 		x.report.Unproved++
-	} else if b, err = x.proved(ctx, h, c, r, b); err != nil {
-		return err
+	default:
+		if b, err = x.proved(ctx, h, c, r, b, leaf); err != nil {
+			return err
+		}
 	}
 	x.report.Bundles++
 	if err := x.files.write(fmt.Sprintf("%d.sigstore.json", r.Seq), append(b.JSON(), '\n')); err != nil {
@@ -276,7 +357,7 @@ func (x *export) bundle(ctx context.Context, h store.Head, c Checkpoint, r store
 	if r.ForeignDigest == "" {
 		return nil
 	}
-	foreign, err := x.ledger.foreign(ctx, r)
+	foreign, err := x.from.foreign(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -285,11 +366,7 @@ func (x *export) bundle(ctx context.Context, h store.Head, c Checkpoint, r store
 
 // proved adds the proof to a bundle. Tiles are read once each; what they give is checked
 // against the checkpoint by WithLog.
-func (x *export) proved(ctx context.Context, h store.Head, c Checkpoint, r store.Entry, b *evidence.Bundle) (*evidence.Bundle, error) {
-	leaf, err := x.ledger.leafOf(ctx, x.keys, r)
-	if err != nil {
-		return nil, err
-	}
+func (x *export) proved(ctx context.Context, h store.Head, c Checkpoint, r row, b *evidence.Bundle, leaf []byte) (*evidence.Bundle, error) {
 	proof, err := tlog.ProveRecord(c.Size, r.Seq-h.Base, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		return x.hashes(ctx, h, indexes)
 	}))
@@ -315,13 +392,14 @@ func (x *export) hashes(ctx context.Context, h store.Head, indexes []int64) ([]t
 		}
 		data, ok := x.tiles[t]
 		if !ok {
-			err := x.ledger.store.View(ctx, func(v *store.View) (err error) {
-				data, err = x.ledger.tile(ctx, v, h, t)
-				return err
-			})
-			if err != nil {
+			read := []store.Tile{{Level: int64(t.L), N: t.N}}
+			if err := x.from.tiles(ctx, h, read); err != nil {
 				return nil, err
 			}
+			if data = read[0].Data; len(data) < t.W*tlog.HashSize {
+				return nil, fmt.Errorf("%w: tile %s is missing or short", errTiles, TilePath(t))
+			}
+			data = data[:t.W*tlog.HashSize]
 			x.tiles[t] = data
 		}
 		var err error
@@ -330,64 +408,4 @@ func (x *export) hashes(ctx context.Context, h store.Head, indexes []int64) ([]t
 		}
 	}
 	return out, nil
-}
-
-// folder writes files and remembers their digests.
-type folder struct {
-	dir  string
-	sums map[string]string
-	hash hash.Hash
-}
-
-func newFolder(dir string) (*folder, error) {
-	err := os.MkdirAll(dir, 0o755)
-	var files []os.DirEntry
-	if err == nil {
-		files, err = os.ReadDir(dir)
-	}
-	if err != nil {
-		return nil, &verdict.Error{
-			Code: verdict.CodeUnavailable, What: "the folder " + dir + " cannot be written", Remedy: "choose a folder that you may write: --out DIR", Err: err,
-		}
-	}
-	if len(files) > 0 {
-		return nil, &verdict.Error{
-			Code: verdict.CodeConflict, What: "the folder " + dir + " is not empty", Remedy: "give an empty folder or a new one: an export would mix with what is there",
-		}
-	}
-	return &folder{dir: dir, sums: map[string]string{}, hash: sha256.New()}, nil
-}
-
-func (f *folder) write(name string, b []byte) error {
-	path := filepath.Join(f.dir, filepath.FromSlash(name))
-	if strings.Contains(name, "/") {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(path, b, 0o644); err != nil {
-		return err
-	}
-	f.hash.Reset()
-	f.hash.Write(b)
-	f.sums[name] = hex.EncodeToString(f.hash.Sum(nil))
-	return nil
-}
-
-// finish writes the manifest.
-func (f *folder) finish() error {
-	names := make([]string, 0, len(f.sums))
-	for n := range f.sums {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	out, err := os.Create(filepath.Join(f.dir, "MANIFEST.sha256"))
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(out)
-	for _, n := range names {
-		fmt.Fprintf(w, "%s  %s\n", f.sums[n], n)
-	}
-	return errors.Join(w.Flush(), out.Close())
 }

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,6 +107,22 @@ func (l *Ledger) keysSince(ctx context.Context, v *store.View, k *keyring) (*key
 		return k, err
 	}
 	return foldKeys(append(slices.Clone(k.events), found...), maps.Clone(k.public))
+}
+
+// told reports why the statement of an entry is not the key event that the keyring has for it.
+func (k *keyring) told(r store.Entry, s *evidence.Statement) error {
+	at, found := slices.BinarySearchFunc(k.events, r.Seq, func(e keyStep, seq int64) int { return cmp.Compare(e.index, seq) })
+	var states identity.KeyEvent
+	if err := s.Decode(&states); err != nil {
+		return err
+	}
+	if !found {
+		return errors.New("it states a key event that is not among those of the log")
+	}
+	if e := k.events[at]; e.event != states || e.signer != r.Signer || micros(e.at) != r.At {
+		return errors.New("it states another key event than the one that is given for it")
+	}
+	return nil
 }
 
 // Keys gives the enrolled keys and their history. It must not be changed.

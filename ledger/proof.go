@@ -242,10 +242,7 @@ func (l *Ledger) ResolveTile(ctx context.Context, path string) ([]byte, error) {
 func (l *Ledger) tile(ctx context.Context, v *store.View, head store.Head, t tlog.Tile) ([]byte, error) {
 	level := max(t.L, 0)
 	if level > 7 || t.N < 0 || t.N > head.Size>>tileHeight || t.N<<tileHeight+int64(t.W) > head.Size>>(tileHeight*level) {
-		return nil, &verdict.Error{
-			Code: verdict.CodeNotFound, What: fmt.Sprintf("the log %s has no tile %s at its size %d", head.Origin, TilePath(t), head.Size),
-			Remedy: "ask for the tiles of the checkpoint that verdict log checkpoint prints",
-		}
+		return nil, noTile(head.Origin, t)
 	}
 	if t.L < 0 {
 		return l.entryTile(ctx, v, head, t)
@@ -258,6 +255,13 @@ func (l *Ledger) tile(ctx context.Context, v *store.View, head store.Head, t tlo
 		return nil, fmt.Errorf("%w: tile %s is missing or short", errTiles, TilePath(t))
 	}
 	return rows[0].Data[:t.W*tlog.HashSize], nil
+}
+
+func noTile(origin string, t tlog.Tile) error {
+	return &verdict.Error{
+		Code: verdict.CodeNotFound, What: fmt.Sprintf("the log %s has no tile %s", origin, TilePath(t)),
+		Remedy: "ask for the tiles of the checkpoint that verdict log checkpoint prints",
+	}
 }
 
 // entryTile is the leaves themselves, each behind its length in two bytes.

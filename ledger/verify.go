@@ -24,6 +24,7 @@ type VerifyOptions struct {
 	// for what that checkpoint covers: its mark is removed.
 	Against     []byte
 	WitnessKeys []string                // verifier keys of witnesses, beside those that Ledger.Witness kept
+	LogKeys     []string                // of VerifyAfar: verifier keys of which the open epoch must have one; empty: any
 	Workers     int                     // 0: one per core
 	Progress    func(done, total int64) // called now and then, from one goroutine; may be nil
 }
@@ -38,6 +39,7 @@ type VerifyReport struct {
 	Signatures   int64    `json:"signatures"`   // signatures that hold
 	Cosignatures int64    `json:"cosignatures"` // signatures of witnesses that hold
 	Rows         int64    `json:"rows"`         // index rows that were computed again
+	Unseen       int64    `json:"unseen"`       // entries that a server does not show to who asks: only their leaf was checked
 	// Witnesses are those whose key is known here, by name. Nothing outside the database
 	// says how many signatures there were: who looks here misses those that were taken out.
 	Witnesses []WitnessReport `json:"witnesses"`
@@ -88,6 +90,14 @@ func (r VerifyReport) Err() error {
 	return &verdict.Error{Code: code, What: list[0].What, Remedy: list[0].Remedy}
 }
 
+// broken is the error of what does not hold.
+func (r VerifyReport) broken() error {
+	if len(r.Problems) == 0 {
+		return nil
+	}
+	return r.Err()
+}
+
 const (
 	maxProblems  = 100
 	verifyChunk  = 4096 // entries that one worker takes: 16 tiles, and one bucket of row sums
@@ -100,22 +110,35 @@ const (
 // anchor holds, receipts, and every index row. It reads the log once, in pieces, and
 // needs little memory whatever its length.
 func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, error) {
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
-	x := &verification{ledger: l, o: o, looked: map[string]bool{}, unlisted: map[int64]bool{}, report: VerifyReport{Witnesses: []WitnessReport{}, Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
+	x := newVerification(here{l}, o)
+	x.own = l
 	if err := x.begin(ctx); err != nil {
 		return x.report, fmt.Errorf("verify: %w", err)
 	}
+	return x.run(ctx)
+}
+
+func newVerification(from source, o VerifyOptions) *verification {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	return &verification{from: from, o: o, looked: map[string]bool{}, unlisted: map[int64]bool{}, rows: newRowSums(nil), report: VerifyReport{Witnesses: []WitnessReport{}, Epochs: []EpochReport{}, Problems: []Problem{}, Unchecked: []Problem{}}}
+}
+
+// run verifies what begin fixed.
+func (x *verification) run(ctx context.Context) (VerifyReport, error) {
 	for i := range x.epochs {
-		if err := x.epoch(ctx, i); err != nil {
+		if err := x.epoch(ctx, i); errors.Is(err, errEnough) {
+			break
+		} else if err != nil {
 			return x.report, fmt.Errorf("verify %s: %w", x.epochs[i].Origin, err)
 		}
 	}
-	if err := x.projections(ctx); err != nil {
+	if x.own == nil {
+		x.untold()
+	} else if err := x.projections(ctx); err != nil {
 		return x.report, fmt.Errorf("verify the index: %w", err)
-	}
-	if err := x.uncovered(); err != nil {
+	} else if err := x.uncovered(); err != nil {
 		return x.report, fmt.Errorf("verify: %w", err)
 	}
 	byIndex := func(a, b Problem) int { return int(max(min(order(a)-order(b), 1), -1)) }
@@ -135,13 +158,15 @@ func order(p Problem) int64 {
 // verification is one run. Only the goroutine of Verify touches it; workers hand in
 // pieces.
 type verification struct {
-	ledger   *Ledger
+	from     source
+	own      *Ledger // whose database it is; nil: it is somebody else's
 	o        VerifyOptions
 	report   VerifyReport
 	epochs   []store.Head
-	seen     seen  // before the run
-	end      int64 // position that bounds everything
-	later    int64 // entries from end to here were recorded meanwhile
+	met      map[string][]met // trees that somebody has seen, by origin
+	seen     seen             // before the run
+	end      int64            // position that bounds everything
+	later    int64            // entries from end to here were recorded meanwhile
 	keys     *keyring
 	witness  note.Verifiers                 // keys of witnesses
 	signer   []note.Verifier                // the same, in the order of report.Witnesses
@@ -152,23 +177,26 @@ type verification struct {
 	unlisted map[int64]bool  // positions whose bill alone cannot be computed
 	last     int64           // recorded time of the entry before
 	done     int64
+
+	firstUnseen int64 // of report.Unseen
+	keyEvents   int64 // that entries state
 }
 
 func (x *verification) problem(index int64, remedy, format string, a ...any) {
 	if len(x.report.Problems) < maxProblems {
-		x.report.Problems = append(x.report.Problems, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: remedy})
+		x.report.Problems = append(x.report.Problems, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: x.remedy(remedy)})
 	}
 }
 
 func (x *verification) unchecked(index int64, remedy, format string, a ...any) {
 	if len(x.report.Unchecked) < maxProblems {
-		x.report.Unchecked = append(x.report.Unchecked, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: remedy})
+		x.report.Unchecked = append(x.report.Unchecked, Problem{Index: index, What: fmt.Sprintf(format, a...), Remedy: x.remedy(remedy)})
 	}
 }
 
 // begin fixes what is verified: entries that come later are left alone.
 func (x *verification) begin(ctx context.Context) error {
-	l := x.ledger
+	l := x.own
 	x.seen = l.seen()
 	err := l.store.View(ctx, func(v *store.View) (err error) {
 		if x.epochs, err = v.Epochs(ctx); err != nil {
@@ -180,6 +208,7 @@ func (x *verification) begin(ctx context.Context) error {
 		}
 		head := x.epochs[len(x.epochs)-1]
 		x.end = head.Base + head.Size
+		x.met = map[string][]met{head.Origin: {{x.seen.anchor, "the checkpoint in the anchor"}}}
 		switch known := x.seen.known; {
 		case errors.Is(l.refusal, errLogKey) && known: // the key is missing, not the entries
 			x.report.Anchor = "agrees"
@@ -203,7 +232,15 @@ func (x *verification) begin(ctx context.Context) error {
 		if err := x.hold(); err != nil {
 			return err
 		}
-		if err := x.witnesses(ctx, v); err != nil {
+		var signed []store.Cosignature
+		if err := v.EachCosignature(ctx, func(c store.Cosignature) error { signed = append(signed, c); return nil }); err != nil {
+			return err
+		}
+		known, err := readWitnesses(l.o.AnchorDir)
+		if err != nil {
+			x.unchecked(-1, refusalRemedy(err), "%v", err)
+		}
+		if err := x.witnesses(known, signed); err != nil {
 			return err
 		}
 		x.keys, err = l.keysSince(ctx, v, newKeyring())
@@ -233,12 +270,12 @@ func (x *verification) epoch(ctx context.Context, i int) error {
 	h := x.epochs[i]
 	x.follows(i)
 	chunks := int((h.Size + verifyChunk - 1) / verifyChunk)
-	ready := make([]chan *piece, chunks)
+	ready := make([]chan *piece, 2*x.o.Workers) // pieces that exist at a time, each in its turn
 	for n := range ready {
 		ready[n] = make(chan *piece, 1)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	slots := make(chan struct{}, 2*x.o.Workers) // pieces that exist at a time
+	slots := make(chan struct{}, len(ready))
 	next := make(chan int)
 	g.Go(func() error {
 		defer close(next)
@@ -263,22 +300,19 @@ func (x *verification) epoch(ctx context.Context, i int) error {
 				if err != nil {
 					return err
 				}
-				ready[n] <- p
+				ready[n%len(ready)] <- p
 			}
 			return nil
 		})
 	}
-	t := &treeCheck{x: x, head: h, edge: &edge{}, cosigned: x.cosigned[h.Origin]}
-	if i == len(x.epochs)-1 {
-		t.anchor = x.seen.anchor
-	}
+	t := &treeCheck{x: x, head: h, edge: &edge{}, cosigned: x.cosigned[h.Origin], met: x.met[h.Origin]}
 	g.Go(func() error {
 		if err := t.meet(); err != nil {
 			return err
 		}
-		for n := range ready {
+		for n := range chunks {
 			select {
-			case p := <-ready[n]:
+			case p := <-ready[n%len(ready)]:
 				if err := t.take(ctx, p); err != nil {
 					return err
 				}

@@ -51,7 +51,7 @@ func (x *verification) hold() error {
 		for _, h := range x.epochs {
 			here = append(here, h.Origin)
 		}
-		return refuse(verdict.CodeRefused, nil, "the checkpoint is one of %.100q, and this database holds %s", origin, strings.Join(here, ", "))
+		return refuse(verdict.CodeRefused, nil, "the checkpoint is one of %.100q, and %s holds %s", origin, x.place("this database"), strings.Join(here, ", "))
 	}
 	h := x.epochs[at]
 	v, err := verifierOf(h)
@@ -83,14 +83,14 @@ func (t *treeCheck) held() {
 // behind tells of a checkpoint of more than the database holds.
 func (t *treeCheck) behind() {
 	if a := t.x.report.Against; a != nil && a.Origin == t.head.Origin && a.Size > t.edge.size {
-		t.x.problem(-1, remedyBehind, "the checkpoint that was given is one of %d entries of %s, and the database holds %d: it was set back", a.Size, a.Origin, t.edge.size)
+		t.x.problem(-1, remedyBehind, "the checkpoint that was given is one of %d entries of %s, and %s holds %d: it was set back", a.Size, a.Origin, t.x.place("the database"), t.edge.size)
 	}
 }
 
 // uncovered tells which entries no anchor here was held against. A checkpoint that covers
 // them, in a log in which everything holds, does what the anchor could not.
 func (x *verification) uncovered() error {
-	dir := x.ledger.o.AnchorDir
+	dir := x.own.o.AnchorDir
 	for _, h := range x.epochs {
 		path := sincePath(dir, h.Origin)
 		m, err := readSince(dir, h.Origin)
@@ -115,7 +115,7 @@ func (x *verification) uncovered() error {
 				"the checkpoint that was given ends before entry %d, and the anchor of %s was begun at entry %d: nothing here was held against what lies between them", a.Position, h.Origin, m.Since)
 		case a.Continues && len(x.report.Problems) == 0:
 			if err := errors.Join(os.Remove(path), syncFolder(dir)); err != nil {
-				return x.ledger.anchor.unusable(err)
+				return x.own.anchor.unusable(err)
 			}
 			a.Cleared = true
 		}

@@ -123,10 +123,10 @@ func (p *piece) foreignBill(ctx context.Context, v *store.View, r store.Entry, r
 	if r.Bills != 1 {
 		return nil
 	}
-	if r.Blobs > 0 && p.x.ledger.besideLost(ctx, raw) {
+	if r.Blobs > 0 && p.x.own.besideLost(ctx, raw) {
 		return p.lostBill(ctx, v, r)
 	}
-	b, err := p.x.ledger.listForeign(ctx, r, raw)
+	b, err := p.x.own.listForeign(ctx, r, raw)
 	if err != nil {
 		p.problem(r.Seq, "the foreign statement of entry %d cannot be read: %v", r.Seq, err)
 	}
@@ -170,11 +170,11 @@ func (p *piece) lostBill(ctx context.Context, v *store.View, r store.Entry) erro
 // foreignBillOf computes a foreign bill again, nil where it cannot be: that was said when
 // the bundle was read.
 func (x *verification) foreignBillOf(ctx context.Context, v *store.View, r store.Entry) *store.Bill {
-	raw, err := x.ledger.foreignIn(ctx, v, r)
+	raw, err := x.own.foreignIn(ctx, v, r)
 	if err != nil {
 		return nil
 	}
-	b, err := x.ledger.listForeign(ctx, r, raw)
+	b, err := x.own.listForeign(ctx, r, raw)
 	if err != nil {
 		return nil
 	}

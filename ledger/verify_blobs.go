@@ -37,7 +37,7 @@ func (x *verification) blobs(ctx context.Context, uses []store.BlobUse) {
 			continue
 		}
 		x.looked[u.Digest] = true
-		_, err := x.ledger.blobs.Get(ctx, verdict.Digest(u.Digest))
+		_, err := x.from.blob(ctx, verdict.Digest(u.Digest))
 		what, are := fmt.Sprintf("the %s that entry %d rests on", u.Role, u.From), "is"
 		if u.Role == roleRules {
 			are = "are"

@@ -36,7 +36,11 @@ type piece struct {
 	unlisted   []int64       // positions whose bill alone cannot be computed
 	lost       []store.Entry // whose bill lies in a blob that cannot be had
 	other      []int64       // positions where the lowest tile holds another leaf
+	unseen     []int64       // positions that are shown by their leaf alone
+	listed     int64         // rows that were given with their bodies, and computed again
+	keys       int64         // key events
 
+	tiles   []byte // the lowest, as far as they are there
 	x       *verification
 	used    map[string]bool // digests in uses
 	hash    rowHasher
@@ -53,45 +57,24 @@ func (x *verification) read(ctx context.Context, h store.Head, leaf int64) (*pie
 	p := &piece{
 		x: x, from: h.Base + leaf, leaves: make([]tlog.Hash, 0, n), times: make([]int64, 0, n), receipts: map[int64]*Receipt{}, used: map[string]bool{}, hash: x.rows.hasher(),
 	}
-	tiles := make([]byte, 0, n*tlog.HashSize)
-	end := p.from + n
-	err := x.ledger.store.View(ctx, func(v *store.View) error {
-		err := v.EachTile(ctx, h.Epoch, 0, leaf>>tileHeight, (leaf+n+tileWidth-1)>>tileHeight, func(t store.Tile) error {
-			if at := int(t.N<<tileHeight-leaf) * tlog.HashSize; at == len(tiles) { // else one before it is gone
-				tiles = append(tiles, t.Data...)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		err = v.EachBody(ctx, p.from, end, func(r store.Entry) error {
-			p.gone(r.Seq)
-			p.entry(ctx, r)
-			return ctx.Err()
-		})
-		if err != nil {
-			return err
-		}
-		p.gone(end)
-		for _, r := range p.lost {
-			if err := p.lostBill(ctx, v, r); err != nil {
-				return err
-			}
-		}
-		if err := p.foreignBodies(ctx, v); err != nil {
-			return err
-		}
-		return p.skippedRows(ctx, v)
-	})
-	p.compare(tiles)
+	p.tiles = make([]byte, 0, n*tlog.HashSize)
+	err := x.from.piece(ctx, h, p, p.from+n)
+	p.compare(p.tiles)
+	p.tiles = nil
 	return p, err
+}
+
+// tile takes the next of the lowest tiles.
+func (p *piece) tile(h store.Head, t store.Tile) {
+	if at := int(h.Base+t.N<<tileHeight-p.from) * tlog.HashSize; at == len(p.tiles) { // else one before it is gone
+		p.tiles = append(p.tiles, t.Data...)
+	}
 }
 
 // gone fills up with entries that should be there before a position.
 func (p *piece) gone(before int64) {
 	for seq := p.from + int64(len(p.leaves)); seq < before; seq++ {
-		p.problem(seq, "entry %d is gone from the database", seq)
+		p.problem(seq, "entry %d is gone from %s", seq, p.x.place("the database"))
 		p.skip = append(p.skip, seq)
 		p.leaves = append(p.leaves, tlog.Hash{})
 		p.times = append(p.times, 0)
@@ -118,7 +101,7 @@ func (p *piece) compare(tiles []byte) {
 }
 
 // entry verifies one row.
-func (p *piece) entry(ctx context.Context, r store.Entry) {
+func (p *piece) entry(ctx context.Context, r row) {
 	p.times = append(p.times, r.At)
 	leaf, err := p.leaf(ctx, r)
 	p.leaves = append(p.leaves, leaf)
@@ -149,20 +132,24 @@ var errCannot = errors.New("its bytes cannot be had")
 
 // leaf computes the leaf of a row and the rows that follow from it. The zero hash comes
 // with an error: there is no leaf.
-func (p *piece) leaf(ctx context.Context, r store.Entry) (tlog.Hash, error) {
+func (p *piece) leaf(ctx context.Context, r row) (tlog.Hash, error) {
+	if r.given != nil && r.given.Entry == nil && r.Leaf != nil {
+		p.unseen = append(p.unseen, r.Seq)
+		return tlog.RecordHash(r.Leaf), nil
+	}
 	if r.ToSeq != store.Open && r.Payload == nil && r.Leaf != nil {
 		p.pruned++
 		p.skip = append(p.skip, r.Seq)
 		return tlog.RecordHash(r.Leaf), nil
 	}
-	payload, err := p.x.ledger.payload(ctx, r)
+	payload, err := p.x.from.payload(ctx, r)
 	if err != nil {
 		if r.Payload == nil && !lostBlob(err) {
 			err = fmt.Errorf("%w: %w", errCannot, err)
 		}
 		return tlog.Hash{}, fmt.Errorf("body: %w", err)
 	}
-	b, err := bundleOf(payload, r)
+	b, err := bundleOf(payload, r.Entry)
 	if err != nil {
 		return tlog.Hash{}, fmt.Errorf("body: %w", err)
 	}
@@ -180,7 +167,7 @@ func (p *piece) leaf(ctx context.Context, r store.Entry) (tlog.Hash, error) {
 }
 
 // rowsOf computes the index rows of a body again, and what else can be said of it.
-func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
+func (p *piece) rowsOf(ctx context.Context, r row, b *evidence.Bundle) {
 	s, err := b.Statement()
 	if err != nil {
 		p.problem(r.Seq, "the statement of entry %d cannot be read: %v", r.Seq, err)
@@ -203,37 +190,49 @@ func (p *piece) rowsOf(ctx context.Context, r store.Entry, b *evidence.Bundle) {
 		p.skip = append(p.skip, r.Seq)
 		return
 	}
-	if want.foreign == nil {
+	if want.foreign == nil && p.x.own != nil {
 		c, _ := s.Context()
-		if p.x.ledger.billLost(ctx, s) { // that the blob is lost is said of the blob
-			p.lost = append(p.lost, r)
+		if p.x.own.billLost(ctx, s) { // that the blob is lost is said of the blob
+			p.lost = append(p.lost, r.Entry)
 		} else {
-			want.bill = p.x.ledger.listBill(ctx, s, false, r.Producer, c)
+			want.bill = p.x.own.listBill(ctx, s, false, r.Producer, c)
 		}
 	}
 	want.at(r.Seq, r.At)
 	p.named(want.uses)
-	want.asKnown(r)
-	if column := differs(want.entry, r); column != "" || r.Size != int64(len(b.Payload())) {
+	if r.given != nil {
+		p.listed++
+		r.unlisted(want)
+	}
+	want.asKnown(r.Entry)
+	if column := differs(want.entry, r.Entry); column != "" || r.Size != int64(len(b.Payload())) {
 		p.problem(r.Seq, "the index of entry %d does not say what its body says: column %s", r.Seq, first(column, "size"))
 	}
-	p.about(r.Seq, s, want)
+	p.about(r.Entry, s, want)
+	if r.given != nil {
+		p.foreignGiven(ctx, r, want)
+		return
+	}
 	if want.foreign != nil {
-		p.foreign = append(p.foreign, r)
+		p.foreign = append(p.foreign, r.Entry)
 	}
 	p.hash.projection(&p.rows, want)
 	p.replacing = append(p.replacing, p.hash.replacing(want)...)
 }
 
 // about keeps what the log says about itself, to be checked when the tree is known.
-func (p *piece) about(seq int64, s *evidence.Statement, want *projection) {
+func (p *piece) about(of store.Entry, s *evidence.Statement, want *projection) {
 	var err error
+	seq := of.Seq
 	switch {
 	case want.foreign != nil:
 	case s.Kind() == verdict.KindReceipt:
 		r := &Receipt{}
 		err = s.Decode(r)
 		p.receipts[seq] = r
+	case s.Kind() == verdict.KindKey:
+		p.keys++
+		err = p.x.keys.told(of, s)
 	case s.Kind() == verdict.KindEpoch && seq == p.from:
 		p.epoch = &Epoch{}
 		err = s.Decode(p.epoch)
@@ -286,8 +285,8 @@ func (p *piece) foreignBodies(ctx context.Context, v *store.View) error {
 		}
 		var b []byte
 		if f.Data != nil {
-			b, err = p.x.ledger.body.unpacked(f.Data, f.Size)
-		} else if b, err = p.x.ledger.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); lostBlob(err) {
+			b, err = p.x.own.body.unpacked(f.Data, f.Size)
+		} else if b, err = p.x.own.blobs.Get(ctx, verdict.Digest(r.ForeignDigest)); lostBlob(err) {
 			p.problems = append(p.problems, Problem{Index: r.Seq, What: fmt.Sprintf("the foreign bundle of entry %d is lost: %v", r.Seq, err), Remedy: remedyBlobs})
 			if err := p.lostBill(ctx, v, r); err != nil {
 				return err

@@ -216,7 +216,7 @@ func (s *rowSums) run(h *rowHasher, r store.Run) {
 
 // projections compares the index tables with what the bodies gave.
 func (x *verification) projections(ctx context.Context) error {
-	return x.ledger.store.View(ctx, func(v *store.View) error {
+	return x.own.store.View(ctx, func(v *store.View) error {
 		now, _, err := v.Head(ctx)
 		if err != nil {
 			return err
@@ -442,7 +442,7 @@ func (x *verification) compareEnds(ends []replaced, from, to int64, named bool) 
 // again computes the rows of an entry, nil where its body does not give any: that was
 // said when the body was read.
 func (x *verification) again(ctx context.Context, r store.Entry) *projection {
-	payload, err := x.ledger.payload(ctx, r)
+	payload, err := x.own.payload(ctx, r)
 	if err != nil {
 		return nil
 	}
@@ -460,7 +460,7 @@ func (x *verification) again(ctx context.Context, r store.Entry) *projection {
 	}
 	if p.foreign == nil && !x.unlisted[r.Seq] {
 		c, _ := s.Context()
-		p.bill = x.ledger.listBill(ctx, s, false, r.Producer, c)
+		p.bill = x.own.listBill(ctx, s, false, r.Producer, c)
 	}
 	p.at(r.Seq, r.At)
 	p.asKnown(r)

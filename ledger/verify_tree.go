@@ -13,7 +13,7 @@ type treeCheck struct {
 	x        *verification
 	head     store.Head
 	edge     *edge
-	anchor   tlog.Tree           // to be met on the way; N is 0 for none
+	met      []met               // to be met on the way
 	cosigned []store.Cosignature // to be met on the way, the smallest tree first
 	broken   bool                // the tree is known to be another one
 	other    []int64             // positions where the lowest tile holds another leaf
@@ -24,6 +24,7 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 	x := t.x
 	x.report.Verified += p.verified
 	x.report.Pruned += p.pruned
+	x.hidden(p)
 	x.report.Signatures += p.signatures
 	x.skip = append(x.skip, p.skip...)
 	for _, seq := range p.unlisted {
@@ -64,8 +65,12 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 		}
 	}
 	x.blobs(ctx, p.uses)
-	x.rows.at(p.from).add(p.rows)
-	x.rows.replace(p.replacing)
+	if x.own != nil {
+		x.rows.at(p.from).add(p.rows)
+		x.rows.replace(p.replacing)
+	} else if len(x.report.Problems) == maxProblems { // who shows nothing that holds need not be asked for ever
+		return errEnough
+	}
 	x.done += int64(len(p.leaves))
 	if x.o.Progress != nil {
 		x.o.Progress(x.done, x.end)
@@ -75,18 +80,29 @@ func (t *treeCheck) take(ctx context.Context, p *piece) error {
 
 // meet compares with the trees of this size that somebody has seen.
 func (t *treeCheck) meet() error {
-	t.anchored()
+	t.known()
 	t.held()
 	return t.witnessed()
 }
 
-// anchored compares with the anchor when the tree is as large as that.
-func (t *treeCheck) anchored() {
-	if t.anchor.N == 0 || t.edge.size != t.anchor.N {
-		return
-	}
-	if root, err := t.edge.root(); err != nil || root != t.anchor.Hash {
-		t.x.problem(-1, remedyTamper, "the first %d entries of %s are not those of the checkpoint in the anchor", t.anchor.N, t.head.Origin)
+// met is a tree that somebody has seen.
+type met struct {
+	tree tlog.Tree // N is 0 for none
+	what string    // that names it
+}
+
+// known compares with what was seen before when the tree is as large as that.
+func (t *treeCheck) known() {
+	for _, m := range t.met {
+		if m.tree.N == 0 || t.edge.size != m.tree.N {
+			continue
+		}
+		if root, err := t.edge.root(); err != nil || root != m.tree.Hash {
+			if t.x.own == nil && m.what == seenHere {
+				t.x.report.Anchor = "refuses"
+			}
+			t.x.problem(-1, remedyTamper, "the first %d entries of %s are not those of %s", m.tree.N, t.head.Origin, m.what)
+		}
 	}
 }
 
@@ -112,7 +128,7 @@ func (t *treeCheck) begins(seq int64, e *Epoch) {
 	}
 	before := x.report.Epochs[n-1]
 	if e == nil || e.Origin != t.head.Origin || e.Checkpoint != t.head.Previous || e.LostTo != t.head.Base || e.LostFrom != before.Base+before.Size {
-		x.problem(seq, remedyTamper, "entry %d does not begin the epoch %s as the database has it", seq, t.head.Origin)
+		x.problem(seq, remedyTamper, "entry %d does not begin the epoch %s as %s has it", seq, t.head.Origin, x.place("the database"))
 	} else if e.Survived != before.Size || e.Root != before.Root {
 		x.problem(seq, remedyTamper, "the entries of %s are not those that entry %d found when it closed that log", before.Origin, seq)
 	}
@@ -127,8 +143,7 @@ func (t *treeCheck) compare(ctx context.Context, computed []store.Tile) error {
 	for i, c := range computed {
 		stored[i] = store.Tile{Level: c.Level, N: c.N}
 	}
-	err := t.x.ledger.store.View(ctx, func(v *store.View) error { return v.Tiles(ctx, t.head.Epoch, stored) })
-	if err != nil {
+	if err := t.x.from.tiles(ctx, t.head, stored); err != nil {
 		return err
 	}
 	for i, c := range computed {
@@ -161,7 +176,7 @@ func (t *treeCheck) finish() error {
 	if t.edge.size != h.Size || string(root[:]) != string(h.Root) {
 		t.x.problem(-1, remedyTamper, "the %d leaves of %s do not give the root that its head names", t.edge.size, h.Origin)
 	}
-	if h.Size > 0 && h.Latest != t.x.last {
+	if h.Size > 0 && h.Latest != t.x.last && t.x.report.Unseen == 0 {
 		t.x.problem(-1, remedyTamper, "the head of %s names another time than its last entry", h.Origin)
 	}
 	return nil

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,13 +18,9 @@ const (
 	remedyStranger = "give his verifier key: verdict log verify --witness-key KEY; or ask him again with verdict log witness, which keeps it"
 )
 
-// witnesses takes up the signatures of witnesses that the database holds, and the keys to
-// check them with: those that are kept here and those of the caller.
-func (x *verification) witnesses(ctx context.Context, v *store.View) error {
-	known, err := readWitnesses(x.ledger.o.AnchorDir)
-	if err != nil {
-		x.unchecked(-1, refusalRemedy(err), "%v", err)
-	}
+// witnesses takes up the signatures of witnesses that are held beside the log, and the keys
+// to check them with: those that are known and those of the caller.
+func (x *verification) witnesses(known []*torchwood.CosignatureVerifier, signed []store.Cosignature) error {
 	for _, vkey := range x.o.WitnessKeys {
 		k, err := witnessKey(vkey)
 		if err != nil {
@@ -41,19 +36,18 @@ func (x *verification) witnesses(ctx context.Context, v *store.View) error {
 	}
 	x.witness = note.VerifierList(x.signer...)
 	x.cosigned = map[string][]store.Cosignature{}
-	err = v.EachCosignature(ctx, func(c store.Cosignature) error {
+	for _, c := range signed {
 		x.cosigned[c.Origin] = append(x.cosigned[c.Origin], c)
-		return nil
-	})
+	}
 	for _, h := range x.epochs {
 		slices.SortStableFunc(x.cosigned[h.Origin], func(a, b store.Cosignature) int { return cmp.Compare(a.Size, b.Size) })
 	}
 	for origin, list := range x.cosigned {
 		if !slices.ContainsFunc(x.epochs, func(h store.Head) bool { return h.Origin == origin }) {
-			x.problem(-1, remedyWitness, "%s signed a checkpoint of %s, which is no log of this database", list[0].Name, origin)
+			x.problem(-1, remedyWitness, "%s signed a checkpoint of %s, which is no log of %s", list[0].Name, origin, x.place("this database"))
 		}
 	}
-	return err
+	return nil
 }
 
 // witnessed checks the signatures under the checkpoint of the tree as it is now.
@@ -73,7 +67,7 @@ func (t *treeCheck) witnessed() error {
 // beyond tells of signatures under checkpoints that the tree never came to.
 func (t *treeCheck) beyond() {
 	for _, c := range t.cosigned {
-		t.x.problem(-1, remedyBehind, "%s signed a checkpoint of %d entries of %s, and the database holds %d: it was set back, or the signature was put there", c.Name, c.Size, c.Origin, t.edge.size)
+		t.x.problem(-1, remedyBehind, "%s signed a checkpoint of %d entries of %s, and %s holds %d: it was set back, or the signature was put there", c.Name, c.Size, c.Origin, t.x.place("the database"), t.edge.size)
 	}
 }
 
