@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -34,8 +35,8 @@ type arriving struct {
 	large  bool // a place is taken
 }
 
-func (s *Server) arrive(w *answer, r *http.Request, guest bool) *arriving {
-	a := &arriving{ReadCloser: r.Body, conn: http.NewResponseController(w), until: machineTime().Add(s.o.Limits.Request), lag: s.o.Limits.Lag, spare: s.o.Limits.Lag, places: s.large, gone: r.Context().Done()}
+func (s *Server) arrive(w *answer, r *http.Request, o Operation, guest bool) *arriving {
+	a := &arriving{ReadCloser: r.Body, conn: http.NewResponseController(w), until: machineTime().Add(cmp.Or(o.Within, s.o.Limits.Request)), lag: s.o.Limits.Lag, spare: s.o.Limits.Lag, places: s.large, gone: r.Context().Done()}
 	if guest {
 		a.places = s.largeOfGuest
 	}

@@ -72,9 +72,14 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
+	if o.Within > 0 { // beyond what the connection has for a request; tests may have no deadlines
+		conn := http.NewResponseController(w)
+		_ = conn.SetReadDeadline(machineTime().Add(o.Within))
+		_ = conn.SetWriteDeadline(machineTime().Add(o.Within + 10*time.Second))
+	}
 	r = r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody && o.Body > 0 {
-		body := s.arrive(w, r, guest)
+		body := s.arrive(w, r, o, guest)
 		defer body.leave()
 		r.Body = http.MaxBytesReader(w, body, o.Body)
 	}

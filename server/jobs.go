@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 // Chore is one kind of recurring work.
 type Chore struct {
 	Name  string        // of its row: unique, and the same in each version
-	Every time.Duration // from the end of one time to the next
+	Every time.Duration // from the end of one time to the next; 0: it is done when somebody asks, by Begin
 	// Do works until it is done or ctx ends. It may be done again after a crash.
 	Do func(ctx context.Context) error
 }
@@ -38,6 +39,8 @@ const (
 	choreLater  = 6 * time.Hour    // at most
 	choreFailed = 5                // failures after which it is an error for operators
 	choreSettle = 10 * time.Second // to give the work back when the process stops
+
+	never = math.MaxInt64 // when work is due that comes only when somebody asks for it
 )
 
 // Chores does recurring work until its Run ends.
@@ -116,6 +119,43 @@ func (c *Chores) Turn(ctx context.Context, x Chore) (bool, error) {
 	due, told := c.next(ctx, x, job, fault)
 	_, err = c.Store.RepeatJob(settle, job.ID, c.Owner, due.UnixMicro(), told)
 	return true, err
+}
+
+// Begin does the work now, due or not, because somebody asks for it: unless a replica is at it,
+// which is an *verdict.Error with CodeConflict. What ends it is told to who asked, and changes
+// nothing about when the work comes by itself; done well, that is Every from now.
+func (c *Chores) Begin(ctx context.Context, x Chore) error {
+	now := c.Now()
+	row := store.Job{ID: x.kind(), Kind: x.kind(), Doc: "{}", Due: now.UnixMicro()}
+	if x.Every == 0 {
+		row.Due = never
+	}
+	if err := c.Store.AddJob(ctx, row); err != nil {
+		return err
+	}
+	job, found, err := c.Store.TakeJob(ctx, row.ID, c.Owner, now.UnixMicro(), now.Add(choreLease).UnixMicro())
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &verdict.Error{Code: verdict.CodeConflict, What: "this work (" + x.Name + ") is being done already, by this server or a replica of it", Remedy: "wait until it has ended, then ask again; what it does counts for all replicas"}
+	}
+	fault := c.held(ctx, x, job)
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), choreSettle)
+	defer cancel()
+	due, told := job.Due, job.Fault
+	if fault == nil && x.Every > 0 {
+		due, told = c.Now().Add(x.Every).UnixMicro(), ""
+	}
+	if x.Every == 0 {
+		_, err = c.Store.FinishJob(settle, job.ID, c.Owner)
+	} else {
+		_, err = c.Store.RepeatJob(settle, job.ID, c.Owner, due, told)
+	}
+	if errors.Is(fault, errLost) {
+		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the work (" + x.Name + ") took longer than this server could hold it, and a replica may do it now", Remedy: "ask again in a few minutes", Err: fault}
+	}
+	return cmp.Or(fault, err)
 }
 
 // next says when the work is due again and what is kept of how it ended. Failures are

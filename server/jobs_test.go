@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"verdict"
 	"verdict/store"
 	"verdict/store/sqlite"
 )
@@ -171,4 +172,43 @@ func TestWhoHasLostItsWorkStops(t *testing.T) {
 		x.pass(2 * time.Hour)
 	}
 	t.Errorf("it went on: %s", x.told.String())
+}
+
+// Who asks for work gets it now, once over all replicas, and is told how it ended; and the time at
+// which it comes by itself is none that a failure moves.
+func TestWorkThatSomebodyAsksForIsDoneNowAndOnce(t *testing.T) {
+	x := newCrew(t, 2)
+	var done atomic.Int64
+	begun, end := make(chan struct{}), make(chan struct{})
+	slow := Chore{Name: "sweep", Every: time.Hour, Do: func(context.Context) error { done.Add(1); close(begun); <-end; return nil }}
+	ended := make(chan error)
+	go func() { ended <- x.of[0].Begin(t.Context(), slow) }()
+	<-begun
+	var e *verdict.Error
+	if err := x.of[1].Begin(t.Context(), slow); !errors.As(err, &e) || e.Code != verdict.CodeConflict {
+		t.Errorf("a second one: %v", err)
+	}
+	close(end)
+	if err := <-ended; err != nil || done.Load() != 1 {
+		t.Errorf("%v, done %d times", err, done.Load())
+	}
+	broken := errors.New("no blobs")
+	c := Chore{Name: "sweep", Every: time.Hour, Do: func(context.Context) error { return broken }}
+	takeTurn(t, t.Context(), x.of[1], c, false) // it was done a moment ago
+	x.pass(59 * time.Minute)
+	if err := x.of[1].Begin(t.Context(), c); !errors.Is(err, broken) {
+		t.Errorf("it ended with %v", err)
+	}
+	takeTurn(t, t.Context(), x.of[1], c, false)
+	x.pass(time.Minute)
+	takeTurn(t, t.Context(), x.of[1], c, true)
+
+	once := Chore{Name: "update", Do: func(context.Context) error { return nil }} // comes only when asked for
+	for range 2 {
+		if err := x.of[0].Begin(t.Context(), once); err != nil {
+			t.Error(err)
+		}
+		x.pass(1000 * time.Hour)
+		takeTurn(t, t.Context(), x.of[1], once, false)
+	}
 }

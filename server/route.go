@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -33,6 +34,9 @@ type Operation struct {
 	// Once: the operation is the same however often it is sent, so that no Idempotency-Key is
 	// kept for it.
 	Once bool
+	// Within is how long it may take where that is longer than Limits.Request: work that somebody
+	// waits for.
+	Within time.Duration
 	// Streams: the answer has no end of its own, and no limit of time.
 	Streams bool
 	// Origins: other origins than the server's may call it from a browser with a cookie. It is
@@ -178,7 +182,7 @@ func (s *Server) requestTime(o Operation) time.Duration {
 	if o.Streams {
 		return 0
 	}
-	return s.o.Limits.Request
+	return cmp.Or(o.Within, s.o.Limits.Request)
 }
 
 // schemaName names a type in the document: by its package too, where that is not the

@@ -24,6 +24,9 @@ const (
 	claimJobStatement = `UPDATE job SET owner = $1, lease = $2, attempts = attempts + 1 WHERE id = (SELECT id FROM job WHERE kind = $3 AND due <= $4 AND lease <= $4 ORDER BY due, id LIMIT 1) AND lease <= $4 RETURNING id, kind, doc, due, owner, lease, attempts, fault`
 
 	// Index: primary key of job.
+	takeJobStatement = `UPDATE job SET owner = $1, lease = $2, attempts = attempts + 1 WHERE id = $3 AND lease <= $4 RETURNING id, kind, doc, due, owner, lease, attempts, fault`
+
+	// Index: primary key of job.
 	holdJobStatement = `UPDATE job SET lease = $1 WHERE id = $2 AND owner = $3 RETURNING id`
 
 	// Index: primary key of job.
@@ -47,7 +50,6 @@ func (s *Store) AddJob(ctx context.Context, j Job) error {
 // Who does not finish by then has lost it. The clock is the caller's. Where there is none it
 // only reads: many workers that look again and again keep nobody from appending.
 func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int64) (Job, bool, error) {
-	var j Job
 	var one int64
 	due := false
 	err := s.View(ctx, func(v *View) (err error) {
@@ -57,9 +59,19 @@ func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int
 	if err != nil || !due {
 		return Job{}, false, err
 	}
-	found := false
+	return s.claimed(ctx, claimJobStatement, owner, lease, kind, now)
+}
+
+// TakeJob takes one piece of work that nobody has, until lease, also before it is due: somebody
+// wants it done now.
+func (s *Store) TakeJob(ctx context.Context, id, owner string, now, lease int64) (Job, bool, error) {
+	return s.claimed(ctx, takeJobStatement, owner, lease, id, now)
+}
+
+// claimed runs a statement that takes one piece of work.
+func (s *Store) claimed(ctx context.Context, statement string, args ...any) (j Job, found bool, err error) {
 	err = s.engine.Write(ctx, func(Reader) ([]Statement, error) {
-		return []Statement{{SQL: claimJobStatement, Args: []any{owner, lease, kind, now}, Each: func(r Row) error {
+		return []Statement{{SQL: statement, Args: args, Each: func(r Row) error {
 			found = true
 			return r.Scan(&j.ID, &j.Kind, &j.Doc, &j.Due, &j.Owner, &j.Lease, &j.Attempts, &j.Fault)
 		}}}, nil

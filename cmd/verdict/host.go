@@ -16,6 +16,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
+	"verdict/server"
 	"verdict/server/wire"
 )
 
@@ -30,6 +31,8 @@ type host struct {
 	trusted func(context.Context, *evidence.Bundle, wire.Foreign) (evidence.Producer, error)
 
 	proxies []netip.Prefix // whose X-Forwarded-For is believed
+
+	work *server.Chores // what is done one at a time over all replicas
 
 	reading chan struct{} // one place for each map of a repository that is read
 
@@ -48,7 +51,10 @@ type hosting struct {
 }
 
 func newHost(w *workspace) *host {
-	return &host{app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading)}
+	return &host{
+		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading),
+		work: &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
+	}
 }
 
 // appFor is the app of one request: no variables, no configuration file, no standard input,

@@ -81,6 +81,8 @@ var samples = map[string]struct{ as, path, body string }{
 	"consistency":       {"viewer", "/consistency?from=1&to=2", ""},
 	"list-decisions":    {"viewer", "/decisions", ""},
 	"list-running":      {"viewer", "/running", ""},
+	"sign-receipt":      {"admin", "/log/receipts", ""},
+	"sweep":             {"admin", "/log/sweeps", ""},
 	"show-me":           {"viewer", "/me", ""},
 	"list-roles":        {"admin", "/roles", ""},
 	"list-sessions":     {"admin", "/sessions", ""},

@@ -118,55 +118,6 @@ func logKeyCommand() command {
 	}
 }
 
-// receipted is the document verdict.receipted/v1.
-type receipted struct {
-	Schema  string          `json:"schema"`
-	Index   int64           `json:"index"`   // of the receipt; -1: there was nothing to sign for
-	Receipt *ledger.Receipt `json:"receipt"` // null: every entry has one already
-}
-
-func logReceiptCommand() command {
-	return command{
-		use: "receipt", short: "Have the log sign the time of what was recorded since the last receipt",
-		long: "A receipt proves later that entries were there at a time. The log signs one a minute after an entry while it is in use, and with the next entry otherwise: " +
-			"run this after the last command of a day, where nothing follows.",
-		formats: textOrJSON,
-		setup: runs(func(ctx context.Context, a *app, _ []string) (err error) {
-			if err := a.mustExist(); err != nil {
-				return err
-			}
-			w, err := a.open(ctx)
-			if err != nil {
-				return err
-			}
-			defer w.end(&err)
-			own, err := w.local("a receipt", "verdict log receipt; while it runs, the server signs one each minute by itself")
-			if err != nil {
-				return err
-			}
-			e, fresh, err := own.Receipt(ctx)
-			if err != nil {
-				return err
-			}
-			doc := receipted{Schema: "verdict.receipted/v1", Index: -1}
-			if fresh {
-				doc.Index, doc.Receipt = e.Index, &ledger.Receipt{}
-				err = w.decode(ctx, e.Index, doc.Receipt)
-			}
-			if err != nil {
-				return err
-			}
-			return a.emit(doc, func(report.Style) string {
-				if !fresh {
-					return "Every entry has a receipt already.\n"
-				}
-				r := doc.Receipt
-				return fmt.Sprintf("Signed as entry %d: what was recorded in %s was there at %s.\n", e.Index, entriesText(r.From, r.To), r.At.Format("2006-01-02 15:04:05 MST"))
-			})
-		}),
-	}
-}
-
 func logProofCommand() command {
 	return command{
 		use: "proof INDEX", short: "Prove that an entry is in the log",

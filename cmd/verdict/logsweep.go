@@ -19,28 +19,34 @@ func logSweepCommand() command {
 		use: "sweep", short: "Remove large files of the ledger on which no entry rests",
 		long: "Rules, maps and large evidence lie beside the log under their digests. A command that was killed may leave one there to which no entry leads. A sweep marks these and removes nothing at first; " +
 			"one that runs a day later looks again, and removes what is marked still. What an entry names is never removed, nor what was put again since. " +
-			"Run it daily or never: nothing depends on it but disk space.",
+			"Run it daily or never: nothing depends on it but disk space. With --server the server does it, for who may manage it (admins); it does so daily by itself, and one at a time.",
 		formats: textOrJSON,
-		setup: runs(func(ctx context.Context, a *app, _ []string) (err error) {
-			w, err := a.openExisting(ctx)
+		setup: runs(func(ctx context.Context, a *app, _ []string) error {
+			doc, err := a.sweep(ctx)
 			if err != nil {
 				return err
 			}
-			defer w.end(&err)
-			own, err := w.local("a sweep", "verdict log sweep")
-			if err != nil {
-				return err
-			}
-			a.progress.phase("sweeping")
-			r, err := own.Sweep(ctx)
-			a.progress.stop()
-			if err != nil {
-				return err
-			}
-			doc := sweptLog{"verdict.sweep/v1", r}
 			return a.emit(doc, doc.text)
 		}),
 	}
+}
+
+const sweepSchema = "verdict.sweep/v1"
+
+func (a *app) sweep(ctx context.Context) (doc sweptLog, err error) {
+	if a.config.Server != "" {
+		return doc, a.atServer(ctx, "verdict log sweep --help", "/log/sweeps", nil, &doc)
+	}
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return doc, err
+	}
+	defer w.end(&err)
+	a.progress.phase("sweeping")
+	defer a.progress.stop()
+	doc.Schema = sweepSchema
+	doc.SweepReport, err = w.own.Sweep(ctx)
+	return doc, err
 }
 
 // shownBlobs bounds how many blobs are listed for a person.

@@ -115,10 +115,7 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 
 // beside is what goes on while the server answers: chores, admission, and forges.
 func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *server.SignIn, public *url.URL) ([]func(context.Context) error, error) {
-	chores, err := h.chores(in)
-	if err != nil {
-		return nil, err
-	}
+	chores := h.chores(in)
 	out := []func(context.Context) error{chores.Run}
 	admits, err := x.admits(ctx, h, s, public)
 	if err != nil {
@@ -166,6 +163,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	}
 	h.decisionRoute(s)
 	h.questions(s)
+	h.operations(s)
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
 	syncRoute(s, h.recording)
 	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Team: h.teamOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})

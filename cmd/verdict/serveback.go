@@ -15,24 +15,30 @@ import (
 
 // chores are what comes again while the server answers: the log's receipts, and what tidies
 // up. Any replica does it, and one at a time.
-func (h *host) chores(in *server.SignIn) (*server.Chores, error) {
-	var id [8]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, err
+func (h *host) chores(in *server.SignIn) *server.Chores {
+	own := h.base.own
+	h.work.List = []server.Chore{
+		{Name: "receipt", Every: time.Minute, Do: func(ctx context.Context) error { _, _, err := own.Receipt(ctx); return err }},
+		{Name: "credentials", Every: time.Hour, Do: in.Sweep},
+		sweepChore(func(ctx context.Context) error { _, err := own.Sweep(ctx); return err }),
 	}
+	return h.work
+}
+
+// sweepChore is the sweep of blobs, daily and when an operator asks for it.
+func sweepChore(do func(context.Context) error) server.Chore {
+	return server.Chore{Name: "sweep", Every: 24 * time.Hour, Do: do}
+}
+
+// replicaName names this process among the replicas, and no other.
+func replicaName() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // it never fails
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
 	}
-	own := h.base.own
-	return &server.Chores{
-		Store: h.base.store, Now: h.app.now, Logger: h.app.log, Owner: name + "/" + hex.EncodeToString(id[:]),
-		List: []server.Chore{
-			{Name: "receipt", Every: time.Minute, Do: func(ctx context.Context) error { _, _, err := own.Receipt(ctx); return err }},
-			{Name: "credentials", Every: time.Hour, Do: in.Sweep},
-			{Name: "sweep", Every: 24 * time.Hour, Do: func(ctx context.Context) error { _, err := own.Sweep(ctx); return err }},
-		},
-	}, nil
+	return name + "/" + hex.EncodeToString(id[:])
 }
 
 // accompanied runs the server and what goes on beside it until ctx ends or one of them cannot go

@@ -251,7 +251,7 @@ func (p *typist) serveIn() {
 		p.t.Fatal(err)
 	}
 	who := callersOf{}
-	for name, role := range map[string]identity.Role{"developer": identity.Developer, "approver": identity.Approver, "security": identity.Security, "auditor": identity.Auditor} {
+	for name, role := range map[string]identity.Role{"developer": identity.Developer, "approver": identity.Approver, "security": identity.Security, "auditor": identity.Auditor, "admin": identity.Admin} {
 		who[name] = caller(name, role, identity.Anywhere())
 	}
 	owner := who["developer"]
@@ -313,6 +313,11 @@ func TestPersonsDoTheSameAloneAndWithAServer(t *testing.T) {
 		refused     bool // by the server: the role does not allow it
 	}{
 		{"approver", "people enroll mei", 0, false},
+		{"security", "log sweep", 4, true},
+		{"admin", "log sweep", 0, false},
+		{"security", "log receipt", 4, true},
+		{"admin", "log receipt", 0, false},
+		{"admin", "log receipt", 0, false}, // there is nothing more to sign for
 		{"developer", "ci", 0, false},
 		{"auditor", "ci", 4, true},
 		{"developer", "attest provenance ../provenance.json --subject ../app.tar", 0, false},
@@ -393,7 +398,7 @@ func differ(a, b string) int {
 func TestWhatNeedsTheLogItselfIsRunWhereItIs(t *testing.T) {
 	p := typistWith(t, "gate")
 	p.serve()
-	for _, words := range []string{"log verify", "log sweep", "log receipt", "log export --out ../out", "log epoch --from-backup --reason x", "log witness --url https://w.example --key w.example+00000000+AA"} {
+	for _, words := range []string{"log verify", "log export --out ../out", "log epoch --from-backup --reason x", "log witness --url https://w.example --key w.example+00000000+AA"} {
 		code, out, talk := p.types(words)
 		if code != 2 || out != "" || !strings.Contains(talk, "where the server keeps its data") || !strings.Contains(talk, "fix: ") {
 			t.Errorf("%s: %d %s %s", words, code, out, talk)

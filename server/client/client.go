@@ -6,6 +6,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -142,7 +143,8 @@ type call struct {
 	anonymous bool
 	// bytes: the answer is not JSON.
 	bytes bool
-	limit int64 // of the answer; 0: wire.MaxBody
+	limit int64         // of the answer; 0: wire.MaxBody
+	wait  time.Duration // for the answer; 0: Options.Wait
 }
 
 // ask sends a request whose answer is JSON, and reads that.
@@ -273,7 +275,7 @@ func (c *Client) once(ctx context.Context, q call, again bool) (a answered, err 
 	if err != nil {
 		return a, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.Wait)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(q.wait, c.o.Wait))
 	defer cancel()
 	res, err := c.http.Do(r.WithContext(ctx))
 	if err != nil {

@@ -39,6 +39,8 @@ const (
 	MaxEvidence = 256
 	// MaxBody is in bytes, of any request or answer: the largest bundle fits into it.
 	MaxBody = 48 << 20
+	// WorkTime is how long work may take that a caller waits for: a sweep, an update, a backtest.
+	WorkTime = 15 * time.Minute
 )
 
 // Problem is an error as RFC 9457 has it, with the fields of a verdict.Error.
