@@ -320,3 +320,25 @@ func TestASignatureOfAWitnessWhoseKeyIsNotKnownIsNotTakenForGood(t *testing.T) {
 		t.Errorf("a key that is none: %v", err)
 	}
 }
+
+// Who looks what his witnesses signed is told of signatures that hold, and of none that somebody
+// wrote beside the log.
+func TestOfEachWitnessItIsToldWhatHeSigned(t *testing.T) {
+	for _, c := range []struct {
+		change string
+		size   int64
+	}{
+		{`UPDATE cosignature SET at = at`, 8},
+		{`UPDATE cosignature SET line = (SELECT line FROM cosignature WHERE size = 7) WHERE size = 8`, 7},
+		{`UPDATE cosignature SET size = -size`, 0},
+		{`DELETE FROM cosignature`, 0},
+	} {
+		b := newBed(t)
+		l, w := b.witnessed(t)
+		tamper(t, b, c.change)
+		all, err := l.Witnesses(t.Context())
+		if err != nil || len(all) != 1 || all[0].Name != "witness.example" || all[0].Key != w.signer.Verifier().String() || all[0].Size != c.size || all[0].At.IsZero() != (c.size == 0) {
+			t.Errorf("after %s: %+v, %v", c.change, all, err)
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"verdict"
 	"verdict/decisionmap"
 	"verdict/evidence"
@@ -34,6 +36,9 @@ type host struct {
 
 	work *server.Chores // what is done one at a time over all replicas
 
+	witnesses   []ledger.Witness       // those of --witness, which are asked
+	unwitnessed *prometheus.CounterVec // how often one did not sign
+
 	reading chan struct{} // one place for each map of a repository that is read
 
 	mu        sync.Mutex        // guards what follows
@@ -53,7 +58,8 @@ type hosting struct {
 func newHost(w *workspace) *host {
 	return &host{
 		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading),
-		work: &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
+		work:        &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
+		unwitnessed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "verdict_witness_failed_total", Help: "How often a witness was asked and did not sign."}, []string{"witness"}),
 	}
 }
 

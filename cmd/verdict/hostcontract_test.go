@@ -83,6 +83,8 @@ var samples = map[string]struct{ as, path, body string }{
 	"list-running":      {"viewer", "/running", ""},
 	"sign-receipt":      {"admin", "/log/receipts", ""},
 	"sweep":             {"admin", "/log/sweeps", ""},
+	"ask-witnesses":     {"", "", "TestAServerAsksItsWitnesses asks them"},
+	"list-witnesses":    {"viewer", "/log/witnesses", ""},
 	"show-me":           {"viewer", "/me", ""},
 	"list-roles":        {"admin", "/roles", ""},
 	"list-sessions":     {"admin", "/sessions", ""},

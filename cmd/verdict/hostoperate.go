@@ -13,6 +13,7 @@ import (
 // is, without going there.
 func (h *host) operations(s *server.Server) {
 	h.logOperations(s)
+	h.witnessOperations(s)
 }
 
 const tagOperations = "operations"

@@ -30,6 +30,7 @@ var mayOperate = []struct {
 }{
 	{"POST", "/log/receipts", "", []identity.Role{identity.Admin}},
 	{"POST", "/log/sweeps", "", []identity.Role{identity.Admin}},
+	{"POST", "/log/witnesses", "", []identity.Role{identity.Admin}},
 }
 
 // Who has no right to operate the server is refused, whatever else he may do.

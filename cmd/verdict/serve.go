@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -32,6 +33,7 @@ type serving struct {
 	signIn, forges string
 	trustedRoot    string
 	proxies        []string
+	witnesses      []string
 	admission      admissionListening
 }
 
@@ -54,6 +56,7 @@ func serveCommand() command {
 			f.text(&x.signIn, "sign-in", "FILE", "whose tokens sign in, with which roles: docs/sign-in.md")
 			f.text(&x.trustedRoot, "trusted-root", "FILE", "trusted_root.json of the authorities whose certificates may sign evidence of others; default: none may")
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
+			f.list(&x.witnesses, "witness", "URL=KEY", "witness who is asked each hour to sign the latest checkpoint, at this address and with this verifier key; repeatable")
 			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "host and port at which Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
 			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach --admission-listen, beside its own and that of --public-url")
 			f.text(&x.admission.ca, "admission-ca", "FILE", "the authority of the certificates at --admission-listen, with its key, in PEM, which replicas share; default: one that this machine makes")
@@ -92,6 +95,9 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 		return err
 	}
 	if h.proxies, err = networks(x.proxies); err != nil {
+		return err
+	}
+	if err := h.witnessesOf(x.witnesses); err != nil {
 		return err
 	}
 	s, err := h.server(ctx, public, in)
@@ -164,6 +170,9 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.decisionRoute(s)
 	h.questions(s)
 	h.operations(s)
+	if err := errors.Join(s.Metrics().Register(h.unwitnessed), s.Metrics().Register(witnessFigures{h})); err != nil {
+		return nil, err
+	}
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
 	syncRoute(s, h.recording)
 	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Team: h.teamOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})

@@ -22,6 +22,9 @@ func (h *host) chores(in *server.SignIn) *server.Chores {
 		{Name: "credentials", Every: time.Hour, Do: in.Sweep},
 		sweepChore(func(ctx context.Context) error { _, err := own.Sweep(ctx); return err }),
 	}
+	if len(h.witnesses) > 0 {
+		h.work.List = append(h.work.List, h.witnessChore(func(witnessed) {}))
+	}
 	return h.work
 }
 
