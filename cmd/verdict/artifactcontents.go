@@ -11,17 +11,17 @@ import (
 	"verdict/report"
 )
 
-// shownContents is what is known of what is in an artifact. Either part is null where nobody
+// shownContents is what is known of what is in an artifact. Either part is absent where nobody
 // whose signature holds has stated it: nothing known is not the same as nothing found.
 type shownContents struct {
-	Bill    *shownBill    `json:"bill"`
-	Matched *shownMatched `json:"matched"`
+	Bill    *shownBill    `json:"bill,omitempty"`
+	Matched *shownMatched `json:"matched,omitempty"`
 }
 
 // shownBill is the last bill of materials.
 type shownBill struct {
 	Says     string         `json:"says"`
-	Licences *shownLicences `json:"licences"` // null: its components cannot be read
+	Licences *shownLicences `json:"licences,omitempty"` // none: its components cannot be read
 	Trusted  bool           `json:"trusted"`
 	From     verdict.Digest `json:"from"` // the statement
 }
@@ -58,9 +58,9 @@ func licencesOf(ctx context.Context, w *workspace, s *evidence.Statement) *shown
 type shownMatched struct {
 	Known      int            `json:"known"`
 	Components int64          `json:"components"`
-	Complete   bool           `json:"complete"` // all of them could be judged
-	Why        string         `json:"why"`      // they could not
-	DataAt     *time.Time     `json:"data_at"`  // of the advisories; null where none are about it
+	Complete   bool           `json:"complete"`          // all of them could be judged
+	Why        string         `json:"why"`               // they could not
+	DataAt     *time.Time     `json:"data_at,omitempty"` // of the advisories; none where none are about it
 	Trusted    bool           `json:"trusted"`
 	From       verdict.Digest `json:"from"`
 }

@@ -46,6 +46,7 @@ const (
 type showing struct {
 	from     string
 	believed believed
+	most     int // pieces of evidence, and of deployments, that are told; 0: all
 
 	app *app
 	w   *workspace // nil: there is no ledger here
@@ -64,8 +65,8 @@ type shownArtifact struct {
 	From     string         `json:"from"`     // "ledger", or the host of the registry
 	Position int64          `json:"position"` // the log's size that the answer is of; -1: there is no ledger here
 
-	Image     *verdict.Image  `json:"image"` // null: nobody recorded what its registry says
-	Moved     *movedTag       `json:"moved"` // null: the tag names what was recorded, or nothing was
+	Image     *verdict.Image  `json:"image,omitempty"` // none: nobody recorded what its registry says
+	Moved     *movedTag       `json:"moved,omitempty"` // none: the tag names what was recorded, or nothing was
 	Evidence  []piece         `json:"evidence"`
 	Contents  shownContents   `json:"contents"`
 	Builds    []shownBuild    `json:"builds"`
@@ -125,6 +126,7 @@ func (x *showing) run(ctx context.Context, a *app, args []string) (err error) {
 			return err
 		}
 	}
+	x.doc.bound(x.most)
 	if err := a.emit(x.doc, x.doc.text); err != nil {
 		return err
 	}
@@ -132,6 +134,18 @@ func (x *showing) run(ctx context.Context, a *app, args []string) (err error) {
 		return exit(verdict.CodeNotFound.Exit())
 	}
 	return nil
+}
+
+// bound leaves out what is oldest beyond so many rows, and says so; 0 leaves out nothing.
+func (d *shownArtifact) bound(most int) {
+	if n := len(d.Evidence) - most; most > 0 && n > 0 {
+		d.Evidence = d.Evidence[n:]
+		d.Unknown = append(d.Unknown, fmt.Sprintf("%s: they are among the entries about this subject", plural(n, "older piece of evidence is not listed", "older pieces of evidence are not listed")))
+	}
+	if n := len(d.Deployments) - most; most > 0 && n > 0 {
+		d.Deployments = d.Deployments[:most]
+		d.Unknown = append(d.Unknown, plural(n, "older deployment is not listed", "older deployments are not listed"))
+	}
 }
 
 // gather finds identity and evidence where they are to be looked for.
@@ -145,6 +159,9 @@ func (x *showing) gather(ctx context.Context, ref string) error {
 			return usage(seeArtifactShow, "a digest alone names no registry", "write NAME@"+ref)
 		}
 		return x.ledger(ctx, d)
+	}
+	if x.app.hosted != nil { // neither a file of the server's machine, nor a registry that a caller chose
+		return refuseHere(ref)
 	}
 	if _, err := os.Stat(ref); x.from != fromRegistry && (err == nil || !errors.Is(err, fs.ErrNotExist) || filepath.IsAbs(ref) || strings.HasPrefix(ref, ".")) {
 		s, err := x.app.artifactHere(ctx, ref)

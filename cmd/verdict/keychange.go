@@ -90,7 +90,7 @@ func (w *workspace) rotateKey(ctx context.Context, name, public, reason string) 
 
 // rotateElsewhere lets a key give way to one whose private half is not here. The old one
 // signs that: its file, or what --signer names.
-func (w *workspace) rotateElsewhere(ctx context.Context, current heldKey, file, reason string) error {
+func (w *workspace) rotateElsewhere(ctx context.Context, current HeldKey, file, reason string) error {
 	pem, err := w.app.readPublicKey(file)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (w *workspace) rotateElsewhere(ctx context.Context, current heldKey, file, 
 }
 
 // useless is the error for a key that does not count, and should give way to another.
-func (k heldKey) useless() error {
+func (k HeldKey) useless() error {
 	return &verdict.Error{
 		Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s does not count: %s", cmp.Or(k.Name, k.ID), k.state()),
 		Remedy: "enroll a new one, signed by a key that counts: verdict people enroll PERSON --as KEY",
@@ -133,10 +133,10 @@ func (k heldKey) useless() error {
 
 // rotateFile makes the new key, if an interrupted rotation did not make it, and records
 // the rotation signed by the old one.
-func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current heldKey, reason string) error {
+func (w *workspace) rotateFile(ctx context.Context, all heldKeys, current HeldKey, reason string) error {
 	var old, fresh *evidence.KeyFile
 	var err error
-	before := slices.IndexFunc(all.Keys, func(k heldKey) bool {
+	before := slices.IndexFunc(all.Keys, func(k HeldKey) bool {
 		return !k.Current && k.Counts && strings.HasPrefix(k.Name, current.Name+".")
 	})
 	switch {
@@ -283,7 +283,7 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string, since mo
 	if err != nil {
 		return err
 	}
-	switch others := slices.ContainsFunc(all.Keys, func(o heldKey) bool { return o.Counts && o.ID != k.ID }); {
+	switch others := slices.ContainsFunc(all.Keys, func(o HeldKey) bool { return o.Counts && o.ID != k.ID }); {
 	case k.ID == "" || k.Enrolled == nil:
 		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("the key %s was never enrolled, so there is nothing to revoke", dash(k.Name)), Remedy: "delete its file: " + k.File}
 	case k.Counts && !others:
@@ -321,7 +321,7 @@ func (w *workspace) revokeKey(ctx context.Context, name, reason string, since mo
 	return err
 }
 
-func (w *workspace) recordRevocation(ctx context.Context, event identity.KeyEvent, k heldKey, all []heldKey) error {
+func (w *workspace) recordRevocation(ctx context.Context, event identity.KeyEvent, k HeldKey, all []HeldKey) error {
 	doc, err := w.stateKey(ctx, event, k.File)
 	if err != nil {
 		return err
@@ -345,7 +345,7 @@ func (w *workspace) doubtFrom(ctx context.Context, since moment) (int64, error) 
 }
 
 // madeSince lists the keys that a key enrolled from an entry on: by somebody else, perhaps.
-func madeSince(all []heldKey, key string, from int64) (ids []string) {
+func madeSince(all []HeldKey, key string, from int64) (ids []string) {
 	for _, k := range all {
 		if k.Enrolled != nil && k.Enrolled.From >= from && (k.Enrolled.By == key || k.Enrolled.With == key) {
 			ids = append(ids, cut(k.ID, 12)+" of "+k.person())
@@ -381,7 +381,7 @@ func (w *workspace) mayRecord(ctx context.Context) error {
 		return nil
 	}
 	name := w.signerName()
-	k := heldKey{Name: strings.TrimSuffix(filepath.Base(name), ".pem"), ID: id}
+	k := HeldKey{Name: strings.TrimSuffix(filepath.Base(name), ".pem"), ID: id}
 	if name == w.app.config.Signer.text {
 		k.Name = name
 	}

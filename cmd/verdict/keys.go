@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"verdict"
+	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
@@ -19,8 +20,8 @@ func keysCommand() command {
 	}
 }
 
-// heldKey is a key as this machine and this ledger know it.
-type heldKey struct {
+// HeldKey is a key as this machine and this ledger know it.
+type HeldKey struct {
 	// Name is that of its file in the ring, without the suffix; empty: the private key is
 	// elsewhere.
 	Name string `json:"name"`
@@ -28,8 +29,8 @@ type heldKey struct {
 	ID   string `json:"id"` // empty when the file cannot be opened
 	// Current: the file is the one that --as NAME signs with.
 	Current bool `json:"current"`
-	// Enrolled is its life in the ledger, null when it was never enrolled.
-	Enrolled *identity.EnrolledKey `json:"enrolled"`
+	// Enrolled is its life in the ledger, none when it was never enrolled.
+	Enrolled *identity.EnrolledKey `json:"enrolled,omitempty"`
 	Counts   bool                  `json:"counts"`          // for the entry at the position that was asked
 	Waits    *identity.Waiting     `json:"waits,omitempty"` // for a second person who enrolls it
 	Problem  string                `json:"problem"`         // why the file cannot be opened
@@ -40,14 +41,14 @@ type heldKey struct {
 type heldKeys struct {
 	Schema   string    `json:"schema"`
 	Position int64     `json:"position"` // the log's size that the answer is of
-	Ring     string    `json:"ring"`     // folder of the key files
-	Keys     []heldKey `json:"keys"`
+	Ring     string    `json:"ring"`     // folder of the key files; empty: those of a server are not told
+	Keys     []HeldKey `json:"keys"`
 }
 
 // keysAt lists the keys of the ring and of the ledger at a position, those of the ring
 // first.
 func (w *workspace) keysAt(ctx context.Context, at ledger.Position) (heldKeys, error) {
-	out := heldKeys{Schema: "verdict.keys/v1", Ring: w.ring.Dir, Keys: []heldKey{}}
+	out := heldKeys{Schema: "verdict.keys/v1", Keys: []HeldKey{}}
 	var err error
 	if out.Position, err = w.size(ctx, at); err != nil {
 		return out, err
@@ -56,31 +57,24 @@ func (w *workspace) keysAt(ctx context.Context, at ledger.Position) (heldKeys, e
 	if err != nil {
 		return out, err
 	}
-	files, err := w.ring.List()
-	if err != nil {
-		return out, err
+	if w.app.hosted == nil { // which keys lie on the server's machine is nobody's business
+		if err := out.inRing(w.ring, h); err != nil {
+			return out, err
+		}
 	}
 	here := map[string]bool{}
-	for _, f := range files {
-		k := heldKey{Name: f.Name, File: f.Path, Current: f.Current}
-		if f.Err != nil {
-			k.Problem = verdict.AsError(f.Err).Error()
-		} else {
-			k.ID, k.public = f.Key.KeyID(), f.Key.PublicPEM()
-			here[k.ID] = true
-			k.enrolled(h, out.Position)
-		}
-		out.Keys = append(out.Keys, k)
+	for _, k := range out.Keys {
+		here[k.ID] = true
 	}
 	for _, x := range h.Waiting(out.Position) {
 		if !here[x.Key] {
 			here[x.Key] = true
-			out.Keys = append(out.Keys, heldKey{ID: x.Key, public: x.PublicPEM, Waits: &x})
+			out.Keys = append(out.Keys, HeldKey{ID: x.Key, public: x.PublicPEM, Waits: &x})
 		}
 	}
 	for _, e := range h.Keys() {
 		if !here[e.ID] {
-			k := heldKey{ID: e.ID, public: e.PublicPEM}
+			k := HeldKey{ID: e.ID, public: e.PublicPEM}
 			k.enrolled(h, out.Position)
 			out.Keys = append(out.Keys, k)
 		}
@@ -88,7 +82,27 @@ func (w *workspace) keysAt(ctx context.Context, at ledger.Position) (heldKeys, e
 	return out, nil
 }
 
-func (k *heldKey) enrolled(h *identity.History, position int64) {
+// inRing adds the keys of which this machine has a file.
+func (s *heldKeys) inRing(ring identity.Ring[*evidence.KeyFile], h *identity.History) error {
+	files, err := ring.List()
+	if err != nil {
+		return err
+	}
+	s.Ring = ring.Dir
+	for _, f := range files {
+		k := HeldKey{Name: f.Name, File: f.Path, Current: f.Current}
+		if f.Err != nil {
+			k.Problem = verdict.AsError(f.Err).Error()
+		} else {
+			k.ID, k.public = f.Key.KeyID(), f.Key.PublicPEM()
+			k.enrolled(h, s.Position)
+		}
+		s.Keys = append(s.Keys, k)
+	}
+	return nil
+}
+
+func (k *HeldKey) enrolled(h *identity.History, position int64) {
 	if e, ok := h.Key(k.ID); ok {
 		k.Enrolled, k.Counts = &e, e.ValidAt(position)
 	}
@@ -100,7 +114,7 @@ func (k *heldKey) enrolled(h *identity.History, position int64) {
 }
 
 // person is for whom the key is enrolled.
-func (k heldKey) person() string {
+func (k HeldKey) person() string {
 	if k.Enrolled == nil {
 		return ""
 	}
@@ -108,7 +122,7 @@ func (k heldKey) person() string {
 }
 
 // state says in a few words whether the key counts.
-func (k heldKey) state() string {
+func (k HeldKey) state() string {
 	switch {
 	case k.Problem != "":
 		return report.Neutral(k.Problem)
@@ -135,34 +149,34 @@ func (k heldKey) state() string {
 
 // findKey gives the one key that a person means: by the name of its file, its id or the
 // start of it, or by whom it is enrolled for when one such key counts.
-func (s heldKeys) findKey(want string) (heldKey, error) {
-	pick := func(is func(heldKey) bool) []heldKey {
-		return slices.DeleteFunc(slices.Clone(s.Keys), func(k heldKey) bool { return !is(k) })
+func (s heldKeys) findKey(want string) (HeldKey, error) {
+	pick := func(is func(HeldKey) bool) []HeldKey {
+		return slices.DeleteFunc(slices.Clone(s.Keys), func(k HeldKey) bool { return !is(k) })
 	}
-	for _, is := range []func(heldKey) bool{
-		func(k heldKey) bool { return k.Name == want },
-		func(k heldKey) bool { return k.ID == want || len(want) >= 8 && strings.HasPrefix(k.ID, want) },
-		func(k heldKey) bool { return k.person() == want && k.Counts },
+	for _, is := range []func(HeldKey) bool{
+		func(k HeldKey) bool { return k.Name == want },
+		func(k HeldKey) bool { return k.ID == want || len(want) >= 8 && strings.HasPrefix(k.ID, want) },
+		func(k HeldKey) bool { return k.person() == want && k.Counts },
 	} {
 		switch found := pick(is); len(found) {
 		case 0:
 		case 1:
 			return found[0], nil
 		default:
-			return heldKey{}, usage("verdict keys list", fmt.Sprintf("%q stands for %d keys", want, len(found)), "give the key's id: verdict keys list")
+			return HeldKey{}, usage("verdict keys list", fmt.Sprintf("%q stands for %d keys", want, len(found)), "give the key's id: verdict keys list")
 		}
 	}
 	var names []string
 	for _, k := range s.Keys {
 		if k.person() == want {
-			return heldKey{}, &verdict.Error{
+			return HeldKey{}, &verdict.Error{
 				Code: verdict.CodeNotFound, What: "no key of " + want + " counts any more",
 				Remedy: "give the id of the one that you mean, which verdict keys list shows, or enroll a new one: verdict people enroll " + want,
 			}
 		}
 		names = append(names, k.Name, k.person())
 	}
-	return heldKey{}, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("there is no key %q", want), Remedy: meant(want, names, "", "verdict keys list shows the keys")}
+	return HeldKey{}, &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("there is no key %q", want), Remedy: meant(want, names, "", "verdict keys list shows the keys")}
 }
 
 func keysListCommand() command {
@@ -171,24 +185,26 @@ func keysListCommand() command {
 		long: "Shows each key file of this machine, and each key that is enrolled in the ledger whose private half is elsewhere. " +
 			"A key counts for the entries of the ledger between the one that enrolled it and the one that ended it; a key that is not enrolled, or waits for a second person to enroll it, counts for nothing.",
 		formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
-			at, err := w.position(ctx)
-			if err != nil {
-				return err
-			}
-			all, err := w.keysAt(ctx, at)
-			if err != nil {
-				return err
-			}
-			return w.app.emit(all, func(s report.Style) string {
-				rows := [][]string{{"file", "enrolled as", "id", ""}}
-				for _, k := range all.Keys {
-					rows = append(rows, []string{dash(report.Neutral(k.Name)), dash(report.Neutral(k.person())), dash(cut(k.ID, 12)), k.state()})
-				}
-				return report.Table(rows, s.Width, "") + report.Wrap("Key files are in "+report.Neutral(all.Ring)+". --as takes a file's name or an id, or its first 8 letters.", s.Width, "") + "\n"
-			})
-		}),
+		setup: reading(listKeys),
 	}
+}
+
+func listKeys(ctx context.Context, w *workspace, _ []string) error {
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := w.keysAt(ctx, at)
+	if err != nil {
+		return err
+	}
+	return w.app.emit(all, func(s report.Style) string {
+		rows := [][]string{{"file", "enrolled as", "id", ""}}
+		for _, k := range all.Keys {
+			rows = append(rows, []string{dash(report.Neutral(k.Name)), dash(report.Neutral(k.person())), dash(cut(k.ID, 12)), k.state()})
+		}
+		return report.Table(rows, s.Width, "") + report.Wrap("Key files are in "+report.Neutral(all.Ring)+". --as takes a file's name or an id, or its first 8 letters.", s.Width, "") + "\n"
+	})
 }
 
 func dash(s string) string {
@@ -206,33 +222,37 @@ func keysShowCommand() command {
 		long:    "NAME is the name of a key file, the id of a key or its first letters, or the person that it is enrolled for. The text ends with the public key in PEM and can be given as it is to --key and --public-key.",
 		example: "verdict keys show local\nverdict keys show alma > alma.pub",
 		args:    exactly(1), formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
-			at, err := w.position(ctx)
-			if err != nil {
-				return err
-			}
-			all, err := w.keysAt(ctx, at)
-			if err != nil {
-				return err
-			}
-			k, err := all.findKey(args[0])
-			if err != nil {
-				return err
-			}
-			if k.ID == "" { // tell why the file cannot be opened
-				_, err := w.ring.Open(k.File)
-				return err
-			}
-			doc := struct {
-				Schema string `json:"schema"`
-				heldKey
-				PublicPEM string `json:"public_pem"`
-			}{"verdict.key/v1", k, k.public}
-			return w.app.emit(doc, func(report.Style) string {
-				return fmt.Sprintf("key: %s\nenrolled as: %s\nstate: %s\nfile: %s\n%s", k.ID, dash(report.Neutral(k.person())), k.state(), dash(report.Neutral(k.File)), k.public)
-			})
-		}),
+		setup: reading(showKey),
 	}
+}
+
+// shownKey is the document verdict.key/v1.
+type shownKey struct {
+	Schema string `json:"schema"`
+	HeldKey
+	PublicPEM string `json:"public_pem"`
+}
+
+func showKey(ctx context.Context, w *workspace, args []string) error {
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := w.keysAt(ctx, at)
+	if err != nil {
+		return err
+	}
+	k, err := all.findKey(args[0])
+	if err != nil {
+		return err
+	}
+	if k.ID == "" { // tell why the file cannot be opened
+		_, err := w.ring.Open(k.File)
+		return err
+	}
+	return w.app.emit(shownKey{"verdict.key/v1", k, k.public}, func(report.Style) string {
+		return fmt.Sprintf("key: %s\nenrolled as: %s\nstate: %s\nfile: %s\n%s", k.ID, dash(report.Neutral(k.person())), k.state(), dash(report.Neutral(k.File)), k.public)
+	})
 }
 
 func keysCreateCommand() command {
@@ -255,7 +275,7 @@ func keysCreateCommand() command {
 			if !made {
 				return &verdict.Error{Code: verdict.CodeConflict, What: "there is a key " + args[0] + " already, in " + k.Path(), Remedy: "use it, or replace it: verdict keys rotate " + args[0]}
 			}
-			doc := heldKey{Name: args[0], File: k.Path(), ID: k.KeyID(), Current: true}
+			doc := HeldKey{Name: args[0], File: k.Path(), ID: k.KeyID(), Current: true}
 			return a.emit(doc, func(report.Style) string {
 				return fmt.Sprintf("Made the key %s: %s\nin %s\nIt counts for nothing until it is enrolled: verdict people enroll %s\n", doc.Name, doc.ID, report.Neutral(doc.File), doc.Name)
 			})

@@ -99,23 +99,25 @@ func logKeyCommand() command {
 		long: "One line, as C2SP signed-note has it: the log's name, a hash and its public key. Whoever checks checkpoints of this log needs it from you, on a way of its own: " +
 			"another ledger for verdict sync --trust-log, a witness, an auditor.",
 		formats: textOrJSON,
-		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
-			c, err := w.ledger.Checkpoint(ctx)
-			if err != nil {
-				return err
-			}
-			key, err := w.publicLogKey(ctx)
-			if err != nil {
-				return err
-			}
-			line, err := evidence.VerifierKey(c.Origin, key)
-			if err != nil {
-				return err
-			}
-			doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(key)}
-			return w.app.emit(doc, func(report.Style) string { return line + "\n" })
-		}),
+		setup:   reading(showLogKey),
 	}
+}
+
+func showLogKey(ctx context.Context, w *workspace, _ []string) error {
+	c, err := w.ledger.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	key, err := w.publicLogKey(ctx)
+	if err != nil {
+		return err
+	}
+	line, err := evidence.VerifierKey(c.Origin, key)
+	if err != nil {
+		return err
+	}
+	doc := logKey{"verdict.log-key/v1", c.Origin, line, evidence.LogPublicPEM(key)}
+	return w.app.emit(doc, func(report.Style) string { return line + "\n" })
 }
 
 func logProofCommand() command {

@@ -55,6 +55,9 @@ func (t mapText) load() (*decisionmap.Map, error) {
 // findMap reads the file that --map names, else the one in this folder, else it is the
 // built-in map.
 func (a *app) findMap() (mapText, error) {
+	if a.hosted != nil {
+		return mapText{}, nil
+	}
 	file := a.config.Map
 	if file == "" {
 		if _, err := os.Lstat(decisionmap.FileName); errors.Is(err, fs.ErrNotExist) {
@@ -170,19 +173,21 @@ func mapShowCommand() command {
 		long:    aboutMap + " Behind each value stands the file and line that says it, or default. The YAML can be used as a map and has the same digest.",
 		example: "verdict map show\nverdict map show --map acme.yaml -o json",
 		formats: []string{"yaml", "json"}, reads: true,
-		setup: runs(func(ctx context.Context, a *app, _ []string) error {
-			m, err := a.effectiveMap(ctx)
-			if err != nil {
-				return err
-			}
-			return a.write(func(w io.Writer, format string, _ report.Style) error {
-				if format == "text" { // nothing was asked for
-					format = "yaml"
-				}
-				return decisionmap.Show(m, w, format)
-			})
-		}),
+		setup: runs(showMap),
 	}
+}
+
+func showMap(ctx context.Context, a *app, _ []string) error {
+	m, err := a.effectiveMap(ctx)
+	if err != nil {
+		return err
+	}
+	return a.write(func(w io.Writer, format string, _ report.Style) error {
+		if format == "text" { // nothing was asked for
+			format = "yaml"
+		}
+		return decisionmap.Show(m, w, format)
+	})
 }
 
 func mapDrawCommand() command {
@@ -195,21 +200,23 @@ func mapDrawCommand() command {
 		setup: func(f *flags) runner {
 			view := decisionmap.ViewEngineer
 			f.choice(&view, "view", "for whom it is drawn", decisionmap.ViewEngineer, decisionmap.ViewLeadership)
-			return func(ctx context.Context, a *app, _ []string) error {
-				m, err := a.effectiveMap(ctx)
-				if err != nil {
-					return err
-				}
-				rules, err := policy.Builtin()
-				if err != nil {
-					return err
-				}
-				o := decisionmap.DrawOptions{View: view, NotBuilt: decisionmap.NotBuilt(m, rules)}
-				return a.write(func(w io.Writer, format string, _ report.Style) error {
-					o.Format = format
-					return decisionmap.Draw(m, w, o)
-				})
-			}
+			return func(ctx context.Context, a *app, _ []string) error { return a.drawMap(ctx, view) }
 		},
 	}
+}
+
+func (a *app) drawMap(ctx context.Context, view string) error {
+	m, err := a.effectiveMap(ctx)
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Builtin()
+	if err != nil {
+		return err
+	}
+	o := decisionmap.DrawOptions{View: view, NotBuilt: decisionmap.NotBuilt(m, rules)}
+	return a.write(func(w io.Writer, format string, _ report.Style) error {
+		o.Format = format
+		return decisionmap.Draw(m, w, o)
+	})
 }

@@ -34,7 +34,7 @@ type knownPerson struct {
 	// Keys of others count as those of nobody in particular.
 	Known   bool      `json:"known"`
 	Machine bool      `json:"machine"`
-	Keys    []heldKey `json:"keys"` // in the order of enrolment
+	Keys    []HeldKey `json:"keys"` // in the order of enrolment
 	// Waiting are keys that are to be theirs, and count for nothing until a second person enrolls them.
 	Waiting []identity.Waiting `json:"waiting,omitempty"`
 }
@@ -45,18 +45,20 @@ func peopleListCommand() command {
 		long: "The people are those of the file that --map names, else of the released map, else of this repository's map as it judges a change. Keys are those of the ledger, with the entries for which they count. " +
 			"A key whose id the map does not have belongs to a machine or to nobody that is known.",
 		formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
-			at, err := w.position(ctx)
-			if err != nil {
-				return err
-			}
-			p, err := w.peopleAt(ctx, at)
-			if err != nil {
-				return err
-			}
-			return w.app.emit(p, func(s report.Style) string { return p.text(s) })
-		}),
+		setup: reading(listPeople),
 	}
+}
+
+func listPeople(ctx context.Context, w *workspace, _ []string) error {
+	at, err := w.position(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := w.peopleAt(ctx, at)
+	if err != nil {
+		return err
+	}
+	return w.app.emit(p, func(s report.Style) string { return p.text(s) })
 }
 
 func (w *workspace) peopleAt(ctx context.Context, at ledger.Position) (knownPeople, error) {
@@ -78,15 +80,15 @@ func (w *workspace) peopleAt(ctx context.Context, at ledger.Position) (knownPeop
 	}
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		p := knownPerson{Person: personOf(m, id), Keys: []heldKey{}}
+		p := knownPerson{Person: personOf(m, id), Keys: []HeldKey{}}
 		_, p.Known = m.People[id]
 		p.Machine = !p.Known && slices.Contains(trustedNames(m), id)
 		for _, k := range keys.Keys {
-			if k.person() == id && !slices.ContainsFunc(p.Keys, func(o heldKey) bool { return o.ID == k.ID }) {
+			if k.person() == id && !slices.ContainsFunc(p.Keys, func(o HeldKey) bool { return o.ID == k.ID }) {
 				p.Keys = append(p.Keys, k)
 			}
 		}
-		slices.SortFunc(p.Keys, func(a, b heldKey) int { return int(a.Enrolled.From - b.Enrolled.From) })
+		slices.SortFunc(p.Keys, func(a, b HeldKey) int { return int(a.Enrolled.From - b.Enrolled.From) })
 		for _, k := range keys.Keys {
 			if k.Waits != nil && k.Waits.Person == id {
 				p.Waiting = append(p.Waiting, *k.Waits)

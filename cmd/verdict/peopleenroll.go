@@ -119,10 +119,10 @@ func (w *workspace) unknownKey(ctx context.Context, id, person string) error {
 		return nil
 	}
 	another := fmt.Sprintf("make another under a name that is free, verdict keys create NAME, print it with verdict keys show NAME > FILE, and enroll that: verdict people enroll %s --public-key FILE", person)
-	e := &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("this key is enrolled for %s already: %s", k.Person, heldKey{ID: k.ID, Enrolled: &k}.state())}
+	e := &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("this key is enrolled for %s already: %s", k.Person, HeldKey{ID: k.ID, Enrolled: &k}.state())}
 	switch {
 	case k.To != identity.Open:
-		e.What = fmt.Sprintf("this key was enrolled for %s, and a key that ended never comes back: %s", k.Person, heldKey{ID: k.ID, Enrolled: &k}.state())
+		e.What = fmt.Sprintf("this key was enrolled for %s, and a key that ended never comes back: %s", k.Person, HeldKey{ID: k.ID, Enrolled: &k}.state())
 		e.Remedy = another
 	case k.Person == person:
 		e.Remedy = "nothing is left to do: sign with it (verdict keys list shows its name where its file is)"

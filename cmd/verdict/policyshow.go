@@ -48,21 +48,23 @@ func policyShowCommand() command {
 			"Ends with 1 where rules were released and none of them is good: then nothing is decided.",
 		example: "verdict policy show\nverdict policy show --at 2026-11-20T09:00:00Z -o json",
 		formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
-			all, err := w.policies(ctx)
-			if err != nil {
-				return err
-			}
-			all.Policies = slices.DeleteFunc(all.Policies, func(r policyRow) bool { return r.State == stateReplaced || r.State == stateVoid })
-			if err := w.app.emit(all, func(s report.Style) string { return all.shown(s) }); err != nil {
-				return err
-			}
-			if all.InForce < 0 && slices.ContainsFunc(all.Policies, func(r policyRow) bool { return r.State == stateNotGood }) {
-				return exit(verdict.CodeUnavailable.Exit())
-			}
-			return nil
-		}),
+		setup: reading(showPolicy),
 	}
+}
+
+func showPolicy(ctx context.Context, w *workspace, _ []string) error {
+	all, err := w.policies(ctx)
+	if err != nil {
+		return err
+	}
+	all.Policies = slices.DeleteFunc(all.Policies, func(r policyRow) bool { return r.State == stateReplaced || r.State == stateVoid })
+	if err := w.app.emit(all, func(s report.Style) string { return all.shown(s) }); err != nil {
+		return err
+	}
+	if all.InForce < 0 && slices.ContainsFunc(all.Policies, func(r policyRow) bool { return r.State == stateNotGood }) {
+		return exit(verdict.CodeUnavailable.Exit())
+	}
+	return nil
 }
 
 func policyListCommand() command {

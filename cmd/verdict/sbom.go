@@ -53,13 +53,14 @@ type billShown struct {
 	Version    string           `json:"version"`
 	Encoding   string           `json:"encoding"`
 	Serial     string           `json:"serial"`
-	Source     string           `json:"source"`    // sha256 of the file, or the identity of the evidence
-	Entry      *int64           `json:"entry"`     // of the log; null for a file
-	Validated  bool             `json:"validated"` // held to its schema here and now
+	Source     string           `json:"source"`          // sha256 of the file, or the identity of the evidence
+	Entry      *int64           `json:"entry,omitempty"` // of the log; none for a file
+	Validated  bool             `json:"validated"`       // held to its schema here and now
 	Subject    billSubjectShown `json:"subject"`
 	Inventory  string           `json:"inventory"`
 	Components []billRow        `json:"components"`
 	Remarks    []string         `json:"remarks"`
+	Next       string           `json:"next,omitempty"` // the cursor of further components, where a page was asked for
 	bill       *sbom.Bill
 }
 

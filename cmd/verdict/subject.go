@@ -47,7 +47,10 @@ func (a *app) subject(ctx context.Context, ref string) (verdict.Subject, error) 
 	if typedDigest.MatchString(ref) {
 		d, err := verdict.ParseDigest(ref)
 		if err == nil && d.Algorithm() == "gitCommit" {
-			if c, err := commitHere(ctx, d.Hex()); err == nil && a.hosted == nil {
+			if a.hosted != nil {
+				return verdict.Subject{Kind: verdict.SubjectChange, Digest: d}, nil
+			}
+			if c, err := commitHere(ctx, d.Hex()); err == nil {
 				return c, nil
 			}
 			return verdict.Subject{Kind: verdict.SubjectChange, Digest: d}, nil
