@@ -47,6 +47,7 @@ says() { grep -qF -- "$1" "$scratch/said" || stop "it did not say \"$1\""; }
 at() { export VERDICT_CLOCK="2026-11-20T$1:00Z" GIT_AUTHOR_DATE="2026-11-20T$1:00Z" GIT_COMMITTER_DATE="2026-11-20T$1:00Z"; }
 # decision FILE: the id of the first decision in a JSON answer.
 decision() { sed -n 's/^ *"id": *"\(d-[^"]*\)".*/\1/p' "$1" | head -n 1; }
+digest() { if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1; }
 commit() { git add -A && git commit -q -m "$1" && git rev-parse HEAD; }
 
 echo "Verdict's first journey. The clock is pinned to 2026-11-20. Everything happens in $scratch, below: …"
@@ -227,6 +228,21 @@ run 0 verdict why "$id"
 most=
 run 0 verdict environments production
 says "allowed by"
+
+step "A cluster asks before it runs something, and is answered from the decisions of the gate. A file can be tried without a cluster: a tag (exit 3, with the digest to use), other bytes under the same name (exit 3), and what was promoted (exit 0)."
+image=registry.acme.example/payments-api
+digest=$(digest "$scratch/app.tar")
+run 0 verdict gate --env production "$image@sha256:$digest" # in the registry it is the same digest, by its name there
+sed "s#IMAGE#$image:1.4#" "$here/release/deployment.yaml" >"$scratch/deployment.yaml"
+run 3 verdict admission try "$scratch/deployment.yaml"
+says "names a tag"
+says "image: $image@sha256:$digest"
+sed "s#IMAGE#$image@sha256:$(digest "$scratch/payments-api.tar")#" "$here/release/deployment.yaml" >"$scratch/deployment.yaml"
+run 3 verdict admission try "$scratch/deployment.yaml"
+says "was not promoted to production"
+sed "s#IMAGE#$image@sha256:$digest#" "$here/release/deployment.yaml" >"$scratch/deployment.yaml"
+run 0 verdict admission try "$scratch/deployment.yaml"
+says "LET IN"
 unset VERDICT_SERVER
 kill "$server" && wait "$server" || stop "verdict serve did not end as it should"
 server=
@@ -281,6 +297,7 @@ This demo proved, on $(uname -sm) in $(($(date +%s) - began)) s, without network
   - an artifact is trusted by its digest, goes from dev to production by gates that ask a person once, and only whom the map allows;
   - what becomes known later is told of what runs, with its owner and the decision that let it in;
   - a server answers the same commands over HTTP, decides itself, and stops without losing anything;
+  - a cluster that asks the server runs what was promoted, by its digest, and is told why it runs nothing else;
   - a stricter rule is tried on what was decided, and what it never was asked is told;
   - the secret itself is not in the record;
   - the log holds from its first entry, and the decision comes out the same when it is taken again;
