@@ -10,7 +10,8 @@ import (
 type Style struct {
 	Colour bool
 	Width  int // columns; 0 is 80
-	// All shows every finding where text would show the worst ten.
+	// All shows every finding where text would show the worst ten, and every decision whole
+	// where text would tell a plain yes in a line.
 	All bool
 }
 

@@ -82,12 +82,22 @@ func whyText(x Explanation, s Style) string {
 		p.under("! ", fit(n, 1000))
 	}
 	x.Chain.tell(p, x.At)
+	left := 0
 	for i := range x.Cases {
+		c := &x.Cases[i]
+		if len(x.Cases) > 1 && c.brief() && !s.All {
+			left++
+			continue
+		}
 		if i > 0 {
 			p.gap()
 			p.line(p.paint(dim, strings.Repeat("─", min(p.width(), 80))))
 		}
-		x.whyCase(p, &x.Cases[i])
+		x.whyCase(p, c)
+	}
+	if left > 0 {
+		p.gap()
+		p.under("", count(left, "decision that is a plain yes, or was replaced, takes", "decisions that are a plain yes, or were replaced, take")+" a line above: verdict why ID tells the whole of one, --verbose of all.")
 	}
 	return p.String()
 }
@@ -119,7 +129,14 @@ func (c Case) urgency() int {
 	return c.ending()
 }
 
-// ended says in one line how several decisions ended. One that was replaced is none of them.
+// brief reports whether a line says all that matters of a case: it is a plain yes, or past.
+func (c Case) brief() bool {
+	d := c.Decision
+	return c.Replaced != "" || c.ending() == len(endings)-1 && len(d.Reasons)+len(d.Errors) == 0
+}
+
+// ended says how several decisions ended: in one line, and in one for each of them. One that
+// was replaced is not among the first.
 func (x Explanation) ended(p *page) {
 	if len(x.Cases) < 2 {
 		return
@@ -139,16 +156,55 @@ func (x Explanation) ended(p *page) {
 		}
 	}
 	p.under("", join(count(int64(standing), "decision:", "decisions:"), strings.Join(parts, ", ")))
+	p.gap()
+	points, ids := make([]string, len(x.Cases)), make([]string, len(x.Cases))
+	wide, long := 0, 0
+	for i, c := range x.Cases {
+		points[i], ids[i] = join(name(c.Decision.Point), parens(word(c.Decision.Environment))), shortID(c.Decision.ID)
+		wide, long = max(wide, columnsOf(points[i])), max(long, columnsOf(ids[i]))
+	}
+	for i := range x.Cases {
+		c := &x.Cases[i]
+		run, a := x.answered(c, p.Style)
+		lead := fmt.Sprintf("  %s %s%s  %s%s  ", p.paint(a.code, a.mark), points[i], spaces(wide-columnsOf(points[i])), ids[i], spaces(long-columnsOf(ids[i])))
+		words := p.paint(a.code, a.words) + tally(run.Decisions[0])
+		if by := holding(&run.Decisions[0]); by != "" {
+			words += ", by " + by
+		}
+		if c.Replaced != "" {
+			words += ", replaced by " + shortID(c.Replaced)
+		}
+		p.line(hang(lead, words, p.width()))
+	}
+}
+
+func spaces(n int) string { return strings.Repeat(" ", n) }
+
+// holding names the rules that hold a decision back; those of missing evidence are told by what
+// is missing.
+func holding(d *verdict.Decision) string {
+	var rules []string
+	for _, r := range d.Reasons {
+		if r.Standing == verdict.Counts && r.Effect != verdict.EffectNote && r.Rule != missing {
+			rules = append(rules, word(r.Rule))
+		}
+	}
+	return listed(rules, 3)
+}
+
+// answered is how a decision ended, with what is needed to tell it.
+func (x Explanation) answered(c *Case, s Style) (Run, answer) {
+	run := Run{Decisions: []verdict.Decision{c.Decision}, Reports: c.Reports, At: x.At, Style: s}
+	a := answerOf(c.Decision, run.nothing(c.Decision))
+	if x.expired(&c.Decision) {
+		a = answer{"!", a.words + ", but expired", care}
+	}
+	return run, a
 }
 
 func (x Explanation) whyCase(p *page, c *Case) {
-	d := &c.Decision
-	run := Run{Decisions: []verdict.Decision{*d}, Reports: c.Reports, At: x.At, Style: p.Style}
-	d = &run.Decisions[0]
-	a := answerOf(*d, run.nothing(*d))
-	if x.expired(d) {
-		a = answer{"!", a.words + ", but expired", care}
-	}
+	run, a := x.answered(c, p.Style)
+	d := &run.Decisions[0]
 	p.gap()
 	p.line(hang(p.paint(a.code, a.mark+" "+strings.ToUpper(a.words[:1])+a.words[1:])+"  ", subjectText(d.Subject), p.width()))
 	if c.Replaced != "" {

@@ -35,6 +35,9 @@ func explanations() map[string]Explanation {
 	replaced.Notes = []string{"The log was read as of entry 4120."}
 	late := all["mixed"].Decisions[2]
 	late.Expires = noon.Add(-time.Hour)
+	several := explanation(all["blocked"].Decisions[0], all["blocked"].Reports[0])
+	several.Cases = append(several.Cases, explanation(all["allowed"].Decisions[0], all["allowed"].Reports[0]).Cases[0], replaced.Cases[0])
+	several.Cases = append(several.Cases, explanation(all["mixed"].Decisions[2]).Cases[0])
 	return map[string]Explanation{
 		"allowed":   explanation(all["allowed"].Decisions[0], all["allowed"].Reports[0]),
 		"blocked":   explanation(all["blocked"].Decisions[0], all["blocked"].Reports[0]),
@@ -42,8 +45,27 @@ func explanations() map[string]Explanation {
 		"warn":      explanation(all["warn"].Decisions[0]),
 		"review":    explanation(late),
 		"replaced":  replaced,
+		"several":   several,
 		"nothing":   {Asked: "deadbeef", Position: 4120, At: noon},
 		"hostile":   outlandish(explanation(all["mixed"].Decisions[1], all["mixed"].Reports...)),
+	}
+}
+
+// Whoever asks about a commit gets a list first, and is then told of what is no plain yes; that
+// takes a line, unless all of it was asked for.
+func TestAPlainYesTakesALine(t *testing.T) {
+	told := func(s Style) string {
+		var b strings.Builder
+		if err := Why(&b, "text", explanations()["several"], s); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if n := strings.Count(told(Style{}), "\nEvidence\n"); n != 2 {
+		t.Errorf("%d of 4 decisions are told whole, want the two that hold something back", n)
+	}
+	if n := strings.Count(told(Style{All: true}), "\nEvidence\n"); n != 4 {
+		t.Errorf("%d of 4 decisions are told whole where all were asked for", n)
 	}
 }
 

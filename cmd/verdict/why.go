@@ -19,8 +19,8 @@ func whyCommand() command {
 	return command{
 		use: "why REF", short: "Explain a decision, or what was decided about a commit, artifact or file",
 		long: "REF is a decision's id (any beginning that is unique), a digest, an image as NAME@sha256:…, a file, a commit, or a name that git knows here, such as HEAD. " +
-			"The answer comes from what was recorded; nothing is scanned again. Of a digest or commit it is told what it was made from, what was made from it, and where that runs; of a promotion, what came of it.",
-		example: "verdict why HEAD\nverdict why d-4k7m\nverdict why d-4k7m -o json",
+			"The answer comes from what was recorded; nothing is scanned again. Of a digest or commit it is told what it was made from, what was made from it, and where that runs; of a promotion, what came of it. Of several decisions those that are a plain yes, or were replaced, are told in a line each; with --verbose each of them whole.",
+		example: "verdict why HEAD\nverdict why HEAD --verbose\nverdict why d-4k7m\nverdict why d-4k7m -o json",
 		args:    exactly(1), formats: []string{"text", "json"}, reads: true,
 		setup: runs(why),
 	}
@@ -36,7 +36,10 @@ func why(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.write(func(out io.Writer, format string, s report.Style) error { return report.Why(out, format, x, s) }); err != nil {
+	if err := a.write(func(out io.Writer, format string, s report.Style) error {
+		s.All = a.config.Verbose
+		return report.Why(out, format, x, s)
+	}); err != nil {
 		return err
 	}
 	if len(x.Cases) == 0 {
