@@ -431,9 +431,11 @@ func (r Run) textNext(p *page, hidden int) {
 	if hidden > 0 {
 		rows = append(rows, []string{command + " -o json", "all findings, " + count(hidden, "that is", "of which are") + " not shown here"})
 	}
-	for _, d := range r.Decisions {
-		if d.Outcome != verdict.Allow && d.ID != "" {
-			rows = append(rows, []string{"verdict why " + shortID(d.ID), "the whole explanation of " + name(d.Point)})
+	for _, held := range []bool{true, false} { // in the order in which they were explained above
+		for _, d := range r.Decisions {
+			if d.Outcome != verdict.Allow && d.ID != "" && (d.Enforced != verdict.Allow) == held {
+				rows = append(rows, []string{"verdict why " + shortID(d.ID), "the whole explanation of " + name(d.Point)})
+			}
 		}
 	}
 	if len(rows)+len(r.Next) == 0 {

@@ -38,6 +38,7 @@ type app struct {
 	progress *progress
 	proved   map[verdict.Digest]bool // bundles whose tests hold
 
+	names     bool  // what was shown names commands: see tellAgain
 	unhelpful error // why --help was not answered
 
 	hosted *hosting // the app answers for a request to the server; nil: for a person at a shell
@@ -61,12 +62,16 @@ func (a *app) main(ctx context.Context, args []string) (code int) {
 	root := newRoot(a, &named)
 	err := a.execute(ctx, root, args)
 	a.progress.stop()
+	defer a.tellAgain()
 	var answer exitCode
 	if err == nil || errors.As(err, &answer) {
 		return int(answer)
 	}
 	f := explain(ctx, err)
 	tell(a.stderr, f, a.screen)
+	if f.Code != verdict.CodeUsage {
+		a.named(f.Remedy)
+	}
 	a.writeFailure(f, args)
 	return f.Exit
 }
@@ -220,6 +225,9 @@ func (a *app) write(render func(w io.Writer, format string, s report.Style) erro
 		}
 		if o.File == "" {
 			front = b
+			if o.Format == "text" {
+				a.named(b.String())
+			}
 			continue
 		}
 		if err := writeOutput(o.Format, o.File, b.Bytes()); err != nil {
