@@ -175,11 +175,20 @@ func (c Caller) May(v Verb, o Object) error {
 	}
 }
 
-// Everywhere reports whether the caller may read all that there is. To whoever may not, an
-// answer is about a part, and "none" means none that he may see.
+// Reads is May(Reading, o) as a yes or no, for who looks at many objects.
+func (c Caller) Reads(o Object) bool {
+	return c.Actor != "" && slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		return slices.Contains(allowed[g.Role], Reading) && g.Scope.Covers(o)
+	})
+}
+
+// Everywhere reports whether the caller may read all that there is, so that nothing has to be
+// left out for him. To whoever may not, an answer is about a part, and "none" means none that he
+// may see. All services do not suffice: there is what names a team and no service.
 func (c Caller) Everywhere() bool {
-	return slices.ContainsFunc(c.Grants, func(g Grant) bool {
-		return slices.Contains(g.Scope.Services, Everything) && slices.Contains(g.Scope.Environments, Everything)
+	return c.Actor != "" && slices.ContainsFunc(c.Grants, func(g Grant) bool {
+		s := g.Scope
+		return slices.Contains(allowed[g.Role], Reading) && slices.Contains(s.Services, Everything) && slices.Contains(s.Teams, Everything) && slices.Contains(s.Environments, Everything)
 	})
 }
 

@@ -60,3 +60,28 @@ func TestWhoLeftTheServiceOutIsToldToNameIt(t *testing.T) {
 		}
 	}
 }
+
+// Who has all services and no team is not shown everything: of what names a team and no service
+// he would be.
+func TestEverywhereIsEachServiceTeamAndEnvironment(t *testing.T) {
+	all := []string{Everything}
+	for _, tt := range []struct {
+		name string
+		c    Caller
+		yes  bool
+	}{
+		{"anywhere", Caller{Actor: "a", Grants: []Grant{{Viewer, Anywhere()}}}, true},
+		{"no team", Caller{Actor: "a", Grants: []Grant{{Viewer, Scope{Services: all, Environments: all}}}}, false},
+		{"no environment", Caller{Actor: "a", Grants: []Grant{{Viewer, Scope{Services: all, Teams: all}}}}, false},
+		{"one half each", Caller{Actor: "a", Grants: []Grant{{Viewer, Scope{Services: all, Environments: all}}, {Admin, Scope{Teams: all, Environments: all}}}}, false},
+		{"nobody", Caller{Grants: []Grant{{Viewer, Anywhere()}}}, false},
+		{"a role of no name", Caller{Actor: "a", Grants: []Grant{{"owner", Anywhere()}}}, false},
+	} {
+		if tt.c.Everywhere() != tt.yes {
+			t.Errorf("%s: %v", tt.name, !tt.yes)
+		}
+		if o := (Object{Team: "web"}); tt.c.Reads(o) != (tt.c.May(Reading, o) == nil) {
+			t.Errorf("%s reads %v: %v", tt.name, o, tt.c.Reads(o))
+		}
+	}
+}

@@ -14,8 +14,9 @@ var floors = map[string]int{
 	"ledger": 2, "identity/token": 2,
 	"decide": 3,
 	"code":   4, "ci": 4, "artifact": 4, "deploy": 4, "deploy/admission": 4, "observe": 4, "audit": 4,
-	"server/wire": 4, // what both sides of the API say to each other
-	"report":      5, "server": 5, "server/client": 5, "web": 5,
+	"server/wire":   4, // what both sides of the API say to each other
+	"server/within": 4, // what a caller sees of a ledger, to the routes and to the commands behind them
+	"report":        5, "server": 5, "server/client": 5, "web": 5,
 	"cmd/verdict": 6,
 }
 

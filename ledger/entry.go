@@ -303,6 +303,15 @@ func (l *Ledger) Decision(ctx context.Context, prefix string, at Position) (Entr
 // DecisionStatement finds a decision like Decision and gives its whole statement, with
 // what the decision rested on.
 func (l *Ledger) DecisionStatement(ctx context.Context, prefix string, at Position) (Entry, *evidence.Statement, error) {
+	return l.DecisionAmong(ctx, prefix, at, nil)
+}
+
+// maxAlike is how many decisions with one beginning are looked through for those of somebody.
+const maxAlike = 1_000
+
+// DecisionAmong finds a decision like DecisionStatement among those that somebody sees; nil: all.
+// The others neither make a beginning ambiguous nor are they told.
+func (l *Ledger) DecisionAmong(ctx context.Context, prefix string, at Position, sees func(Entry) bool) (Entry, *evidence.Statement, error) {
 	if len(prefix) < 4 || strings.Trim(prefix, idAlphabet) != "" {
 		return Entry{}, nil, &verdict.Error{
 			Code: verdict.CodeInvalid, What: fmt.Sprintf("%.80q is not the id of a decision", prefix),
@@ -311,7 +320,14 @@ func (l *Ledger) DecisionStatement(ctx context.Context, prefix string, at Positi
 	}
 	var row store.Decision
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
-		rows, err := v.DecisionsByID(ctx, prefix, at.upTo(), 20)
+		limit := int64(20)
+		if sees != nil {
+			limit = maxAlike
+		}
+		rows, err := v.DecisionsByID(ctx, prefix, at.upTo(), limit)
+		if err == nil && sees != nil {
+			rows, err = decisionsSeen(ctx, v, prefix, rows, sees)
+		}
 		if err == nil {
 			row, err = oneDecision(prefix, rows)
 		}
@@ -321,6 +337,32 @@ func (l *Ledger) DecisionStatement(ctx context.Context, prefix string, at Positi
 		return Entry{}, nil, err
 	}
 	return l.statement(ctx, row.From)
+}
+
+// decisionsSeen are those of some rows that somebody sees. With one id are those who claim it
+// after another: where he does not see the first, it is nobody's for him.
+func decisionsSeen(ctx context.Context, v *store.View, prefix string, rows []store.Decision, sees func(Entry) bool) ([]store.Decision, error) {
+	var out []store.Decision
+	for i, r := range rows {
+		if i > 0 && rows[i-1].ID == r.ID {
+			continue
+		}
+		x, _, err := v.Entry(ctx, r.From)
+		if err != nil {
+			return nil, err
+		}
+		e, err := entryOf(x)
+		if err != nil {
+			return nil, err
+		}
+		if sees(e) {
+			out = append(out, r)
+		}
+	}
+	if len(out) == 0 && len(rows) == maxAlike {
+		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: fmt.Sprintf("too many decisions have an id that begins with %s", prefix), Remedy: "give more characters of the id"}
+	}
+	return out, nil
 }
 
 // idAlphabet is what ids of decisions, exceptions and the like are made of.

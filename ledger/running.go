@@ -53,8 +53,9 @@ type RunningQuery struct {
 	Environment, Service string
 	Digest               verdict.Digest
 	At                   Position
-	Ended                bool // also what ran before At and does not any more
-	Limit                int  // at most 10,000, which is also what 0 means
+	Ended                bool  // also what ran before At and does not any more
+	Before               int64 // only what began with an entry of a smaller index; 0: all
+	Limit                int   // at most 10,000, which is also what 0 means
 }
 
 // RunningRow is a digest that is stated to run.
@@ -77,7 +78,7 @@ func (l *Ledger) Running(ctx context.Context, q RunningQuery) ([]RunningRow, err
 	out := []RunningRow{}
 	err := l.view(ctx, func(v *store.View, _ store.Head) error {
 		rows, err := v.Running(ctx, store.RunningQuery{
-			Environment: q.Environment, Service: q.Service, Digest: string(q.Digest), At: q.At.upTo(), Ended: q.Ended, Limit: limited(q.Limit),
+			Environment: q.Environment, Service: q.Service, Digest: string(q.Digest), At: q.At.upTo(), Ended: q.Ended, Before: q.Before, Limit: limited(q.Limit),
 		})
 		for _, r := range rows {
 			out = append(out, runningRow(r, q.At))

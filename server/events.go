@@ -131,19 +131,17 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 // changed is the event of the entries [from, to) that the caller sees; a comment where he
 // sees none, which still moves his position on.
 func (b *shelf) changed(ctx context.Context, c identity.Caller, from, to ledger.Position) (string, error) {
-	entries, err := b.ledger.Range(ctx, from, to)
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	entries, err := seen.Range(ctx, from, to)
 	if err != nil {
 		return "", err
 	}
 	said := []Changed{}
 	for _, e := range entries {
-		sees, err := b.sees(ctx, c, e)
-		if err != nil {
-			return "", err
-		}
-		if sees {
-			said = append(said, Changed{e.Index, e.Kind, e.Context.Point, e.Context.Service, e.Context.Environment})
-		}
+		said = append(said, Changed{e.Index, e.Kind, e.Context.Point, e.Context.Service, e.Context.Environment})
 	}
 	if len(said) == 0 {
 		return fmt.Sprintf("id: %d\n\n", to), nil

@@ -13,6 +13,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // EvidenceOptions are what the route needs by which evidence is recorded.
@@ -20,9 +21,6 @@ type EvidenceOptions struct {
 	// Verb is what a caller needs a role for to state evidence of a kind; an empty one: nobody
 	// states it from the outside.
 	Verb func(k verdict.Kind, step verdict.Step) identity.Verb
-	// Team gives the team of a service by the map in force, empty where nobody knows it: whose
-	// a service is, a caller does not say himself. nil: nobody knows any.
-	Team func(ctx context.Context, service string) (string, error)
 	// Bound gives the key that a caller proved to hold when he signed in, and the token that
 	// said who he is; nil where he proved none.
 	Bound func(ctx context.Context, c identity.Caller) (*ledger.Bound, error)
@@ -45,7 +43,7 @@ func (s *Server) EvidenceRoute(o EvidenceOptions) {
 			"A statement is signed by an enrolled key, or by the one that the session is bound to. Which verb it needs depends on its kind. "+
 			"A body of type `%s` is one bundle and nothing around it.", wire.MaxEvidence, wire.BundleType),
 	}
-	r := &recorder{o: o, ledger: s.o.Ledger, now: s.o.Now, large: make(chan struct{}, largeBlobs)}
+	r := &recorder{o: o, ledger: s.o.Ledger, whose: s.o.Whose, now: s.o.Now, large: make(chan struct{}, largeBlobs)}
 	r.told = func(ctx context.Context, err error) *Problem {
 		if p := problemOf(err); p.Status != http.StatusInternalServerError { // a database that is away is told once, and not by each request
 			return p
@@ -61,6 +59,7 @@ func (s *Server) EvidenceRoute(o EvidenceOptions) {
 type recorder struct {
 	o      EvidenceOptions
 	ledger *ledger.Ledger
+	whose  within.Whose
 	now    func() time.Time
 	large  chan struct{}
 	told   func(context.Context, error) *Problem // logs what the caller is not told
@@ -201,7 +200,7 @@ func (x *recorder) enrolled(ctx context.Context, id string) (bool, error) {
 func (x *recorder) may(ctx context.Context, c identity.Caller, s *evidence.Statement, said verdict.Context, foreign bool) error {
 	about := identity.Object{Service: said.Service, Team: said.Team, Environment: said.Environment}
 	if foreign {
-		return x.allowed(ctx, c, identity.Stating, about)
+		return x.whose.May(ctx, c, identity.Stating, about)
 	}
 	var of stated
 	kind := s.Kind()
@@ -227,7 +226,7 @@ func (x *recorder) may(ctx context.Context, c identity.Caller, s *evidence.State
 	if everybodys[kind] {
 		return c.May(verb, identity.Object{})
 	}
-	return x.allowed(ctx, c, verb, append(of.about(), about)...)
+	return x.whose.May(ctx, c, verb, append(of.about(), about)...)
 }
 
 // endsAnothers reports whether a statement revokes a key that is not the caller's own: with
@@ -261,29 +260,6 @@ func (s stated) about() (all []identity.Object) {
 		all = append(all, identity.Object{Service: s.Service, Environment: e})
 	}
 	return all
-}
-
-// allowed asks for each of what a statement is about. The team of a service is that of the
-// map, which the statement's own word stands in for where the map has none.
-func (x *recorder) allowed(ctx context.Context, c identity.Caller, v identity.Verb, about ...identity.Object) error {
-	for _, o := range about {
-		if c.May(v, identity.Object{Service: o.Service, Environment: o.Environment}) == nil { // without a team he may less
-			continue
-		}
-		if o.Service != "" && x.o.Team != nil {
-			team, err := x.o.Team(ctx, o.Service)
-			if err != nil {
-				return err
-			}
-			if team != "" {
-				o.Team = team
-			}
-		}
-		if err := c.May(v, o); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // bound is evidence under the key that the caller's session is bound to.

@@ -2,24 +2,19 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
-	"verdict"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // LedgerOptions are what the routes of the ledger need beside the ledger.
 type LedgerOptions struct {
-	// Team gives the team of a service by the map in force, empty where nobody knows it:
-	// rows that name no team are seen by who may see the service's.
-	Team func(ctx context.Context, service string) (string, error)
 	// VerifierKey is the log's, as verdict log key prints it.
 	VerifierKey string
 }
@@ -27,17 +22,20 @@ type LedgerOptions struct {
 // shelf answers from the ledger within what the caller may see.
 type shelf struct {
 	ledger *ledger.Ledger
+	whose  within.Whose
 	o      LedgerOptions
+}
+
+// seen is what a caller sees of the ledger.
+func (b *shelf) seen(ctx context.Context, c identity.Caller) (*within.Ledger, error) {
+	return b.whose.Ledger(ctx, b.ledger, c)
 }
 
 const tagLedger = "ledger"
 
 // LedgerRoutes adds the routes by which the command line works with the ledger.
 func (s *Server) LedgerRoutes(o LedgerOptions) {
-	if o.Team == nil {
-		o.Team = func(context.Context, string) (string, error) { return "", nil }
-	}
-	b := &shelf{s.o.Ledger, o}
+	b := &shelf{s.o.Ledger, s.o.Whose, o}
 	get := func(path, id, summary string) Operation {
 		return Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary, Tag: tagLedger, Verb: identity.Reading, About: "What lies outside of the caller's scope is left out, as if it were not there."}
 	}
@@ -85,7 +83,13 @@ func (p Page) from() int64 {
 	return n
 }
 
-func cursor(index int64) string { return strconv.FormatInt(index, 10) }
+// cursor is the cursor of a place; of 0, behind which nothing is, none.
+func cursor(place int64) string {
+	if place == 0 {
+		return ""
+	}
+	return strconv.FormatInt(place, 10)
+}
 
 // Place is which entry a path names.
 type Place struct {
@@ -102,78 +106,29 @@ func answerOf[T any](body T, err error) (*out[T], error) {
 	return &out[T]{body}, nil
 }
 
-// sees reports whether a caller may see an entry.
-func (b *shelf) sees(ctx context.Context, c identity.Caller, e ledger.Entry) (bool, error) {
-	if identity.Everybodys(e.Kind) {
-		return true, nil
-	}
-	return b.seesOf(ctx, c, e.Context.Service, e.Context.Team, e.Context.Environment)
-}
-
-func (b *shelf) seesOf(ctx context.Context, c identity.Caller, service, team, environment string) (bool, error) {
-	if team == "" && service != "" {
-		if c.May(identity.Reading, identity.Object{Service: service, Environment: environment}) == nil { // his scope names the service: whose it is adds nothing
-			return true, nil
-		}
-		var err error
-		if team, err = b.o.Team(ctx, service); err != nil {
-			return false, err
-		}
-	}
-	return c.May(identity.Reading, identity.Object{Service: service, Team: team, Environment: environment}) == nil, nil
-}
-
-// hidden is the answer for what is not there and for what the caller may not see: which of
-// the two it is would tell him that it is there.
-func hidden(what string) error {
-	return &verdict.Error{
-		Code: verdict.CodeNotFound, What: what + " is not there, or not in your scope",
-		Remedy: "compare it with what verdict trail and verdict log checkpoint print, or ask an admin for a role in its scope",
-	}
-}
-
-func nameOf(index int64) string { return fmt.Sprintf("entry %d", index) }
-
-// one gives an entry that the caller may see.
-func (b *shelf) one(ctx context.Context, c identity.Caller, index int64) (ledger.Entry, error) {
-	e, err := b.ledger.Entry(ctx, index)
-	if notFound(err) {
-		return e, hidden(nameOf(index))
-	}
-	if err != nil {
-		return e, err
-	}
-	sees, err := b.sees(ctx, c, e)
-	if err == nil && !sees {
-		err = hidden(nameOf(index))
-	}
-	return e, err
-}
-
-func notFound(err error) bool {
-	var e *verdict.Error
-	return errors.As(err, &e) && e.Code == verdict.CodeNotFound
-}
-
 func (b *shelf) entry(ctx context.Context, c identity.Caller, q *Place) (*out[wire.Entry], error) {
-	e, err := b.one(ctx, c, q.Index)
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	e, err := seen.Entry(ctx, q.Index)
 	return answerOf(wire.EntryOf(e), err)
 }
 
 func (b *shelf) bundle(ctx context.Context, c identity.Caller, q *Place) (*out[wire.Body], error) {
-	return b.body(ctx, c, q.Index, b.ledger.Bundle)
+	return b.body(ctx, c, q, (*within.Ledger).EntryBundle)
 }
 
 func (b *shelf) logged(ctx context.Context, c identity.Caller, q *Place) (*out[wire.Body], error) {
-	return b.body(ctx, c, q.Index, b.ledger.Logged)
+	return b.body(ctx, c, q, (*within.Ledger).EntryLogged)
 }
 
-func (b *shelf) body(ctx context.Context, c identity.Caller, index int64, read func(context.Context, int64) (*evidence.Bundle, error)) (*out[wire.Body], error) {
-	e, err := b.one(ctx, c, index)
+func (b *shelf) body(ctx context.Context, c identity.Caller, q *Place, read func(*within.Ledger, context.Context, int64) (ledger.Entry, *evidence.Bundle, error)) (*out[wire.Body], error) {
+	seen, err := b.seen(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	x, err := read(ctx, index)
+	e, x, err := read(seen, ctx, q.Index)
 	if err != nil {
 		return nil, err
 	}

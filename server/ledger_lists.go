@@ -7,13 +7,20 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // A page of a list is filled by what the caller may see. One in whose rows there is little of
 // it ends before it is full: the cursor says where the next one goes on.
 
-// maxLooked is how many rows are looked at for one page.
-const maxLooked = 10_000
+// entriesOf is a page of entries as it is sent.
+func entriesOf(p within.Page[ledger.Entry], err error) (*out[wire.Entries], error) {
+	w := wire.Entries{Entries: make([]wire.Entry, len(p.Rows)), Next: cursor(p.Next)}
+	for i, e := range p.Rows {
+		w.Entries[i] = wire.EntryOf(e)
+	}
+	return answerOf(w, err)
+}
 
 // chosen are the entries that a caller asks for.
 type chosen struct {
@@ -28,53 +35,15 @@ type chosen struct {
 	Page
 }
 
-// under is the smaller bound of two of which 0 is none.
-func under(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
 func (b *shelf) find(ctx context.Context, c identity.Caller, q *chosen) (*out[wire.Entries], error) {
-	w := ledger.Query{
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return entriesOf(seen.FindPage(ctx, ledger.Query{
 		Subject: verdict.Digest(q.Subject), Kind: verdict.Kind(q.Kind), Service: q.Service, Environment: q.Environment, Point: q.Point,
-		At: q.position(), Before: under(q.Before, q.Page.from()), From: q.From, Limit: q.Limit,
-	}
-	return answerOf(b.downwards(ctx, c, q.Limit, func(before int64) ([]ledger.Entry, error) {
-		if before > 0 {
-			w.Before = before
-		}
-		return b.ledger.Find(ctx, w)
-	}))
-}
-
-// downwards fills a page from a list that goes on below an index, newest first.
-func (b *shelf) downwards(ctx context.Context, c identity.Caller, limit int, below func(index int64) ([]ledger.Entry, error)) (wire.Entries, error) {
-	p, before := wire.Entries{Entries: []wire.Entry{}}, int64(0)
-	for looked := 0; looked < maxLooked; {
-		rows, err := below(before)
-		if err != nil {
-			return p, err
-		}
-		for _, e := range rows {
-			looked, before = looked+1, e.Index
-			sees, err := b.sees(ctx, c, e)
-			if err != nil {
-				return p, err
-			}
-			if sees {
-				p.Entries = append(p.Entries, wire.EntryOf(e))
-			}
-			if len(p.Entries) == limit {
-				return until(p, before), nil
-			}
-		}
-		if len(rows) < limit || before == 0 {
-			return p, nil
-		}
-	}
-	return until(p, before), nil
+		At: q.position(), Before: q.Before, From: q.From, Limit: q.Limit,
+	}, q.Page.from()))
 }
 
 // span is a part of the log in its order.
@@ -85,25 +54,11 @@ type span struct {
 }
 
 func (b *shelf) between(ctx context.Context, c identity.Caller, q *span) (*out[wire.Entries], error) {
-	rows, err := b.ledger.Range(ctx, ledger.Position(max(q.From, q.Page.from())), q.position())
-	p := wire.Entries{Entries: []wire.Entry{}}
-	for _, e := range rows {
-		if err != nil {
-			break
-		}
-		if len(p.Entries) == q.Limit {
-			p.Next = cursor(e.Index)
-			break
-		}
-		var sees bool
-		if sees, err = b.sees(ctx, c, e); sees {
-			p.Entries = append(p.Entries, wire.EntryOf(e))
-		}
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	if p.Next == "" && len(rows) == maxLooked {
-		p.Next = cursor(rows[len(rows)-1].Index + 1)
-	}
-	return answerOf(p, err)
+	return entriesOf(seen.RangePage(ctx, ledger.Position(q.From), q.position(), q.Limit, q.Page.from()))
 }
 
 // arrival is a part of another log.
@@ -115,12 +70,11 @@ type arrival struct {
 }
 
 func (b *shelf) arrived(ctx context.Context, c identity.Caller, q *arrival) (*out[wire.Entries], error) {
-	to := q.position()
-	if n := q.Page.from(); n > 0 {
-		to = ledger.Position(n)
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := b.ledger.Arrived(ctx, q.Origin, ledger.Position(q.From), to)
-	return answerOf(b.cut(ctx, c, rows, q.Limit, func(e ledger.Entry) int64 { return e.Source }, err))
+	return entriesOf(seen.ArrivedPage(ctx, q.Origin, ledger.Position(q.From), q.position(), q.Limit, q.Page.from()))
 }
 
 // stand chooses statements that hold.
@@ -135,32 +89,11 @@ func (b *shelf) standing(ctx context.Context, c identity.Caller, q *stand) (*out
 	if !ledger.Stands(verdict.Kind(q.Kind)) {
 		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: "statements of kind " + q.Kind + " replace nothing", Remedy: "ask for them with GET " + Prefix + "/entries?kind=" + q.Kind}
 	}
-	rows, err := b.ledger.Standing(ctx, verdict.Kind(q.Kind), q.About, q.position())
-	if n := q.Page.from(); n > 0 {
-		for len(rows) > 0 && rows[0].Index >= n {
-			rows = rows[1:]
-		}
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	return answerOf(b.cut(ctx, c, rows, q.Limit, func(e ledger.Entry) int64 { return e.Index }, err))
-}
-
-// cut gives the first rows that the caller may see, of rows that go down by an index.
-func (b *shelf) cut(ctx context.Context, c identity.Caller, rows []ledger.Entry, limit int, index func(ledger.Entry) int64, err error) (wire.Entries, error) {
-	p := wire.Entries{Entries: []wire.Entry{}}
-	for i, e := range rows {
-		if err != nil {
-			return p, err
-		}
-		if len(p.Entries) == limit {
-			p.Next = cursor(index(rows[i-1]))
-			return p, nil
-		}
-		var sees bool
-		if sees, err = b.sees(ctx, c, e); sees {
-			p.Entries = append(p.Entries, wire.EntryOf(e))
-		}
-	}
-	return p, err
+	return entriesOf(seen.StandingPage(ctx, verdict.Kind(q.Kind), q.About, q.position(), q.Limit, q.Page.from()))
 }
 
 // judged are the decisions that a caller asks for.
@@ -177,44 +110,15 @@ type judged struct {
 }
 
 func (b *shelf) decisions(ctx context.Context, c identity.Caller, q *judged) (*out[wire.Decisions], error) {
-	w := ledger.DecisionQuery{
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := seen.DecisionsPage(ctx, ledger.DecisionQuery{
 		Subject: verdict.Digest(q.Subject), Point: q.Point, Service: q.Service, Environment: q.Environment, Outcome: verdict.Outcome(q.Outcome),
-		At: q.position(), Before: under(q.Before, q.Page.from()), From: q.From, Limit: q.Limit,
-	}
-	p := wire.Decisions{Decisions: []ledger.DecisionRow{}}
-	for looked := 0; looked < maxLooked; {
-		rows, err := b.ledger.Decisions(ctx, w)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range rows {
-			looked, w.Before = looked+1, d.Index
-			sees, err := b.seesOf(ctx, c, d.Service, "", d.Environment)
-			if err != nil {
-				return nil, err
-			}
-			if sees {
-				p.Decisions = append(p.Decisions, d)
-			}
-			if len(p.Decisions) == q.Limit {
-				p.Next = cursorAbove(w.Before)
-				return answerOf(p, nil)
-			}
-		}
-		if len(rows) < q.Limit || w.Before == 0 {
-			return answerOf(p, nil)
-		}
-	}
-	p.Next = cursorAbove(w.Before)
-	return answerOf(p, nil)
-}
-
-// cursorAbove is the cursor of what lies below an index; empty where nothing does.
-func cursorAbove(index int64) string {
-	if index == 0 {
-		return ""
-	}
-	return cursor(index)
+		At: q.position(), Before: q.Before, From: q.From, Limit: q.Limit,
+	}, q.Page.from())
+	return answerOf(wire.Decisions{Decisions: p.Rows, Next: cursor(p.Next)}, err)
 }
 
 // decisionAsked asks for one decision.
@@ -224,21 +128,15 @@ type decisionAsked struct {
 }
 
 func (b *shelf) decision(ctx context.Context, c identity.Caller, q *decisionAsked) (*out[wire.Body], error) {
-	e, _, err := b.ledger.DecisionStatement(ctx, q.ID, q.position())
+	seen, err := b.seen(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if sees, err := b.sees(ctx, c, e); err != nil || !sees {
-		if err == nil {
-			err = &verdict.Error{Code: verdict.CodeNotFound, What: "no decision has an id that begins with " + q.ID, Remedy: "list the decisions about a commit, digest or file: verdict trail REF"}
-		}
-		return nil, err
-	}
-	x, err := b.ledger.Bundle(ctx, e.Index)
+	e, _, err := seen.DecisionStatement(ctx, q.ID, q.position())
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(wire.Body{Entry: wire.EntryOf(e), Bundle: x.JSON()}, nil)
+	return b.bundle(ctx, c, &Place{e.Index})
 }
 
 // runs chooses what runs.
@@ -252,30 +150,12 @@ type runs struct {
 }
 
 func (b *shelf) running(ctx context.Context, c identity.Caller, q *runs) (*out[wire.Running], error) {
-	rows, err := b.ledger.Running(ctx, ledger.RunningQuery{Environment: q.Environment, Service: q.Service, Digest: verdict.Digest(q.Digest), At: q.position(), Ended: q.Ended})
-	p := wire.Running{Running: []ledger.RunningRow{}}
-	below := q.Page.from()
-	for _, r := range rows {
-		if err != nil {
-			return nil, err
-		}
-		if below > 0 && r.Index >= below {
-			continue
-		}
-		if len(p.Running) == q.Limit {
-			p.Next = cursor(p.Running[q.Limit-1].Index)
-			break
-		}
-		var sees bool
-		if sees, err = b.seesOf(ctx, c, r.Service, "", r.Environment); sees {
-			p.Running = append(p.Running, r)
-		}
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	return answerOf(p, err)
-}
-
-// until ends a page at an index, below which the next one goes on.
-func until(p wire.Entries, index int64) wire.Entries {
-	p.Next = cursorAbove(index)
-	return p
+	p, err := seen.RunningPage(ctx, ledger.RunningQuery{
+		Environment: q.Environment, Service: q.Service, Digest: verdict.Digest(q.Digest), At: q.position(), Ended: q.Ended, Limit: q.Limit,
+	}, q.Page.from())
+	return answerOf(wire.Running{Running: p.Rows, Next: cursor(p.Next)}, err)
 }

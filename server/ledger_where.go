@@ -11,6 +11,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // componentRoutes adds the questions to the index of components.
@@ -31,9 +32,8 @@ type whereIn struct{ Body wire.WhereAsked }
 type listedIn struct{ Body wire.ListedAsked }
 
 func (b *shelf) where(ctx context.Context, c identity.Caller, q *whereIn) (*out[wire.Found], error) {
-	// The index of components is of all services: what it has under a name is told to who may
-	// see all of them, as GET /where is.
-	if err := c.May(identity.Reading, identity.Object{}); err != nil {
+	seen, err := b.seen(ctx, c)
+	if err != nil {
 		return nil, err
 	}
 	w := q.Body
@@ -55,37 +55,24 @@ func (b *shelf) where(ctx context.Context, c identity.Caller, q *whereIn) (*out[
 	if len(x.Packages) == 0 && x.Named == "" && x.Licence == nil {
 		return nil, &verdict.Error{Code: verdict.CodeInvalid, What: "the question names no component", Remedy: "give packages, named or licence"}
 	}
-	x.Counts = d.counts(w.Counted, func(service, environment string) (bool, error) { return b.seesOf(ctx, c, service, "", environment) })
-	found, err := b.ledger.Where(ctx, x)
-	if err == nil {
-		err = d.err
-	}
+	x.Counts = d.counts(w.Counted)
+	found, err := seen.Where(ctx, x)
 	if err != nil {
 		return nil, err
 	}
 	if open := d.left(); open != nil {
 		return answerOf(wire.Found{Open: open}, d.full())
 	}
-	return answerOf(wire.Found{Where: found}, b.within(ctx, c, found))
-}
-
-// within takes out of an answer what the caller may not see.
-func (b *shelf) within(ctx context.Context, c identity.Caller, w *ledger.Where) (failed error) {
-	w.Within(func(service, environment string) bool {
-		yes, err := b.seesOf(ctx, c, service, "", environment)
-		failed = errors.Join(failed, err)
-		return yes
-	})
-	return failed
+	return answerOf(wire.Found{Where: found}, nil)
 }
 
 func (b *shelf) listed(ctx context.Context, c identity.Caller, q *listedIn) (*out[wire.Found], error) {
-	d := newDialogue(q.Body.Told)
-	counts := d.counts(q.Body.Counted, func(service, environment string) (bool, error) { return b.seesOf(ctx, c, service, "", environment) })
-	found, err := b.ledger.Listed(ctx, q.Body.Artifact, q.Body.At, counts)
-	if err == nil {
-		err = d.err
+	seen, err := b.seen(ctx, c)
+	if err != nil {
+		return nil, err
 	}
+	d := newDialogue(q.Body.Told)
+	found, err := seen.Listed(ctx, q.Body.Artifact, q.Body.At, d.counts(q.Body.Counted))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +89,6 @@ type dialogue struct {
 	seen map[string]bool
 	open wire.Told
 	n    int
-	err  error
 }
 
 func newDialogue(t wire.Told) *dialogue {
@@ -159,14 +145,12 @@ func because(v wire.Verdicts) (bool, error) {
 	return v.Yes, nil
 }
 
-// counts is whose word counts: that of who the caller may see, and says so of.
-func (d *dialogue) counts(asked bool, sees func(service, environment string) (bool, error)) func(kind verdict.Kind, producer, service, environment string) bool {
+// counts is whose word counts, as the caller says of each; nil where he does not choose.
+func (d *dialogue) counts(asked bool) within.Counts {
+	if !asked {
+		return nil
+	}
 	return func(kind verdict.Kind, producer, service, environment string) bool {
-		yes, err := sees(service, environment)
-		d.err = errors.Join(d.err, err)
-		if !yes || !asked {
-			return yes
-		}
 		return d.said(key("p", kind, producer, service, environment), func() {
 			d.open.Producers = append(d.open.Producers, wire.ProducerAsked{Kind: kind, Producer: producer, Service: service, Environment: environment})
 		}).Yes

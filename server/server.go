@@ -29,6 +29,7 @@ import (
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
+	"verdict/server/within"
 	"verdict/store"
 )
 
@@ -55,6 +56,8 @@ type Options struct {
 	// PublicURL is where callers reach the server: scheme, host and port. Cookies, sign-in
 	// and the audience of tokens go by it, never by a request's Host.
 	PublicURL *url.URL
+	// Whose gives the teams of services by the map in force; nil: nobody knows any.
+	Whose within.Whose
 	// Proxies are networks of proxies in front, whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
 	Limits  Limits

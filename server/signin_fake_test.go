@@ -26,6 +26,7 @@ import (
 	"verdict/identity"
 	"verdict/identity/token"
 	"verdict/ledger"
+	"verdict/server/within"
 	"verdict/store"
 	"verdict/store/sqlite"
 )
@@ -183,18 +184,18 @@ func newDoor(t *testing.T) *door {
 		Trusted: func(_ context.Context, key string) (bool, error) { return d.trusts(key) },
 	})
 	d.must(err)
-	d.server, err = New(Options{Ledger: d.ledger, Store: db, Auth: d.signIn, Now: d.clock, Rand: rand.Reader, Version: "test", PublicURL: public})
+	d.server, err = New(Options{Ledger: d.ledger, Store: db, Auth: d.signIn, Now: d.clock, Rand: rand.Reader, Version: "test", PublicURL: public, Whose: whose})
 	d.must(err)
 	d.signIn.Routes(d.server)
-	d.server.EvidenceRoute(EvidenceOptions{Verb: identity.VerbOf, Team: teamOf, Bound: d.signIn.Bound, Signer: d.key})
+	d.server.EvidenceRoute(EvidenceOptions{Verb: identity.VerbOf, Bound: d.signIn.Bound, Signer: d.key})
 	d.http = httptest.NewServer(d.server.Handler())
 	t.Cleanup(d.http.Close)
 	return d
 }
 
-// teamOf is whose the services of the tests are.
-func teamOf(_ context.Context, service string) (string, error) {
-	return map[string]string{"shop": "web", "bank": "money"}[service], nil
+// whose is whose the services of the tests are.
+func whose(context.Context) (within.Teams, error) {
+	return func(service string) string { return map[string]string{"shop": "web", "bank": "money"}[service] }, nil
 }
 
 func (d *door) store(dirOf string) *store.Store {

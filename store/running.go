@@ -55,24 +55,28 @@ type RunningQuery struct {
 	Environment, Service, Digest string
 	At                           int64 // what runs at this position
 	Ended                        bool  // and what ran at any position before it
+	Before                       int64 // only what began before this position; 0: all
 	Limit                        int64
 }
 
 // Running lists what the query chooses, the last that began first.
 func (v *View) Running(ctx context.Context, q RunningQuery) ([]Running, error) {
-	to := q.At
+	to, before := q.At, q.At
 	if q.Ended {
 		to = 0
 	}
+	if q.Before > 0 {
+		before = min(before, q.Before)
+	}
 	switch {
 	case q.Digest != "":
-		return list(ctx, v, runningDigestStatement, []any{q.Digest, to, q.At, q.Environment, q.Service, q.Limit}, readRunning)
+		return list(ctx, v, runningDigestStatement, []any{q.Digest, to, before, q.Environment, q.Service, q.Limit}, readRunning)
 	case q.Service != "":
-		return list(ctx, v, runningServiceStatement, []any{q.Service, to, q.At, q.Environment, q.Limit}, readRunning)
+		return list(ctx, v, runningServiceStatement, []any{q.Service, to, before, q.Environment, q.Limit}, readRunning)
 	case q.Environment != "":
-		return list(ctx, v, runningEnvironmentStatement, []any{q.Environment, to, q.At, q.Limit}, readRunning)
+		return list(ctx, v, runningEnvironmentStatement, []any{q.Environment, to, before, q.Limit}, readRunning)
 	}
-	return list(ctx, v, runningAllStatement, []any{to, q.At, q.Limit}, readRunning)
+	return list(ctx, v, runningAllStatement, []any{to, before, q.Limit}, readRunning)
 }
 
 // EachEnded calls each with the rows that entries [from, to) ended.

@@ -7,19 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"verdict"
 	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
-	"verdict/report"
 	"verdict/server"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // host is the installation behind `verdict serve`: one ledger and one key, which many requests
@@ -76,18 +74,24 @@ func (h *host) appFor(c identity.Caller, stdout io.Writer) *app {
 // workspaceFor opens the workspace of one request. Its book holds what the caller may see.
 func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
 	w := h.shared(a)
-	if seesAll(a.hosted.caller) {
+	if a.hosted.caller.Everywhere() {
 		return w, nil
 	}
-	m, err := w.releasedMapAt(ctx, ledger.Now)
+	seen, err := within.Whose(h.teams).Ledger(ctx, h.base.own, a.hosted.caller)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
-		m = decisionmap.Builtin()
-	}
-	w.ledger = within(w.ledger, m, a.hosted.caller)
+	w.ledger.entries, w.ledger.answers, w.ledger.contents = seen, seen, seen
 	return w, nil
+}
+
+// teams are whose services are, by the map in force.
+func (h *host) teams(ctx context.Context) (within.Teams, error) {
+	m, err := h.mapInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(service string) string { return m.Services[service].Team }, nil
 }
 
 // recording is a workspace that records for a caller, in the server's name.
@@ -137,185 +141,4 @@ func (h *host) documented(ctx context.Context, c identity.Caller, at string, run
 		return nil, fmt.Errorf("a command wrote no document, and ended with %d", code)
 	}
 	return out.Bytes(), nil
-}
-
-// objectOf is what a row is about, for the caller's scope; the team is the map's where the row
-// names none.
-func objectOf(m *decisionmap.Map, service, team, environment string) identity.Object {
-	if team == "" {
-		team = m.Services[service].Team
-	}
-	return identity.Object{Service: service, Team: team, Environment: environment}
-}
-
-// seesAll reports whether the caller reads everything, so that nothing has to be left out.
-func seesAll(c identity.Caller) bool {
-	return slices.ContainsFunc(c.Grants, func(g identity.Grant) bool {
-		return slices.Contains(g.Scope.Services, identity.Everything) && slices.Contains(g.Scope.Environments, identity.Everything)
-	}) && c.Holds(identity.Reading) == nil
-}
-
-// within is a book without what lies outside of a caller's scope, as if it were not there.
-func within(b book, m *decisionmap.Map, c identity.Caller) book {
-	s := scope{m, c}
-	b.entries, b.answers, b.contents = scopedEntries{b.entries, s}, scopedAnswers{b.answers, b.entries, s}, scopedContents{b.contents, b.entries, s}
-	return b
-}
-
-type scope struct {
-	m *decisionmap.Map
-	c identity.Caller
-}
-
-func (s scope) sees(e ledger.Entry) bool {
-	return identity.Everybodys(e.Kind) || s.may(e.Context.Service, e.Context.Team, e.Context.Environment)
-}
-
-func (s scope) may(service, team, environment string) bool {
-	return s.c.May(identity.Reading, objectOf(s.m, service, team, environment)) == nil
-}
-
-// outside is the answer for what is not there, or not for the caller: he is not told which.
-func outside(what string) error {
-	return &verdict.Error{Code: verdict.CodeNotFound, What: what + " is not in the log, or not in your scope", Remedy: "compare it with what lists it, or ask an admin for a role in its scope"}
-}
-
-type scopedEntries struct {
-	entries
-	s scope
-}
-
-func (x scopedEntries) Entry(ctx context.Context, index int64) (ledger.Entry, error) {
-	e, err := x.entries.Entry(ctx, index)
-	if err == nil && !x.s.sees(e) {
-		err = outside(fmt.Sprintf("entry %d", index))
-	}
-	return e, err
-}
-
-// Find goes on over pages of which nothing is for the caller: an empty one would read as the
-// end.
-func (x scopedEntries) Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) {
-	for {
-		page, err := x.entries.Find(ctx, q)
-		if err != nil || len(page) == 0 {
-			return page, err
-		}
-		q.Before = page[len(page)-1].Index
-		if page = x.kept(page); len(page) > 0 || q.Before == 0 {
-			return page, nil
-		}
-	}
-}
-
-func (x scopedEntries) kept(all []ledger.Entry) []ledger.Entry {
-	return slices.DeleteFunc(all, func(e ledger.Entry) bool { return !x.s.sees(e) })
-}
-
-func (x scopedEntries) Standing(ctx context.Context, kind verdict.Kind, about string, at ledger.Position) ([]ledger.Entry, error) {
-	all, err := x.entries.Standing(ctx, kind, about, at)
-	return x.kept(all), err
-}
-
-func (x scopedEntries) Range(ctx context.Context, from, to ledger.Position) ([]ledger.Entry, error) {
-	all, err := x.entries.Range(ctx, from, to)
-	return x.kept(all), err
-}
-
-func (x scopedEntries) Arrived(ctx context.Context, origin string, from, to ledger.Position) ([]ledger.Entry, error) {
-	all, err := x.entries.Arrived(ctx, origin, from, to)
-	return x.kept(all), err
-}
-
-type scopedAnswers struct {
-	answers
-	rows entries
-	s    scope
-}
-
-func (x scopedAnswers) Decisions(ctx context.Context, q ledger.DecisionQuery) ([]ledger.DecisionRow, error) {
-	for {
-		page, err := x.answers.Decisions(ctx, q)
-		if err != nil || len(page) == 0 {
-			return page, err
-		}
-		q.Before = page[len(page)-1].Index
-		page = slices.DeleteFunc(page, func(r ledger.DecisionRow) bool { return !x.s.may(r.Service, "", r.Environment) })
-		if len(page) > 0 || q.Before == 0 {
-			return page, nil
-		}
-	}
-}
-
-func (x scopedAnswers) Decision(ctx context.Context, prefix string, at ledger.Position) (ledger.Entry, *verdict.Decision, error) {
-	e, d, err := x.answers.Decision(ctx, prefix, at)
-	if err == nil && !x.s.sees(e) {
-		return ledger.Entry{}, nil, outside("the decision " + report.Neutral(prefix))
-	}
-	return e, d, err
-}
-
-func (x scopedAnswers) DecisionStatement(ctx context.Context, prefix string, at ledger.Position) (ledger.Entry, *evidence.Statement, error) {
-	e, s, err := x.answers.DecisionStatement(ctx, prefix, at)
-	if err == nil && !x.s.sees(e) {
-		return ledger.Entry{}, nil, outside("the decision " + report.Neutral(prefix))
-	}
-	return e, s, err
-}
-
-func (x scopedAnswers) Running(ctx context.Context, q ledger.RunningQuery) ([]ledger.RunningRow, error) {
-	all, err := x.answers.Running(ctx, q)
-	return slices.DeleteFunc(all, func(r ledger.RunningRow) bool { return !x.s.may(r.Service, "", r.Environment) }), err
-}
-
-// Where and Listed join rows of many services. The index of components is for who sees all of
-// those; what runs where he does not see is left out.
-func (x scopedAnswers) Where(ctx context.Context, q ledger.WhereQuery) (*ledger.Where, error) {
-	if err := x.s.c.May(identity.Reading, identity.Object{}); err != nil {
-		return nil, err
-	}
-	counts := q.Counts
-	q.Counts = func(kind verdict.Kind, producer, service, environment string) bool {
-		return x.s.may(service, "", environment) && (counts == nil || counts(kind, producer, service, environment))
-	}
-	found, err := x.answers.Where(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	found.Within(func(service, environment string) bool { return x.s.may(service, "", environment) })
-	return found, nil
-}
-
-func (x scopedAnswers) Listed(ctx context.Context, artifact verdict.Digest, at ledger.Position, counts func(kind verdict.Kind, producer, service, environment string) bool) (ledger.Listed, error) {
-	return x.answers.Listed(ctx, artifact, at, func(kind verdict.Kind, producer, service, environment string) bool {
-		return x.s.may(service, "", environment) && counts(kind, producer, service, environment)
-	})
-}
-
-type scopedContents struct {
-	contents
-	rows entries
-	s    scope
-}
-
-func (x scopedContents) Bundle(ctx context.Context, index int64) (*evidence.Bundle, error) {
-	e, err := x.rows.Entry(ctx, index)
-	if err != nil {
-		return nil, err
-	}
-	if !x.s.sees(e) {
-		return nil, outside(fmt.Sprintf("entry %d", index))
-	}
-	return x.contents.Bundle(ctx, index)
-}
-
-func (x scopedContents) Logged(ctx context.Context, index int64) (*evidence.Bundle, error) {
-	e, err := x.rows.Entry(ctx, index)
-	if err != nil {
-		return nil, err
-	}
-	if !x.s.sees(e) {
-		return nil, outside(fmt.Sprintf("entry %d", index))
-	}
-	return x.contents.Logged(ctx, index)
 }

@@ -16,6 +16,7 @@ import (
 	"verdict/ledger"
 	"verdict/server"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // desk is where questions are decided by one map: its rules are compiled and what they read
@@ -261,7 +262,8 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 		return wire.Answer{}, err
 	}
 	m := d.judged.Map
-	if err := c.May(identity.Asking, objectOf(m, q.Service, "", q.Environment)); err != nil {
+	// By the map in force: the one that comes with the question may name whose team it likes.
+	if err := within.Whose(h.teams).May(ctx, c, identity.Asking, identity.Object{Service: q.Service, Environment: q.Environment}); err != nil {
 		return wire.Answer{}, err
 	}
 	p, ok := m.Point(q.Point)

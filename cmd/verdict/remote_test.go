@@ -73,7 +73,7 @@ func (w *workspace) serve(t *testing.T, who callers, bound ...*ledger.Bound) *ht
 	}
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: line})
 	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: w.signer, Bound: boundTo(bound)})
-	syncRoute(s, func(identity.Caller) *workspace { return w })
+	syncRoute(s, nil, func(identity.Caller) *workspace { return w })
 	h := httptest.NewServer(s.Handler())
 	t.Cleanup(func() {
 		h.Close()

@@ -154,7 +154,7 @@ func (x *serving) logger(a *app) *slog.Logger {
 // server makes the server with the routes of the ledger and of what is decided.
 func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
 	s, err := server.New(server.Options{
-		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public, Proxies: h.proxies,
+		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public, Proxies: h.proxies, Whose: h.teams,
 	})
 	if err != nil {
 		return nil, err
@@ -173,9 +173,9 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	if err := errors.Join(s.Metrics().Register(h.unwitnessed), s.Metrics().Register(witnessFigures{h})); err != nil {
 		return nil, err
 	}
-	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key, Team: h.teamOf})
-	syncRoute(s, h.recording)
-	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Team: h.teamOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})
+	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key})
+	syncRoute(s, h.teams, h.recording)
+	s.EvidenceRoute(server.EvidenceOptions{Verb: identity.VerbOf, Signer: h.base.signer, Bound: bound, Foreign: h.trusted})
 	return s, nil
 }
 
@@ -211,15 +211,6 @@ func networks(list []string) (out []netip.Prefix, err error) {
 		out = append(out, p.Masked())
 	}
 	return out, nil
-}
-
-// teamOf is the team of a service by the map in force.
-func (h *host) teamOf(ctx context.Context, service string) (string, error) {
-	m, err := h.mapInForce(ctx)
-	if err != nil {
-		return "", err
-	}
-	return m.Services[service].Team, nil
 }
 
 // listening are the open listeners.

@@ -9,17 +9,17 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"verdict"
-	"verdict/decisionmap"
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server"
 	"verdict/server/wire"
+	"verdict/server/within"
 )
 
 // syncRoute takes parts of other logs, as verdict sync --server sends them. open gives a
 // workspace in the name of the caller.
-func syncRoute(s *server.Server, open func(c identity.Caller) *workspace) {
+func syncRoute(s *server.Server, whose within.Whose, open func(c identity.Caller) *workspace) {
 	type (
 		in  struct{ Body wire.Travel }
 		out struct{ Body synced }
@@ -28,7 +28,7 @@ func syncRoute(s *server.Server, open func(c identity.Caller) *workspace) {
 		Method: http.MethodPost, Path: "/sync", ID: "sync", Summary: "Take a part of another log", Tag: "ledger", Verb: identity.Stating, Body: wire.MaxBody, Once: true,
 		About: "Each entry is verified and recorded as evidence of others, once: to send it again adds nothing.",
 	}, func(ctx context.Context, c identity.Caller, q *in) (*out, error) {
-		r, err := open(c).takePart(ctx, c, q.Body)
+		r, err := open(c).takePart(ctx, c, whose, q.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +37,7 @@ func syncRoute(s *server.Server, open func(c identity.Caller) *workspace) {
 }
 
 // takePart takes what a caller sent of another log.
-func (w *workspace) takePart(ctx context.Context, c identity.Caller, part wire.Travel) (*synced, error) {
+func (w *workspace) takePart(ctx context.Context, c identity.Caller, whose within.Whose, part wire.Travel) (*synced, error) {
 	if part.From < 0 || part.To < part.From || part.To-part.From > wire.MaxTravel || len(part.Entries) > 2*wire.MaxTravel+maxSpans {
 		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the request is about the positions from %d to %d", part.From, part.To), Remedy: fmt.Sprintf("send at most %d at once", wire.MaxTravel)}
 	}
@@ -46,15 +46,8 @@ func (w *workspace) takePart(ctx context.Context, c identity.Caller, part wire.T
 	if err != nil {
 		return nil, err
 	}
-	m, err := w.releasedMapAt(ctx, ledger.Now)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		m = decisionmap.Builtin()
-	}
 	t := &taking{from: from, to: w, result: r, may: func(x verdict.Context) error {
-		return c.May(identity.Stating, objectOf(m, x.Service, first(m.Services[x.Service].Team, x.Team), x.Environment))
+		return whose.May(ctx, c, identity.Stating, identity.Object{Service: x.Service, Team: x.Team, Environment: x.Environment})
 	}}
 	if err := t.take(ctx, part.TrustLog, part.From, part.To); err != nil {
 		return nil, err

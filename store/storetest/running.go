@@ -43,6 +43,8 @@ func askRunning(t testing.TB, v *store.View) {
 		{store.RunningQuery{At: 6, Limit: 9}, []int64{4, 3, 1}},
 		{store.RunningQuery{At: 7, Limit: 9}, []int64{4, 1}},
 		{store.RunningQuery{At: 6, Limit: 1}, []int64{4}},
+		{store.RunningQuery{At: 6, Before: 4, Limit: 1}, []int64{3}},
+		{store.RunningQuery{At: 6, Before: 9, Limit: 9}, []int64{4, 3, 1}},
 		{store.RunningQuery{At: 6, Environment: "prod", Limit: 9}, []int64{3, 1}},
 		{store.RunningQuery{At: 6, Environment: "none", Limit: 9}, []int64{}},
 		{store.RunningQuery{At: 6, Service: "shop", Limit: 9}, []int64{4, 3}},
