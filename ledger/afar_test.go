@@ -154,10 +154,10 @@ func TestWhatSomebodyElseKeepsIsExportedAsTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, seen, err := ledger.ExportAfar(t.Context(), l, nil, there, o)
-		if err != nil || !r.First || len(seen) != 1 {
+		if err != nil || !r.FirstSeen || len(seen) != 1 {
 			t.Fatalf("%s: %+v, %+v, %v", name, r, seen, err)
 		}
-		r.First = false
+		r.FirstSeen = false
 		if !reflect.DeepEqual(own, r) {
 			t.Errorf("%s: %+v, and its own is %+v", name, r, own)
 		}

@@ -33,7 +33,7 @@ type ExportReport struct {
 	Pruned     int64      `json:"pruned"`     // entries without a body
 	Unproved   int64      `json:"unproved"`   // bundles of closed epochs without a signed checkpoint
 	Unseen     int64      `json:"unseen"`     // entries that a server does not show to who asks: they have no bundle
-	First      bool       `json:"first_seen"` // a server's log that was not seen here before
+	FirstSeen  bool       `json:"first_seen"` // a server's log that was not seen here before
 	Files      int64      `json:"files"`
 }
 
@@ -80,7 +80,7 @@ func ExportAfar(ctx context.Context, a Afar, seen []Seen, dir string, o ExportOp
 		return ExportReport{}, seen, err
 	}
 	x := &export{from: v.from, o: o, keys: v.keys, epochs: v.epochs, met: v.met, afar: true}
-	x.report.Checkpoint, x.report.First = c, v.report.Anchor == "absent"
+	x.report.Checkpoint, x.report.FirstSeen = c, v.report.Anchor == "absent"
 	if x.report, err = x.run(ctx, dir); err != nil {
 		return x.report, seen, err
 	}

@@ -32,14 +32,15 @@ type VerifyOptions struct {
 // VerifyReport says what was checked and what was found. A problem is something that
 // does not hold; what could not be checked is told apart and is never taken for good.
 type VerifyReport struct {
-	Position     Position `json:"position"`     // everything before it was looked at
-	Verified     int64    `json:"verified"`     // entries whose leaf was computed from their body
-	Pruned       int64    `json:"pruned"`       // entries without a body: only their leaf was checked
-	Blobs        int64    `json:"blobs"`        // blobs that statements name, all there and whole
-	Signatures   int64    `json:"signatures"`   // signatures that hold
-	Cosignatures int64    `json:"cosignatures"` // signatures of witnesses that hold
-	Rows         int64    `json:"rows"`         // index rows that were computed again
-	Unseen       int64    `json:"unseen"`       // entries that a server does not show to who asks: only their leaf was checked
+	Server       string   `json:"server,omitempty"` // whose log it is; empty: the one here
+	Position     Position `json:"position"`         // everything before it was looked at
+	Verified     int64    `json:"verified"`         // entries whose leaf was computed from their body
+	Pruned       int64    `json:"pruned"`           // entries without a body: only their leaf was checked
+	Blobs        int64    `json:"blobs"`            // blobs that statements name, all there and whole
+	Signatures   int64    `json:"signatures"`       // signatures that hold
+	Cosignatures int64    `json:"cosignatures"`     // signatures of witnesses that hold
+	Rows         int64    `json:"rows"`             // index rows that were computed again
+	Unseen       int64    `json:"unseen"`           // entries that a server does not show to who asks: only their leaf was checked
 	// Witnesses are those whose key is known here, by name. Nothing outside the database
 	// says how many signatures there were: who looks here misses those that were taken out.
 	Witnesses []WitnessReport `json:"witnesses"`

@@ -145,7 +145,7 @@ func (x *verification) untold() {
 		x.problem(-1, remedyAfar, "the server gives %d key events, and its entries state %d", n, x.keyEvents)
 	}
 	if r.Unseen > 0 {
-		x.unchecked(x.firstUnseen, "verify with a role that reads everything: an admin gives it with verdict roles grant SUBJECT auditor",
+		x.unchecked(x.firstUnseen, "verify with a role that reads everything: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*'",
 			"%d entries, from this one on, lie outside of your scope: of them only the leaf was checked", r.Unseen)
 	}
 	if r.Pruned > 0 {

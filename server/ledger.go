@@ -44,6 +44,7 @@ func (s *Server) LedgerRoutes(o LedgerOptions) {
 	Route(s, get("/keys", "list-key-events", "The events of enrolled keys, in the log's order"), b.keys)
 	Route(s, get("/entries", "list-entries", "Entries of the log, newest first"), b.find)
 	Route(s, get("/log/entries", "list-log", "Entries of the log in its order"), b.between)
+	s.logRoutes(b, get)
 	Route(s, get("/arrivals", "list-arrivals", "Entries that came from another log, the last first"), b.arrived)
 	Route(s, get("/standing", "list-standing", "Statements of a kind that hold, newest first"), b.standing)
 	Route(s, get("/entries/{index}", "entry", "One entry"), b.entry)

@@ -117,6 +117,9 @@ var samples = map[string]struct{ as, path, body string }{
 	"log-key":                 {"viewer", "/log/key", ""},
 	"exceptions-openvex":      {"", "", "TestAcceptedRisksLeaveAsOthersReadThem has some"},
 	"exceptions-azure-policy": {"viewer", "/exceptions/azure-policy?assignment=x", ""},
+	"log-epochs":              {"viewer", "/log/epochs", ""},
+	"log-bodies":              {"viewer", "/log/bodies?from=0&limit=2", ""},
+	"log-epoch-tile":          {"viewer", "/log/epochs/1/tile?tile=" + url.QueryEscape("tile/0/000.p/1"), ""},
 }
 
 // Every operation of the API has a sample or the name of the test that has one, refuses who

@@ -18,14 +18,16 @@ func logExportCommand() command {
 	return command{
 		use: "export", short: "Write the log and its evidence into a folder that public tools read",
 		long: "The folder holds the log as C2SP tlog-tiles (checkpoint, tile/…), a Sigstore bundle with its proof for each entry (<n>.sigstore.json), trusted_root.json and key.pub for cosign, " +
-			"the log's verifier key (log.vkey), and MANIFEST.sha256 for sha256sum -c, which is written last. The same log gives the same bytes.",
-		example: "verdict log export --out DIR\nverdict log export --out DIR --from 100 --to 200",
+			"the log's verifier key (log.vkey), and MANIFEST.sha256 for sha256sum -c, which is written last. The same log gives the same bytes, also from a server: " +
+			"with --server everything is computed on this machine from the bytes of its log, and held against its checkpoint and against what was seen of that log here before.",
+		example: "verdict log export --out DIR\nverdict log export --out DIR --from 100 --to 200\nverdict log export --out DIR --server https://verdict.acme.example",
 		formats: textOrJSON,
 		setup: func(f *flags) runner {
 			x := &exporting{}
 			f.required(&x.out, "out", "DIR", "folder to write; it must be new or empty")
 			f.number(&x.from, "from", "INDEX", "first entry whose bundle is written", 0, 1<<53)
 			f.number(&x.to, "to", "INDEX", "entry before which to end; default: all", 1, 1<<53)
+			f.text(&x.trust, "trust-log", "VKEY", trustLogHelp)
 			return x.run
 		},
 	}
@@ -34,6 +36,7 @@ func logExportCommand() command {
 // exporting is one run of the command.
 type exporting struct {
 	out      string
+	trust    string
 	from, to int64 // to is 0 for all
 }
 
@@ -52,6 +55,10 @@ type checkLine struct {
 }
 
 func (x *exporting) run(ctx context.Context, a *app, _ []string) error {
+	keys, err := a.trustedLog(x.trust, "verdict log export --help")
+	if err != nil {
+		return err
+	}
 	w, err := a.openExisting(ctx)
 	if err != nil {
 		return err
@@ -65,13 +72,9 @@ func (x *exporting) run(ctx context.Context, a *app, _ []string) error {
 		return usage("verdict log export --help", fmt.Sprintf("there is no entry from %d on and before %d in a log of %d entries", x.from, first64(x.to, size), size),
 			fmt.Sprintf("give --from below %d and --to above --from, or leave them out to export everything", size))
 	}
-	own, err := w.local("an export of the log", "verdict log export --out "+shellWord(x.out))
-	if err != nil {
-		return err
-	}
 	step := a.progress.phase("exporting the log")
-	r, err := own.Export(ctx, x.out, ledger.ExportOptions{
-		From: ledger.Position(x.from), To: ledger.Position(x.to), Progress: func(done, total int64) { step.say("%d of %d entries", done, total) },
+	r, err := w.export(ctx, x.out, ledger.ExportOptions{
+		From: ledger.Position(x.from), To: ledger.Position(x.to), LogKeys: keys, Progress: func(done, total int64) { step.say("%d of %d entries", done, total) },
 	})
 	a.progress.stop()
 	if err != nil {
@@ -81,7 +84,26 @@ func (x *exporting) run(ctx context.Context, a *app, _ []string) error {
 	if doc.Check, err = w.checksOf(ctx, x, r.Checkpoint); err != nil {
 		return err
 	}
-	return a.emit(doc, doc.text)
+	if err := a.emit(doc, doc.text); err != nil || r.Unseen == 0 {
+		return err
+	}
+	return exit(verdict.CodeUnavailable.Exit())
+}
+
+func (w *workspace) export(ctx context.Context, out string, o ledger.ExportOptions) (ledger.ExportReport, error) {
+	if w.served == nil {
+		return w.own.Export(ctx, out, o)
+	}
+	server := w.app.config.Server
+	seen, err := w.app.seen(server)
+	if err != nil {
+		return ledger.ExportReport{}, err
+	}
+	r, seen, err := ledger.ExportAfar(ctx, w.served.Mirror(), seen, out, o)
+	if err == nil {
+		err = w.app.keepSeen(server, seen)
+	}
+	return r, err
 }
 
 func first64(a, b int64) int64 {
@@ -187,6 +209,12 @@ func (r exported) text(s report.Style) string {
 	}
 	if r.Unproved > 0 {
 		rows = append(rows, []string{"unproved", fmt.Sprintf("%d bundles of earlier epochs, whose last checkpoint is lost: their signature can be checked, their place in the log cannot", r.Unproved)})
+	}
+	if r.FirstSeen {
+		rows = append(rows, []string{"seen here", "for the first time: hold it against a checkpoint that you kept, verdict log verify --against FILE"})
+	}
+	if r.Unseen > 0 {
+		rows = append(rows, []string{"no scope", fmt.Sprintf("%d entries outside of your roles: their leaf is in the tree, and they have no bundle here", r.Unseen)})
 	}
 	out := s.Strong("The log is exported.") + "\n" + report.Table(rows, s.Width, "  ") + "check it, without a network:\n"
 	for _, c := range r.Check {

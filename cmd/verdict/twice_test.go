@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +216,7 @@ func TestACommandSaysTheSameAloneAndWithAServer(t *testing.T) {
 		{"log checkpoint -o json", 0},
 		{"log proof 1 -o json", 0},
 		{"log key", 0},
+		{"log export --out ../out", 0},
 	} {
 		t.Run(tt.words, func(t *testing.T) {
 			alone.t, with.t = t, t
@@ -381,6 +383,83 @@ func TestPersonsDoTheSameAloneAndWithAServer(t *testing.T) {
 	alone.t, with.t = t, t
 }
 
+// Whoever has no hand on the data verifies a log as he would verify one on his own machine; the
+// first time, nothing tells him that it is the one of before.
+func TestALogIsVerifiedAloneAndWithAServer(t *testing.T) {
+	alone, with := typistWith(t, "gate"), typistWith(t, "gate")
+	with.serve()
+	for _, p := range []*typist{alone, with} {
+		for _, words := range []string{"ci", "attest sbom ../bom.json --subject ../app.tar"} {
+			if code, _, talk := p.types(words); code != 0 {
+				t.Fatalf("%s: %d %s", words, code, talk)
+			}
+		}
+	}
+	code, out, talk := with.types("log verify")
+	if code != 1 || !strings.Contains(out, "NOT EVERYTHING COULD BE CHECKED") || !strings.Contains(out, "for the first time") {
+		t.Errorf("the first time: %d %s %s", code, out, talk)
+	}
+	if code, kept, _ := with.types("log checkpoint"); code != 0 {
+		t.Fatal(kept)
+	}
+	if err := os.WriteFile(filepath.Join(with.dir, "kept"), []byte(with.last), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, _ := with.types("log key"); code != 0 {
+		t.Fatal("log key")
+	}
+	if err := os.WriteFile(filepath.Join(with.dir, "log.vkey"), []byte(with.last), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		words string
+		code  int
+		says  string
+	}{
+		{"log verify", 0, "The log holds."},
+		{"log verify --against ../kept --trust-log ../log.vkey", 0, "The log holds."},
+		{"log verify --signatures=false", 0, "its signatures were not checked"},
+	} {
+		code, out, talk := with.types(tt.words)
+		if code != tt.code || !strings.Contains(out, tt.says) || !strings.Contains(out, "before; the log continues that") {
+			t.Errorf("%s with a server: %d %s %s", tt.words, code, out, talk)
+		}
+		if strings.Contains(tt.words, "kept") {
+			continue
+		}
+		if code, out, talk := alone.types(tt.words); code != tt.code || !strings.Contains(out, tt.says) {
+			t.Errorf("%s alone: %d %s %s", tt.words, code, out, talk)
+		}
+	}
+	if code, _, talk := alone.types("log key"); code != 0 {
+		t.Fatal(talk)
+	}
+	if code, out, _ := with.types("log verify --trust-log " + strings.TrimSpace(alone.last)); code != 3 || !strings.Contains(out, "is not the one that was given") {
+		t.Errorf("another key than was given: %d %s", code, out)
+	}
+	if code, _, talk := alone.types("log verify --trust-log " + strings.TrimSpace(alone.last)); code != 2 || !strings.Contains(talk, "no --server is given") {
+		t.Errorf("a key for no server: %d %s", code, talk)
+	}
+	// The same log at the same size gives the same bytes, wherever it is exported.
+	if code, _, talk := with.types("log export --out ../there"); code != 0 {
+		t.Fatalf("%d %s", code, talk)
+	}
+	check := regexp.MustCompile(`verdict (verify .*)`).FindStringSubmatch(with.last)
+	if len(check) == 0 {
+		t.Fatal(with.last)
+	}
+	if code, _, talk := with.types(check[1]); code != 0 {
+		t.Errorf("what was exported: %d %s", code, talk)
+	}
+	with.vars = slices.DeleteFunc(with.vars, func(v string) bool { return strings.HasPrefix(v, "VERDICT_SERVER=") })
+	if code, _, talk := with.types("log export --out ../here --data ../served"); code != 0 {
+		t.Fatalf("%d %s", code, talk)
+	}
+	if out, err := exec.Command("diff", "-r", filepath.Join(with.dir, "here"), filepath.Join(with.dir, "there")).CombinedOutput(); err != nil {
+		t.Errorf("the two exports differ: %v %s", err, out)
+	}
+}
+
 // differ is a little before where two texts begin to differ; -1: nowhere.
 func differ(a, b string) int {
 	if a == b {
@@ -398,7 +477,7 @@ func differ(a, b string) int {
 func TestWhatNeedsTheLogItselfIsRunWhereItIs(t *testing.T) {
 	p := typistWith(t, "gate")
 	p.serve()
-	for _, words := range []string{"log verify", "log export --out ../out", "log epoch --from-backup --reason x", "log witness --url https://w.example --key w.example+00000000+AA"} {
+	for _, words := range []string{"log epoch --from-backup --reason x", "log witness --url https://w.example --key w.example+00000000+AA"} {
 		code, out, talk := p.types(words)
 		where := "where the server keeps its data"
 		if strings.HasPrefix(words, "log witness") {

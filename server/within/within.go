@@ -147,6 +147,12 @@ func (x *Ledger) Logged(ctx context.Context, index int64) (*evidence.Bundle, err
 	return b, err
 }
 
+// Bodies gives entries with what their leaf is computed from, as ledger.Bodies does. Of those
+// that the caller does not see there is the leaf alone.
+func (x *Ledger) Bodies(ctx context.Context, from, to int64, each func(ledger.Body) error) error {
+	return x.l.Bodies(ctx, from, to, func(e ledger.Entry) (bool, error) { return x.sees(e), nil }, each)
+}
+
 // EntryBundle gives an entry with its Bundle.
 func (x *Ledger) EntryBundle(ctx context.Context, index int64) (ledger.Entry, *evidence.Bundle, error) {
 	return x.with(ctx, index, x.l.Bundle)
