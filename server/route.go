@@ -3,8 +3,11 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"reflect"
 	"slices"
@@ -137,6 +140,24 @@ func (s *Server) Handle(pattern string, o Operation, h http.Handler) {
 	}
 	s.ops[pattern] = o
 	s.mux.Handle(pattern, h)
+}
+
+// Take adds an operation whose body is read as it comes, and which answers with JSON as it is.
+// In and Out are for the document: parameters and answer, as Route has them.
+func Take[In, Out any](s *Server, o Operation, h func(ctx context.Context, c identity.Caller, q url.Values, body io.Reader) ([]byte, error)) {
+	s.Handle(o.Method+" "+Prefix+o.Path, o, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := h(r.Context(), CallerOf(r.Context()), r.URL.Query(), r.Body)
+		if err != nil {
+			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+				err = bodyProblem(err)
+			}
+			writeProblem(w, s.told(r.Context(), o, err))
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(b) // who has hung up is told nothing
+	}))
+	Document[In, Out](s, o)
 }
 
 // Document adds to the OpenAPI document an operation that Handle serves, with the schemas of

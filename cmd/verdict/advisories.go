@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"verdict"
 	"verdict/advisory"
@@ -57,12 +56,14 @@ type advisoryChange struct {
 	Index   string         `json:"index"` // file
 	Sources []takenSource  `json:"sources"`
 	Failed  []failedSource `json:"failed"` // what was known about them stays
-	// Rematched says what that changed of what was built; null where there is no ledger.
-	Rematched *rematched `json:"rematched"`
+	// Rematched says what that changed of what was built; absent where there is no ledger.
+	Rematched *rematched `json:"rematched,omitempty"`
 }
 
+const advisoryChangeSchema = "verdict.advisories-change/v1"
+
 func newAdvisoryChange(index string) *advisoryChange {
-	return &advisoryChange{Schema: "verdict.advisories-change/v1", Index: index, Sources: []takenSource{}, Failed: []failedSource{}}
+	return &advisoryChange{Schema: advisoryChangeSchema, Index: index, Sources: []takenSource{}, Failed: []failedSource{}}
 }
 
 // takenSource is one source that is in the index now.
@@ -126,11 +127,23 @@ func (a *app) concludeAdvisories(ctx context.Context, c *advisoryChange) error {
 			c.fail("the match of what was built", err)
 		}
 	}
-	if err := a.emit(c, func(s report.Style) string { return c.text(s, a.now()) }); err != nil {
+	return a.tellAdvisories(ctx, c)
+}
+
+// tellAdvisories writes what was taken in, and on standard error what was not.
+func (a *app) tellAdvisories(ctx context.Context, c *advisoryChange) error {
+	shown := *c
+	if a.hosted != nil {
+		shown.Index = filepath.Base(shown.Index)
+	}
+	if err := a.emit(shown, func(s report.Style) string { return c.text(s, a.now()) }); err != nil {
 		return err
 	}
 	code := 0
 	for _, f := range c.Failed {
+		if f.err == nil { // a server said it
+			f.err = &verdict.Error{Code: f.Code, What: f.What, Remedy: f.Remedy}
+		}
 		x := explain(ctx, f.err)
 		tell(a.stderr, x, a.screen)
 		code = max(code, x.Exit)
@@ -159,152 +172,6 @@ func (a *app) stepper() func(advisory.Progress) {
 	}
 }
 
-func advisoriesImportCommand() command {
-	return command{
-		use: "import [SOURCE…]", short: "Take advisories from files",
-		long: "SOURCE is a folder, zip or tar.gz of OSV records in JSON or YAML; --kev names CISA's catalogue of known exploited vulnerabilities, --epss FIRST's scores. No ledger is needed, and nothing goes over the network.\n\n" +
-			"A source is kept under its name, and importing that name again replaces it. Its age counts from --as-of, else from the file's own time or its newest record: an old archive does not become fresh by being imported. " +
-			"What is new is matched with the bills of materials in the ledger, where there is one: artifacts get a new report, and what runs a finding. What is damaged, holds nothing, lost over 10 % of its records or has over 2 % unreadable ones is refused, ends with 1, and changes nothing. The others are still imported.",
-		example: "verdict advisories import go-vulndb.zip --kev known_exploited_vulnerabilities.json\nverdict advisories import all.zip --name npm --covers npm --as-of 2026-11-20T09:00:00Z",
-		args:    atLeast(0), formats: textOrJSON,
-		setup: func(f *flags) runner {
-			x := &importing{}
-			f.text(&x.kev, "kev", "FILE", "catalogue of known exploited vulnerabilities (JSON)")
-			f.text(&x.epss, "epss", "FILE", "probabilities of exploitation (CSV, may be gzipped)")
-			f.text(&x.name, "name", "NAME", "name to keep a single SOURCE under; default: the file's, without its endings")
-			f.list(&x.covers, "covers", "ECOSYSTEM", "ecosystem that a single SOURCE is complete for; default: those that it has records about alone; repeatable")
-			f.text(&x.asOf, "as-of", "TIME", "when the data was taken from its publisher")
-			f.toggle(&x.force, "force", "take a source that lost over 10 % of its records")
-			return x.run
-		},
-	}
-}
-
-// importing is one call of advisories import.
-type importing struct {
-	kev, epss, name, asOf string
-	covers                []string
-	force                 bool
-}
-
-const seeImport = "verdict advisories import --help"
-
-func (x *importing) run(ctx context.Context, a *app, args []string) error {
-	o, err := x.options(a, args)
-	if err != nil {
-		return err
-	}
-	todo, err := x.plan(args)
-	if err != nil {
-		return err
-	}
-	index, err := a.indexFile(true)
-	if err != nil {
-		return err
-	}
-	if err := keepBefore(index); err != nil {
-		return err
-	}
-	c := newAdvisoryChange(index)
-	for _, t := range todo {
-		if t.err == nil {
-			one := o
-			one.Progress = a.stepper()
-			if t.family != advisory.FamilyOSV {
-				one.Name, one.Covers = "", nil
-			}
-			var done *advisory.Imported
-			if done, t.err = advisory.Import(ctx, t.path, index, one); t.err == nil {
-				c.add(done.Source, "imported", done.Skipped)
-				continue
-			}
-		}
-		c.fail(t.path, t.err)
-	}
-	return a.concludeAdvisories(ctx, c)
-}
-
-func (x *importing) options(a *app, args []string) (advisory.ImportOptions, error) {
-	o := advisory.ImportOptions{Name: x.name, Covers: x.covers, Force: x.force, Now: a.now}
-	switch {
-	case len(args) == 0 && x.kev == "" && x.epss == "":
-		return o, usage(seeImport, "verdict advisories import has nothing to import", "name a folder, zip or tar.gz, or --kev FILE, or --epss FILE")
-	case len(args) != 1 && (x.name != "" || len(x.covers) > 0):
-		return o, usage(seeImport, fmt.Sprintf("--name and --covers are about one SOURCE, and %d are given", len(args)), "import the sources one by one")
-	case x.asOf == "":
-		return o, nil
-	}
-	t, err := time.Parse(time.RFC3339, x.asOf)
-	if err != nil {
-		return o, usage(seeImport, fmt.Sprintf("--as-of is %q, which is not a full time", x.asOf), "write a time with its zone, such as 2026-11-20T09:00:00Z")
-	}
-	if t.After(a.now()) {
-		return o, usage(seeImport, fmt.Sprintf("--as-of is %s, which lies ahead", x.asOf), "give the time at which the data was taken from its publisher")
-	}
-	o.AsOf = t
-	return o, nil
-}
-
-// planned is one file to import, or why it cannot be.
-type planned struct {
-	path   string
-	family advisory.Family
-	err    error
-}
-
-// plan looks at every file before the first is imported: a flag that names the wrong
-// file, and two files of which the second would replace the first, are mistakes of the
-// call.
-func (x *importing) plan(args []string) ([]planned, error) {
-	var out []planned
-	names := map[string]string{}
-	look := func(path, flag string, want advisory.Family) error {
-		p := planned{path: path}
-		if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-			p.err = notRegular(path, info.Mode())
-		}
-		var name string
-		if p.err == nil {
-			name, p.family, p.err = advisory.Recognise(path)
-		}
-		if out = append(out, p); p.err != nil {
-			return nil
-		}
-		if want != "" && p.family != want {
-			return usage(seeImport, fmt.Sprintf("%s %s: the file holds %s", flag, path, familyWords[p.family]), fmt.Sprintf("%s is for %s; name this file as a SOURCE", flag, familyWords[want]))
-		}
-		if p.family == advisory.FamilyOSV && x.name != "" {
-			name = x.name
-		}
-		if other, twice := names[name]; twice {
-			return usage(seeImport, fmt.Sprintf("%s and %s would both be kept as %q, and the second would replace the first", other, path, name), "import them one by one, each with a --name of its own")
-		}
-		names[name] = path
-		return nil
-	}
-	for _, path := range args {
-		if err := look(path, "", ""); err != nil {
-			return nil, err
-		}
-	}
-	for _, c := range []struct {
-		path, flag string
-		family     advisory.Family
-	}{{x.kev, "--kev", advisory.FamilyKEV}, {x.epss, "--epss", advisory.FamilyEPSS}} {
-		if c.path == "" {
-			continue
-		}
-		if err := look(c.path, c.flag, c.family); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-var familyWords = map[advisory.Family]string{
-	advisory.FamilyOSV: "advisories", advisory.FamilyKEV: "known exploited vulnerabilities", advisory.FamilyEPSS: "probabilities of exploitation",
-}
-
 const seeUpdate = "verdict advisories update --help"
 
 func advisoriesUpdateCommand() command {
@@ -312,7 +179,7 @@ func advisoriesUpdateCommand() command {
 		use: "update [ECOSYSTEM…]", short: "Fetch advisories from their publisher, as far as they changed",
 		long: "Fetches the archive that OSV publishes of each ECOSYSTEM: Go, npm, PyPI, crates.io, Maven and others, as OSV writes them. Where none is named it is those that were fetched before, and the first time those of this repository's lockfiles. " +
 			"An archive that has not changed is confirmed, and not fetched again; a download that broke off is continued. What is new is matched with the bills of materials in the ledger, where there is one: artifacts get a new report, and what runs a finding.\n\n" +
-			"Where one ecosystem fails the others are still updated, and the command ends with 1; what was known about it stays in use until it is stale.",
+			"Where one ecosystem fails the others are still updated, and the command ends with 1; what was known about it stays in use until it is stale.\n\n" + atServerHelp,
 		example: "verdict advisories update Go npm\nverdict advisories update",
 		args:    atLeast(0), formats: textOrJSON,
 		setup: func(f *flags) runner {
@@ -320,9 +187,18 @@ func advisoriesUpdateCommand() command {
 			f.list(&o.Ecosystems, "ecosystem", "NAME", "ecosystem to fetch beside those named, for the configuration file; repeatable")
 			f.add(addressValue(&o.Base), "url", "", "where <ecosystem>/all.zip lies; default: OSV's storage")
 			f.toggle(&o.Force, "force", "take an archive that lost over 10 % of its records")
+			var there bool
+			atServerFlag(f, &there)
 			return func(ctx context.Context, a *app, args []string) error {
 				one := *o
 				one.Ecosystems = append(slices.Clone(args), o.Ecosystems...)
+				c, err := a.advisoriesAt(ctx, there, seeUpdate)
+				if err != nil {
+					return err
+				}
+				if c != nil {
+					return a.updateAdvisoriesThere(ctx, c, one)
+				}
 				return a.updateAdvisories(ctx, one)
 			}
 		},
@@ -392,6 +268,9 @@ func ecosystemOf(p string) string {
 // neededHere lists the ecosystems of the lockfiles of the repository in this folder,
 // where nothing was ever fetched.
 func (a *app) neededHere(ctx context.Context, index string) ([]string, error) {
+	if a.hosted != nil { // the folder of the server says nothing of what is built
+		return nil, nil
+	}
 	if x, err := advisory.Open(index); err == nil {
 		fetched := slices.ContainsFunc(x.Sources(), func(s advisory.Source) bool { return strings.HasPrefix(s.Name, advisory.FetchedPrefix) })
 		if err := x.Close(); err != nil || fetched {
@@ -427,33 +306,4 @@ func failedEcosystem(err error) string {
 		return ""
 	}
 	return name
-}
-
-func advisoriesRemoveCommand() command {
-	return command{
-		use: "remove NAME", short: "Take a source out of the advisories, for good",
-		long:    "For a source that another one replaced: as long as it is there, the whole is as old as this part. Ecosystems that no other source is complete for are unknown from then on.",
-		example: "verdict advisories remove go-vulndb",
-		args:    exactly(1), formats: textOrJSON,
-		setup: runs(func(ctx context.Context, a *app, args []string) error {
-			index, err := a.indexFile(false)
-			if err != nil {
-				return err
-			}
-			if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
-				_, err := advisory.Open(index) // it says what to do
-				return err
-			}
-			if err := keepBefore(index); err != nil {
-				return err
-			}
-			if err := advisory.Forget(ctx, index, args[0]); err != nil {
-				return advisoryError(args[0], err)
-			}
-			if _, err := a.rematch(ctx, index); err != nil {
-				return err
-			}
-			return a.listAdvisories(ctx)
-		}),
-	}
 }

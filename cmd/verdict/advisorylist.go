@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,10 +49,27 @@ func advisoriesListCommand() command {
 	return command{
 		use: "list", short: "List the advisories that are here, how old they are, and what they cover",
 		long: "Reads the whole index, so a damaged one is found here. A source is stale when it was confirmed longer ago than the map allows (sources.advisories.max_age, 7 days by default); " +
-			"the map is the file that --map names, else verdict.yaml in this folder, else the built-in one, under the released organisation map where there is one. An age that cannot be told is unknown, never fresh.",
+			"the map is the file that --map names, else verdict.yaml in this folder, else the built-in one, under the released organisation map where there is one. An age that cannot be told is unknown, never fresh.\n\n" + atServerHelp,
 		example: "verdict advisories list\nverdict advisories list -o json",
 		formats: textOrJSON,
-		setup:   runs(func(ctx context.Context, a *app, _ []string) error { return a.listAdvisories(ctx) }),
+		setup: func(f *flags) runner {
+			var there bool
+			atServerFlag(f, &there)
+			return func(ctx context.Context, a *app, _ []string) error {
+				c, err := a.advisoriesAt(ctx, there, "verdict advisories list --help")
+				if err != nil {
+					return err
+				}
+				if c == nil {
+					return a.listAdvisories(ctx)
+				}
+				var l advisoryList
+				if err := c.Document(ctx, advisoryPath, nil, &l); err != nil {
+					return err
+				}
+				return a.emit(l, func(s report.Style) string { return l.text(s) })
+			}
+		},
 	}
 }
 
@@ -70,6 +88,9 @@ func (a *app) listAdvisories(ctx context.Context) error {
 	a.progress.stop()
 	if err != nil {
 		return indexError(file, err)
+	}
+	if a.hosted != nil {
+		file = filepath.Base(file)
 	}
 	l := advisoryList{
 		Schema: "verdict.advisories/v1", Index: file, Database: index.Database(), KnowsExploited: index.KnowsExploited(), Covers: []string{}, Sources: []listedSource{},

@@ -37,6 +37,9 @@ type host struct {
 	witnesses   []ledger.Witness       // those of --witness, which are asked
 	unwitnessed *prometheus.CounterVec // how often one did not sign
 
+	publisher string             // of vulnerability data; empty: advisory.DefaultBase
+	unadvised prometheus.Counter // how often they could not be renewed
+
 	reading chan struct{} // one place for each map of a repository that is read
 
 	mu        sync.Mutex        // guards what follows
@@ -57,6 +60,7 @@ func newHost(w *workspace) *host {
 	return &host{
 		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading),
 		work:        &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
+		unadvised:   prometheus.NewCounter(prometheus.CounterOpts{Name: "verdict_advisories_failed_total", Help: "How often the vulnerability data could not be renewed by themselves."}),
 		unwitnessed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "verdict_witness_failed_total", Help: "How often a witness was asked and did not sign."}, []string{"witness"}),
 	}
 }
@@ -67,7 +71,7 @@ func (h *host) appFor(c identity.Caller, stdout io.Writer) *app {
 	notes := &bytes.Buffer{}
 	return &app{
 		env: environment{}, stdin: bytes.NewReader(nil), stdout: stdout, stderr: notes, now: h.app.now, pinned: h.app.pinned, rand: h.app.rand, log: h.app.log, progress: &progress{},
-		config: config{Data: h.base.dir, Output: []output{{Format: "json"}}}, hosted: &hosting{host: h, caller: c, notes: notes},
+		config: config{Data: h.base.dir, Offline: h.app.config.Offline, Output: []output{{Format: "json"}}}, hosted: &hosting{host: h, caller: c, notes: notes},
 	}
 }
 

@@ -25,7 +25,7 @@ func alone(reason string) doneBy     { return doneBy{reason: reason} }
 const (
 	ofAFile   = "It reads a file of the caller's machine, and nothing that a ledger holds."
 	ofServer  = "It is for the machine of the ledger, while no server runs there."
-	ofDatums  = "Advisories are an index of the machine that judges; a server has its own beside its data."
+	ofTables  = "verdict ci alone reads these tables, on the machine that scans."
 	notYet    = "No operation does it yet."
 	ofCaller  = "It is about the caller's machine alone."
 	ofProcess = "It is the process that serves."
@@ -77,11 +77,11 @@ var coverage = map[string]doneBy{
 	"log key":             by("log-key"),
 	"log proof":           by("entry-proof", "consistency"),
 	"log verify":          alone(notYet),
-	"log receipt":         alone(notYet),
+	"log receipt":         by("sign-receipt"),
 	"log export":          alone(notYet),
-	"log witness":         alone(notYet),
+	"log witness":         by("ask-witnesses", "list-witnesses"),
 	"log epoch":           alone(ofServer),
-	"log sweep":           alone(notYet),
+	"log sweep":           by("sweep"),
 	"sync":                by("sync"),
 	"login":               by("exchange-token"),
 	"logout":              by("end-session"),
@@ -100,11 +100,11 @@ var coverage = map[string]doneBy{
 	"policy release":      by("put-blob", "record-evidence"),
 	"policy show":         by("policy-in-force"),
 	"policy list":         alone(notYet),
-	"advisories update":   alone(ofDatums),
-	"advisories import":   alone(ofDatums),
-	"advisories list":     alone(ofDatums),
-	"advisories remove":   alone(ofDatums),
-	"advisories tables":   alone(ofDatums),
+	"advisories update":   by("update-advisories"),
+	"advisories import":   by("import-advisories"),
+	"advisories list":     by("list-advisories"),
+	"advisories remove":   by("remove-advisories"),
+	"advisories tables":   alone(ofTables),
 	"people enroll":       by("record-evidence"),
 	"people list":         by("list-people"),
 	"keys list":           by("list-signing-keys"),

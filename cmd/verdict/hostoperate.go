@@ -14,6 +14,7 @@ import (
 func (h *host) operations(s *server.Server) {
 	h.logOperations(s)
 	h.witnessOperations(s)
+	h.advisoryOperations(s)
 }
 
 const tagOperations = "operations"

@@ -31,6 +31,9 @@ var mayOperate = []struct {
 	{"POST", "/log/receipts", "", []identity.Role{identity.Admin}},
 	{"POST", "/log/sweeps", "", []identity.Role{identity.Admin}},
 	{"POST", "/log/witnesses", "", []identity.Role{identity.Admin}},
+	{"POST", "/advisories/updates", `{"ecosystems":["../none"]}`, []identity.Role{identity.Security}},
+	{"PUT", "/advisories?file=none.zip", "none", []identity.Role{identity.Security}},
+	{"DELETE", "/advisories?source=none", "", []identity.Role{identity.Security}},
 }
 
 // Who has no right to operate the server is refused, whatever else he may do.

@@ -34,6 +34,9 @@ type serving struct {
 	trustedRoot    string
 	proxies        []string
 	witnesses      []string
+	publisher      string
+	renewEvery     string
+	renewing       []string
 	admission      admissionListening
 }
 
@@ -57,6 +60,9 @@ func serveCommand() command {
 			f.text(&x.trustedRoot, "trusted-root", "FILE", "trusted_root.json of the authorities whose certificates may sign evidence of others; default: none may")
 			f.text(&x.forges, "forges", "FILE", "forges that deliver events and are told: docs/forges.md")
 			f.list(&x.witnesses, "witness", "URL=KEY", "witness who is asked each hour to sign the latest checkpoint, at this address and with this verifier key; repeatable")
+			f.text(&x.renewEvery, "advisories-every", "LENGTH", "how old the server's vulnerability data become before it renews them by itself; default: never")
+			f.list(&x.renewing, "advisories-ecosystem", "NAME", "ecosystem that --advisories-every fetches; default: those that were fetched before; repeatable")
+			f.add(addressValue(&x.publisher), "advisories-url", "", "where <ecosystem>/all.zip lies that the server fetches; default: OSV's storage")
 			f.text(&x.admission.listen, "admission-listen", "ADDRESS", "host and port at which Kubernetes clusters ask, over TLS with certificates of its own; default: nowhere")
 			f.list(&x.admission.hosts, "admission-host", "NAME", "name or address under which clusters reach --admission-listen, beside its own and that of --public-url")
 			f.text(&x.admission.ca, "admission-ca", "FILE", "the authority of the certificates at --admission-listen, with its key, in PEM, which replicas share; default: one that this machine makes")
@@ -100,6 +106,7 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 	if err := h.witnessesOf(x.witnesses); err != nil {
 		return err
 	}
+	h.publisher = x.publisher
 	s, err := h.server(ctx, public, in)
 	if err != nil {
 		return err
@@ -121,8 +128,15 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 
 // beside is what goes on while the server answers: chores, admission, and forges.
 func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *server.SignIn, public *url.URL) ([]func(context.Context) error, error) {
+	renewal, err := x.renewal(h.app.config.Offline)
+	if err != nil {
+		return nil, err
+	}
 	chores := h.chores(in)
 	out := []func(context.Context) error{chores.Run}
+	if renewal.every > 0 {
+		out = append(out, h.renewing(renewal))
+	}
 	admits, err := x.admits(ctx, h, s, public)
 	if err != nil {
 		return nil, err
@@ -170,7 +184,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.decisionRoute(s)
 	h.questions(s)
 	h.operations(s)
-	if err := errors.Join(s.Metrics().Register(h.unwitnessed), s.Metrics().Register(witnessFigures{h})); err != nil {
+	if err := errors.Join(s.Metrics().Register(h.unwitnessed), s.Metrics().Register(witnessFigures{h}), s.Metrics().Register(h.unadvised), s.Metrics().Register(advisoryFigures{h})); err != nil {
 		return nil, err
 	}
 	s.LedgerRoutes(server.LedgerOptions{VerifierKey: key})

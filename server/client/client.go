@@ -135,6 +135,7 @@ type call struct {
 	query  url.Values
 	kind   string // media type of body
 	body   []byte
+	open   func() (io.ReadCloser, error) // the body, where it is too large for the memory
 	// safe: it changes nothing. key names what does. Only what is safe, or has a key, is sent
 	// again.
 	safe bool
@@ -313,6 +314,10 @@ func (c *Client) request(ctx context.Context, q call, again bool) (*http.Request
 		address += "?" + q.query.Encode()
 	}
 	r, err := http.NewRequestWithContext(ctx, q.method, address, bytes.NewReader(q.body))
+	if err == nil && q.open != nil {
+		r.ContentLength, r.GetBody = -1, q.open
+		r.Body, err = q.open()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("request %s %s: %w", q.method, q.path, err)
 	}
