@@ -18,7 +18,7 @@ var commandWord = regexp.MustCompile(`\bverdict ([a-z][a-z-]*)`)
 // named notes whether a text that was shown names commands that work somewhere.
 func (a *app) named(text string) {
 	for _, m := range commandWord.FindAllStringSubmatch(text, -1) {
-		a.names = a.names || slices.ContainsFunc(a.table, func(c command) bool {
+		a.names = a.names || !slices.Contains([]string{"serve", "login"}, m[1]) && slices.ContainsFunc(a.table, func(c command) bool {
 			name, _, _ := strings.Cut(c.use, " ")
 			return name == m[1] && !c.plain
 		})

@@ -69,7 +69,7 @@ func (a *app) main(ctx context.Context, args []string) (code int) {
 	}
 	f := explain(ctx, err)
 	tell(a.stderr, f, a.screen)
-	if f.Code != verdict.CodeUsage {
+	if f.Code != verdict.CodeUsage && f.Code != verdict.CodeUnavailable { // there it may be the place that is wrong
 		a.named(f.Remedy)
 	}
 	a.writeFailure(f, args)

@@ -331,12 +331,12 @@ func (x *serving) announce(ctx context.Context, h *host, l *listening, public *u
 		[]string{"anchor", w.own.AnchorDir()},
 	)
 	if x.admission.at != "" {
-		rows = append(rows, []string{"admission", "https://" + x.admission.at + "/admission/CLUSTER; configure clusters with verdict admission manifests"})
+		rows = append(rows, []string{"admission", "https://" + x.admission.at + "/admission/CLUSTER (verdict admission manifests)"})
 	}
 	fmt.Fprint(w.app.stdout, "Verdict serves.\n"+report.Table(rows, 100, "  "))
 	if link != "" {
 		_, code, _ := strings.Cut(link, "code=")
-		fmt.Fprintf(w.app.stdout, "Administrators sign in once, within ten minutes, on this machine:\n  %s\nor in a shell:\n  CODE=%s verdict login --server %s --once env:CODE\n", link, code, public)
+		fmt.Fprintf(w.app.stdout, "On this machine, whoever started it states evidence and asks points with:\n  export VERDICT_SERVER=%s\nAdministrators sign in once, within ten minutes, on this machine:\n  %s\nor in a shell:\n  CODE=%s verdict login --server %s --once env:CODE\n", public, link, code, public)
 	}
 	return nil
 }

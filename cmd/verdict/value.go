@@ -120,7 +120,7 @@ func addressValue(p *string) *value {
 	return &value{kind: "URL", show: func() string { return *p }, parse: func(s string) error {
 		u, err := url.Parse(s)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-			return &badValue{"is not an http or https address", "write https://HOST or https://HOST:PORT"}
+			return &badValue{"is not an http or https address", "write https://HOST or https://HOST:PORT, and of a server on this machine http://127.0.0.1:PORT"}
 		}
 		if u.User != nil {
 			return &badValue{"holds a user name or password", "take it out of the address"}
@@ -138,7 +138,7 @@ func secretValue(p *secret) *value {
 	return &value{kind: "REFERENCE", show: func() string { return string(*p) }, parse: func(s string) error {
 		scheme, rest, _ := strings.Cut(s, ":")
 		if (scheme != "file" && scheme != "env") || rest == "" {
-			return &badValue{"holds something other than a reference", "keep the secret in a file or variable and write file:PATH or env:NAME"}
+			return &badValue{"holds something other than a reference", "keep the secret in a file and write file:PATH, or in a variable (export NAME=…) and write env:NAME"}
 		}
 		*p = secret(s)
 		return nil
@@ -163,7 +163,11 @@ func (s secret) reveal(env environment) (string, error) {
 	}
 	out = strings.TrimRight(out, "\r\n")
 	if out == "" {
-		return "", &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the secret %s is empty", s), Remedy: "put the secret there, or change the reference"}
+		remedy := "put the secret there, or change the reference"
+		if scheme == "env" {
+			remedy = "export " + rest + "=…, or change the reference"
+		}
+		return "", &verdict.Error{Code: verdict.CodeUnavailable, What: fmt.Sprintf("the secret %s is empty", s), Remedy: remedy}
 	}
 	return out, nil
 }

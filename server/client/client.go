@@ -342,6 +342,12 @@ func (c *Client) request(ctx context.Context, q call, again bool) (*http.Request
 }
 
 func (c *Client) unreachable(err error) error {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return unreachable{&verdict.Error{
+			Code: verdict.CodeUnavailable, What: "the server " + c.o.Server + " speaks http without TLS",
+			Remedy: "write http:// in --server, where it is on this machine; else have it started with --tls-cert and --tls-key; nothing was decided",
+		}}
+	}
 	return unreachable{&verdict.Error{
 		Code: verdict.CodeUnavailable, What: "the server " + c.o.Server + " cannot be reached", Err: plain(err),
 		Remedy: "compare --server with the address that verdict serve printed, see that it runs and that this machine reaches it (curl -sS " + c.o.Server + wire.Prefix + "/checkpoint), then run the command again; nothing was decided",

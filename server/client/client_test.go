@@ -146,6 +146,17 @@ func TestAServersErrorIsTheCommandsOwn(t *testing.T) {
 	}
 }
 
+// Whoever writes https to a server without TLS is told that, and not to look for a fault of the
+// network.
+func TestAServerWithoutTLSIsNamed(t *testing.T) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	defer s.Close()
+	_, err := of(t, strings.Replace(s.URL, "http:", "https:", 1)).Ledger().Position(t.Context())
+	if e := verdict.AsError(err); e == nil || !strings.Contains(e.What, "without TLS") || !strings.Contains(e.Remedy, "http://") {
+		t.Errorf("%+v", err)
+	}
+}
+
 // Nobody answers at the address: this is an outage, and never an answer.
 func TestAnUnreachableServerIsAnOutage(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
