@@ -118,6 +118,13 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 			continue
 		}
 		for at < now && alive {
+			if !s.callers.take(caller.Actor) { // what is left out for him weighs too
+				select {
+				case <-time.After(time.Second):
+				case <-listens.Done():
+				}
+				break
+			}
 			to := min(at+eventsAtOnce, now)
 			text, err := b.changed(r.Context(), caller, at, to)
 			if err != nil {

@@ -21,21 +21,25 @@ type LedgerOptions struct {
 
 // shelf answers from the ledger within what the caller may see.
 type shelf struct {
+	server *Server
 	ledger *ledger.Ledger
-	whose  within.Whose
-	o      LedgerOptions
+	key    string
 }
 
 // seen is what a caller sees of the ledger.
 func (b *shelf) seen(ctx context.Context, c identity.Caller) (*within.Ledger, error) {
-	return b.whose.Ledger(ctx, b.ledger, c)
+	seen, err := b.server.o.Whose.Ledger(ctx, b.ledger, c)
+	if err == nil {
+		seen.Passed = b.server.Passed(c)
+	}
+	return seen, err
 }
 
 const tagLedger = "ledger"
 
 // LedgerRoutes adds the routes by which the command line works with the ledger.
 func (s *Server) LedgerRoutes(o LedgerOptions) {
-	b := &shelf{s.o.Ledger, s.o.Whose, o}
+	b := &shelf{s, s.o.Ledger, o.VerifierKey}
 	get := func(path, id, summary string) Operation {
 		return Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary, Tag: tagLedger, Verb: identity.Reading, About: "What lies outside of the caller's scope is left out, as if it were not there."}
 	}
@@ -167,7 +171,7 @@ func (b *shelf) checkpoint(ctx context.Context, _ identity.Caller, _ *struct{}) 
 	if err != nil {
 		return nil, err
 	}
-	x := wire.Log{Checkpoint: c, VerifierKey: b.o.VerifierKey}
+	x := wire.Log{Checkpoint: c, VerifierKey: b.key}
 	signed, found, err := b.ledger.Cosigned(ctx)
 	if found {
 		x.Cosigned = &signed

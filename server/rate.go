@@ -30,9 +30,27 @@ func newBuckets(rate float64, now func() time.Time) *buckets {
 
 // take reports whether the caller may ask now.
 func (b *buckets) take(who string) bool {
-	now, most := b.now(), 2*b.rate
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	x := b.filled(who)
+	if x.left < 1 {
+		return false
+	}
+	x.left--
+	return true
+}
+
+// charge takes what was done for a caller in the place of so many requests, also where it is more
+// than he has: he may ask again when it is earned.
+func (b *buckets) charge(who string, requests float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.filled(who).left -= requests
+}
+
+// filled is a caller's bucket as it is now. It is called with mu held.
+func (b *buckets) filled(who string) *bucket {
+	now, most := b.now(), 2*b.rate
 	x, known := b.of[who]
 	if !known {
 		if len(b.of) >= maxBuckets {
@@ -45,11 +63,7 @@ func (b *buckets) take(who string) bool {
 		x.left = min(most, x.left+passed*b.rate)
 	}
 	x.at = now // also when the clock went back: what was earned stays
-	if x.left < 1 {
-		return false
-	}
-	x.left--
-	return true
+	return x
 }
 
 // forget drops the buckets that are full again, or all when none is. It is called with mu held.

@@ -39,6 +39,8 @@ type host struct {
 
 	publisher string             // of vulnerability data; empty: advisory.DefaultBase
 	unadvised prometheus.Counter // how often they could not be renewed
+	// passed counts for a caller what is looked at and left out, as the server does; nil: nobody.
+	passed func(c identity.Caller) func(rows int)
 
 	reading chan struct{} // one place for each map of a repository that is read
 
@@ -84,6 +86,9 @@ func (h *host) workspaceFor(ctx context.Context, a *app) (*workspace, error) {
 	seen, err := within.Whose(h.teams).Ledger(ctx, h.base.own, a.hosted.caller)
 	if err != nil {
 		return nil, err
+	}
+	if h.passed != nil {
+		seen.Passed = h.passed(a.hosted.caller)
 	}
 	w.ledger.entries, w.ledger.answers, w.ledger.contents = seen, seen, seen
 	return w, nil

@@ -173,6 +173,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	if err != nil {
 		return nil, err
 	}
+	h.passed = s.Passed
 	var bound func(context.Context, identity.Caller) (*ledger.Bound, error)
 	if in, ok := auth.(*server.SignIn); ok {
 		bound = in.Bound

@@ -24,12 +24,11 @@ type Page[T any] struct {
 	Rows []T
 	// Next is where the list goes on, to be given as at with the same question; 0: it has ended.
 	Next int64
-
-	skipped int64
 }
 
 // list is a question that is answered in parts.
 type list[T any] struct {
+	of *Ledger
 	// ask gives n rows from a place on, and where those behind them begin; 0: there are none.
 	// At the place 0 the list begins.
 	ask    func(at int64, n int) (rows []T, next int64, err error)
@@ -39,6 +38,8 @@ type list[T any] struct {
 
 func (l list[T]) page(at int64, limit int) (p Page[T], err error) {
 	p.Rows = []T{}
+	skipped := 0
+	defer func() { l.of.skip(skipped) }()
 	for looked, n := 0, limit; looked < maxLooked; looked, n = looked+n, max(limit, stride) {
 		rows, next, err := l.ask(at, n)
 		if err != nil {
@@ -46,7 +47,7 @@ func (l list[T]) page(at int64, limit int) (p Page[T], err error) {
 		}
 		for i, r := range rows {
 			if !l.sees(r) {
-				p.skipped++
+				skipped++
 				continue
 			}
 			p.Rows = append(p.Rows, r)
@@ -63,8 +64,15 @@ func (l list[T]) page(at int64, limit int) (p Page[T], err error) {
 	return p, nil
 }
 
+func (x *Ledger) skip(rows int) {
+	x.skipped.Add(int64(rows))
+	if rows > 0 && x.Passed != nil {
+		x.Passed(rows)
+	}
+}
+
 // whole is the first limit rows of a list, as the ledger itself gives them.
-func whole[T any](x *Ledger, limit int, l list[T]) ([]T, error) {
+func (l list[T]) whole(limit int) ([]T, error) {
 	out, at := []T{}, int64(0)
 	for {
 		p, err := l.page(at, limit-len(out))
@@ -75,9 +83,9 @@ func whole[T any](x *Ledger, limit int, l list[T]) ([]T, error) {
 		if at == 0 || len(out) == limit {
 			return out, nil
 		}
-		if x.skipped.Add(p.skipped) > maxSkipped {
+		if l.of.skipped.Load() >= maxSkipped {
 			return nil, &verdict.Error{
-				Code: verdict.CodeLimit, What: fmt.Sprintf("before the answer was found, %d rows were passed that are not in your scope", maxSkipped),
+				Code: verdict.CodeLimit, What: fmt.Sprintf("%d rows were looked at that are not in your scope, and the answer was not among them", maxSkipped),
 				Remedy: "ask about an artifact, a service or an environment in it; or ask an admin for a role in a larger scope",
 			}
 		}
@@ -100,8 +108,8 @@ func under(a, b int64) int64 {
 }
 
 // downwards is a list that goes down by an index from a bound on, below which the rest lies.
-func downwards[T any](before int64, index func(T) int64, sees func(T) bool, ask func(before int64, n int) ([]T, error)) list[T] {
-	return list[T]{behind: index, sees: sees, ask: func(at int64, n int) ([]T, int64, error) {
+func downwards[T any](x *Ledger, before int64, index func(T) int64, sees func(T) bool, ask func(before int64, n int) ([]T, error)) list[T] {
+	return list[T]{of: x, behind: index, sees: sees, ask: func(at int64, n int) ([]T, int64, error) {
 		rows, err := ask(under(before, at), n)
 		if err != nil || len(rows) < n {
 			return rows, 0, err
@@ -113,7 +121,7 @@ func downwards[T any](before int64, index func(T) int64, sees func(T) bool, ask 
 func indexOf(e ledger.Entry) int64 { return e.Index }
 
 func (x *Ledger) find(ctx context.Context, q ledger.Query) list[ledger.Entry] {
-	return downwards(q.Before, indexOf, x.sees, func(before int64, n int) ([]ledger.Entry, error) {
+	return downwards(x, q.Before, indexOf, x.sees, func(before int64, n int) ([]ledger.Entry, error) {
 		q.Before, q.Limit = before, n
 		return x.l.Find(ctx, q)
 	})
@@ -121,7 +129,7 @@ func (x *Ledger) find(ctx context.Context, q ledger.Query) list[ledger.Entry] {
 
 // Find lists what the query chooses, newest first.
 func (x *Ledger) Find(ctx context.Context, q ledger.Query) ([]ledger.Entry, error) {
-	return whole(x, limited(q.Limit), x.find(ctx, q))
+	return x.find(ctx, q).whole(limited(q.Limit))
 }
 
 // FindPage is a part of what Find lists, at most q.Limit rows below at.
@@ -130,7 +138,7 @@ func (x *Ledger) FindPage(ctx context.Context, q ledger.Query, at int64) (Page[l
 }
 
 func (x *Ledger) decisions(ctx context.Context, q ledger.DecisionQuery) list[ledger.DecisionRow] {
-	return downwards(q.Before, func(d ledger.DecisionRow) int64 { return d.Index }, x.seesDecision, func(before int64, n int) ([]ledger.DecisionRow, error) {
+	return downwards(x, q.Before, func(d ledger.DecisionRow) int64 { return d.Index }, x.seesDecision, func(before int64, n int) ([]ledger.DecisionRow, error) {
 		q.Before, q.Limit = before, n
 		return x.l.Decisions(ctx, q)
 	})
@@ -138,7 +146,7 @@ func (x *Ledger) decisions(ctx context.Context, q ledger.DecisionQuery) list[led
 
 // Decisions lists decisions, newest first.
 func (x *Ledger) Decisions(ctx context.Context, q ledger.DecisionQuery) ([]ledger.DecisionRow, error) {
-	return whole(x, limited(q.Limit), x.decisions(ctx, q))
+	return x.decisions(ctx, q).whole(limited(q.Limit))
 }
 
 // DecisionsPage is a part of what Decisions lists, at most q.Limit rows below at.
@@ -147,7 +155,7 @@ func (x *Ledger) DecisionsPage(ctx context.Context, q ledger.DecisionQuery, at i
 }
 
 func (x *Ledger) running(ctx context.Context, q ledger.RunningQuery) list[ledger.RunningRow] {
-	return downwards(q.Before, func(r ledger.RunningRow) int64 { return r.Index }, x.seesRunning, func(before int64, n int) ([]ledger.RunningRow, error) {
+	return downwards(x, q.Before, func(r ledger.RunningRow) int64 { return r.Index }, x.seesRunning, func(before int64, n int) ([]ledger.RunningRow, error) {
 		q.Before, q.Limit = before, n
 		return x.l.Running(ctx, q)
 	})
@@ -155,7 +163,7 @@ func (x *Ledger) running(ctx context.Context, q ledger.RunningQuery) list[ledger
 
 // Running lists what is stated to run, the last that was deployed first.
 func (x *Ledger) Running(ctx context.Context, q ledger.RunningQuery) ([]ledger.RunningRow, error) {
-	return whole(x, limited(q.Limit), x.running(ctx, q))
+	return x.running(ctx, q).whole(limited(q.Limit))
 }
 
 // RunningPage is a part of what Running lists, at most q.Limit rows below at.
@@ -169,7 +177,7 @@ func (x *Ledger) between(ctx context.Context, from, to ledger.Position) (list[le
 	if to >= 0 {
 		end = min(end, to)
 	}
-	return list[ledger.Entry]{behind: func(e ledger.Entry) int64 { return e.Index + 1 }, sees: x.sees, ask: func(at int64, n int) ([]ledger.Entry, int64, error) {
+	return list[ledger.Entry]{of: x, behind: func(e ledger.Entry) int64 { return e.Index + 1 }, sees: x.sees, ask: func(at int64, n int) ([]ledger.Entry, int64, error) {
 		begin := max(from, ledger.Position(at))
 		next := min(end, begin+ledger.Position(n))
 		if begin >= next {
@@ -189,7 +197,7 @@ func (x *Ledger) Range(ctx context.Context, from, to ledger.Position) ([]ledger.
 	if err != nil {
 		return nil, err
 	}
-	return whole(x, maxRows, l)
+	return l.whole(maxRows)
 }
 
 // RangePage is a part of what Range lists, at most limit rows from at on.
@@ -201,25 +209,20 @@ func (x *Ledger) RangePage(ctx context.Context, from, to ledger.Position, limit 
 	return l.page(at, limited(limit))
 }
 
-// once is a list that the ledger gives at once, at most maxRows of it, and that goes down by
-// an index.
-func once(index func(ledger.Entry) int64, sees func(ledger.Entry) bool, all func() ([]ledger.Entry, error)) list[ledger.Entry] {
-	return list[ledger.Entry]{behind: index, sees: sees, ask: func(at int64, _ int) ([]ledger.Entry, int64, error) {
-		rows, err := all()
-		for at > 0 && len(rows) > 0 && index(rows[0]) >= at {
+// standing is a list that the ledger gives at once.
+func (x *Ledger) standing(ctx context.Context, kind verdict.Kind, about string, position ledger.Position) list[ledger.Entry] {
+	return list[ledger.Entry]{of: x, behind: indexOf, sees: x.sees, ask: func(at int64, _ int) ([]ledger.Entry, int64, error) {
+		rows, err := x.l.Standing(ctx, kind, about, position)
+		for at > 0 && len(rows) > 0 && rows[0].Index >= at {
 			rows = rows[1:]
 		}
 		return rows, 0, err
 	}}
 }
 
-func (x *Ledger) standing(ctx context.Context, kind verdict.Kind, about string, at ledger.Position) list[ledger.Entry] {
-	return once(indexOf, x.sees, func() ([]ledger.Entry, error) { return x.l.Standing(ctx, kind, about, at) })
-}
-
 // Standing lists the statements of a kind that hold at a position, newest first.
 func (x *Ledger) Standing(ctx context.Context, kind verdict.Kind, about string, at ledger.Position) ([]ledger.Entry, error) {
-	return whole(x, maxRows, x.standing(ctx, kind, about, at))
+	return x.standing(ctx, kind, about, at).whole(maxRows)
 }
 
 // StandingPage is a part of what Standing lists at a position, at most limit rows below at.
@@ -229,7 +232,7 @@ func (x *Ledger) StandingPage(ctx context.Context, kind verdict.Kind, about stri
 
 func (x *Ledger) arrived(ctx context.Context, origin string, from, to ledger.Position) list[ledger.Entry] {
 	source := func(e ledger.Entry) int64 { return e.Source }
-	return list[ledger.Entry]{behind: source, sees: x.sees, ask: func(at int64, _ int) ([]ledger.Entry, int64, error) {
+	return list[ledger.Entry]{of: x, behind: source, sees: x.sees, ask: func(at int64, _ int) ([]ledger.Entry, int64, error) {
 		end := to
 		if at > 0 {
 			end = ledger.Position(at)
@@ -245,7 +248,7 @@ func (x *Ledger) arrived(ctx context.Context, origin string, from, to ledger.Pos
 // Arrived lists the entries that came from the positions [from, to) of another log, the last
 // of them first, at most 10,000 of them.
 func (x *Ledger) Arrived(ctx context.Context, origin string, from, to ledger.Position) ([]ledger.Entry, error) {
-	return whole(x, maxRows, x.arrived(ctx, origin, from, to))
+	return x.arrived(ctx, origin, from, to).whole(maxRows)
 }
 
 // ArrivedPage is a part of what Arrived lists, at most limit rows below the index at of the

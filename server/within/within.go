@@ -75,12 +75,15 @@ func (w Whose) Ledger(ctx context.Context, l *ledger.Ledger, c identity.Caller) 
 // Ledger is what somebody sees of a ledger. Each of its methods answers as that of the same
 // name of ledger.Ledger would if nothing else were there. Many goroutines may use it.
 type Ledger struct {
+	// Passed is told of rows that were looked at and left out. nil: nobody is.
+	Passed func(rows int)
+
 	open
 	l       *ledger.Ledger
 	c       identity.Caller
 	teams   Teams
 	all     bool         // he sees everything
-	skipped atomic.Int64 // rows that were looked at and are not his to see
+	skipped atomic.Int64 // rows that were looked at and left out
 }
 
 // open is what whoever reads at all may have: positions, the keys by which everybody is judged,
