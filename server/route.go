@@ -32,8 +32,9 @@ type Operation struct {
 	Verb identity.Verb
 	// Public: nobody has to be signed in. The handler is given the zero Caller where nobody is.
 	Public bool
-	Body   int64 // limit of the body in bytes; 0: Limits.Body
-	Status int   // of success; 0: 200, or 204 without a body
+	Body   int64  // limit of the body in bytes; 0: Limits.Body
+	Status int    // of success; 0: 200, or 204 without a body
+	Media  string // type of the answer, whose Body is bytes; empty: it is JSON
 	// Once: the operation is the same however often it is sent, so that no Idempotency-Key is
 	// kept for it.
 	Once bool
@@ -80,6 +81,9 @@ func Route[In, Out any](s *Server, o Operation, h func(ctx context.Context, c id
 	}
 	if !o.Public {
 		described.Security = []map[string][]string{{"bearer": {}}, {"session": {}}}
+	}
+	if o.Media != "" {
+		described.Responses = map[string]*huma.Response{"200": {Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{o.Media: {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 	}
 	huma.Register(s.api, described, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := h(ctx, CallerOf(ctx), in)

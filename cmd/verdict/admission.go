@@ -81,6 +81,9 @@ func (w *workspace) judgedAt(ctx context.Context, at ledger.Position, otherwise 
 
 // judgedHere is the map that a gate in this folder would judge by.
 func (w *workspace) judgedHere(ctx context.Context) (judgedBy, error) {
+	if w.app.hosted != nil {
+		return w.judgedWith(ctx, nil)
+	}
 	repo, err := repository(ctx, ".")
 	if err != nil {
 		return judgedBy{}, err

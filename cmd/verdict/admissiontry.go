@@ -58,6 +58,11 @@ func (x *admissionTrial) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
+	return x.answer(ctx, a, requests)
+}
+
+// answer tells how the cluster would be answered.
+func (x *admissionTrial) answer(ctx context.Context, a *app, requests []*admission.Request) error {
 	w, err := a.openExisting(ctx)
 	if err != nil {
 		return err
@@ -95,16 +100,22 @@ func (x *admissionTrial) run(ctx context.Context, a *app, args []string) error {
 	return exit(code)
 }
 
+// maxTried bounds the images that a server looks up for one question.
+const maxTried = 500
+
 // tries makes what answers the requests: from the local ledger, or from what the server's
-// says of the images that they name.
+// says of the images that they name, to whom it may.
 func (w *workspace) tries(judged judgedBy, requests []*admission.Request) (*admission.Admission, error) {
 	otherwise := func(context.Context) (judgedBy, error) { return judged, nil }
-	if w.own != nil {
+	if w.own != nil && w.app.hosted == nil {
 		return w.admits(otherwise, false)
 	}
 	digests, names, err := admission.Named(requests)
 	if err != nil {
 		return nil, err
+	}
+	if w.app.hosted != nil && len(digests)+len(names) > maxTried {
+		return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the objects name %d images, and %d are looked up at once", len(digests)+len(names), maxTried), Remedy: "ask about fewer objects at once"}
 	}
 	return w.admitsFrom(namedLog{w.ledger, digests, names}, otherwise, false)
 }

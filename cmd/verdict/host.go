@@ -56,6 +56,7 @@ type hosting struct {
 	host   *host
 	caller identity.Caller
 	notes  *bytes.Buffer // what a command would have told on standard error
+	sent   mapText       // the map that he sent to have it looked at; empty: that in force is meant
 }
 
 func newHost(w *workspace) *host {

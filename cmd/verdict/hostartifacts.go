@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"verdict"
-	"verdict/decisionmap"
 	"verdict/server"
 )
 
@@ -73,26 +72,6 @@ func (v *billShown) page(cursor string, limit int) error {
 	}
 	v.Components = v.Components[from:to]
 	return nil
-}
-
-// ruleQuestions are about what is judged by.
-func (h *host) ruleQuestions(s *server.Server) {
-	type shownMap struct {
-		Schema  string                        `json:"schema"`
-		Digest  verdict.Digest                `json:"digest"`
-		Map     map[string]any                `json:"map"`
-		Origins map[string]decisionmap.Origin `json:"origins"` // a path that is not here is a default
-	}
-	question[AsOf, shownMap](h, s, "/map", "map-in-force", "The whole map in force, with where each value is from",
-		func(p *AsOf) string { return p.At },
-		func(*AsOf) func(context.Context, *app) error {
-			return func(ctx context.Context, a *app) error { return showMap(ctx, a, nil) }
-		})
-	question[AsOf, policyList](h, s, "/policy", "policy-in-force", "Which released rules decide, and which are announced",
-		func(p *AsOf) string { return p.At },
-		func(*AsOf) func(context.Context, *app) error {
-			return reads(func(ctx context.Context, w *workspace) error { return showPolicy(ctx, w, nil) })
-		})
 }
 
 // keyQuestions are about who signs. Which keys lie on the server's machine is not told.

@@ -36,11 +36,16 @@ type aboutRef struct {
 
 // question adds a route that answers as a reading command does, within the caller's scope.
 func question[P any, D any](h *host, s *server.Server, path, id, summary string, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
+	inquiry[P, D](h, s, server.Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary}, at, run)
+}
+
+// inquiry adds an operation that answers as a reading command does. It records nothing, whatever
+// its method is.
+func inquiry[P any, D any](h *host, s *server.Server, o server.Operation, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
 	type out struct{ Body doc[D] }
-	server.Route(s, server.Operation{
-		Method: http.MethodGet, Path: path, ID: id, Summary: summary, Tag: "questions", Verb: identity.Reading,
-		About: "The document is the one that the command writes with `-o json`. What lies outside of the caller's scope is left out, as if it were not there.",
-	}, func(ctx context.Context, c identity.Caller, p *P) (*out, error) {
+	o.Tag, o.Verb, o.Once = "questions", identity.Reading, true
+	o.About = "The document is the one that the command writes with `-o json`. What lies outside of the caller's scope is left out, as if it were not there." + o.About
+	server.Route(s, o, func(ctx context.Context, c identity.Caller, p *P) (*out, error) {
 		b, err := h.documented(ctx, c, at(p), run(p))
 		if err != nil {
 			return nil, err
@@ -76,7 +81,8 @@ func (h *host) questions(s *server.Server) {
 	h.placeQuestions(s)
 	h.riskQuestions(s)
 	h.artifactQuestions(s)
-	h.ruleQuestions(s)
+	h.mapQuestions(s)
+	h.trialQuestion(s)
 	h.keyQuestions(s)
 }
 

@@ -56,7 +56,7 @@ func (t mapText) load() (*decisionmap.Map, error) {
 // built-in map.
 func (a *app) findMap() (mapText, error) {
 	if a.hosted != nil {
-		return mapText{}, nil
+		return a.hosted.sent, nil
 	}
 	file := a.config.Map
 	if file == "" {

@@ -65,9 +65,33 @@ func (a *app) compareMaps(oldFile, newFile string) (mapDifference, error) {
 		}
 		*[]*seenMap{&d.Old, &d.New}[i] = seen(t, maps[i], nil)
 	}
-	d.Changes = changesBetween(maps[0], maps[1])
-	d.NeedsApprover = slices.ContainsFunc(d.Changes, func(c mapChange) bool { return c.NeedsApprover })
+	d.between(maps[0], maps[1])
 	return d, nil
+}
+
+// wouldChange compares a map, as it would take effect, with the one in force.
+func (a *app) wouldChange(ctx context.Context, t mapText) (mapDifference, error) {
+	d := mapDifference{Schema: "verdict.mapdiff/v1"}
+	old, released, err := a.underRelease(ctx, mapText{}, decisionmap.Builtin())
+	if err != nil {
+		return d, err
+	}
+	d.Old = seen(mapText{}, old, released)
+	m, err := t.load()
+	if err != nil {
+		return d, err
+	}
+	if m, released, err = a.underRelease(ctx, t, m); err != nil {
+		return d, err
+	}
+	d.New = seen(t, m, released)
+	d.between(old, m)
+	return d, nil
+}
+
+func (d *mapDifference) between(old, new *decisionmap.Map) {
+	d.Changes = changesBetween(old, new)
+	d.NeedsApprover = slices.ContainsFunc(d.Changes, func(c mapChange) bool { return c.NeedsApprover })
 }
 
 func changesBetween(old, new *decisionmap.Map) []mapChange {

@@ -114,7 +114,17 @@ func (a *app) rulesOfMap(ctx context.Context, t mapText, m *decisionmap.Map, rel
 			return w.rulesOf(ctx, nil, judgedBy{Map: m, Released: released})
 		}
 	}
+	if a.rulesElsewhere(m, released) {
+		return nil, nil
+	}
 	return t.besideFile(m)
+}
+
+// rulesElsewhere reports whether the rules of a map lie beside its file, and that on the machine
+// of who sent it to a server.
+func (a *app) rulesElsewhere(m *decisionmap.Map, released *releasedMap) bool {
+	_, _, beside := m.Policies.Beside()
+	return a.hosted != nil && released == nil && beside
 }
 
 // fetched reports whether a map names a bundle that would have to be fetched.
@@ -161,6 +171,9 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	}
 	if fetched(m.Policies) {
 		r.Notes = append(r.Notes, "the map names the bundle "+m.Policies.Bundle+", which this version does not fetch; selectors were looked up among the built-in rules, and those that --policy adds")
+	}
+	if a.rulesElsewhere(m, released) {
+		r.Notes = append(r.Notes, "the rules that the map names beside itself were not sent; selectors were looked up among those that the server has: verdict map lint, where the map lies, reads them too")
 	}
 	r.count()
 	return r, nil
