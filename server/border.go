@@ -110,14 +110,9 @@ func allBusy() *Problem {
 
 // admitted tells who asks and holds him to his rate, his origin and his roles.
 func (s *Server) admitted(r *http.Request, o Operation) (identity.Caller, error) {
-	c, err := s.o.Auth.Authenticate(r)
-	if away := err != nil && problemOf(err).Status >= 500; away { // the store does not answer: he may be anybody
-	} else if err != nil || c.Actor == "" {
-		if !s.strange.take(s.address(r)) {
-			return c, tooMany("this address asks more often than somebody may who is not signed in")
-		}
-	} else if !s.callers.take(c.Actor) {
-		return c, tooMany("you ask more often than one caller may")
+	c, over, err := s.counted(r)
+	if over != nil {
+		return c, over
 	}
 	if o.ID == "" { // no route: the mux says so
 		return identity.Caller{}, nil
@@ -139,6 +134,41 @@ func (s *Server) admitted(r *http.Request, o Operation) (identity.Caller, error)
 		return c, &verdict.Error{Code: verdict.CodeForbidden, What: "a page of another origin sent this with your session", Remedy: "send it from " + s.o.PublicURL.String() + ", or with Authorization: Bearer"}
 	}
 	return c, c.Holds(o.Verb)
+}
+
+// counted tells who asks, and holds him to his rate: over is not nil where he asks too often. What
+// was never found before is counted by its address before anybody looks for it, so that whoever
+// sends made-up tokens does not have each of them looked up.
+func (s *Server) counted(r *http.Request) (c identity.Caller, over, err error) {
+	from, stranger := s.address(r), !s.o.Auth.Knows(r)
+	strangers := tooMany("this address asks more often than somebody may who is not signed in")
+	if stranger && !s.strange.take(from) {
+		return c, strangers, nil
+	}
+	c, err = s.authenticate(r)
+	away := err != nil && problemOf(err).Status >= 500 // the store does not answer: he may be anybody
+	proved := err == nil && c.Actor != ""
+	switch {
+	case stranger && (away || proved):
+		s.strange.giveBack(from)
+	case !stranger && !away && !proved && !s.strange.take(from): // what he has holds no more
+		return c, strangers, err
+	}
+	if proved && !s.callers.take(c.Actor) {
+		return c, tooMany("you ask more often than one caller may"), nil
+	}
+	return c, nil, err
+}
+
+// authenticate tells who asks, within the time that a request has.
+func (s *Server) authenticate(r *http.Request) (identity.Caller, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.Limits.Request)
+	defer cancel()
+	c, err := s.o.Auth.Authenticate(r.WithContext(ctx))
+	if err != nil && ctx.Err() != nil {
+		err = &verdict.Error{Code: verdict.CodeUnavailable, What: "it cannot be told who asks: the database does not answer", Remedy: "send it again", Err: err}
+	}
+	return c, err
 }
 
 // sameOrigin reports whether what a browser says of where a request comes from is this

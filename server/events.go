@@ -109,7 +109,7 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 			s.o.Logger.Warn("a live stream ends: the ledger cannot be asked", "error", err.Error())
 			return
 		}
-		caller, gone := s.o.Auth.Authenticate(r)
+		caller, gone := s.authenticate(r)
 		if gone != nil || caller.Holds(identity.Reading) != nil {
 			return
 		}

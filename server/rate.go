@@ -66,6 +66,15 @@ func (b *buckets) filled(who string) *bucket {
 	return x
 }
 
+// giveBack takes it back that somebody was counted, who turned out to be somebody else.
+func (b *buckets) giveBack(who string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if x := b.of[who]; x != nil {
+		x.left = min(2*b.rate, x.left+1)
+	}
+}
+
 // forget drops the buckets that are full again, or all when none is. It is called with mu held.
 func (b *buckets) forget(now time.Time) {
 	for who, x := range b.of {

@@ -42,6 +42,10 @@ type Authenticator interface {
 	// of a session. It gives the zero Caller when there is none, and an *verdict.Error with
 	// CodeForbidden when there is one that does not hold. It never reads the body.
 	Authenticate(r *http.Request) (identity.Caller, error)
+	// Knows reports, without asking anybody, whether the credential of a request was found by
+	// Authenticate before; whether it still holds is not said. Who sends another one is counted
+	// as a stranger before Authenticate looks for it.
+	Knows(r *http.Request) bool
 }
 
 // Options are what a server is made of. Ledger, Store, Auth, Now and Rand are needed.

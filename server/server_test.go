@@ -49,6 +49,12 @@ var people = known{
 	"viewer": {Actor: "a-viewer", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}},
 }
 
+// Knows is for who is in the table.
+func (k known) Knows(r *http.Request) bool {
+	c, err := k.Authenticate(r)
+	return err == nil && c.Actor != ""
+}
+
 // opened is a server on a new ledger, with whatever routes adds.
 func opened(t *testing.T, l Limits, routes func(*Server)) *httptest.Server {
 	t.Helper()

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -34,14 +34,6 @@ const (
 	// role. What this process changes counts at once.
 	knownFor = 250 * time.Millisecond
 	maxKnown = 10_000
-)
-
-// The kinds of credentials, and what their secrets begin with. A secret is 256 random bits.
-const (
-	sessionKind, sessionPrefix = "session", "vds_"
-	tokenKind, tokenPrefix     = "token", "vdt_"
-	codeKind, codePrefix       = "code", "vdc_"
-	secretLength               = len(sessionPrefix) + 43
 )
 
 // SignInOptions are what a SignIn is made of. All but Config, Secret, People, Trusted and
@@ -157,22 +149,6 @@ func (s *SignIn) Authenticate(r *http.Request) (identity.Caller, error) {
 	return s.caller(r.Context(), c)
 }
 
-// secretOf is the secret that a request carries; empty: none. Who sends a token is not
-// asked for a cookie.
-func (s *SignIn) secretOf(r *http.Request) (string, error) {
-	if sent := r.Header.Values("Authorization"); len(sent) > 0 {
-		scheme, secret, _ := strings.Cut(sent[0], " ")
-		if len(sent) > 1 || !strings.EqualFold(scheme, "Bearer") || len(secret) != secretLength || !strings.HasPrefix(secret, sessionPrefix) && !strings.HasPrefix(secret, tokenPrefix) {
-			return "", forbidden("what was sent as a token is none of this server", "give --token what verdict tokens create printed, or sign in: verdict login --server URL; over HTTP send it as Authorization: Bearer")
-		}
-		return secret, nil
-	}
-	if c, err := r.Cookie(s.cookieName(sessionCookie)); err == nil && len(c.Value) == secretLength && strings.HasPrefix(c.Value, sessionPrefix) {
-		return c.Value, nil
-	}
-	return "", nil
-}
-
 // find gives the credential of a secret that holds now.
 func (s *SignIn) find(ctx context.Context, secret string) (store.Credential, error) {
 	digest, now := digestOf(secret), s.o.Now()
@@ -280,11 +256,10 @@ func (s *SignIn) Bound(ctx context.Context, c identity.Caller) (b *ledger.Bound,
 
 // issue makes a credential and gives its secret, once.
 func (s *SignIn) issue(ctx context.Context, kind, prefix string, h holding, lasts time.Duration, spent *store.Spent) (secret string, c store.Credential, err error) {
-	random := make([]byte, 32+10)
-	if _, err := io.ReadFull(s.o.Rand, random); err != nil {
-		return "", c, fmt.Errorf("chance: %w", err)
+	secret, id, err := newSecret(s.o.Rand, prefix)
+	if err != nil {
+		return "", c, err
 	}
-	secret = prefix + base64.RawURLEncoding.EncodeToString(random[:32])
 	h.Caller.Session = ""
 	doc, err := json.Marshal(h)
 	if err != nil {
@@ -292,7 +267,7 @@ func (s *SignIn) issue(ctx context.Context, kind, prefix string, h holding, last
 	}
 	now := s.o.Now()
 	c = store.Credential{
-		ID: hex.EncodeToString(random[32:]), Digest: digestOf(secret), Kind: kind, Actor: h.Caller.Actor, Doc: string(doc), Made: now.UnixMicro(), Expires: now.Add(lasts).UnixMicro(),
+		ID: id, Digest: digestOf(secret), Kind: kind, Actor: h.Caller.Actor, Doc: string(doc), Made: now.UnixMicro(), Expires: now.Add(lasts).UnixMicro(),
 	}
 	err = s.o.Store.AddCredential(ctx, c, spent)
 	if errors.Is(err, store.ErrFence) && spent != nil {
@@ -361,26 +336,39 @@ func (s *SignIn) directory(ctx context.Context) (*identity.Directory, error) {
 	return d, nil
 }
 
-// Code makes a code that works once, within ten minutes, and from this machine alone: the
-// link that verdict serve prints, for who has started it.
-func (s *SignIn) Code(ctx context.Context, grants []identity.Grant) (string, error) {
+// Link makes what signs in once, within ten minutes, and from this machine alone: a browser by
+// the link that verdict serve prints, or the command line of who has started it.
+func (s *SignIn) Link(ctx context.Context, grants []identity.Grant) (string, error) {
 	h, err := s.owner(ctx, grants)
 	if err != nil {
 		return "", err
 	}
 	h.Loopback = true
-	secret, _, err := s.issue(ctx, codeKind, codePrefix, h, codeFor, nil)
+	secret, _, err := s.issue(ctx, linkKind, linkPrefix, h, codeFor, nil)
 	return secret, err
 }
 
-// Owner makes an API token for who has started the server, which is written where he alone
-// reads it.
-func (s *SignIn) Owner(ctx context.Context, grants []identity.Grant) (string, error) {
+// ownerSession is how long the session of who has started the server lasts. One that an earlier
+// start left is taken again while half of that is left, so that a start does not leave one more
+// each time, and a command that works with it meanwhile goes on.
+const ownerSession = 30 * 24 * time.Hour
+
+// Owner gives a session for who has started the server, which is written where he alone reads it.
+// had is what an earlier start left there; empty: nothing.
+func (s *SignIn) Owner(ctx context.Context, grants []identity.Grant, had string) (string, error) {
 	h, err := s.owner(ctx, grants)
 	if err != nil {
 		return "", err
 	}
-	secret, _, err := s.issue(ctx, sessionKind, sessionPrefix, h, 30*24*time.Hour, nil)
+	if isSecret(had, sessionPrefix) {
+		c, err := s.find(ctx, had)
+		if err == nil && time.UnixMicro(c.Expires).Sub(s.o.Now()) >= ownerSession/2 {
+			if left, err := holdingOf(c); err == nil && reflect.DeepEqual(left, h) {
+				return had, nil
+			}
+		}
+	}
+	secret, _, err := s.issue(ctx, sessionKind, sessionPrefix, h, ownerSession, nil)
 	return secret, err
 }
 

@@ -164,9 +164,27 @@ func (s *SignIn) byAssertion(ctx context.Context, raw, _ string) (a proven, err 
 	}, nil
 }
 
-// byCode signs in who has a code that works once.
-func (s *SignIn) byCode(ctx context.Context, code, from string) (a proven, err error) {
-	c, found, err := s.o.Store.TakeCredential(ctx, digestOf(code), codeKind, s.o.Now().UnixMicro())
+// byCode signs in the command line of who has a code that works once, or the link of
+// verdict serve.
+func (s *SignIn) byCode(ctx context.Context, code, from string) (proven, error) {
+	if isSecret(code, codePrefix) {
+		return s.byOnce(ctx, code, codeKind, from)
+	}
+	return s.byLink(ctx, code, from)
+}
+
+// byLink signs in who has the link of verdict serve, and takes no code of a browser: with one of
+// his own somebody could sign another one's browser in as himself.
+func (s *SignIn) byLink(ctx context.Context, code, from string) (proven, error) {
+	return s.byOnce(ctx, code, linkKind, from)
+}
+
+func (s *SignIn) byOnce(ctx context.Context, code, kind, from string) (a proven, err error) {
+	var c store.Credential
+	found := isSecret(code, codePrefix, linkPrefix)
+	if found { // what nobody gave out costs no look
+		c, found, err = s.o.Store.TakeCredential(ctx, digestOf(code), kind, s.o.Now().UnixMicro())
+	}
 	if err != nil {
 		return a, err
 	}

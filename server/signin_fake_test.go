@@ -305,7 +305,7 @@ func (d *door) admin() string { return d.with(identity.Admin, identity.Anywhere(
 // with is the session of somebody who has a role.
 func (d *door) with(r identity.Role, in identity.Scope) string {
 	d.t.Helper()
-	code, err := d.signIn.Code(d.t.Context(), []identity.Grant{{Role: r, Scope: in}})
+	code, err := d.signIn.Link(d.t.Context(), []identity.Grant{{Role: r, Scope: in}})
 	d.must(err)
 	return d.exchange(token.Exchange{Code: code}).Token
 }

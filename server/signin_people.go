@@ -80,7 +80,7 @@ func (s *SignIn) pages(srv *Server) {
 	page("POST /cli", "page-cli-code", identity.Reading, s.cliCode)
 }
 
-// login leads to the issuer where people sign in, or takes a code that works once.
+// login leads to the issuer where people sign in, or takes the link of verdict serve.
 func (s *SignIn) login(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	back := localPath(q.Get("return"))
@@ -88,7 +88,7 @@ func (s *SignIn) login(w http.ResponseWriter, r *http.Request) error {
 		back = "/cli"
 	}
 	if code := q.Get("code"); code != "" {
-		a, err := s.byCode(r.Context(), code, r.RemoteAddr)
+		a, err := s.byLink(r.Context(), code, r.RemoteAddr)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func TestTheServersOwnKeyGivesWhatTheOperatorSays(t *testing.T) {
 func TestTheLinkOfTheStartWorksOnceAndHere(t *testing.T) {
 	d := newDoor(t)
 	grants := []identity.Grant{{Role: identity.Admin, Scope: identity.Anywhere()}}
-	code, err := d.signIn.Code(t.Context(), grants)
+	code, err := d.signIn.Link(t.Context(), grants)
 	d.must(err)
 	r := d.ask("GET", "/login?code="+code+"&return=/roles", "")
 	c := r.cookies["__Host-verdict"]
@@ -164,18 +164,18 @@ func TestTheLinkOfTheStartWorksOnceAndHere(t *testing.T) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	d.refused(token.Exchange{Code: code}, "works once")
-	if code, err = d.signIn.Code(t.Context(), grants); err != nil {
+	if code, err = d.signIn.Link(t.Context(), grants); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.signIn.Exchange(t.Context(), token.Exchange{Code: code}, "192.0.2.7:4000"); err == nil {
 		t.Error("it opens the door from another machine")
 	}
-	if code, err = d.signIn.Code(t.Context(), grants); err != nil {
+	if code, err = d.signIn.Link(t.Context(), grants); err != nil {
 		t.Fatal(err)
 	}
 	d.later(10 * time.Minute)
 	d.refused(token.Exchange{Code: code}, "works once")
-	if _, err := d.signIn.Code(t.Context(), []identity.Grant{{Role: identity.Developer}, {Role: identity.Security}}); err == nil {
+	if _, err := d.signIn.Link(t.Context(), []identity.Grant{{Role: identity.Developer}, {Role: identity.Security}}); err == nil {
 		t.Error("it gives roles that belong to nobody at once")
 	}
 }
@@ -345,7 +345,7 @@ func TestACodeOfTheBrowserSignsTheCommandLineIn(t *testing.T) {
 	page := d.ask("POST", "/cli", "", cookie...)
 	_, code, _ := strings.Cut(page.body, "<code>vdc_")
 	code, _, _ = strings.Cut(code, "<")
-	if page.status != 200 || len(code) != 43 || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if page.status != 200 || len(code) != secretLength-len(codePrefix) || !strings.Contains(page.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("%d %s", page.status, page.body)
 	}
 	d.later(5 * time.Minute)

@@ -39,6 +39,11 @@ func (c callersOf) Authenticate(r *http.Request) (identity.Caller, error) {
 	return c[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")], nil
 }
 
+func (c callersOf) Knows(r *http.Request) bool {
+	_, known := c[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	return known
+}
+
 var testCallers = callersOf{
 	"viewer": {Actor: "a-viewer", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}},
 	"narrow": {Actor: "a-narrow", Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Scope{Services: []string{"elsewhere"}, Environments: []string{"*"}}}}},

@@ -231,7 +231,7 @@ func TestEveryPageKeepsToItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, to := range []string{"https://evil.test/", "//evil.test/", "/\\evil.test", "\\/evil.test", "/%5cevil.test", "/\tevil.test", "http:evil.test", "javascript:alert(1)", "/x\r\nLocation: https://evil.test", "////evil.test", "/.//evil.test", "https:///evil.test", "@evil.test"} {
-		code, err := in.Code(t.Context(), []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}})
+		code, err := in.Link(t.Context(), []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,11 @@ func (k callers) Authenticate(r *http.Request) (identity.Caller, error) {
 	return identity.Caller{}, &verdict.Error{Code: verdict.CodeForbidden, What: "the token is not known", Remedy: "sign in again"}
 }
 
+func (k callers) Knows(r *http.Request) bool {
+	c, err := k.Authenticate(r)
+	return err == nil && c.Actor != ""
+}
+
 func caller(name string, role identity.Role, s identity.Scope) identity.Caller {
 	return identity.Caller{Actor: "a-" + name, Grants: []identity.Grant{{Role: role, Scope: s}}}
 }

@@ -85,7 +85,11 @@ func (h *host) leaveToken(ctx context.Context, s *server.SignIn, public *url.URL
 	if path == "" || !loopbackHost(public.Hostname()) {
 		return nil
 	}
-	secret, err := s.Owner(ctx, ownerWorks)
+	var had string
+	if left, err := readLimited(path, 64<<10); err == nil {
+		had, _, _ = strings.Cut(string(left), "\n")
+	}
+	secret, err := s.Owner(ctx, ownerWorks, had)
 	if err != nil {
 		return err
 	}
@@ -105,7 +109,7 @@ func (h *host) adminLink(ctx context.Context, s *server.SignIn, public *url.URL)
 	if !loopbackHost(public.Hostname()) {
 		return "", nil
 	}
-	code, err := s.Code(ctx, ownerManages)
+	code, err := s.Link(ctx, ownerManages)
 	return fmt.Sprintf("%s/login?code=%s", public, code), err
 }
 
