@@ -90,6 +90,9 @@ type Requester struct {
 	Kind   string   `json:"kind"` // "person" or "workload"
 	Known  bool     `json:"known"`
 	Teams  []string `json:"teams"`
+	// Claimed is the workload whose word alone it is that this person asks, where its token
+	// names nobody; empty: it is proved. A claim bars whom it names and gives him nothing.
+	Claimed string `json:"claimed,omitempty"`
 }
 
 // Deployment says that an artifact was put into an environment, as the one that did it

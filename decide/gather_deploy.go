@@ -143,6 +143,8 @@ func asker(r *verdict.Requester) *policy.Requester {
 		return &policy.Requester{State: verdict.StateMissing}
 	case !r.Known:
 		return &policy.Requester{State: verdict.StateUnknown, Person: r.Person, Kind: r.Kind}
+	case r.Claimed != "": // stated by who is trusted to ask, and proved by nobody
+		return &policy.Requester{State: verdict.StatePresent, Person: r.Person, Kind: r.Kind}
 	}
 	return &policy.Requester{State: verdict.StateVerified, Person: r.Person, Kind: r.Kind, Teams: slices.Clone(r.Teams)}
 }

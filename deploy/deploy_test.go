@@ -14,6 +14,7 @@ const chart = `schema: verdict/v1
 environments: {prod: {tier: staging}}
 trust:
   - {name: gate, key: pipeline, kinds: [promotion], services: ["*"], environments: [prod]}
+  - {name: runner, workload: "azure:acme/pay/12", issuer: "https://issuer.example", kinds: [promotion], services: ["*"], environments: [prod]}
 people:
   jane: {teams: [payments], accounts: {github: Jane-D, key: kid-1}}
 `
@@ -39,6 +40,9 @@ func TestWhoAsksIsFoundOutOrStaysUnknown(t *testing.T) {
 		"a key that is enrolled for a person": {Asking{Key: "kid-2", KeyName: "jane"}, "jane", Person, true},
 		"whoever started the pipeline":        {Asking{Key: "kid-3", KeyName: "pipeline", Account: identity.Account{System: identity.GitHub, Name: "Jane-D"}}, "jane", Person, true},
 		"a stranger who started it":           {Asking{Key: "kid-3", KeyName: "pipeline", Account: identity.Account{System: identity.GitHub, Name: "mallory"}}, "unknown-github-", Person, false},
+		"for whom a machine says it asks":     {Asking{Workload: "azure:acme/pay/12", Issuer: "https://issuer.example", Claimed: "jane"}, "jane", Person, true},
+		"the same of a machine of no trust":   {Asking{Workload: "azure:mallory/pay/12", Issuer: "https://issuer.example", Claimed: "jane"}, "jane", Person, false},
+		"a stranger for whom it says it asks": {Asking{Workload: "azure:acme/pay/12", Issuer: "https://issuer.example", Claimed: "github:mallory"}, "unknown-github-", Person, false},
 		"a machine that the map trusts":       {Asking{Key: "kid-3", KeyName: "pipeline"}, "pipeline", Workload, true},
 		"a machine that it does not":          {Asking{Key: "kid-4", KeyName: "local"}, "unknown-key-", Workload, false},
 	} {
@@ -46,6 +50,9 @@ func TestWhoAsksIsFoundOutOrStaysUnknown(t *testing.T) {
 			r, err := Requester(m, c.asking)
 			if err != nil || !strings.HasPrefix(r.Person, c.person) || r.Kind != c.kind || r.Known != c.known || strings.Contains(r.Person, "mallory") {
 				t.Errorf("%v %+v", err, r)
+			}
+			if c.asking.Claimed != "" && (r.Claimed != c.asking.Workload || len(r.Teams) > 0) {
+				t.Errorf("what a machine says passes for proved, or brings teams: %+v", r)
 			}
 		})
 	}

@@ -29,6 +29,9 @@ type Asking struct {
 	Key, KeyName string
 	// Workload and Issuer name a machine by its token instead.
 	Workload, Issuer string
+	// Claimed is for whom such a machine says it asks, in the form of Named: its token does not
+	// tell. Empty: it asks for itself.
+	Claimed string
 }
 
 // Requester finds out who asks for a deployment: the one who is named, else the person of the
@@ -55,6 +58,9 @@ func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
 		known := slices.ContainsFunc(m.Trust, func(t decisionmap.Trust) bool {
 			return t.SignedBy(decisionmap.Signer{Workload: a.Workload, Issuer: a.Issuer})
 		})
+		if a.Claimed != "" {
+			return claimed(people, a, known)
+		}
 		return &verdict.Requester{Person: a.Workload, Kind: Workload, Known: known, Teams: []string{}}, nil
 	}
 	trusted := func(t decisionmap.Trust) bool { return t.Key != "" && (t.Key == a.Key || t.Key == a.KeyName) }
@@ -96,6 +102,16 @@ func named(people *identity.Directory, text string) (*verdict.Requester, error) 
 		}
 	}
 	return Asker(people, identity.Account{System: identity.System(system), Name: name}), nil
+}
+
+// claimed is the person for whom a machine says that it asks. He is known where the machine is
+// as well, and brings no teams: a machine that could name anybody would name who may most.
+func claimed(people *identity.Directory, a Asking, known bool) (*verdict.Requester, error) {
+	r, err := named(people, a.Claimed)
+	if err == nil {
+		r.Known, r.Teams, r.Claimed = r.Known && known, []string{}, a.Workload
+	}
+	return r, err
 }
 
 // Asker is the one whose account asks: a person of the map, or somebody whom nobody knows.

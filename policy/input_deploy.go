@@ -123,7 +123,7 @@ type RunningVulnerability struct {
 
 // Requester is who asks for the deployment.
 type Requester struct {
-	State  verdict.State `json:"state"` // unknown where the map does not know the account
+	State  verdict.State `json:"state"` // unknown where the map does not know the account, present where a machine says it and nobody proves it
 	Person string        `json:"person"`
 	Kind   string        `json:"kind"` // "person" or "workload"
 	Teams  []string      `json:"teams"`

@@ -16,6 +16,11 @@ func persons(p *page, d *verdict.Decision) {
 	aside(p, d)
 }
 
+// Claimed tells that who asks is the word of a machine whose token names nobody.
+func Claimed(r *verdict.Requester) string {
+	return fmt.Sprintf("%s asks by the word of %s alone, whose token names no person", word(r.Person), word(r.Claimed))
+}
+
 // letIn is the risk that somebody accepted, and who.
 func letIn(p *page, d *verdict.Decision) {
 	l := d.Lifted

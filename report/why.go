@@ -240,6 +240,9 @@ func (x Explanation) whyDecided(p *page, d *verdict.Decision, c *Case) {
 	if c.Recorded.Index >= 0 && c.Recorded.Digest != "" {
 		recorded = entry(c.Recorded.Index)
 	}
+	if r := d.Requester; r != nil && r.Claimed != "" {
+		rows = append(rows, []string{"for", fit(Claimed(r), 300)})
+	}
 	rows = append(rows,
 		[]string{"when", join(when(d.At), parens(age(d.At, x.At)))},
 		[]string{"asked by", join(cmp.Or(word(d.Trigger), "an unnamed trigger"), parens(word(cmp.Or(c.By, d.Actor))))},

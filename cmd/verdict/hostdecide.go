@@ -14,6 +14,7 @@ import (
 	"verdict/decisionmap"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/report"
 	"verdict/server"
 	"verdict/server/wire"
 	"verdict/server/within"
@@ -285,8 +286,8 @@ func (h *host) decide(ctx context.Context, c identity.Caller, q wire.Ask) (wire.
 		}
 	}
 	a, err := w.answer(ctx, d, r)
-	if told := claimed(c, q.Requester); told != "" && r.Requester != nil {
-		a.Notes = append(a.Notes, told)
+	if r.Requester != nil && r.Requester.Claimed != "" {
+		a.Notes = append(a.Notes, report.Claimed(r.Requester))
 	}
 	return a, err
 }

@@ -13,7 +13,6 @@ import (
 	"verdict/deploy"
 	"verdict/identity"
 	"verdict/identity/token"
-	"verdict/report"
 	"verdict/server"
 )
 
@@ -133,17 +132,12 @@ func (h *host) requester(ctx context.Context, m *decisionmap.Map, c identity.Cal
 	if a.Named == "" {
 		a.Named = c.Account
 	}
-	if a.Named == "" && (c.Workload != "" || h.owns(c)) {
+	switch {
+	case a.Named != "":
+	case c.Workload != "":
+		a.Claimed = hint
+	case h.owns(c):
 		a.Named = hint
 	}
 	return deploy.Requester(m, a)
-}
-
-// claimed tells, for people, that who asks is the word of a machine whose token names nobody;
-// empty where the credential says it.
-func claimed(c identity.Caller, hint string) string {
-	if hint == "" || c.Workload == "" || c.Person != "" || c.Account != "" {
-		return ""
-	}
-	return fmt.Sprintf("that %s asks is the word of %s: its token names no person", report.Neutral(hint), report.Neutral(c.Workload))
 }

@@ -1,30 +1,35 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
+	"verdict/decisionmap"
 	"verdict/identity"
 )
 
 // Who must not approve a deployment is told from who asks for it. Where that is a machine's own
-// word, whoever reads the answer is told so.
-func TestThatSomebodyAsksIsToldAsTheWordOfAMachine(t *testing.T) {
+// word, the record says so; where the credential names somebody, it names nobody else.
+func TestThatSomebodyAsksIsRecordedAsTheWordOfAMachine(t *testing.T) {
+	h := servingData(t, func(func(...string) string) {}).host
+	m, err := decisionmap.Load("verdict.yaml", []byte("schema: verdict/v1\npeople:\n  jane: {accounts: {github: jane}}\n  noor: {}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	machine := identity.Caller{Actor: "a", Workload: "azure:acme/shop/12", Issuer: "https://issuer.example"}
 	named, person := machine, identity.Caller{Actor: "b", Person: "jane"}
 	named.Account = "github:jane"
 	for _, tt := range []struct {
-		name, hint string
-		c          identity.Caller
-		told       bool
+		name, hint, person, claimed string
+		c                           identity.Caller
 	}{
-		{"a machine whose token names nobody", "noor", machine, true},
-		{"and that names nobody itself", "", machine, false},
-		{"a machine whose token names an account", "noor", named, false},
-		{"a person", "noor", person, false},
+		{"a machine whose token names nobody", "noor", "noor", machine.Workload, machine},
+		{"and that names nobody itself", "", machine.Workload, "", machine},
+		{"a machine whose token names an account", "noor", "jane", "", named},
+		{"a person", "noor", "jane", "", person},
 	} {
-		if got := claimed(tt.c, tt.hint); (got != "") != tt.told || tt.told && (!strings.Contains(got, "noor") || !strings.Contains(got, machine.Workload)) {
-			t.Errorf("%s: %q", tt.name, got)
+		r, err := h.requester(t.Context(), m, tt.c, tt.hint)
+		if err != nil || r.Person != tt.person || r.Claimed != tt.claimed {
+			t.Errorf("%s: %+v, %v", tt.name, r, err)
 		}
 	}
 }

@@ -94,12 +94,13 @@ undeclared := [] if environment.declared == true
 # stranger: nobody whom the map knows asks for a change of production, as items.
 stranger := [item("requester", sprintf("%q asks, and is no account that the map knows", [input.requester.person]), "add the account to its person under people: in the map, or name who asks: --requester")] if {
 	environment.tier == "prod"
-	input.requester.state != "verified"
+	state := input.requester.state
+	not state in {"verified", "present"}
 }
 
 stranger := [] if {
 	environment.tier == "prod"
-	input.requester.state == "verified"
+	input.requester.state in {"verified", "present"}
 }
 
 stranger := [] if environment.tier != "prod"
