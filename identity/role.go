@@ -57,12 +57,17 @@ var allowed = map[Role][]Verb{
 // apart lists the verbs that nobody has who has Stating.
 var apart = []Verb{Governing, Waiving}
 
+// everywhere are the verbs whose acts upon the organisation hold in each environment: rules,
+// keys and roles. Who may them in some environments alone may not upon the organisation.
+var everywhere = []Verb{Governing, Enrolling, Appointing, Managing}
+
 // Everything is the entry of a scope that stands for each service, team or environment.
 const Everything = "*"
 
 // Scope is where a role holds. A list without entries holds nothing. An object that is of
 // no environment is in each scope's environments; one of no service and no team is of the
-// organisation, and only Everything among the services covers it.
+// organisation, and only Everything among the services covers it. To change what is judged by
+// everywhere, it takes Everything among the environments too.
 type Scope struct {
 	Services     []string `json:"services"`
 	Teams        []string `json:"teams"`
@@ -104,9 +109,9 @@ func (s Scope) Filled() Scope {
 	return s
 }
 
-// Covers reports whether the object lies in the scope: its service or its team is in it,
-// and its environment.
-func (s Scope) Covers(o Object) bool {
+// Covers reports whether an act upon the object lies in the scope: its service or its team is
+// in it, and its environment.
+func (s Scope) Covers(v Verb, o Object) bool {
 	in := func(list []string, name string) bool {
 		return name != "" && (slices.Contains(list, Everything) || slices.Contains(list, name))
 	}
@@ -114,7 +119,7 @@ func (s Scope) Covers(o Object) bool {
 		return false
 	}
 	if o.Service == "" && o.Team == "" {
-		return slices.Contains(s.Services, Everything)
+		return slices.Contains(s.Services, Everything) && (!slices.Contains(everywhere, v) || slices.Contains(s.Environments, Everything))
 	}
 	return in(s.Services, o.Service) || in(s.Teams, o.Team)
 }
@@ -162,11 +167,14 @@ func (c Caller) May(v Verb, o Object) error {
 		}
 	}
 	for _, g := range c.Grants {
-		if slices.Contains(allowed[g.Role], v) && g.Scope.Covers(o) {
+		if slices.Contains(allowed[g.Role], v) && g.Scope.Covers(v, o) {
 			return nil
 		}
 	}
 	remedy := fmt.Sprintf("ask an admin for a role that does (%s) in a scope with it: verdict roles grant", strings.Join(rolesWith(v), " or "))
+	if o == (Object{}) && slices.Contains(everywhere, v) {
+		remedy += " SUBJECT ROLE --service '*' --environment '*' --reason TEXT; it holds in each environment"
+	}
 	if o == (Object{}) && v != Reading && slices.ContainsFunc(c.Grants, func(g Grant) bool { return slices.Contains(allowed[g.Role], v) }) {
 		remedy = "say which service it is about (--service NAME), where a role of yours allows it; or " + remedy
 	}

@@ -38,6 +38,46 @@ func TestACallerMayWhatARoleOfHisAllowsInItsScope(t *testing.T) {
 	}
 }
 
+// A role in dev alone that released rules, gave roles or enrolled keys would have its way in
+// production, which is judged by them.
+func TestAnActUponTheOrganisationTakesEachEnvironment(t *testing.T) {
+	scope := func(services, environments string) Scope {
+		return Scope{Services: strings.Fields(services), Environments: strings.Fields(environments)}
+	}
+	for _, tt := range []struct {
+		name string
+		in   Scope
+		v    Verb
+		o    Object
+		want bool
+	}{
+		{"rules, by a role in dev", scope("*", "dev"), Governing, Object{}, false},
+		{"keys, by a role in dev", scope("*", "dev"), Enrolling, Object{}, false},
+		{"roles, by a role in dev", scope("*", "dev"), Appointing, Object{}, false},
+		{"sessions of others, by a role in dev", scope("*", "dev"), Managing, Object{}, false},
+		{"rules, by a role of no environment", scope("*", ""), Governing, Object{}, false},
+		{"rules, by a role in each", scope("*", "*"), Governing, Object{}, true},
+		{"rules, by a role of one service", scope("shop", "*"), Governing, Object{}, false},
+		{"a risk in dev, by a role there", scope("*", "dev"), Waiving, Object{Service: "shop", Environment: "dev"}, true},
+		{"a risk in production, by a role in dev", scope("*", "dev"), Waiving, Object{Service: "shop", Environment: "production"}, false},
+		{"what is of no environment is read", scope("*", "dev"), Reading, Object{}, true},
+		{"and stated", scope("*", ""), Stating, Object{}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.in.Covers(tt.v, tt.o); got != tt.want {
+				t.Errorf("Covers(%s, %s) = %v", tt.v, tt.o, got)
+			}
+		})
+	}
+	dev := Caller{Actor: "a", Grants: []Grant{{Security, scope("*", "dev")}}}
+	if e := verdict.AsError(dev.May(Governing, Object{})); e == nil || !strings.Contains(e.Remedy, "--environment '*'") {
+		t.Errorf("how to come by it is not told: %+v", e)
+	}
+	if err := dev.Holds(Governing); err == nil {
+		t.Error("before anything is known of it, the act is held out as allowed")
+	}
+}
+
 func TestNoRoleStatesEvidenceAndGoverns(t *testing.T) {
 	for r, verbs := range allowed {
 		if !slices.Contains(Roles, r) {
