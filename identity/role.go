@@ -186,7 +186,7 @@ func (c Caller) May(v Verb, o Object) error {
 // Reads is May(Reading, o) as a yes or no, for who looks at many objects.
 func (c Caller) Reads(o Object) bool {
 	return c.Actor != "" && slices.ContainsFunc(c.Grants, func(g Grant) bool {
-		return slices.Contains(allowed[g.Role], Reading) && g.Scope.Covers(o)
+		return slices.Contains(allowed[g.Role], Reading) && g.Scope.Covers(Reading, o)
 	})
 }
 

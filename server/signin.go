@@ -84,7 +84,8 @@ type knownCredential struct {
 
 // holding is what the store keeps of who holds a credential.
 type holding struct {
-	Caller identity.Caller `json:"caller"` // with the grants that came with it
+	Caller identity.Caller `json:"caller"` // without grants: they are those of the moment
+	Came   came            `json:"came"`   // what his roles rest on besides the ledger
 	// Narrow are the grants of an API token, none of which gives more than its owner has.
 	Narrow []identity.Grant `json:"narrow,omitempty"`
 	Label  string           `json:"label"` // what a person calls it, or how he signed in
@@ -221,15 +222,27 @@ func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Call
 			return identity.Caller{}, err
 		}
 	}
-	roles, err := s.roles.at(ctx, since)
-	if err != nil {
+	if c.Grants, err = s.has(ctx, c, h.Came, since); err != nil {
 		return identity.Caller{}, err
 	}
-	c.Grants = append(c.Grants[:len(c.Grants):len(c.Grants)], roles.Of(c.Subjects()...)...)
 	if of.Kind == tokenKind {
 		c.Grants = identity.Narrowed(h.Narrow, c.Grants)
 	}
 	return c, nil
+}
+
+// has are the roles of somebody: what his sign-in gives and what the ledger does, as it was
+// since a time at the earliest.
+func (s *SignIn) has(ctx context.Context, c identity.Caller, by came, since time.Time) ([]identity.Grant, error) {
+	grants, err := s.gives(c, by)
+	if err != nil {
+		return nil, err
+	}
+	roles, err := s.roles.at(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	return append(grants, roles.Of(c.Subjects()...)...), nil
 }
 
 func holdingOf(c store.Credential) (h holding, err error) {
@@ -260,7 +273,7 @@ func (s *SignIn) issue(ctx context.Context, kind, prefix string, h holding, last
 	if err != nil {
 		return "", c, err
 	}
-	h.Caller.Session = ""
+	h.Caller.Session, h.Caller.Grants = "", nil
 	doc, err := json.Marshal(h)
 	if err != nil {
 		return "", c, err
@@ -377,7 +390,7 @@ func (s *SignIn) owner(ctx context.Context, grants []identity.Grant) (h holding,
 		return h, err
 	}
 	actor, err := s.actor(ctx, "verdict:server", "owner", "whoever started the server", "")
-	return holding{Label: "started the server", Caller: identity.Caller{Actor: actor, Grants: grants}}, err
+	return holding{Label: "started the server", Caller: identity.Caller{Actor: actor}, Came: came{Given: grants}}, err
 }
 
 // Sweep removes credentials that expired, and tokens that were exchanged and expired too.

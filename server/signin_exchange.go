@@ -111,14 +111,15 @@ func (s *SignIn) byToken(ctx context.Context, raw, _ string) (a proven, err erro
 	if err != nil {
 		return a, err
 	}
-	c := identity.Caller{Workload: workload, Issuer: t.Issuer, Account: account, Grants: token.GrantsOf(rule.Grants)}
+	c := identity.Caller{Workload: workload, Issuer: t.Issuer, Account: account}
 	if c.Actor, err = s.actor(ctx, t.Issuer, workload, workload, ""); err != nil {
 		return a, err
 	}
 	if c.Person, err = s.person(ctx, account); err != nil {
 		return a, err
 	}
-	a = proven{holding: holding{Caller: c, Label: "rule " + rule.Name}, lasts: machineSession}
+	seen := rule.Seen(t)
+	a = proven{holding: holding{Caller: c, Came: came{Seen: &seen}, Label: "rule " + rule.Name}, lasts: machineSession}
 	if !rule.Reused() {
 		a.spent = &store.Spent{Issuer: t.Issuer, ID: t.ID, Expires: t.Expires.Add(2 * token.Skew).UnixMicro()}
 	}
@@ -153,14 +154,11 @@ func (s *SignIn) byAssertion(ctx context.Context, raw, _ string) (a proven, err 
 	}
 	// The name that a key bears is the word of who enrolled it, and gives no roles.
 	c := identity.Caller{Key: t.Subject}
-	if t.Subject == s.o.Signer.KeyID() {
-		c.Grants = s.o.Own
-	}
 	if c.Actor, err = s.actor(ctx, token.Key, t.Subject, name, ""); err != nil {
 		return a, err
 	}
 	return proven{
-		holding: holding{Caller: c, Label: "key", Assertion: true}, lasts: machineSession, spent: &store.Spent{Issuer: token.Key, ID: t.ID, Expires: t.Expires.Add(2 * token.Skew).UnixMicro()},
+		holding: holding{Caller: c, Came: came{Key: t.Subject}, Label: "key", Assertion: true}, lasts: machineSession, spent: &store.Spent{Issuer: token.Key, ID: t.ID, Expires: t.Expires.Add(2 * token.Skew).UnixMicro()},
 	}, nil
 }
 

@@ -249,15 +249,8 @@ func (s *SignIn) personOf(ctx context.Context, p token.People, t *token.Claims) 
 	if id == "" || t.Subject == "" {
 		return a, forbidden(fmt.Sprintf("the token does not say %s", p.Claim), "have the issuer write the claim, or name another one under people: in the sign-in file")
 	}
-	c := identity.Caller{Account: identity.Account{System: identity.System(p.System), Name: id}.String(), Grants: token.GrantsOf(p.Grants)}
-	groups := t.List("groups")
-	for _, g := range p.Groups {
-		for _, in := range groups {
-			if in == g.ID {
-				c.Grants = append(c.Grants, token.GrantsOf(g.Grants)...)
-			}
-		}
-	}
+	c := identity.Caller{Account: identity.Account{System: identity.System(p.System), Name: id}.String()}
+	by := came{People: p.Name, Issuer: p.Issuer, Claim: p.Claim, Groups: t.List("groups"), At: s.o.Now().UnixMicro()}
 	if len(p.Groups) > 0 && t.Has("_claim_names") {
 		s.o.Logger.Warn("a token leaves its groups out, because there are too many: nobody gets roles by them", "issuer", p.Issuer, "remedy", "have the application's token list only groups that are assigned to it")
 	}
@@ -271,7 +264,11 @@ func (s *SignIn) personOf(ctx context.Context, p token.People, t *token.Claims) 
 	if c.Person, err = s.person(ctx, c.Account); err != nil {
 		return a, err
 	}
-	return proven{holding: holding{Caller: c, Label: p.Name}, lasts: personSession}, nil
+	a = proven{holding: holding{Caller: c, Came: by, Label: p.Name}, lasts: personSession}
+	if len(s.grouped(&p, by)) > 0 {
+		a.lasts = groupsFor
+	}
+	return a, nil
 }
 
 // enter gives the browser a session of its own. One that it had is over: whoever planted it

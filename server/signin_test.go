@@ -350,7 +350,7 @@ func TestACodeOfTheBrowserSignsTheCommandLineIn(t *testing.T) {
 	}
 	d.later(5 * time.Minute)
 	s := d.exchange(token.Exchange{Code: "vdc_" + code})
-	if s.Caller.Person != "jane" || s.Expires.Sub(d.now) != personSession-5*time.Minute {
+	if s.Caller.Person != "jane" || s.Expires.Sub(d.now) != groupsFor-5*time.Minute {
 		t.Errorf("it outlives the session that it came from, or is somebody else's: %+v", s)
 	}
 	d.refused(token.Exchange{Code: "vdc_" + code}, "works once")

@@ -201,13 +201,21 @@ func (s *SignIn) holderOf(ctx context.Context, c identity.Caller, in *tokenIn) (
 		if err != nil {
 			return h, err
 		}
+		h.Caller, h.Came = own.Caller, own.Came.ungrouped()
+		h.Caller.Key = ""
+		lasting, err := s.has(ctx, h.Caller, h.Came, s.o.Now().Add(-knownFor))
+		if err != nil {
+			return h, err
+		}
 		for _, g := range in.Body.Grants {
-			if !g.Within(c.Grants) {
+			switch {
+			case !g.Within(c.Grants):
 				return h, forbidden(fmt.Sprintf("you do not have the role %s in all of that scope, so a token of yours has not either", g.Role), "leave out what you have not (verdict roles list --mine), or have an admin make one for a machine")
+			case !g.Within(lasting):
+				return h, forbidden(fmt.Sprintf("you have the role %s by a group or by the key that you signed in with, and a token of yours outlasts what is known of both", g.Role),
+					fmt.Sprintf("have an admin give it to yourself: verdict roles grant %s %s --reason TEXT", c.Actor, g.Role))
 			}
 		}
-		h.Caller = own.Caller
-		h.Caller.Key = ""
 		return h, nil
 	}
 	if err := c.May(identity.Appointing, identity.Object{}); err != nil {

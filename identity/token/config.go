@@ -173,7 +173,8 @@ func (c *Config) Audiences() []string {
 func (c *Config) Workload(t *Claims, self string) (r *Rule, workload, account string, err error) {
 	for i := range c.Workloads {
 		r := &c.Workloads[i]
-		if !r.meets(t, self) {
+		s := r.Seen(t)
+		if !r.meets(s, self) {
 			continue
 		}
 		k := kinds[r.Kind]
@@ -182,7 +183,7 @@ func (c *Config) Workload(t *Claims, self string) (r *Rule, workload, account st
 				return nil, "", "", refused("the token contradicts itself", askAgain, err)
 			}
 		}
-		if workload, err = r.called(t); err != nil {
+		if workload, err = r.called(s); err != nil {
 			return nil, "", "", err
 		}
 		if k.account != nil {
@@ -193,16 +194,16 @@ func (c *Config) Workload(t *Claims, self string) (r *Rule, workload, account st
 	return nil, "", "", refused("no rule of the sign-in file matches the token of "+t.Issuer, "compare the claims of the token with match: of the rules; each has to be equal to the letter", nil)
 }
 
-func (r *Rule) meets(t *Claims, self string) bool {
+func (r *Rule) meets(s Seen, self string) bool {
 	want := r.Audience
 	if want == "" {
 		want = self
 	}
-	if t.Issuer != r.Issuer || t.Audience != want {
+	if s.Issuer != r.Issuer || s.Audience != want {
 		return false
 	}
 	for name, values := range r.Match {
-		if got := t.Text(kinds[r.Kind].claims[name]...); got == "" || !slices.Contains(values, got) {
+		if got := s.Claims[name]; got == "" || !slices.Contains(values, got) {
 			return false
 		}
 	}
@@ -211,12 +212,12 @@ func (r *Rule) meets(t *Claims, self string) bool {
 
 // called is the workload's name with its claims filled in. What stands for a claim is one
 // part of the name, or else a branch could be named so that it reads as another workload.
-func (r *Rule) called(t *Claims) (string, error) {
+func (r *Rule) called(s Seen) (string, error) {
 	parts := strings.Split(r.Workload, "{")
 	out := parts[0]
 	for _, p := range parts[1:] {
 		name, rest, _ := strings.Cut(p, "}")
-		v := t.Text(kinds[r.Kind].claims[name]...)
+		v := s.Claims[name]
 		if v == "" || len(v) > 200 || strings.ContainsFunc(v, func(c rune) bool {
 			return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("._-/@", c)
 		}) {
