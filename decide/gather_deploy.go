@@ -193,6 +193,12 @@ func (e *Engine) Promotes(p decisionmap.Point, producer, service, environment st
 	return e.rank(producer, p.Produces.Kind, Request{Service: service, Environment: environment}, at) != Untrusted
 }
 
+// StatesImages reports whether what a signer says of an image counts for a service: which
+// manifests its index names. It takes Map and KeyName of an engine, and nothing else.
+func (e *Engine) StatesImages(producer, service string, at ledger.Position) bool {
+	return e.rank(producer, needImage, Request{Service: service}, at) != Untrusted
+}
+
 // use says that the input rests on an entry.
 func (d *deployment) use(entry ledger.Entry) { d.weigh(entry.Ref()) }
 

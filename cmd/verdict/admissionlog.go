@@ -21,7 +21,27 @@ type namedLog struct {
 // one of a name, and how many decisions about one digest are read.
 const lookedThrough = 1000
 
-// SignedDecisions lists what was decided about the digests, oldest first.
+// Find lists entries; of images those alone that are about the digests, as indexes of them or as
+// what an index names.
+func (l namedLog) Find(ctx context.Context, q ledger.Query) (out []ledger.Entry, err error) {
+	if q.Kind != verdict.KindImage {
+		return l.book.Find(ctx, q)
+	}
+	if q.Before > 0 { // a further page: they are given at once
+		return nil, nil
+	}
+	for _, d := range l.digests {
+		found, err := l.book.Find(ctx, ledger.Query{Subject: d, Kind: q.Kind, From: q.From, At: q.At, Limit: lookedThrough})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(found, func(e ledger.Entry) bool { return len(e.Subjects) == 0 })...)
+	}
+	return out, nil
+}
+
+// SignedDecisions lists what was decided about the digests and the indexes that name them,
+// oldest first.
 func (l namedLog) SignedDecisions(ctx context.Context, point, environment string, _, to ledger.Position) (out []ledger.SignedDecision, err error) {
 	digests := slices.Clone(l.digests)
 	if len(l.names) > 0 {
@@ -34,6 +54,13 @@ func (l namedLog) SignedDecisions(ctx context.Context, point, environment string
 				digests = append(digests, rows[i].Subject)
 			}
 		}
+	}
+	images, err := l.Find(ctx, ledger.Query{Kind: verdict.KindImage, At: to})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range images {
+		digests = append(digests, e.Subjects[0].Digest)
 	}
 	slices.Sort(digests)
 	for _, d := range slices.Compact(digests) {

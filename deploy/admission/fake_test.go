@@ -50,6 +50,7 @@ type memory struct {
 	mu     sync.Mutex
 	rows   []ledger.SignedDecision
 	kinds  map[int64]verdict.Kind
+	images []ledger.Entry
 	size   ledger.Position
 	at     time.Time // when the last entry was recorded
 	broken error
@@ -67,6 +68,13 @@ func (m *memory) Find(_ context.Context, q ledger.Query) ([]ledger.Entry, error)
 	defer m.mu.Unlock()
 	if q.Kind == "" && m.size > 0 {
 		return []ledger.Entry{{Index: int64(m.size) - 1, At: m.at}}, m.broken
+	}
+	if q.Kind == verdict.KindImage {
+		found := slices.DeleteFunc(slices.Clone(m.images), func(e ledger.Entry) bool {
+			return e.Index < q.From || e.Index >= int64(q.At) || q.Before > 0 && e.Index >= q.Before
+		})
+		slices.Reverse(found)
+		return found, m.broken
 	}
 	for i, k := range m.kinds {
 		if k == q.Kind && i >= q.From && i < int64(q.At) {
@@ -128,6 +136,18 @@ func (m *memory) happened(k verdict.Kind) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.kinds[int64(m.size)] = k
+	m.grow()
+}
+
+// indexed appends somebody's word that an index names manifests.
+func (m *memory) indexed(producer, index string, manifests ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := ledger.Entry{Index: int64(m.size), Kind: verdict.KindImage, Producer: producer, Subjects: []verdict.Subject{{Digest: digest(index)}}}
+	for _, c := range manifests {
+		e.Subjects = append(e.Subjects, verdict.Subject{Digest: digest(c)})
+	}
+	m.images = append(m.images, e)
 	m.grow()
 }
 

@@ -164,7 +164,7 @@ func (a *Admission) rebuild(ctx context.Context, to ledger.Position) error {
 	return nil
 }
 
-// fill takes the decisions from a position to another into a set.
+// fill takes the decisions from a position to another into a set, and what indexes name.
 func (a *Admission) fill(ctx context.Context, s *set, from, to ledger.Position) error {
 	for e := range s.m.Environments {
 		for at := from; ; {
@@ -180,6 +180,9 @@ func (a *Admission) fill(ctx context.Context, s *set, from, to ledger.Position) 
 			}
 			at = ledger.Position(page[len(page)-1].Index + 1)
 		}
+	}
+	if err := s.images(ctx, a.o.Log, from, to); err != nil {
+		return err
 	}
 	s.applied.Store(int64(to))
 	return nil

@@ -22,9 +22,19 @@ func (x *asking) image(i Image) Finding {
 	}
 	env := x.a.Environment
 	p, stands := x.standing(env, r.Digest, x.now)
+	var index verdict.Digest
+	if p == nil {
+		p, index = x.standingIn(env, r.Digest, x.now)
+		stands = p != nil
+	}
 	let := ""
-	if !stands && p != nil && controlled(x.r, x.owner) {
-		let = x.wasLet(env, r.Digest)
+	if !stands && controlled(x.r, x.owner) {
+		if p == nil {
+			p = x.wasLetIn(env, r.Digest)
+		}
+		if p != nil {
+			let = cmp.Or(x.wasLet(env, r.Digest), p.Let)
+		}
 	}
 	switch {
 	case let != "":
@@ -35,6 +45,9 @@ func (x *asking) image(i Image) Finding {
 		return x.unknown(i, r, p)
 	case stands:
 		f := x.finding(i, Promoted, fmt.Sprintf("%s was promoted to %s", short(r), env), "")
+		if index != "" {
+			f.Message = fmt.Sprintf("%s is of the index %s:%s, which was promoted to %s", short(r), index.Algorithm(), index.Short(), env)
+		}
 		f.Outcome, f.Decision, f.Service = verdict.Allow, p.Decision, p.Service
 		return f
 	}

@@ -60,6 +60,7 @@ type set struct {
 		mu sync.RWMutex            // guards of
 		of map[name]verdict.Digest // what was let in last
 	}
+	parts   parts             // manifests of indexes
 	words   map[string]string // of decisions, each kept once; the follower's own
 	counts  map[signer]bool   // whose promotions count; the follower's own. A key that is enrolled makes another set
 	applied atomic.Int64      // position up to which decisions are in the set
@@ -99,7 +100,7 @@ func newSet(b Basis) *set {
 	for i := range s.places {
 		s.places[i].of = map[place]*Promotion{}
 	}
-	s.names.of = map[name]verdict.Digest{}
+	s.names.of, s.parts.of = map[name]verdict.Digest{}, map[verdict.Digest][]within{}
 	for _, e := range b.Map.Environments {
 		for _, c := range e.Kubernetes {
 			s.clusters[c.Cluster] = true
