@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"verdict"
@@ -29,6 +30,25 @@ type desk struct {
 	decider decider
 	until   time.Time // when rules begin that are released for later; zero: never
 	err     error
+
+	stating sync.Mutex // guards stated
+	stated  bool       // that its rules decide
+}
+
+// state records, before the first decision that is recorded, which rules decide. They were
+// proved when the desk was made, which may have been for a question that records nothing.
+func (d *desk) state(ctx context.Context, w *workspace) error {
+	d.stating.Lock()
+	defer d.stating.Unlock()
+	by, ours := d.decider.(ownDecider)
+	if d.stated || !ours {
+		return nil
+	}
+	if err := w.releasePolicy(ctx, by.Map, by.Policy, false); err != nil {
+		return err
+	}
+	d.stated = true
+	return nil
 }
 
 // deskKey says when a desk decides: as long as neither maps, rules nor keys changed in the
@@ -165,6 +185,7 @@ func (h *host) judge(ctx context.Context, own *wire.RepositoryMap) (j judgedBy, 
 	if err != nil {
 		return j, nil, until, err
 	}
+	w.dry = true // see desk.state
 	if j, err = w.judgedWith(ctx, own); err != nil {
 		return j, nil, until, err
 	}
@@ -330,6 +351,11 @@ func (w *workspace) answer(ctx context.Context, d *desk, r decide.Request) (wire
 		}
 		if matched != "" {
 			out.Notes = append(out.Notes, matched)
+		}
+	}
+	if !w.dry {
+		if err := d.state(ctx, w); err != nil {
+			return out, err
 		}
 	}
 	if err := w.ask(ctx, d.decider, r, &out); err != nil || out.NotBuilt {

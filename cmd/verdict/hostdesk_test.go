@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"verdict"
+	"verdict/ledger"
 	"verdict/server/wire"
 )
 
@@ -37,6 +39,42 @@ func TestAMapThatIsReleasedJudgesTheNextQuestion(t *testing.T) {
 		}
 		if by, got := judged(); by != "the released organisation map" || got != mode {
 			t.Errorf("after the release of %s it is judged by %q, in mode %q", mode, by, got)
+		}
+	}
+}
+
+// Who only looks leaves nothing in the log, also where he is the first to ask by rules. They are
+// stated before the first decision that is recorded, or it would rest on rules of nobody.
+func TestADryQuestionRecordsNothing(t *testing.T) {
+	x := servingData(t, func(func(...string) string) {})
+	releases := func() (size ledger.Position, found []ledger.Entry) {
+		t.Helper()
+		size, err := x.host.base.own.Position(t.Context())
+		if err == nil {
+			found, err = x.host.base.own.Find(t.Context(), ledger.Query{Kind: verdict.KindPolicyRelease, At: ledger.Now})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return size, found
+	}
+	ask := func(question string) (a wire.Answer) {
+		t.Helper()
+		status, body := x.do("dev", "POST", "/api/v1/decisions", question)
+		if err := json.Unmarshal([]byte(body), &a); err != nil || status != 200 {
+			t.Fatalf("%d %v %s", status, err, body)
+		}
+		return a
+	}
+	before, _ := releases()
+	ask(strings.Replace(askedSecrets, `"dry":false`, `"dry":true`, 1))
+	if after, found := releases(); after != before || len(found) != 0 {
+		t.Fatalf("a question that records nothing recorded %d entries", after-before)
+	}
+	for range 2 {
+		a := ask(askedSecrets)
+		if _, found := releases(); len(found) != 1 || a.Entry == nil || found[0].Index >= a.Entry.Index {
+			t.Errorf("a decision in entry %+v, by rules that are stated in %+v", a.Entry, found)
 		}
 	}
 }
