@@ -4,7 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -60,4 +63,70 @@ func FuzzBackup(f *testing.F) {
 			t.Fatalf("no remedy: %v", err)
 		}
 	})
+}
+
+// changed writes a copy of a backup whose manifest says something else.
+func changed(t *testing.T, from, to string, change func(*manifest)) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	r, w := tar.NewReader(bytes.NewReader(b)), tar.NewWriter(&out)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		text, read := io.ReadAll(r)
+		if err := errors.Join(err, read); err != nil {
+			t.Fatal(err)
+		}
+		if h.Name == backupManifest {
+			var m manifest
+			if err := json.Unmarshal(text, &m); err != nil {
+				t.Fatal(err)
+			}
+			change(&m)
+			if text, err = json.Marshal(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := addBytes(w, h.Name, text, h.ModTime); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(to, out.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A manifest of one log over the database of another would have somebody restore a log that is
+// not his, told by the name of the one that he looks for.
+func TestABackupWhoseManifestIsOfAnotherLogIsNotPutBack(t *testing.T) {
+	x := servingData(t, func(run func(...string) string) { run("ci", t.TempDir()) })
+	if err := x.host.base.close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole.tar")
+	x.run("store", "backup", "--to", whole)
+	for name, change := range map[string]func(*manifest){
+		"as it was written": func(*manifest) {}, "of another log": func(m *manifest) { m.Origin = "acme.example/other" }, "of more entries": func(m *manifest) { m.Entries += 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, to := filepath.Join(t.TempDir(), "backup.tar"), filepath.Join(t.TempDir(), "data")
+			changed(t, whole, file, change)
+			x.run("store", "restore", file, "--data", to)
+			_, missing := os.Stat(filepath.Join(to, ledgerFile))
+			if (missing == nil) != (name == "as it was written") {
+				t.Errorf("it was put back: %t", missing == nil)
+			}
+			left, err := filepath.Glob(filepath.Join(to, ".restore-*"))
+			if err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
 }

@@ -18,6 +18,8 @@ import (
 	"verdict"
 	"verdict/blob"
 	"verdict/report"
+	"verdict/store"
+	"verdict/store/sqlite"
 )
 
 // maxManifest bounds the manifest of a backup.
@@ -105,6 +107,9 @@ func (a *app) putBack(ctx context.Context, f io.Reader, folder string) (m manife
 		err = part.Sync()
 	}
 	err = errors.Join(err, part.Close())
+	if err == nil {
+		err = m.isOf(ctx, part.Name())
+	}
 	if err == nil && m.Pinned {
 		err = markPinned(folder)
 	}
@@ -188,6 +193,31 @@ func readManifest(t io.Reader, database verdict.Digest, blobs int) (m manifest, 
 		return m, notBackup(fmt.Sprintf("it was written with %d blobs, and %d are in it", m.Blobs, blobs), nil)
 	}
 	return m, nil
+}
+
+// isOf refuses a database that is of another log than the manifest says, or holds less of it:
+// digests tell that the two are whole, and not that they belong together.
+func (m manifest) isOf(ctx context.Context, database string) (err error) {
+	engine, err := sqlite.Open(ctx, database, sqlite.Options{})
+	if err != nil {
+		return notBackup("its database cannot be opened", err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	db, err := store.New(ctx, engine)
+	if err != nil {
+		return notBackup("its database cannot be read", err)
+	}
+	return db.View(ctx, func(v *store.View) error {
+		switch h, found, err := v.Head(ctx); {
+		case err != nil || !found:
+			return notBackup("its database holds no log", err)
+		case h.Origin != m.Origin:
+			return notBackup(fmt.Sprintf("its manifest is of the log %.100q, and its database of %.100q", m.Origin, h.Origin), nil)
+		case h.Base+h.Size < m.Entries:
+			return notBackup(fmt.Sprintf("its manifest is of a log with %d entries, and its database holds %d", m.Entries, h.Base+h.Size), nil)
+		}
+		return nil
+	})
 }
 
 func notBackup(why string, err error) error {
