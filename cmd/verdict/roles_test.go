@@ -94,6 +94,24 @@ func TestAnAdministratorGivesAndTakesRolesByCommand(t *testing.T) {
 	want(0, "none", nil, "roles", "revoke", "person:jane", "developer", "--reason", "taken")
 }
 
+// A command whose key has no role acts by what verdict login kept, with the roles of a person.
+// Who is not told looks for his pipeline's rights where there are none.
+func TestASignInInsteadOfTheKeyIsTold(t *testing.T) {
+	g := planeOn(t)
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
+		t.Fatal(errs)
+	}
+	code, _, errs := g.at(home, nil, "environments")
+	if code != 0 || strings.Count(errs, "signed in by what verdict login kept, and not by the key that signs here: ") != 1 {
+		t.Errorf("%d %s", code, errs)
+	}
+	if _, _, errs := g.at(home, nil, "roles", "list", "--mine"); strings.Contains(errs, "not by the key") {
+		t.Errorf("a command that takes the login first says that it came second: %s", errs)
+	}
+}
+
 func TestAnAPITokenSignsInUntilItIsRevoked(t *testing.T) {
 	g := planeOn(t)
 	home := t.TempDir()

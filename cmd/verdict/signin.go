@@ -14,6 +14,7 @@ import (
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/report"
 	"verdict/server/client"
 )
 
@@ -25,8 +26,9 @@ type signIn struct {
 	server *client.Client
 	key    evidence.Signer // signs the evidence, and is what a session is bound to
 
-	mu      sync.Mutex // guards session
+	mu      sync.Mutex // guards what follows
 	session string
+	told    bool // that the key was refused
 }
 
 // signer is the key that signs evidence: in a pipeline that signs in by its own identity one
@@ -69,8 +71,14 @@ func (s *signIn) find(ctx context.Context) (string, error) {
 	if code := verdict.AsError(byKey).Code; code == verdict.CodeUnavailable || code == verdict.CodeNotFound { // nothing else would be heard either: it is down, or none of ours
 		return "", byKey
 	}
-	for _, from := range []func() (string, error){s.kept, s.besideServer} {
-		token, err := from()
+	for _, w := range []struct {
+		from func() (string, error)
+		what string
+	}{{s.kept, "what verdict login kept"}, {s.besideServer, "what verdict serve left for you on this machine"}} {
+		token, err := w.from()
+		if err == nil && token != "" {
+			s.instead(w.what, byKey)
+		}
 		if err != nil || token != "" {
 			return token, err
 		}
@@ -80,6 +88,15 @@ func (s *signIn) find(ctx context.Context) (string, error) {
 		Remedy: "sign in with verdict login --server " + a.config.Server + ", give a token with --token env:NAME or file:PATH, or have your key enrolled there: verdict people enroll",
 		Err:    byKey,
 	}
+}
+
+// instead tells, once, by what a command signs in whose key was refused: it acts with the roles
+// of somebody else than who signs its evidence.
+func (s *signIn) instead(what string, refused error) {
+	if !s.told {
+		fmt.Fprintf(s.app.stderr, "verdict: signed in by %s, and not by the key that signs here: %s\n", what, report.Neutral(verdict.AsError(refused).What))
+	}
+	s.told = true
 }
 
 // login is what verdict login keeps of a server.
