@@ -99,11 +99,13 @@ func (e *Engine) blobs() (rules, chart []byte, err error) {
 	return r.rules, r.chart, r.err
 }
 
-// Bounds of what is kept, in bytes of statements.
+// Bounds of what is kept: maxRecalled and largest in bytes of statements, the others in
+// entries. The check of an entry that is not kept any more is read from it again.
 const (
 	maxRecalled = 16 << 20
 	largest     = 1 << 20
 	maxPut      = 1 << 10
+	maxChecks   = 1 << 16
 )
 
 // here is the digest of the engine's map.
@@ -174,6 +176,9 @@ func (r *recall) keep(index int64, s said, size int) {
 		r.known, r.checks = map[int64]said{}, map[int64]string{}
 	}
 	if s.report != nil {
+		if len(r.checks) >= maxChecks {
+			clear(r.checks)
+		}
 		r.checks[index] = s.report.Check
 	}
 	if size <= largest && r.bytes+size <= maxRecalled {
