@@ -29,6 +29,8 @@ const (
 type Said struct {
 	Step Step   `json:"step"`
 	By   string `json:"by"` // the id of a person
+	// SignedIn: a server's key signs for By, who is signed in there: it is the server's word.
+	SignedIn bool `json:"signed_in,omitempty"`
 	// Teams are those of the person by the map when it was signed.
 	Teams []string  `json:"teams"`
 	At    time.Time `json:"at"`
@@ -97,7 +99,8 @@ type Approval struct {
 	Scope       string    `json:"scope"`
 	Rationale   string    `json:"rationale"`
 	By          string    `json:"by"`
-	Teams       []string  `json:"teams"` // of the person by the map when it was signed
+	SignedIn    bool      `json:"signed_in,omitempty"` // as in Said
+	Teams       []string  `json:"teams"`               // of the person by the map when it was signed
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires"` // zero for a rejection, which stands until it is taken back
 	// Shown is what the person was shown of each reason that was answered.
@@ -117,7 +120,7 @@ func (a Approval) LiveAt(t time.Time) bool { return !t.Before(a.Created) && t.Be
 
 // BreakGlass is an emergency yes: visible, short-lived, reviewed afterwards. It is the
 // predicate of evidence of kind break-glass; the statement of its review repeats it under
-// the same ID with the last four fields filled.
+// the same ID with the last five fields filled.
 type BreakGlass struct {
 	ID          string    `json:"id"`
 	Step        Step      `json:"step"` // begin, review
@@ -127,6 +130,7 @@ type BreakGlass struct {
 	Environment string    `json:"environment"`
 	Subject     Digest    `json:"subject"` // what it lets in, and nothing else
 	By          string    `json:"by"`
+	SignedIn    bool      `json:"signed_in,omitempty"` // as in Said
 	Teams       []string  `json:"teams"`
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires"`
@@ -136,6 +140,8 @@ type BreakGlass struct {
 	ReviewedBy  string    `json:"reviewed_by"`
 	ReviewTeams []string  `json:"review_teams"`
 	Review      string    `json:"review"` // what came out
+	// ReviewSignedIn is SignedIn for ReviewedBy.
+	ReviewSignedIn bool `json:"review_signed_in,omitempty"`
 }
 
 // LiveAt reports whether the emergency is under way at t.

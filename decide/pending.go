@@ -8,6 +8,7 @@ import (
 
 	"verdict"
 	"verdict/decisionmap"
+	"verdict/identity"
 	"verdict/ledger"
 )
 
@@ -42,9 +43,9 @@ func (a *Pending) request() Request {
 	return Request{Point: d.Point, Subject: d.Subject, Service: d.Service, Team: d.Team, Environment: d.Environment, Actor: d.Actor, Requester: d.Requester}
 }
 
-// MayAnswer says why a person's answer to a decision would not count, and what to do about
-// it; "" when it would.
-func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Approval, keyID string) (why, remedy string, err error) {
+// MayAnswer says why an answer to a decision by the person of a key would not count, and what
+// to do about it; "" when it would.
+func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Approval, key identity.EnrolledKey) (why, remedy string, err error) {
 	d := asked.Decision
 	point, ok := asked.Map.Point(d.Point)
 	if !ok || point.Review == nil || d.Answer == nil {
@@ -56,7 +57,7 @@ func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Appro
 	if d.Answer.Unknown != "" {
 		return "nobody can be shown to be another than who had a part in it: " + d.Answer.Unknown, d.Answer.Remedy, nil
 	}
-	key, index, err := p.now(ctx, keyID)
+	size, err := p.Ledger.Position(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -67,7 +68,7 @@ func (p *Persons) MayAnswer(ctx context.Context, asked *Pending, a verdict.Appro
 		if b.Person == a.By {
 			return fmt.Sprintf("%s is %s, and nobody approves their own", a.By, b.Role), "have another person approve it", nil
 		}
-		if why, err = p.oneWith(ctx, key, b.Person, index); why != "" || err != nil {
+		if why, err = p.oneWith(ctx, key, b.Person, int64(size)); why != "" || err != nil {
 			return fmt.Sprintf("%s is %s, and %s", b.Person, b.Role, why), "have somebody approve whose key " + b.Person + " did not enroll", err
 		}
 	}

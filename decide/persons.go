@@ -15,7 +15,8 @@ import (
 
 // Persons reads what persons stated about accepted risk: at one position of the ledger, by
 // one map. What was not signed by an enrolled key of a person of that map, in that person's
-// own name, counts for nothing, and it is told why. One goroutine uses it.
+// own name, or for them by a server where they were signed in and which the map lets do so,
+// counts for nothing, and it is told why. One goroutine uses it.
 type Persons struct {
 	Ledger Ledger
 	Map    *decisionmap.Map
@@ -34,6 +35,7 @@ func (e *Engine) persons(at ledger.Position) *Persons {
 type step[T any] struct {
 	entry ledger.Entry
 	key   identity.EnrolledKey // whose it is; nobody's where why says so
+	place spoken
 	said  T
 	why   string // it does not count
 	gone  bool   // the ledger no longer gives its body
@@ -52,9 +54,25 @@ func (s *step[T]) doubted() {
 // ref is the statement as evidence.
 func (s step[T]) ref() verdict.Ref { return s.entry.Ref() }
 
-// stepsOf reads statements, given newest first, from the oldest on. who says whose words
-// they are by themselves, and when they were said.
-func stepsOf[T any](ctx context.Context, p *Persons, entries []ledger.Entry, who func(T) (string, time.Time)) ([]step[T], error) {
+// spoken is what a statement says itself of who speaks, when, and about what.
+type spoken struct {
+	by           string
+	at           time.Time
+	signedIn     bool // a server speaks for who is signed in there
+	service      string
+	environments []string
+}
+
+// elsewhere reports whether a server speaks for somebody about another place than what the
+// statement belongs to: it is let speak by place, and could move one to where it is.
+func (s spoken) elsewhere(service string, environments ...string) bool {
+	return s.signedIn && (s.service != service || !slices.Equal(s.environments, environments))
+}
+
+const otherPlace = "a server signed it for who was signed in, about another service or environment"
+
+// stepsOf reads statements, given newest first, from the oldest on.
+func stepsOf[T any](ctx context.Context, p *Persons, entries []ledger.Entry, says func(T) spoken) ([]step[T], error) {
 	var out []step[T]
 	for _, entry := range slices.Backward(entries) {
 		s := step[T]{entry: entry}
@@ -70,8 +88,8 @@ func stepsOf[T any](ctx context.Context, p *Persons, entries []ledger.Entry, who
 			}
 		}
 		if s.why == "" {
-			by, at := who(s.said)
-			if s.key, s.why, err = p.signer(ctx, entry, by, at); err != nil {
+			s.place = says(s.said)
+			if s.key, s.why, err = p.signer(ctx, entry, s.place); err != nil {
 				return nil, err
 			}
 			if s.key.Doubted(entry.Index) {
@@ -97,7 +115,7 @@ func (p *Persons) statement(ctx context.Context, index int64) (s said, err error
 
 // signer is the enrolled key under a statement in which somebody speaks; why says that it
 // is not a person's who is spoken of.
-func (p *Persons) signer(ctx context.Context, e ledger.Entry, by string, at time.Time) (k identity.EnrolledKey, why string, err error) {
+func (p *Persons) signer(ctx context.Context, e ledger.Entry, said spoken) (k identity.EnrolledKey, why string, err error) {
 	if e.Foreign {
 		return k, "it comes from another log or signer, and is a claim: persons answer in this ledger, with a key that is enrolled here", nil
 	}
@@ -106,20 +124,41 @@ func (p *Persons) signer(ctx context.Context, e ledger.Entry, by string, at time
 		return k, "", err
 	}
 	k, ok := h.ValidAt(e.Signer, e.Index)
+	if ok && said.signedIn {
+		if why := p.SpeaksFor(k, e.Kind, said.service, said.environments); why != "" {
+			return k, why, nil
+		}
+		k = k.For(said.by)
+	}
 	_, known := p.Map.People[k.Person]
 	switch {
 	case !ok:
 		why = "its key was not enrolled when it was recorded"
+	case !known && k.SignedIn:
+		why = fmt.Sprintf("%q, who was signed in when the server signed it, is not under people: of the map", k.Person)
 	case k.Person == decisionmap.LocalKey:
 		why = "it is signed with a machine's own key, which is nobody's"
 	case !known:
 		why = fmt.Sprintf("%q, whose key signed it, is not under people: of the map", k.Person)
-	case by != k.Person:
-		why = fmt.Sprintf("it speaks for %q, and the key of %s signed it", by, k.Person)
-	case e.At.Sub(at).Abs() > maxSkew:
-		why = fmt.Sprintf("it says that it was signed at %s, and was recorded at %s", clock(at), clock(e.At))
+	case said.by != k.Person:
+		why = fmt.Sprintf("it speaks for %q, and the key of %s signed it", said.by, k.Person)
+	case e.At.Sub(said.at).Abs() > maxSkew:
+		why = fmt.Sprintf("it says that it was signed at %s, and was recorded at %s", clock(said.at), clock(e.At))
 	}
 	return k, why, nil
+}
+
+// SpeaksFor says why a key may not sign a statement of a kind for persons who are signed in
+// where it is, about a service in some environments; "" when it may. It is the key of a server:
+// a person's own speaks for that person alone, whatever the map says.
+func (p *Persons) SpeaksFor(k identity.EnrolledKey, kind verdict.Kind, service string, environments []string) string {
+	if _, person := p.Map.People[k.Person]; person {
+		return "it says that a server signed it for who was signed in there, and the key of " + k.Person + " did, which speaks for nobody else"
+	}
+	if !p.Map.SpeaksForPeople(k.ID, string(kind), service, environments...) {
+		return fmt.Sprintf("a server signed it for who was signed in there, and the map does not let its key state %s for people (for: people under trust:) about %s in %s", kind, service, strings.Join(environments, ", "))
+	}
+	return ""
 }
 
 // keys is the life of all keys up to the position.

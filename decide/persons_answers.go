@@ -34,7 +34,9 @@ func (p *Persons) answers(ctx context.Context, r Request, review decisionmap.Rev
 	if err != nil {
 		return out, err
 	}
-	steps, err := stepsOf(ctx, p, entries, func(a verdict.Approval) (string, time.Time) { return a.By, a.Created })
+	steps, err := stepsOf(ctx, p, entries, func(a verdict.Approval) spoken {
+		return spoken{a.By, a.Created, a.SignedIn, a.Service, []string{a.Environment}}
+	})
 	if err != nil {
 		return out, err
 	}
@@ -88,7 +90,7 @@ func (p *Persons) uncounted(r Request, review decisionmap.Review, all []step[ver
 	}
 	for _, later := range all[i+1:] {
 		switch l := later.said; {
-		case later.why != "" || later.key.Person != s.key.Person:
+		case later.why != "" || later.key.Person != s.key.Person || later.place.elsewhere(a.Service, a.Environment):
 		case l.Step == verdict.StepWithdraw && l.ID == a.ID:
 			if a.Step == verdict.StepReject { // a no that is gone asks for nothing
 				return fmt.Sprintf("%s took this rejection back at %s", s.key.Person, clock(l.Created)), ""
@@ -184,11 +186,11 @@ func (p *Persons) Emergencies(ctx context.Context, service, environment string) 
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	steps, err := stepsOf(ctx, p, entries, func(b verdict.BreakGlass) (string, time.Time) {
+	steps, err := stepsOf(ctx, p, entries, func(b verdict.BreakGlass) spoken {
 		if b.Step == verdict.StepReview {
-			return b.ReviewedBy, b.Reviewed
+			return spoken{b.ReviewedBy, b.Reviewed, b.ReviewSignedIn, b.Service, []string{b.Environment}}
 		}
-		return b.By, b.Created
+		return spoken{b.By, b.Created, b.SignedIn, b.Service, []string{b.Environment}}
 	})
 	if err != nil {
 		return nil, err
@@ -204,7 +206,7 @@ func (p *Persons) Emergencies(ctx context.Context, service, environment string) 
 			}
 		case i < 0 && (s.said.Step == verdict.StepBegin || s.said.Step == ""):
 			x := EmergencyRecord{BreakGlass: s.said, Index: s.entry.Index, Why: s.why, Notes: []string{}, Refs: []verdict.Ref{s.ref()}, key: s.key}
-			x.Reviewed, x.ReviewedBy, x.ReviewTeams, x.Review = time.Time{}, "", nil, ""
+			x.Reviewed, x.ReviewedBy, x.ReviewSignedIn, x.ReviewTeams, x.Review = time.Time{}, "", false, nil, ""
 			if s.gone {
 				x.ID, x.gone = fmt.Sprintf("entry %d", s.entry.Index), fmt.Sprintf("entry %d: %s", s.entry.Index, s.why)
 			}
@@ -259,6 +261,9 @@ func (p *Persons) reviewed(ctx context.Context, x *EmergencyRecord, s step[verdi
 	if s.gone {
 		x.gone = fmt.Sprintf("entry %d: %s", s.entry.Index, s.why)
 	}
+	if why == "" && s.place.elsewhere(x.Service, x.Environment) {
+		why = otherPlace
+	}
 	if why == "" {
 		var err error
 		if why, err = p.unreviewing(ctx, x, s.key, s.said.ReviewTeams); err != nil {
@@ -270,7 +275,7 @@ func (p *Persons) reviewed(ctx context.Context, x *EmergencyRecord, s step[verdi
 		return nil
 	}
 	if x.Reviewed.IsZero() {
-		x.Reviewed, x.ReviewedBy, x.ReviewTeams, x.Review = s.said.Reviewed, s.key.Person, s.said.ReviewTeams, s.said.Review
+		x.Reviewed, x.ReviewedBy, x.ReviewSignedIn, x.ReviewTeams, x.Review = s.said.Reviewed, s.key.Person, s.key.SignedIn, s.said.ReviewTeams, s.said.Review
 		x.Refs = append(x.Refs, s.ref())
 	}
 	return nil
@@ -338,11 +343,7 @@ func (p *Persons) unreviewing(ctx context.Context, x *EmergencyRecord, key ident
 	return why, err
 }
 
-// MayReview says why a person cannot review an emergency now; "" when they can.
-func (p *Persons) MayReview(ctx context.Context, x EmergencyRecord, keyID string) (string, error) {
-	key, _, err := p.now(ctx, keyID)
-	if err != nil {
-		return "", err
-	}
+// MayReview says why the person of a key cannot review an emergency now; "" when they can.
+func (p *Persons) MayReview(ctx context.Context, x EmergencyRecord, key identity.EnrolledKey) (string, error) {
 	return p.unreviewing(ctx, &x, key, p.teamsOf(key.Person))
 }

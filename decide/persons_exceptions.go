@@ -69,7 +69,9 @@ func (p *Persons) Exceptions(ctx context.Context, service, environment string) (
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	steps, err := stepsOf(ctx, p, entries, func(s verdict.ExceptionStep) (string, time.Time) { return s.By, s.At })
+	steps, err := stepsOf(ctx, p, entries, func(s verdict.ExceptionStep) spoken {
+		return spoken{s.By, s.At, s.SignedIn, s.Service, s.Terms().Environments}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +154,9 @@ func (p *Persons) UnfitException(x verdict.Exception) string {
 // exceptionStep takes a further step about an exception.
 func (p *Persons) exceptionStep(ctx context.Context, x *ExceptionRecord, s step[verdict.ExceptionStep]) (err error) {
 	why := s.why
+	if why == "" && s.place.elsewhere(x.Service, x.Terms().Environments...) {
+		why = otherPlace
+	}
 	if why == "" {
 		switch s.said.Step {
 		case verdict.StepApprove:
@@ -226,33 +231,20 @@ func (p *Persons) irrevocable(x *ExceptionRecord, person string, teams []string)
 	return p.unentitled(words, person, teams)
 }
 
-// MayApproveException says why a person cannot approve an exception now; "" when they can.
-func (p *Persons) MayApproveException(ctx context.Context, x ExceptionRecord, keyID string) (string, error) {
-	key, index, err := p.now(ctx, keyID)
+// MayApproveException says why the person of a key cannot approve an exception now; "" when
+// they can.
+func (p *Persons) MayApproveException(ctx context.Context, x ExceptionRecord, key identity.EnrolledKey) (string, error) {
+	size, err := p.Ledger.Position(ctx)
 	if err != nil {
 		return "", err
 	}
 	said := verdict.ExceptionStep{Exception: x.Exception, Said: verdict.Said{Teams: p.teamsOf(key.Person)}}
-	return p.unapprovedException(ctx, &x, said, key, index)
+	return p.unapprovedException(ctx, &x, said, key, int64(size))
 }
 
 // MayRevokeException says why a person cannot revoke an exception; "" when they can.
 func (p *Persons) MayRevokeException(x ExceptionRecord, person string) string {
 	return p.irrevocable(&x, person, p.teamsOf(person))
-}
-
-// now is a key at the end of the log.
-func (p *Persons) now(ctx context.Context, keyID string) (k identity.EnrolledKey, index int64, err error) {
-	h, err := p.keys(ctx)
-	if err != nil {
-		return k, 0, err
-	}
-	size, err := p.Ledger.Position(ctx)
-	if err != nil {
-		return k, 0, err
-	}
-	k, _ = h.ValidAt(keyID, int64(size))
-	return k, int64(size), nil
 }
 
 // InRange reports whether a version is in a range: comparisons such as ">=1.2.0 <2" that

@@ -10,6 +10,7 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/evidence"
+	"verdict/identity"
 	"verdict/ledger"
 	"verdict/policy"
 )
@@ -378,7 +379,7 @@ func TestAMapWithoutBreakGlassForgetsNoEmergency(t *testing.T) {
 		t.Errorf("the next deployment hears of %+v", overdue)
 	}
 	for by, want := range map[string]string{"mei": "", "noor": "nobody reviews their own", "zoe": "zoe is none of payments, platform, who approve at deploy points"} {
-		why, err := persons().MayReview(g.ctx, record("b-noor"), g.keys[by].KeyID())
+		why, err := persons().MayReview(g.ctx, record("b-noor"), identity.EnrolledKey{ID: g.keys[by].KeyID(), Person: by})
 		must(t, err)
 		if !strings.HasPrefix(why, want) && !strings.Contains(why, want) || want == "" && why != "" {
 			t.Errorf("%s: %q", by, why)

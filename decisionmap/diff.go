@@ -392,7 +392,11 @@ func inOrder(old, new []Trust) bool {
 }
 
 func trustText(t Trust) string {
-	return strings.TrimSpace(t.Name+" "+t.Key+t.Identity+t.Workload) + " (" + strings.Join(t.Kinds, ", ") + ")"
+	whose := ""
+	if t.For != "" {
+		whose = " for " + t.For
+	}
+	return strings.TrimSpace(t.Name+" "+t.Key+t.Identity+t.Workload) + whose + " (" + strings.Join(t.Kinds, ", ") + ")"
 }
 
 func (d *differ) person(path string, a, b Person) {

@@ -86,6 +86,7 @@ func TestTheComparisonSeesEveryFieldOfTheMap(t *testing.T) {
 		{Name: "b", Builder: "c", Level: 1},
 	}
 	m.Points[0].Since = now
+	m.Trust = append(m.Trust, Trust{Name: "cp", Key: anID, For: ForPeople, Kinds: PeopleKinds, Services: []string{All}, Environments: []string{All}})
 	m.Sources["semgrep"] = Source{Kinds: []string{"sast"}, Command: []string{"semgrep", "scan"}, Format: "sarif", SHA256: strings.Repeat("a", 64), Timeout: Day}
 	m.Points[0].Needs[0].MaxAge = Day
 	m.Services["api"] = Service{Team: "t", Owner: "o", Repo: "r", Tier: "x", Paths: []string{"src"}, IaC: []string{"infra"}, Environments: []string{"dev"}}

@@ -309,6 +309,7 @@ func (r *reader) trust(into *[]Trust) field {
 				"identity": r.text(&t.Identity, "https://github.com/acme/*/.github/workflows/release.yml@refs/heads/main"),
 				"workload": r.text(&t.Workload, "repo:acme/payments-api:environment:prod"),
 				"issuer":   r.text(&t.Issuer, "https://token.actions.githubusercontent.com"),
+				"for":      r.oneOf(&t.For, ForPeople),
 				"kinds":    r.words(&t.Kinds, "provenance"), "services": r.words(&t.Services, All), "environments": r.words(&t.Environments, All),
 			})
 			r.signer(item, at, t)
@@ -336,6 +337,22 @@ func (r *reader) signer(n *yaml.Node, at string, t Trust) {
 		r.fail(n, at+" trusts anybody at all", "name the identity; a * stands for one part of it")
 	case len(t.Kinds) == 0 || len(t.Services) == 0:
 		r.fail(n, at+" does not say what may be stated about which services", "add `kinds:` and `services:`; `\"*\"` stands for all")
+	case t.For == ForPeople:
+		r.forPeople(n, at, t)
+	}
+}
+
+// forPeople refuses what would let a key speak for persons by less than its id, of more than
+// they state about accepted risk, or where nobody said.
+func (r *reader) forPeople(n *yaml.Node, at string, t Trust) {
+	kinds := strings.Join(PeopleKinds, ", ")
+	switch other := slices.IndexFunc(t.Kinds, func(k string) bool { return !slices.Contains(PeopleKinds, k) }); {
+	case !keyID(t.Key):
+		r.fail(n, at+" lets a server speak for people, and does not name it by the id of its key", "put the id in `key:`; verdict keys public -o json on the server prints it")
+	case other >= 0:
+		r.fail(n, fmt.Sprintf("%s lets a server state %s for people", at, clip(t.Kinds[other])), "name among `kinds:` what people state about accepted risk: "+kinds)
+	case len(t.Environments) == 0:
+		r.fail(n, at+" does not say in which environments a server speaks for people", "add `environments:`; `\"*\"` stands for all")
 	}
 }
 

@@ -105,6 +105,7 @@ var lintRules = []LintRule{
 	{"VD-T02", SeverityWarning, "who states vulnerabilities does not state as well that they do not matter", findersExcuseNothing},
 	{"VD-T03", SeverityWarning, "who builds is known, and may state provenance", buildersTrusted},
 	{"VD-T04", SeverityWarning, "who states decisions is named by the id of a key", decidersByID},
+	{"VD-T05", SeverityWarning, "who speaks for people is a server, and none of them", noPersonForOthers},
 	{"VD-P03", SeverityError, "rules call allowed builtins only", builtinsAllowed},
 	{"VD-P04", SeverityWarning, "nothing warns or is announced for over 90 days without enforce_from", warnsForLong},
 }

@@ -38,6 +38,11 @@ func acme(t *testing.T) *Map {
 	return m
 }
 
+const (
+	anID      = "rUEHWY110gKrqSThy8hxLkuj2OzktobuxnqxtX8QgHU="
+	forPeople = "schema: verdict/v1\ntrust: [{name: control plane, for: people, services: ['*'], "
+)
+
 func TestWithoutAMapOnlyCiPointsBlock(t *testing.T) {
 	m := Builtin()
 	for _, p := range m.Points {
@@ -196,6 +201,12 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"trust in two signers at once":                {"schema: verdict/v1\ntrust: [{name: a, key: k, workload: w, issuer: i, kinds: [sbom], services: ['*']}]\n", "names 2 signers"},
 		"trust in an identity without its issuer":     {"schema: verdict/v1\ntrust: [{name: a, identity: x, kinds: [sbom], services: ['*']}]\n", "names no issuer"},
 		"trust in anybody":                            {"schema: verdict/v1\ntrust: [{name: a, identity: '*', issuer: i, kinds: [sbom], services: ['*']}]\n", "trusts anybody"},
+		"a server that speaks by a name":              {forPeople + "key: server, kinds: [approval], environments: ['*']}]\n", "trust[0] lets a server speak for people, and does not name it by the id of its key"},
+		"a workload that speaks for people":           {forPeople + "workload: w, issuer: i, kinds: [approval], environments: ['*']}]\n", "does not name it by the id of its key"},
+		"a server that speaks of everything":          {forPeople + "key: '" + anID + "', kinds: ['*'], environments: ['*']}]\n", "lets a server state * for people"},
+		"a server that governs for people":            {forPeople + "key: '" + anID + "', kinds: [approval, map-release], environments: ['*']}]\n", "lets a server state map-release for people"},
+		"a server that speaks wherever":               {forPeople + "key: '" + anID + "', kinds: [approval]}]\n", "does not say in which environments"},
+		"a server that speaks for somebody else":      {strings.Replace(forPeople, "people", "machines", 1) + "key: '" + anID + "', kinds: [approval], environments: ['*']}]\n", "expected one of people"},
 		"trust with nothing":                          {"schema: verdict/v1\ntrust: [{name: a, key: k}]\n", "does not say what may be stated"},
 		"one account of two persons":                  {"schema: verdict/v1\npeople:\n  a: {accounts: {github: x}}\n  b: {accounts: {github: x}}\n", `verdict.yaml:4: people.a and people.b both have the github account "x"`},
 		"an account in a system that nobody knows":    {"schema: verdict/v1\npeople: {a: {accounts: {githbu: x}}}\n", `the nearest is "github"`},

@@ -106,6 +106,7 @@ func TestARepositoryFileCannotLoosenTheOrganisationMap(t *testing.T) {
 		"a service comes from another repository":                  {"repo: https://github.com/evil/api", `services.api.repo changes`},
 		"infrastructure code is hidden":                            {"iac: other", `iac: "infra" is no longer covered`},
 		"somebody is trusted":                                      {"trust: [{name: build, key: k, kinds: ['*'], services: ['*'], environments: ['*']}, {name: me, key: mine, kinds: ['*'], services: ['*']}]", `trust: me mine (*) is trusted with more than before`},
+		"a server speaks for people":                               {"trust: [{name: build, key: k, kinds: ['*'], services: ['*'], environments: ['*']}, {name: cp, key: '" + anID + "', for: people, kinds: [approval], services: ['*'], environments: ['*']}]", `for people (approval) is trusted with more than before`},
 		"a person is added":                                        {"people: {eve: {teams: [security], accounts: {github: eve}}}", `eve was added to people`},
 		"a person gets an account":                                 {"people: {jane: {accounts: {github: [jane, eve]}}}", `people.jane.accounts.github changes`},
 		"a person gets a team":                                     {"people: {jane: {teams: [security, sre]}}", `people.jane.teams changes`},

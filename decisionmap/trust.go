@@ -30,12 +30,50 @@ type Trust struct {
 	// Workload is the subject of a workload token, with * as in Identity.
 	Workload string `json:"workload,omitempty"`
 	Issuer   string `json:"issuer,omitempty"`
+	// For says whose word the entry is about: empty, the signer's own; ForPeople, that of the
+	// persons who are signed in at the server whose key it names. It gives that and nothing else.
+	For string `json:"for,omitempty"`
 
 	Kinds    []string `json:"kinds"`
 	Services []string `json:"services"`
 	// Environments that it may speak about; none: only evidence that is the same in
 	// every environment, such as a check, an SBOM or a review.
 	Environments []string `json:"environments"`
+}
+
+// ForPeople is the value of Trust.For.
+const ForPeople = "people"
+
+// PeopleKinds are what a person states about accepted risk, and so what a server's key may
+// state for who is signed in. Maps, rules, roles and keys stay with keys that are enrolled: a
+// server does not govern by whom it is believed.
+var PeopleKinds = []string{string(verdict.KindApproval), string(verdict.KindException), string(verdict.KindBreakGlass)}
+
+// SpeaksForPeople reports whether a key may state a kind for persons who are signed in where
+// it signs, about a service in all of some environments. A key of a person of the map never
+// does, whatever trust says.
+func (m *Map) SpeaksForPeople(key, kind, service string, environments ...string) bool {
+	if m.personOf(key) != "" || len(environments) == 0 {
+		return false
+	}
+	for _, e := range environments {
+		if !slices.ContainsFunc(m.Trust, func(t Trust) bool {
+			return t.For == ForPeople && t.Key == key && slices.Contains(PeopleKinds, kind) && t.covers(kind, service, e)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// personOf is the person under whose accounts a key stands; empty: it stands under nobody's.
+func (m *Map) personOf(key string) string {
+	for id, p := range m.People {
+		if slices.Contains(p.Accounts["key"], key) {
+			return id
+		}
+	}
+	return ""
 }
 
 // Signer is who signed a statement, after the signature was verified.
@@ -58,7 +96,7 @@ func (m *Map) Trusts(s Signer, kind, service, environment string) bool {
 // for, or -1. The order of the entries is the order of strength.
 func (m *Map) Rank(s Signer, kind, service, environment string) int {
 	return slices.IndexFunc(m.Trust, func(t Trust) bool {
-		return t.SignedBy(s) && t.covers(kind, service, environment) && !(t.byNameAlone(s) && m.decides(kind))
+		return t.For == "" && t.SignedBy(s) && t.covers(kind, service, environment) && !(t.byNameAlone(s) && m.decides(kind))
 	})
 }
 
@@ -92,7 +130,7 @@ func (m *Map) Elsewhere(s Signer, kind, service string) []string {
 // some service: his decisions count somewhere.
 func (m *Map) TrustsDecisionsOf(s Signer) bool {
 	return slices.ContainsFunc(m.Trust, func(t Trust) bool {
-		return t.SignedBy(s) && !t.byNameAlone(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
+		return t.For == "" && t.SignedBy(s) && !t.byNameAlone(s) && slices.ContainsFunc(m.Points, func(p Point) bool { return p.Produces.Kind != "" && listed(t.Kinds, p.Produces.Kind) })
 	})
 }
 
@@ -110,7 +148,7 @@ func (t Trust) SignedBy(s Signer) bool {
 }
 
 func (t Trust) sameSigner(o Trust) bool {
-	return t.Key == o.Key && t.Identity == o.Identity && t.Workload == o.Workload && t.Issuer == o.Issuer
+	return t.Key == o.Key && t.Identity == o.Identity && t.Workload == o.Workload && t.Issuer == o.Issuer && t.For == o.For
 }
 
 func (t Trust) covers(kind, service, environment string) bool {

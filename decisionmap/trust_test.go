@@ -65,6 +65,41 @@ func TestASignerMayStateWhatTheMapListsAndNothingElse(t *testing.T) {
 	}
 }
 
+// A server speaks for people as far as the map says, and has no other right by that: it would
+// decide, or let itself be believed.
+func TestAServerSpeaksForPeopleAsFarAsTheMapSays(t *testing.T) {
+	const theirs, noors = "rUEHWY110gKrqSThy8hxLkuj2OzktobuxnqxtX8QgHU=", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
+	m := load(t, strings.Replace(trusting, "trust:", "people: {noor: {accounts: {key: ['"+noors+"']}}}\ntrust:"+`
+  - {name: control plane, key: "`+theirs+`", for: people, kinds: [approval, exception], services: [api], environments: [dev]}
+  - {name: noor, key: "`+noors+`", for: people, kinds: [approval], services: ["*"], environments: ["*"]}
+  - {name: machine, key: local, kinds: [approval], services: ["*"], environments: ["*"]}`, 1))
+	for name, c := range map[string]struct {
+		key, kind, service string
+		environments       []string
+		want               bool
+	}{
+		"what it is named for":               {theirs, "approval", "api", []string{"dev"}, true},
+		"another kind of its entry":          {theirs, "exception", "api", []string{"dev"}, true},
+		"a kind that is not in it":           {theirs, "break-glass", "api", []string{"dev"}, false},
+		"another service":                    {theirs, "approval", "web", []string{"dev"}, false},
+		"another environment":                {theirs, "approval", "api", []string{"prod"}, false},
+		"one environment of two":             {theirs, "exception", "api", []string{"dev", "prod"}, false},
+		"no environment":                     {theirs, "exception", "api", nil, false},
+		"a person's key, named like one":     {noors, "approval", "api", []string{"dev"}, false},
+		"a key that states it in its own":    {"local", "approval", "api", []string{"dev"}, false},
+		"a key that the map does not name":   {"x", "approval", "api", []string{"dev"}, false},
+		"a release, which is nobody's to do": {theirs, "map-release", "api", []string{"dev"}, false},
+	} {
+		if got := m.SpeaksForPeople(c.key, c.kind, c.service, c.environments...); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	s := Signer{Key: theirs}
+	if m.Trusts(s, "approval", "api", "dev") || m.TrustsDecisionsOf(s) || len(m.Elsewhere(s, "approval", "api")) != 0 {
+		t.Error("who speaks for people may state it in a name of its own")
+	}
+}
+
 func TestTheFirstUseKeySpeaksAboutNoEnvironmentAndForNobodyElse(t *testing.T) {
 	m, key := Builtin(), Signer{Key: "abc", KeyName: LocalKey}
 	for kind, want := range map[string]bool{

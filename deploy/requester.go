@@ -63,7 +63,9 @@ func Requester(m *decisionmap.Map, a Asking) (*verdict.Requester, error) {
 		}
 		return &verdict.Requester{Person: a.Workload, Kind: Workload, Known: known, Teams: []string{}}, nil
 	}
-	trusted := func(t decisionmap.Trust) bool { return t.Key != "" && (t.Key == a.Key || t.Key == a.KeyName) }
+	trusted := func(t decisionmap.Trust) bool {
+		return t.For == "" && t.Key != "" && (t.Key == a.Key || t.Key == a.KeyName)
+	}
 	if slices.ContainsFunc(m.Trust, trusted) && a.KeyName != "" {
 		return &verdict.Requester{Person: a.KeyName, Kind: Workload, Known: true, Teams: []string{}}, nil
 	}

@@ -104,7 +104,7 @@ type voucher struct {
 // this machine's key.
 func (h Hands) vouchers(k EnrolledKey) []voucher {
 	var out []voucher
-	for {
+	for !k.SignedIn {
 		if with, _ := h.History.Key(k.With); k.With != "" {
 			if h.enroller(k).Person == LocalKey {
 				out = append(out, voucher{with, k})

@@ -133,6 +133,15 @@ type EnrolledKey struct {
 	EndedBy string `json:"ended_by"` // the key that signed its end
 	// DoubtFrom: what it signed from this entry on lets nothing through any more. 0: all counts.
 	DoubtFrom int64 `json:"doubt_from"`
+	// SignedIn: see For.
+	SignedIn bool `json:"-"`
+}
+
+// For is a server's key where it signs for a person who is signed in at the server. Whoever
+// enrolled the key did not enroll that person, so nobody vouches for it: see Hands.
+func (k EnrolledKey) For(person string) EnrolledKey {
+	k.Person, k.SignedIn = person, true
+	return k
 }
 
 // ValidAt reports whether the key counts at the entry with this index.

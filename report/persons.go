@@ -8,6 +8,15 @@ import (
 	"verdict"
 )
 
+// Speaker names a person who stated something. Where a server signed for who was signed in
+// there it says so: that it was this person is the server's word.
+func Speaker(person string, signedIn bool) string {
+	if signedIn {
+		return person + " (signed in; the server signed)"
+	}
+	return person
+}
+
 // persons tells what persons had to do with a decision: who let it in and why, who still
 // has to answer, and what somebody stated that does not count.
 func persons(p *page, d *verdict.Decision) {
@@ -29,7 +38,7 @@ func letIn(p *page, d *verdict.Decision) {
 	}
 	p.heading("Who let it in")
 	for _, a := range l.Approvals {
-		p.under("  ✓ ", fit(fmt.Sprintf("%s approved it until %s (%s): %s", a.By, when(a.Expires), a.ID, a.Rationale), 600))
+		p.under("  ✓ ", fit(fmt.Sprintf("%s approved it until %s (%s): %s", Speaker(a.By, a.SignedIn), when(a.Expires), a.ID, a.Rationale), 600))
 		p.under("    for ", fit(a.Scope, 300))
 	}
 	for _, x := range l.Exceptions {
@@ -40,7 +49,7 @@ func letIn(p *page, d *verdict.Decision) {
 		}
 	}
 	if b := l.BreakGlass; b != nil {
-		p.under("  "+p.paint(care, "!")+" ", fit(fmt.Sprintf("%s broke the glass for %s until %s (%s): %s", b.By, b.Incident, when(b.Expires), b.ID, b.Rationale), 600))
+		p.under("  "+p.paint(care, "!")+" ", fit(fmt.Sprintf("%s broke the glass for %s until %s (%s): %s", Speaker(b.By, b.SignedIn), b.Incident, when(b.Expires), b.ID, b.Rationale), 600))
 		p.under("    to be reviewed by ", when(b.ReviewBy))
 		p.line("    verdict break-glass review " + word(b.ID) + " --rationale TEXT --as KEY")
 	}

@@ -118,7 +118,7 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 		return err
 	}
 	whole, lacks, longest := supposed(asked, answer)
-	if why, remedy, err := p.MayAnswer(ctx, asked, whole, w.signer.KeyID()); err != nil || why != "" {
+	if why, remedy, err := p.MayAnswer(ctx, asked, whole, key); err != nil || why != "" {
 		if err != nil {
 			return err
 		}

@@ -210,7 +210,7 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	if !x.Reviewed.IsZero() {
 		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%s was reviewed by %s at %s", x.ID, x.ReviewedBy, clockText(x.Reviewed)), Remedy: "nothing is left to do"}
 	}
-	if why, err := p.MayReview(ctx, x, p.w.signer.KeyID()); err != nil || why != "" {
+	if why, err := p.MayReview(ctx, x, p.key); err != nil || why != "" {
 		if err != nil {
 			return err
 		}
@@ -335,11 +335,11 @@ func (x glassList) text(s report.Style) string {
 		case e.State == "void":
 			told = e.Why
 		case !e.Reviewed.IsZero():
-			told = "reviewed by " + e.ReviewedBy + ": " + e.Review
+			told = "reviewed by " + report.Speaker(e.ReviewedBy, e.ReviewSignedIn) + ": " + e.Review
 		case e.Why != "":
 			told += "; it let something in, and " + e.Why + " now"
 		}
-		rows = append(rows, []string{e.ID, e.State, report.Neutral("until " + clockText(e.Expires) + ", by " + e.By + " for " + e.Incident)},
+		rows = append(rows, []string{e.ID, e.State, report.Neutral("until " + clockText(e.Expires) + ", by " + report.Speaker(e.By, e.SignedIn) + " for " + e.Incident)},
 			[]string{"", "", report.Neutral(fmt.Sprintf("%s in %s: %s", e.Service, e.Environment, e.Subject.Short()))}, []string{"", "", report.Neutral(told)})
 	}
 	return s.Strong(plural(len(x.Emergencies), "emergency", "emergencies")+" as of "+clockText(x.At)) + "\n" + report.Table(rows, s.Width, "  ")

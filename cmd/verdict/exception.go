@@ -195,7 +195,7 @@ func (x shownException) text(s report.Style) string {
 		if st.Why != "" {
 			told = "does not count: " + st.Why
 		}
-		steps = append(steps, []string{string(st.Step), report.Neutral(st.By), st.At.Format("2006-01-02 15:04 UTC"), fmt.Sprintf("entry %d", st.Index), report.Neutral(told)})
+		steps = append(steps, []string{string(st.Step), report.Neutral(report.Speaker(st.By, st.SignedIn)), st.At.Format("2006-01-02 15:04 UTC"), fmt.Sprintf("entry %d", st.Index), report.Neutral(told)})
 	}
 	return out + report.Table(steps, s.Width, "  ")
 }
@@ -307,7 +307,7 @@ func (p *signatory) mayStep(ctx context.Context, x decide.ExceptionRecord, step 
 	why, remedy := p.MayRevokeException(x, p.key.Person), "have its owner, who asked for it, or somebody who approves exceptions revoke it"
 	if step == verdict.StepApprove {
 		var err error
-		if why, err = p.MayApproveException(ctx, x, p.key.ID); err != nil {
+		if why, err = p.MayApproveException(ctx, x, p.key); err != nil {
 			return err
 		}
 		remedy = "have another person approve it whom the map entitles: " + approversText(p.Map, x.Service)
