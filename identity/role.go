@@ -149,6 +149,9 @@ type Caller struct {
 	// Key is the id of the signing key that he proved to hold when he signed in, empty when
 	// he proved none. Evidence under another key that is not enrolled is not taken from him.
 	Key string `json:"key"`
+	// SignedIn: he is a person who signed in with an issuer of people, in a browser, and uses
+	// that session: no API token, no machine, and nobody whom a key alone lets in.
+	SignedIn bool `json:"signed_in,omitempty"`
 	// Session is the id of the session or token, for revoking it.
 	Session string  `json:"session"`
 	Grants  []Grant `json:"grants"`

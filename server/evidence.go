@@ -211,6 +211,12 @@ func (x *recorder) may(ctx context.Context, c identity.Caller, s *evidence.State
 	if kind == verdict.KindProposal && (of.Action == verdict.KindMapRelease || of.Action == verdict.KindPolicyRelease) {
 		kind = of.Action // released by two, of whom the first proposes it: the same is asked of both
 	}
+	if of.SignedIn || of.ReviewSignedIn {
+		return &verdict.Error{
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("a statement of kind %s for who is signed in is the server's to make, and this one was brought", kind),
+			Remedy: "sign in and state it here (verdict login --server URL), or sign it in your own name: --as KEY",
+		}
+	}
 	verb := x.o.Verb(kind, of.Step)
 	if verb == "" || s.Kind() == verdict.KindDecision { // with a server the server decides
 		return &verdict.Error{
@@ -250,6 +256,10 @@ type stated struct {
 	Service      string       `json:"service"`
 	Environment  string       `json:"environment"`
 	Environments []string     `json:"environments"`
+	// SignedIn and ReviewSignedIn: a server signs it for who is signed in there. What the server
+	// states so it states itself: not even its own key has it taken from somebody who brings it.
+	SignedIn       bool `json:"signed_in"`
+	ReviewSignedIn bool `json:"review_signed_in"`
 }
 
 func (s stated) about() (all []identity.Object) {

@@ -226,6 +226,7 @@ func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Call
 		return identity.Caller{}, err
 	}
 	if of.Kind == tokenKind {
+		c.SignedIn = false
 		c.Grants = identity.Narrowed(h.Narrow, c.Grants)
 	}
 	return c, nil

@@ -249,7 +249,7 @@ func (s *SignIn) personOf(ctx context.Context, p token.People, t *token.Claims) 
 	if id == "" || t.Subject == "" {
 		return a, forbidden(fmt.Sprintf("the token does not say %s", p.Claim), "have the issuer write the claim, or name another one under people: in the sign-in file")
 	}
-	c := identity.Caller{Account: identity.Account{System: identity.System(p.System), Name: id}.String()}
+	c := identity.Caller{SignedIn: true, Account: identity.Account{System: identity.System(p.System), Name: id}.String()}
 	by := came{People: p.Name, Issuer: p.Issuer, Claim: p.Claim, Groups: t.List("groups"), At: s.o.Now().UnixMicro()}
 	if len(p.Groups) > 0 && t.Has("_claim_names") {
 		s.o.Logger.Warn("a token leaves its groups out, because there are too many: nobody gets roles by them", "issuer", p.Issuer, "remedy", "have the application's token list only groups that are assigned to it")

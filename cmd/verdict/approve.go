@@ -9,6 +9,7 @@ import (
 	"verdict"
 	"verdict/decide"
 	"verdict/decisionmap"
+	"verdict/identity"
 	"verdict/ledger"
 	"verdict/report"
 )
@@ -77,9 +78,10 @@ type answered struct {
 	Rejected []string `json:"rejected"`
 	// Lacks are the flags that a dry run was not given and a signature needs, and Longest is for
 	// how long it can hold; empty for a rejection.
-	Lacks   []string          `json:"lacks"`
-	Longest string            `json:"longest"`
-	by      map[string]string // who gave each of them
+	Lacks   []string `json:"lacks"`
+	Longest string   `json:"longest"`
+	// RejectedBy is who gave each of Rejected.
+	RejectedBy map[string]string `json:"rejected_by,omitempty"`
 }
 
 func (c *answering) run(ctx context.Context, a *app, args []string) (err error) {
@@ -97,13 +99,16 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 	case c.withdraw == "" && id == "":
 		return usage(see, "no decision is named", "give the id of the decision that the gate printed: verdict approve d-…")
 	}
+	if a.serverSigns() {
+		return c.send(ctx, a, id)
+	}
 	w, key, err := a.asPerson(ctx, "verdict "+string(c.step))
 	if err != nil {
 		return err
 	}
 	defer w.end(&err)
 	if c.withdraw != "" {
-		return c.takeBack(ctx, w, key.Person)
+		return c.takeBack(ctx, w, key)
 	}
 	asked, err := w.openDecision(ctx, id)
 	if err != nil {
@@ -113,11 +118,17 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 	if err != nil {
 		return err
 	}
+	if err := p.may(ctx, verdict.KindApproval, c.step, asked.Decision.Service, asked.Decision.Environment); err != nil {
+		return err
+	}
 	answer, err := c.answer(p, asked)
 	if err != nil {
 		return err
 	}
 	whole, lacks, longest := supposed(asked, answer)
+	if !c.look && len(lacks) > 0 {
+		return usage(see, "nothing was signed: it does not say "+listed(lacks), "say it, or look first: --dry-run")
+	}
 	if why, remedy, err := p.MayAnswer(ctx, asked, whole, key); err != nil || why != "" {
 		if err != nil {
 			return err
@@ -125,7 +136,7 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 		return forbids(fmt.Sprintf("%s cannot %s decision %s", key.Person, c.step, asked.Decision.ID), why, remedy)
 	}
 	fmt.Fprint(report.Lines(a.stderr), shownText(asked.Decision, answer))
-	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, Lacks: lacks, Longest: longest, by: map[string]string{}}
+	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, Lacks: lacks, Longest: longest, RejectedBy: map[string]string{}}
 	if c.step == verdict.StepApprove && !slices.Contains(doc.Given, key.Person) {
 		doc.Given = append(doc.Given, key.Person)
 	}
@@ -135,7 +146,7 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 			return err
 		}
 		for _, r := range no {
-			doc.Rejected, doc.by[r.ID] = append(doc.Rejected, r.ID), r.By
+			doc.Rejected, doc.RejectedBy[r.ID] = append(doc.Rejected, r.ID), r.By
 		}
 	}
 	if !c.look {
@@ -268,7 +279,7 @@ func (c *answering) answer(p *signatory, asked *decide.Pending) (verdict.Approva
 	see, d := "verdict "+string(c.step)+" --help", asked.Decision
 	out := verdict.Approval{
 		Step: c.step, Decision: d.ID, Subject: d.Subject.Digest, Point: d.Point, Service: d.Service, Environment: d.Environment, Facts: d.Digests.Facts,
-		Rules: []string{}, Scope: c.scope, Rationale: c.rationale, By: p.key.Person, Teams: p.teams(), Created: p.now, Shown: []verdict.ShownReason{},
+		Rules: []string{}, Scope: c.scope, Rationale: c.rationale, By: p.key.Person, SignedIn: p.key.SignedIn, Teams: p.teams(), Created: p.now, Shown: []verdict.ShownReason{},
 	}
 	if err := bounded(see, [2]string{"rationale", c.rationale}, [2]string{"scope", c.scope}); err != nil {
 		return out, err
@@ -289,7 +300,8 @@ func (c *answering) answer(p *signatory, asked *decide.Pending) (verdict.Approva
 }
 
 // takeBack withdraws an answer of the person.
-func (c *answering) takeBack(ctx context.Context, w *workspace, me string) error {
+func (c *answering) takeBack(ctx context.Context, w *workspace, key identity.EnrolledKey) error {
+	me := key.Person
 	entries, err := w.ownEntries(ctx, verdict.KindApproval, ledger.Now)
 	if err != nil {
 		return err
@@ -319,14 +331,11 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, me string) error
 	if err != nil {
 		return err
 	}
-	h, err := w.ledger.Keys(ctx)
-	if err != nil {
+	p := &signatory{Persons: &decide.Persons{Ledger: w.ledger, Map: asked.Map, At: ledger.Now}, w: w, key: key, now: w.now()}
+	if err := p.may(ctx, verdict.KindApproval, verdict.StepWithdraw, a.Service, a.Environment); err != nil {
 		return err
 	}
-	key, _ := h.Key(w.signer.KeyID())
-	p := &signatory{Persons: &decide.Persons{Ledger: w.ledger, Map: asked.Map, At: ledger.Now}, w: w, key: key, now: w.now()}
-	was := a.Step
-	a.Step, a.Created, a.Teams = verdict.StepWithdraw, p.now, p.teams()
+	a.Step, a.Created, a.SignedIn, a.Teams = verdict.StepWithdraw, p.now, key.SignedIn, p.teams()
 	if c.rationale != "" {
 		a.Rationale = c.rationale
 	}
@@ -335,9 +344,7 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, me string) error
 		return fmt.Errorf("record that %s is withdrawn: %w", a.ID, err)
 	}
 	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}, Rejected: []string{}, Lacks: []string{}}
-	return w.app.emit(doc, func(s report.Style) string {
-		return report.Wrap(s.Strong("WITHDRAWN: ")+fmt.Sprintf("%s, with which %s said %s to decision %s; entry %d. Answers that rest on it stand until the gate is asked again.", a.ID, me, map[verdict.Step]string{verdict.StepApprove: "yes", verdict.StepReject: "no"}[was], a.Decision, entry.Index), s.Width, "") + "\n"
-	})
+	return w.app.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 
 // shownText is what a person is shown before they sign.
@@ -376,7 +383,14 @@ func (x answered) text(s report.Style) string {
 		return out + "to sign it:\n  " + x.signing() + "\n"
 	case a.Step == verdict.StepReject:
 		para(s.Strong("REJECTED: ") + fmt.Sprintf("decision %s, by %s (%s, entry %d). These facts are denied until they change or it is taken back:", a.Decision, a.By, a.ID, x.Entry))
-		out += "  verdict approve --withdraw " + a.ID + " --as KEY\n" // whole, to be typed
+		out += "  verdict approve --withdraw " + a.ID + withKey(a.SignedIn) + "\n" // whole, to be typed
+		return out
+	case a.Step == verdict.StepWithdraw:
+		was := "yes"
+		if a.Expires.IsZero() { // a rejection does not end by itself
+			was = "no"
+		}
+		para(s.Strong("WITHDRAWN: ") + fmt.Sprintf("%s, with which %s said %s to decision %s; entry %d. Answers that rest on it stand until the gate is asked again.", a.ID, a.By, was, a.Decision, x.Entry))
 		return out
 	}
 	para(s.Strong("APPROVED: ") + fmt.Sprintf("decision %s, by %s until %s (%s, entry %d).", a.Decision, a.By, a.Expires.Format("2006-01-02 15:04 UTC"), a.ID, x.Entry))

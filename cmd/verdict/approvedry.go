@@ -55,7 +55,10 @@ func (x answered) toSign() string {
 // what is still to be said.
 func (x answered) signing() string {
 	a := x.Answer
-	words := []string{"verdict", string(a.Step), a.Decision, "--as", a.By}
+	words := []string{"verdict", string(a.Step), a.Decision}
+	if !a.SignedIn {
+		words = append(words, "--as", a.By)
+	}
 	say := func(flag, text, word string) {
 		if text != "" {
 			word = shellText(text)
@@ -76,11 +79,19 @@ func (x answered) signing() string {
 	return report.Neutral(strings.Join(words, " "))
 }
 
+// withKey is how a command names the key of whoever types it; nothing where a server signs.
+func withKey(signedIn bool) string {
+	if signedIn {
+		return ""
+	}
+	return " --as KEY"
+}
+
 // rejections tells of answers by others that a yes does not lift.
 func (x answered) rejections(s report.Style) string {
 	var out string
 	for _, id := range x.Rejected {
-		out += report.Wrap(fmt.Sprintf("%s rejected these facts, and they stay denied until that is taken back:", x.by[id]), s.Width, "") + "\n"
+		out += report.Wrap(fmt.Sprintf("%s rejected these facts, and they stay denied until that is taken back:", x.RejectedBy[id]), s.Width, "") + "\n"
 		out += "  verdict approve --withdraw " + id + " --as KEY\n"
 	}
 	return out

@@ -62,7 +62,7 @@ type glassBroken struct {
 	Unreviewed []string `json:"unreviewed"`
 }
 
-func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
+func (c *glass) begin(ctx context.Context, a *app, args []string) error {
 	if len(args) == 1 == (c.plan != "") {
 		return usage(seeGlass, "it lets one thing in: an artifact, or a plan", "name the artifact by its digest, or the plan with --plan FILE")
 	}
@@ -73,11 +73,22 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	return c.letIn(ctx, a, subject)
+}
+
+// letIn records the emergency.
+func (c *glass) letIn(ctx context.Context, a *app, subject verdict.Subject) (err error) {
+	if a.serverSigns() {
+		return c.send(ctx, a, subject)
+	}
 	p, _, err := a.asSignatory(ctx, "verdict break-glass open")
 	if err != nil {
 		return err
 	}
 	defer p.w.end(&err)
+	if err := p.may(ctx, verdict.KindBreakGlass, verdict.StepBegin, c.service, c.environment); err != nil {
+		return err
+	}
 	if _, known := p.Map.Services[c.service]; !known {
 		return selectsNothingIn("service", c.service, namesIn(p.Map.Services), "declare it under services: in the map")
 	}
@@ -86,7 +97,7 @@ func (c *glass) begin(ctx context.Context, a *app, args []string) (err error) {
 	}
 	b := verdict.BreakGlass{
 		Step: verdict.StepBegin, Incident: c.incident, Rationale: c.rationale, Service: c.service, Environment: c.environment, Subject: subject.Digest,
-		By: p.key.Person, Teams: p.teams(), Created: p.now, ReviewTeams: []string{},
+		By: p.key.Person, SignedIn: p.key.SignedIn, Teams: p.teams(), Created: p.now, ReviewTeams: []string{},
 	}
 	if b.Expires, err = until(c.lifetime, p.now, seeGlass); err != nil {
 		return err
@@ -189,6 +200,9 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 	if err := bounded(see, [2]string{"rationale", c.review}); err != nil {
 		return err
 	}
+	if a.serverSigns() {
+		return c.sendReview(ctx, a, id)
+	}
 	p, _, err := a.asSignatory(ctx, "verdict break-glass review")
 	if err != nil {
 		return err
@@ -207,6 +221,9 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 		return err
 	}
 	x := all[i]
+	if err := p.may(ctx, verdict.KindBreakGlass, verdict.StepReview, x.Service, x.Environment); err != nil {
+		return err
+	}
 	if !x.Reviewed.IsZero() {
 		return &verdict.Error{Code: verdict.CodeConflict, What: fmt.Sprintf("%s was reviewed by %s at %s", x.ID, x.ReviewedBy, clockText(x.Reviewed)), Remedy: "nothing is left to do"}
 	}
@@ -221,15 +238,18 @@ func (c *glass) look(ctx context.Context, a *app, id string) (err error) {
 		return err
 	}
 	b := x.BreakGlass
-	b.Step, b.Reviewed, b.ReviewedBy, b.ReviewTeams, b.Review = verdict.StepReview, p.now, p.key.Person, p.teams(), c.review
+	b.Step, b.Reviewed, b.ReviewedBy, b.ReviewSignedIn, b.ReviewTeams, b.Review = verdict.StepReview, p.now, p.key.Person, p.key.SignedIn, p.teams(), c.review
 	entry, err := p.state(ctx, verdict.KindBreakGlass, b, verdict.Context{Service: b.Service, Environment: b.Environment}, begun.Subjects...)
 	if err != nil {
 		return fmt.Errorf("record the review: %w", err)
 	}
 	doc := glassBroken{Schema: "verdict.break-glass/v1", Entry: entry.Index, BreakGlass: b, Notify: []string{}, Unreviewed: []string{}}
-	return a.emit(doc, func(s report.Style) string {
-		return report.Wrap(s.Strong("REVIEWED: ")+report.Neutral(fmt.Sprintf("%s (%s), by %s in entry %d: %s", b.ID, b.Incident, b.ReviewedBy, entry.Index, b.Review)), s.Width, "") + "\n"
-	})
+	return a.emit(doc, doc.reviewText)
+}
+
+func (x glassBroken) reviewText(s report.Style) string {
+	b := x.BreakGlass
+	return report.Wrap(s.Strong("REVIEWED: ")+report.Neutral(fmt.Sprintf("%s (%s), by %s in entry %d: %s", b.ID, b.Incident, b.ReviewedBy, x.Entry, b.Review)), s.Width, "") + "\n"
 }
 
 // glassList is the document verdict.break-glasses/v1.
@@ -257,22 +277,26 @@ func breakGlassListCommand() command {
 			f.text(&service, "service", "NAME", "only of this service")
 			f.text(&environment, "env", "NAME", "only of this environment")
 			return func(ctx context.Context, a *app, _ []string) error {
-				w, err := a.openExisting(ctx)
-				if err != nil {
-					return err
-				}
-				defer w.close()
-				doc, err := w.emergencies(ctx, service, environment)
-				if err != nil {
-					return err
-				}
-				if doc.open = open; open {
-					doc.Emergencies = slices.DeleteFunc(doc.Emergencies, func(x shownGlass) bool { return x.State == "reviewed" || x.State == "void" })
-				}
-				return a.emit(doc, func(s report.Style) string { return doc.text(s) })
+				return a.listEmergencies(ctx, open, service, environment)
 			}
 		},
 	}
+}
+
+func (a *app) listEmergencies(ctx context.Context, open bool, service, environment string) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	doc, err := w.emergencies(ctx, service, environment)
+	if err != nil {
+		return err
+	}
+	if doc.open = open; open {
+		doc.Emergencies = slices.DeleteFunc(doc.Emergencies, func(x shownGlass) bool { return x.State == "reviewed" || x.State == "void" })
+	}
+	return a.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 
 func (w *workspace) emergencies(ctx context.Context, service, environment string) (glassList, error) {

@@ -145,20 +145,27 @@ func exceptionShowCommand() command {
 	return command{
 		use: "show ID", short: "Show an exception with the steps that persons took about it",
 		example: "verdict exception show x-4k7m", args: exactly(1), formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, args []string) error {
-			all, err := w.exceptionsAt(ctx, "", "")
-			if err != nil {
-				return err
-			}
-			i, err := oneID(args[0], "exception", "verdict exception list", exceptionIDs(all.Exceptions))
-			if err != nil {
-				return err
-			}
-			x := all.Exceptions[i]
-			x.Schema = "verdict.exception/v1"
-			return w.app.emit(x, func(s report.Style) string { return x.text(s) })
-		}),
+		setup: runs(func(ctx context.Context, a *app, args []string) error { return a.showException(ctx, args[0]) }),
 	}
+}
+
+func (a *app) showException(ctx context.Context, id string) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	all, err := w.exceptionsAt(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	i, err := oneID(id, "exception", "verdict exception list", exceptionIDs(all.Exceptions))
+	if err != nil {
+		return err
+	}
+	x := all.Exceptions[i]
+	x.Schema = "verdict.exception/v1"
+	return a.emit(x, func(s report.Style) string { return x.text(s) })
 }
 
 func exceptionIDs(all []shownException) (ids []string) {
@@ -248,6 +255,9 @@ type exceptionStepped struct {
 
 // stepException takes a further step about an exception.
 func (a *app) stepException(ctx context.Context, id string, step verdict.Step, note string) (err error) {
+	if a.serverSigns() {
+		return a.sendStep(ctx, id, step, note)
+	}
 	p, _, err := a.asSignatory(ctx, "verdict exception "+string(step))
 	if err != nil {
 		return err
@@ -266,6 +276,9 @@ func (a *app) stepException(ctx context.Context, id string, step verdict.Step, n
 		return err
 	}
 	x := all[i]
+	if err := p.may(ctx, verdict.KindException, step, x.Service, x.Environments...); err != nil {
+		return err
+	}
 	if err := p.mayStep(ctx, x, step); err != nil {
 		return err
 	}
@@ -280,10 +293,15 @@ func (a *app) stepException(ctx context.Context, id string, step verdict.Step, n
 	if doc.Entry, err = p.stateException(ctx, doc.Exception); err != nil {
 		return err
 	}
-	if err := a.emit(doc, func(s report.Style) string { return doc.text(s) }); err != nil {
+	return a.tellStep(doc)
+}
+
+// tellStep writes the step, and ends with 5 while another person has to approve.
+func (a *app) tellStep(doc exceptionStepped) error {
+	if err := a.emit(doc, doc.text); err != nil {
 		return err
 	}
-	if step == verdict.StepApprove && len(doc.Approved) < doc.Needs {
+	if doc.Exception.Step != verdict.StepRevoke && len(doc.Approved) < doc.Needs {
 		return exit(verdict.CodeReview.Exit())
 	}
 	return nil

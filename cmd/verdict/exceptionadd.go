@@ -54,6 +54,9 @@ func exceptionAddCommand() command {
 }
 
 func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
+	if a.serverSigns() {
+		return f.send(ctx, a)
+	}
 	p, rules, err := a.asSignatory(ctx, "verdict exception add")
 	if err != nil {
 		return err
@@ -63,6 +66,9 @@ func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := p.may(ctx, verdict.KindException, verdict.StepRequest, x.Service, x.Environments...); err != nil {
+		return err
+	}
 	if err := p.selects(ctx, x, rules); err != nil {
 		return err
 	}
@@ -70,10 +76,15 @@ func (a *app) addException(ctx context.Context, f *riskFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.emit(doc, doc.text); err != nil {
-		return err
+	return a.tellStep(doc)
+}
+
+// check refuses flags that are too long, or that leave each other no meaning.
+func (f *riskFlags) check() error {
+	if len(f.digests) > 0 && f.versions != "" {
+		return usage(seeException, "it takes either --digest or --versions", "name what it covers: --digest sha256:… for these artifacts, or --versions '>=1.2.0 <2.0.0' for a range")
 	}
-	return exit(verdict.CodeReview.Exit())
+	return bounded(seeException, [2]string{"rationale", f.rationale}, [2]string{"owner", f.owner})
 }
 
 // exception is what the flags say.
@@ -82,11 +93,8 @@ func (f *riskFlags) exception(ctx context.Context, p *signatory) (verdict.Except
 		Rule: f.rule, Items: f.items, Service: f.service, Environments: f.environments, Versions: f.versions, Rationale: f.rationale, Controls: f.controls,
 		Ticket: f.ticket, Owner: f.owner, RequestedBy: first(f.requested, p.key.Person), Created: p.now,
 	}
-	if err := bounded(seeException, [2]string{"rationale", f.rationale}, [2]string{"owner", f.owner}); err != nil {
+	if err := f.check(); err != nil {
 		return x, err
-	}
-	if len(f.digests) > 0 && f.versions != "" {
-		return x, usage(seeException, "it takes either --digest or --versions", "name what it covers: --digest sha256:… for these artifacts, or --versions '>=1.2.0 <2.0.0' for a range")
 	}
 	about, err := p.w.app.subjects(ctx, f.digests)
 	if err != nil {

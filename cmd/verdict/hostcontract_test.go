@@ -128,6 +128,15 @@ var samples = map[string]struct{ as, path, body string }{
 	"log-epochs":              {"viewer", "/log/epochs", ""},
 	"log-bodies":              {"viewer", "/log/bodies?from=0&limit=2", ""},
 	"log-epoch-tile":          {"viewer", "/log/epochs/1/tile?tile=" + url.QueryEscape("tile/0/000.p/1"), ""},
+	"list-break-glass":        {"viewer", "/break-glass", ""},
+	"exception":               {"", "", "TestAnExceptionWithoutKeys shows one"},
+	"answer-decision":         {"", "", "TestAPersonWithoutAKeyApproves"},
+	"withdraw-answer":         {"", "", "TestAPersonWithoutAKeyApproves"},
+	"ask-exception":           {"", "", "TestAnExceptionWithoutKeys"},
+	"approve-exception":       {"", "", "TestAnExceptionWithoutKeys"},
+	"revoke-exception":        {"", "", "TestAnExceptionWithoutKeys"},
+	"break-glass":             {"", "", "TestAnEmergencyWithoutKeys"},
+	"review-break-glass":      {"", "", "TestAnEmergencyWithoutKeys"},
 }
 
 // Every operation of the API has a sample or the name of the test that has one, refuses who

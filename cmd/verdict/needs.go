@@ -74,7 +74,7 @@ func (a *app) lacking(cmd *cobra.Command, c command, needs []need, args []string
 	if len(flags) == 0 {
 		return nil
 	}
-	if c.signed && a.config.As == "" { // alone it is told with where a key is from
+	if c.signed && a.config.As == "" && !a.serverSigns() { // alone it is told with where a key is from
 		names, words = append(names, "--as"), append(words, "--as KEY")
 	}
 	return usage(cmd.CommandPath()+" --help", cmd.CommandPath()+" needs "+listed(names), "add "+strings.Join(words, " "))

@@ -11,6 +11,7 @@ import (
 	"verdict/decide"
 	"verdict/decisionmap"
 	"verdict/evidence"
+	"verdict/git"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/policy"
@@ -29,10 +30,14 @@ type signatory struct {
 // whoever sits in front of it.
 func (a *app) asPerson(ctx context.Context, command string) (*workspace, identity.EnrolledKey, error) {
 	none := identity.EnrolledKey{}
+	if a.hosted != nil {
+		return a.asSignedIn(ctx)
+	}
 	if a.config.As == "" {
 		return nil, none, &verdict.Error{
 			Code: verdict.CodeForbidden, What: command + " is signed by a person, and without --as this machine's own key would sign, which is nobody's",
-			Remedy: "name your key: --as KEY; verdict keys list shows those on this machine, verdict people enroll --help says how to get one",
+			Remedy: "name your key: --as KEY; verdict keys list shows those on this machine, verdict people enroll --help says how to get one; " +
+				"or be signed in at a control plane, which signs for you: verdict login --server URL, then this command with --server URL",
 		}
 	}
 	w, err := a.open(ctx)
@@ -92,7 +97,7 @@ func (w *workspace) signatory(ctx context.Context, key identity.EnrolledKey, m *
 
 // said is a step of the person.
 func (p *signatory) said(step verdict.Step, note string) verdict.Said {
-	return verdict.Said{Step: step, By: p.key.Person, Teams: p.teams(), At: p.now, Note: note}
+	return verdict.Said{Step: step, By: p.key.Person, SignedIn: p.key.SignedIn, Teams: p.teams(), At: p.now, Note: note}
 }
 
 func (p *signatory) teams() []string { return append([]string{}, p.Map.People[p.key.Person].Teams...) }
@@ -100,6 +105,9 @@ func (p *signatory) teams() []string { return append([]string{}, p.Map.People[p.
 // state signs a statement of the person about some subjects and records it.
 func (p *signatory) state(ctx context.Context, kind verdict.Kind, predicate any, c verdict.Context, about ...verdict.Subject) (ledger.Entry, error) {
 	c.At, c.Actor, c.Retention = p.now, p.w.actor(), "release"
+	if p.key.SignedIn {
+		c.Actor = p.w.app.hosted.caller.Actor
+	}
 	c.Team = p.Map.Services[c.Service].Team
 	s, err := evidence.New(kind, about, predicate, c, p.w.app.rand)
 	if err != nil {
@@ -120,11 +128,7 @@ func forbids(what, why, remedy string) error {
 // limitsHere is the map that says what persons may where no decision does: the released one,
 // else the repository's as it judges a change, with the rules that decide by it.
 func (w *workspace) limitsHere(ctx context.Context) (*decisionmap.Map, *policy.Bundle, error) {
-	repo, err := repository(ctx, ".")
-	if err != nil {
-		return nil, nil, err
-	}
-	j, err := w.judgeBy(ctx, repo, goal{})
+	repo, j, err := w.judgesHere(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,6 +142,19 @@ func (w *workspace) limitsHere(ctx context.Context) (*decisionmap.Map, *policy.B
 	}
 	b, err := policy.Compile(own, policy.CompileOptions{})
 	return j.Map, b, err
+}
+
+// judgesHere is the map that holds where a person is, with the repository that may have one:
+// there is none where a server answers.
+func (w *workspace) judgesHere(ctx context.Context) (repo *git.Repo, j judgedBy, err error) {
+	if w.app.hosted != nil {
+		j, err = w.judgedWith(ctx, nil)
+		return nil, j, err
+	}
+	if repo, err = repository(ctx, "."); err == nil {
+		j, err = w.judgeBy(ctx, repo, goal{})
+	}
+	return repo, j, err
 }
 
 // until reads when something ends: a length of time from now, such as 24h or 30d, or a

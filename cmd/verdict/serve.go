@@ -185,6 +185,7 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	h.decisionRoute(s)
 	h.questions(s)
 	h.operations(s)
+	h.peopleRoutes(s)
 	if err := errors.Join(s.Metrics().Register(h.unwitnessed), s.Metrics().Register(witnessFigures{h}), s.Metrics().Register(h.unadvised), s.Metrics().Register(advisoryFigures{h})); err != nil {
 		return nil, err
 	}
