@@ -204,7 +204,7 @@ func openCheckpoint(signed string, h store.Head) (tlog.Tree, error) {
 	return parseCheckpoint(signed, h.Origin, v)
 }
 
-const remedyAfar = "keep what it gave: verdict log checkpoint, and the entries with -o json; hold it against a checkpoint that was kept elsewhere (--against FILE), and have its operator run verdict log verify where its data is"
+const remedyAfar = "keep this answer (-o json); hold the log against a checkpoint that was kept elsewhere (--against FILE), and have its operator run verdict log verify where its data is"
 
 // contradicts refuses what somebody else shows.
 func contradicts(format string, a ...any) error {

@@ -144,10 +144,14 @@ func (l *Ledger) bodyOf(ctx context.Context, keys *keyring, r store.Entry, sees 
 			b.Foreign, err = l.foreign(ctx, r)
 		}
 	}
-	if err != nil && ctx.Err() == nil { // no reason to keep the others back
-		b.Why, err = err.Error(), nil
+	if err == nil || ctx.Err() != nil {
+		return b, err
 	}
-	return b, err
+	b.Why = "it cannot be read" // no reason to keep the others back
+	if seen {
+		b.Why = err.Error()
+	}
+	return b, nil
 }
 
 // EpochTile gives a tile of an epoch by its number, as ResolveTile does for the open one.

@@ -12,9 +12,8 @@ import (
 )
 
 // book is the ledger that a command works with: the one in the data directory or, with
-// --server, the server's. Commands do not ask which of them it is. What needs the bytes of
-// the log themselves (a new epoch, a sweep, verification from the bodies) is for
-// workspace.local.
+// --server, the server's. Commands do not ask which of them it is. What changes the log itself
+// (a new epoch, a sweep) is for workspace.local; who computes it again asks for its bytes.
 type book struct {
 	entries
 	answers

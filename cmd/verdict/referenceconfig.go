@@ -55,7 +55,7 @@ func configurationReference(root *cobra.Command) string {
 
 // otherVariables are those that Verdict follows besides its settings.
 var otherVariables = [][2]string{
-	{"XDG_DATA_HOME, XDG_STATE_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME", "where data, the anchor, the configuration file and indexes that can be made again lie; else below `HOME`. The anchor is in `$XDG_STATE_HOME/verdict/anchor`, and belongs on another disk than the data"},
+	{"XDG_DATA_HOME, XDG_STATE_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME", "where data, the anchor, the configuration file and indexes that can be made again lie; else below `HOME`. The anchor is in `$XDG_STATE_HOME/verdict/anchor`, what was seen of the logs of servers in `$XDG_STATE_HOME/verdict/seen.json`; they belong on another disk than the data"},
 	{"NO_COLOR, CLICOLOR_FORCE, TERM", "whether text has colour"},
 	{"CI, GITHUB_ACTIONS, TF_BUILD, GITLAB_CI", "which pipeline is told the result, and how"},
 	{"HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the way to registries, forges and witnesses"},

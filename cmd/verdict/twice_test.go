@@ -256,6 +256,7 @@ func (p *typist) serveIn() {
 	for name, role := range map[string]identity.Role{"developer": identity.Developer, "approver": identity.Approver, "security": identity.Security, "auditor": identity.Auditor, "admin": identity.Admin} {
 		who[name] = caller(name, role, identity.Anywhere())
 	}
+	who["outsider"] = caller("outsider", identity.Viewer, identity.Scope{Services: []string{"other"}, Teams: []string{"*"}, Environments: []string{"*"}})
 	owner := who["developer"]
 	owner.Key = w.signer.KeyID()
 	who["developer"] = owner
