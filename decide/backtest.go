@@ -72,7 +72,8 @@ func (t *Backtest) Run(ctx context.Context) (*Backtested, error) {
 		if err := run.page(ctx, page); err != nil {
 			return nil, err
 		}
-		if len(page) < backtestPage || page[len(page)-1].Index <= max(int64(t.From), 0) {
+		// A page of what its reader may see is seldom full, and only an empty one is the end.
+		if len(page) == 0 || page[len(page)-1].Index <= max(int64(t.From), 0) {
 			out := run.out.report()
 			out.NeverAsked, err = run.neverAsked()
 			return out, err

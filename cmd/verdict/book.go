@@ -73,6 +73,18 @@ type appending interface {
 
 func ownBook(l *ledger.Ledger) book { return book{l, l, l, l, l} }
 
+// asTaken is the book by which a decision is taken again: which decisions there are is what the
+// reader may see, and what they rest on is all that there was, as when they were taken. Without
+// that a decision of his would look like another one to who sees a part.
+func (w *workspace) asTaken() book {
+	if w.own == nil {
+		return w.ledger
+	}
+	b := ownBook(w.own)
+	b.answers = w.ledger.answers
+	return b
+}
+
 // local is the ledger in the data directory, for what is done with the bytes of a log. what
 // completes "… is done where the server keeps its data", command is what is typed there.
 func (w *workspace) local(what, command string) (*ledger.Ledger, error) {

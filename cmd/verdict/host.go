@@ -44,7 +44,10 @@ type host struct {
 
 	reading chan struct{} // one place for each map of a repository that is read
 
+	backtests chan struct{} // one place for each backtest at work
+
 	mu        sync.Mutex        // guards what follows
+	testing   map[string]bool   // whose backtest is at work, by actor
 	desks     map[deskKey]*desk // see host.desk
 	latest    *desk             // the last of the released map
 	inForce   *decisionmap.Map  // see host.mapInForce
@@ -61,7 +64,7 @@ type hosting struct {
 
 func newHost(w *workspace) *host {
 	return &host{
-		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading),
+		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading), backtests: make(chan struct{}, maxBacktests), testing: map[string]bool{},
 		work:        &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
 		unadvised:   prometheus.NewCounter(prometheus.CounterOpts{Name: "verdict_advisories_failed_total", Help: "How often the vulnerability data could not be renewed by themselves."}),
 		unwitnessed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "verdict_witness_failed_total", Help: "How often a witness was asked and did not sign."}, []string{"witness"}),

@@ -42,6 +42,8 @@ func (x *served) change(t *testing.T, as, method, path, body string) (c advisory
 	if err := json.Unmarshal([]byte(text), &c); err != nil || status != 200 {
 		t.Fatalf("%s %s: %d %s", method, path, status, text)
 	}
+	at, _, _ := strings.Cut(path, "?")
+	x.promised(t, strings.ToLower(method), at, text)
 	return c
 }
 

@@ -89,6 +89,8 @@ var samples = map[string]struct{ as, path, body string }{
 	"update-advisories":       {"", "", "TestAServersVulnerabilityDataAreRenewedOverTheAPI renews them"},
 	"import-advisories":       {"", "", "TestAdvisoriesAreSentToAServerWithoutNetwork sends them"},
 	"remove-advisories":       {"", "", "TestAdvisoriesAreSentToAServerWithoutNetwork removes them"},
+	"replay":                  {"", "", "TestADecisionIsTakenAgainOverTheAPI asks it"},
+	"backtest":                {"", "", "TestRulesAreTriedOnWhatWasDecidedOverTheAPI asks it"},
 	"show-me":                 {"viewer", "/me", ""},
 	"list-roles":              {"admin", "/roles", ""},
 	"list-sessions":           {"admin", "/sessions", ""},

@@ -15,6 +15,7 @@ func (h *host) operations(s *server.Server) {
 	h.logOperations(s)
 	h.witnessOperations(s)
 	h.advisoryOperations(s)
+	h.policyOperations(s)
 }
 
 const tagOperations = "operations"

@@ -38,6 +38,7 @@ func TestAServerAsksItsWitnesses(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &w); err != nil || status != 200 {
 			t.Fatalf("%d %s", status, body)
 		}
+		x.promised(t, "post", "/api/v1/log/witnesses", body)
 		return w
 	}
 	if w := ask(); len(w.Signed) != 1 || len(w.Failed) != 0 || !strings.Contains(w.Signed[0].Note, "— witness.example ") {

@@ -119,7 +119,7 @@ func replay(ctx context.Context, w *workspace, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)}
+	r := &decide.Replayer{Ledger: w.asTaken(), KeyName: namesOf(keys)}
 	out := replayed{}
 	if out.Replayed, err = r.Replay(ctx, args[0], at); err != nil {
 		return err

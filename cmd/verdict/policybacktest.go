@@ -72,11 +72,16 @@ func policyBacktestCommand() command {
 	}
 }
 
-func (b backtest) run(ctx context.Context, a *app) (err error) {
+func (b backtest) run(ctx context.Context, a *app) error {
 	files, err := readRules(b.policy)
 	if err != nil {
 		return err
 	}
+	return b.judge(ctx, a, files)
+}
+
+// judge judges recorded decisions by rules.
+func (b backtest) judge(ctx context.Context, a *app, files map[string]string) (err error) {
 	rules, err := policy.Compile(files, policy.CompileOptions{})
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func (b backtest) window(ctx context.Context, w *workspace, test *decide.Backtes
 		if err != nil {
 			return err
 		}
-		test.Verify = func() *decide.Replayer { return &decide.Replayer{Ledger: w.ledger, KeyName: namesOf(keys)} }
+		test.Verify = func() *decide.Replayer { return &decide.Replayer{Ledger: w.asTaken(), KeyName: namesOf(keys)} }
 	}
 	return nil
 }

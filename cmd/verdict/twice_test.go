@@ -278,6 +278,23 @@ func (p *typist) serveIn() {
 	p.vars = append(p.vars, "VERDICT_SERVER="+h.URL, "VERDICT_TOKEN=env:ROLE")
 }
 
+// unpack lays out a folder of another script.
+func (p *typist) unpack(script, folder, as string) {
+	p.t.Helper()
+	a, err := txtar.ParseFile(filepath.Join("testdata", "script", script+".txtar"))
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(p.dir, as), 0o755)
+	}
+	for _, f := range a.Files {
+		if name, ok := strings.CutPrefix(f.Name, folder+"/"); ok && err == nil {
+			err = os.WriteFile(filepath.Join(p.dir, as, name), f.Data, 0o644)
+		}
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // as types a command in a role. Alone nobody asks for one.
 func (p *typist) as(role, words string) (code int, out, talk string) {
 	p.t.Helper()
@@ -306,6 +323,7 @@ func TestPersonsDoTheSameAloneAndWithAServer(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(p.dir, "org.yaml"), []byte(organisation), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		p.unpack("policy-backtest", "v2", "rules")
 	}
 	with.serveIn()
 	first := regexp.MustCompile(`d-[0-9a-z]{10,}`)
@@ -341,6 +359,9 @@ func TestPersonsDoTheSameAloneAndWithAServer(t *testing.T) {
 		{"developer", "break-glass list", 0, false},
 		{"developer", "policy list", 0, false},
 		{"developer", "trail ../app.tar", 0, false},
+		{"developer", "policy replay DECISION", 0, false},
+		{"auditor", "policy backtest --policy ../rules", 0, false},
+		{"auditor", "policy backtest --policy ../rules --verify --limit 3", 0, false},
 		{"developer", "gate --env production ../lost.tar", 3, false},
 		{"developer", "exception list", 0, false},
 		{"developer", "map release ../org.yaml --as mei", 4, true},
