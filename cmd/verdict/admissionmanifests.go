@@ -60,8 +60,13 @@ func (x *admissionManifests) run(ctx context.Context, a *app, _ []string) error 
 		return err
 	}
 	var out bytes.Buffer
-	if err := (admission.Manifests{Map: m, Cluster: x.cluster, URL: x.url, CA: ca, Also: x.also, Exempt: x.exempt, At: a.now()}).Write(&out); err != nil {
+	manifests := admission.Manifests{Map: m, Cluster: x.cluster, URL: x.url, CA: ca, Also: x.also, Exempt: x.exempt, At: a.now()}
+	if err := manifests.Write(&out); err != nil {
 		return err
+	}
+	fmt.Fprintf(a.stderr, "verdict: a webhook configuration and a policy with its bindings for the cluster %s; look first (| kubectl diff -f -), then | kubectl apply -f -\n", report.Neutral(x.cluster))
+	for _, line := range manifests.Summary() {
+		fmt.Fprintln(a.stderr, "  "+report.Neutral(line))
 	}
 	return a.write(func(w io.Writer, _ string, _ report.Style) error {
 		_, err := w.Write(out.Bytes())

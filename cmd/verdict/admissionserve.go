@@ -33,6 +33,7 @@ func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err err
 	if err != nil {
 		return err
 	}
+	a.log = (&serving{}).logger(a) // as of verdict serve: what an operator would tell another
 	w, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (x *admissionServing) run(ctx context.Context, a *app, _ []string) (err err
 		return err
 	}
 	fmt.Fprintf(a.stdout, "listening https://%s/admission/CLUSTER\nconfigure verdict admission manifests --cluster CLUSTER --url https://%s\n", e.listener.Addr(), net.JoinHostPort(hosts[0], port(e.listener)))
-	return accompanied(ctx, func(ctx context.Context) error { return e.serve(ctx, at.Handler()) }, at.Run)
+	return accompanied(ctx, func(ctx context.Context) error { return e.serve(ctx, at.Handler()) }, at.Run, func(ctx context.Context) error { return e.certs.Watch(ctx, a.log) })
 }
 
 func port(l net.Listener) string {

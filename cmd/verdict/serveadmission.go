@@ -69,10 +69,13 @@ func (x *serving) admits(ctx context.Context, h *host, s *server.Server, public 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Metrics().Register(admissionFigures{answers}); err != nil {
+	if err := s.Metrics().Register(admissionFigures{answers, e.certs}); err != nil {
 		return nil, err
 	}
 	s.Ready("admission", func(context.Context) error { return answers.Ready() })
 	x.admission.at = e.listener.Addr().String()
-	return []func(context.Context) error{answers.Run, func(ctx context.Context) error { return e.serve(ctx, answers.Handler()) }}, nil
+	return []func(context.Context) error{
+		answers.Run, func(ctx context.Context) error { return e.serve(ctx, answers.Handler()) },
+		func(ctx context.Context) error { return e.certs.Watch(ctx, w.app.log) },
+	}, nil
 }

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -36,6 +38,9 @@ const (
 	renewBefore = 10 * 24 * time.Hour
 	maxCAFile   = 64 << 10
 	backdated   = time.Hour // for clocks of clusters that are behind
+	// warnBefore is how long before the authority ends it is said, once a day: clusters are told
+	// to trust the next one by hand.
+	warnBefore = 90 * 24 * time.Hour
 )
 
 // Certificates are what the endpoint shows to clusters: a certificate authority of its own,
@@ -88,7 +93,7 @@ func OpenCertificates(path string, hosts []string, now func() time.Time) (*Certi
 func unusable(path string, err error) error {
 	return &verdict.Error{
 		Code: verdict.CodeUnavailable, What: "the certificate authority of the admission endpoint in " + path + " cannot be used",
-		Remedy: "restore that file; or move it away, so that another is made, and apply to each cluster what verdict admission manifests prints then", Err: err,
+		Remedy: "restore that file, or replace the authority as docs/admission.md says; in a hurry move the file away, so that another is made, and apply to each cluster what verdict admission manifests prints then", Err: err,
 	}
 }
 
@@ -180,6 +185,20 @@ func (c *Certificates) template(life time.Duration) (*x509.Certificate, error) {
 	serial[0] &= 0x7f // a serial number is positive
 	now := c.now().UTC()
 	return &x509.Certificate{SerialNumber: new(big.Int).SetBytes(serial), NotBefore: now.Add(-backdated), NotAfter: now.Add(life)}, nil
+}
+
+// Ends is when the authority ends, and with it every certificate that it issued.
+func (c *Certificates) Ends() time.Time { return c.ca.NotAfter }
+
+// Watch says once a day that the authority ends soon, until ctx ends. It returns nil.
+func (c *Certificates) Watch(ctx context.Context, log *slog.Logger) error {
+	for ctx.Err() == nil {
+		if left := c.Ends().Sub(c.now()); left < warnBefore {
+			log.Warn("the certificate authority of the admission endpoint ends soon, and clusters will trust nothing here: docs/admission.md says how it is replaced", "ends", c.Ends().UTC(), "days", int(left/(24*time.Hour)))
+		}
+		pause(ctx, 24*time.Hour)
+	}
+	return nil
 }
 
 // CA is the certificate of the authority in PEM: what clusters are told to trust.

@@ -1,10 +1,13 @@
 package admission
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -13,11 +16,43 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"verdict"
 	"verdict/decisionmap"
 )
+
+// An authority that ends unnoticed stops every rollout of every cluster, and only a person can
+// make clusters trust the next one.
+func TestTheEndOfTheAuthorityIsSaidInTime(t *testing.T) {
+	began := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	now := began
+	c, err := MakeCertificates(t.TempDir(), []string{"control.acme.example"}, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.Watch(ctx, slog.New(slog.NewTextHandler(&said, nil))) }()
+		synctest.Wait()
+		if said.Len() > 0 {
+			t.Errorf("of an authority that is new it says %s", said.String())
+		}
+		now = c.Ends().Add(-80 * 24 * time.Hour)
+		time.Sleep(3*24*time.Hour + time.Minute)
+		synctest.Wait()
+		if n := strings.Count(said.String(), "days=80"); n != 3 {
+			t.Errorf("in three days it is said %d times: %s", n, said.String())
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 // A certificate that runs out stops every rollout of every cluster in one moment.
 func TestCertificatesAreRenewedWhileConnectionsGoOn(t *testing.T) {
@@ -133,7 +168,8 @@ func TestManifestsAskAboutEachNamespaceOnce(t *testing.T) {
 		}
 	}
 	docs := strings.Split(out.String(), "---\n")
-	if err := json.Unmarshal([]byte(docs[1]), &hooks); err != nil || len(docs) != 6 {
+	about, first, _ := strings.Cut(docs[1], "\n")
+	if err := json.Unmarshal([]byte(first), &hooks); err != nil || len(docs) != 6 || !strings.HasPrefix(about, "# ") {
 		t.Fatalf("%d documents, %v\n%s", len(docs), err, out.String())
 	}
 	got := map[string]string{}
@@ -179,7 +215,7 @@ func TestManifestsOfAWholeCluster(t *testing.T) {
 	m.Map.Environments["staging"] = staging
 	got := map[string]string{}
 	for _, g := range m.groups() {
-		x := g.selector["matchExpressions"].([]any)[0].(object)
+		x := g.selector()["matchExpressions"].([]any)[0].(object)
 		got[g.name] = fmt.Sprint(g.closed, x["operator"], x["values"])
 	}
 	want := map[string]string{"rest-closed": "trueNotIn[kube-node-lease kube-public kube-system lab]", "open": "falseIn[lab]"}

@@ -64,30 +64,67 @@ func (m Manifests) Write(w io.Writer) error {
 		return err
 	}
 	var hooks []any
-	documents := []any{m.floor(rules)}
+	documents := []document{{}, {"The floor that the API server holds by itself: images are named by their digest.", m.floor(rules)}}
 	for _, g := range groups {
 		hooks = append(hooks, m.webhook(g, rules))
-		documents = append(documents, m.binding(g))
+		documents = append(documents, document{"The floor in " + g.where() + ".", m.binding(g)})
 	}
-	documents = append([]any{object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": object{"name": configurationName}, "webhooks": hooks}}, documents...)
+	documents[0] = document{
+		"Whom the API server asks, with one webhook for each way to fail.",
+		object{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": object{"name": configurationName}, "webhooks": hooks},
+	}
 	fmt.Fprintf(w, "# The cluster %s asks %s whether what it would run was promoted. From the map %s,\n# in mode %s. Print it again when the map changes what it says of this cluster, or that mode.\n", m.Cluster, m.URL, m.Map.Digest().Short(), m.mode())
 	for _, d := range documents {
-		b, err := json.MarshalIndent(d, "", "  ")
+		b, err := json.MarshalIndent(d.content, "", "  ")
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "---\n%s\n", b); err != nil {
+		if _, err := fmt.Fprintf(w, "---\n# %s\n%s\n", d.about, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// document is one object for the cluster, with a line about it.
+type document struct {
+	about   string
+	content any
+}
+
 // group is the namespaces of a cluster that fail alike.
 type group struct {
 	name     string // a label: closed, open, unmapped
 	closed   bool
-	selector object
+	operator string // In or NotIn
+	spaces   []string
+}
+
+// where names the namespaces for people.
+func (g group) where() string {
+	if g.operator == "NotIn" {
+		return "every namespace but " + strings.Join(g.spaces, ", ")
+	}
+	return strings.Join(g.spaces, ", ")
+}
+
+func (g group) selector() object {
+	return object{"matchExpressions": []any{object{"key": "kubernetes.io/metadata.name", "operator": g.operator, "values": g.spaces}}}
+}
+
+// Summary says in a few lines what Write writes.
+func (m Manifests) Summary() (lines []string) {
+	for _, g := range m.groups() {
+		fails := "open: while nobody answers, what names a digest goes in"
+		switch {
+		case g.closed:
+			fails = "closed: while nobody answers, nothing new starts there"
+		case m.mode() != verdict.ModeBlock:
+			fails = "open, as the mode " + string(m.mode()) + " holds nothing back"
+		}
+		lines = append(lines, g.where()+": fails "+fails)
+	}
+	return lines
 }
 
 func (m Manifests) mode() verdict.Mode {
@@ -124,14 +161,14 @@ func (m Manifests) groups() (out []group) {
 	for _, closed := range []bool{true, false} {
 		name := map[bool]string{true: "closed", false: "open"}[closed]
 		if list := unique(named[closed]); len(list) > 0 {
-			out = append(out, group{name, closed && blocks, selector("In", list)})
+			out = append(out, group{name, closed && blocks, "In", list})
 		}
 		if all[closed] {
-			out = append(out, group{"rest-" + name, closed && blocks, selector("NotIn", m.outside(taken))})
+			out = append(out, group{"rest-" + name, closed && blocks, "NotIn", m.outside(taken)})
 		}
 	}
 	if unmapped := m.Map.Admission.Unmapped; !all[true] && !all[false] && unmapped != decisionmap.UnmappedIgnore {
-		out = append(out, group{"unmapped", unmapped == decisionmap.UnmappedDeny && blocks, selector("NotIn", m.outside(taken))})
+		out = append(out, group{"unmapped", unmapped == decisionmap.UnmappedDeny && blocks, "NotIn", m.outside(taken)})
 	}
 	return out
 }
@@ -145,10 +182,6 @@ func unique(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-func selector(operator string, namespaces []string) object {
-	return object{"matchExpressions": []any{object{"key": "kubernetes.io/metadata.name", "operator": operator, "values": namespaces}}}
 }
 
 // rules are the kinds of every cluster that run images, and those that were named.
@@ -185,7 +218,7 @@ func (m Manifests) webhook(g group, rules []any) any {
 	}
 	return object{
 		"name": g.name + "." + webhookDomain, "failurePolicy": policy, "timeoutSeconds": timeoutSeconds, "sideEffects": "NoneOnDryRun",
-		"admissionReviewVersions": []string{"v1"}, "matchPolicy": "Equivalent", "namespaceSelector": g.selector, "rules": rules, "matchConditions": []any{changed},
+		"admissionReviewVersions": []string{"v1"}, "matchPolicy": "Equivalent", "namespaceSelector": g.selector(), "rules": rules, "matchConditions": []any{changed},
 		"clientConfig": object{"url": strings.TrimSuffix(m.URL, "/") + pathPrefix + m.Cluster, "caBundle": base64.StdEncoding.EncodeToString(m.CA)},
 	}
 }
@@ -232,6 +265,6 @@ func (m Manifests) binding(g group) any {
 	}
 	return object{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": object{"name": floorName + "-" + g.name},
-		"spec": object{"policyName": floorName, "validationActions": actions, "matchResources": object{"namespaceSelector": g.selector}},
+		"spec": object{"policyName": floorName, "validationActions": actions, "matchResources": object{"namespaceSelector": g.selector()}},
 	}
 }

@@ -180,9 +180,11 @@ func (w *world) inside(t *testing.T, dir string, args ...string) string {
 	cmd := exec.Command(w.verdict, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home.home, "XDG_DATA_HOME=" + w.path("data"), "XDG_STATE_HOME=" + w.path("state"), "XDG_CONFIG_HOME=" + w.path("config"), "XDG_CACHE_HOME=" + w.path("cache"), "NO_COLOR=1", "GIT_CONFIG_NOSYSTEM=1"}
-	out, err := cmd.CombinedOutput()
+	var said bytes.Buffer
+	cmd.Stderr = &said // apart: what it prints is piped into kubectl
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("verdict %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Fatalf("verdict %s: %v\n%s%s", strings.Join(args, " "), err, out, said.String())
 	}
 	return string(out)
 }
