@@ -205,3 +205,31 @@ func (l *Ledger) PutBlob(ctx context.Context, b []byte) (verdict.Digest, error) 
 func (l *Ledger) Blob(ctx context.Context, d verdict.Digest) ([]byte, error) {
 	return l.blobs.Get(ctx, d)
 }
+
+// BlobSize is how many bytes a blob has, without reading them.
+func (l *Ledger) BlobSize(ctx context.Context, d verdict.Digest) (int64, error) {
+	i, err := l.blobs.Stat(ctx, d)
+	return i.Size, err
+}
+
+// BlobUser is what evidence is about that names a blob.
+type BlobUser struct {
+	Kind                       verdict.Kind
+	Service, Team, Environment string // of its context
+}
+
+// usersAsked is of how many entries that name a blob it is told what they are about: rules and
+// maps are named by every decision.
+const usersAsked = 10_000
+
+// BlobUsers tells what the evidence is about that names a blob: the newest of it, each once.
+func (l *Ledger) BlobUsers(ctx context.Context, d verdict.Digest) (out []BlobUser, err error) {
+	err = l.view(ctx, func(v *store.View, _ store.Head) error {
+		rows, err := v.BlobUsers(ctx, string(d), usersAsked)
+		for _, r := range rows {
+			out = append(out, BlobUser{verdict.Kind(r.Kind), r.Service, r.Team, r.Environment})
+		}
+		return err
+	})
+	return out, err
+}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,12 +13,11 @@ import (
 
 	"verdict"
 	"verdict/identity"
-	"verdict/ledger"
 	"verdict/server/wire"
 )
 
-// Blobs have no service of their own: who knows a digest has read the evidence that names it,
-// or holds the bytes.
+// Blobs have no service of their own. Who reads everything reads them all; anybody else reads
+// those that evidence in his scope names, so that a digest that he came by opens nothing.
 
 const (
 	maxBlob    = 256 << 20 // as the blob stores have it
@@ -31,26 +32,29 @@ func (s *Server) blobRoutes(b *shelf) {
 			Digest string `path:"digest"`
 		}
 		stored struct{ Body wire.Stored }
-		bytes  struct {
+		octets struct {
 			Body []byte `contentType:"application/octet-stream"`
 		}
 	)
-	get := Operation{Method: http.MethodGet, Path: "/blobs/{digest}", ID: "blob", Summary: "Bytes by their digest", Tag: tagLedger, Verb: identity.Reading}
+	get := Operation{
+		Method: http.MethodGet, Path: "/blobs/{digest}", ID: "blob", Summary: "Bytes by their digest", Tag: tagLedger, Verb: identity.Reading,
+		About: "Those that evidence in the caller's scope names; what lies outside of it is answered as if it were not there. Of evidence that names them, the newest 10,000 count.",
+	}
 	put := Operation{
 		Method: http.MethodPut, Path: "/blobs/{digest}", ID: "put-blob", Summary: "Keep bytes that evidence names", Tag: tagLedger, Verb: identity.Reading, Body: maxBlob, Once: true,
 		About: "The body is the bytes themselves. To send them again changes nothing. Who may state no evidence keeps none.",
 	}
-	h := &blobs{ledger: b.ledger, large: make(chan struct{}, largeBlobs)}
+	h := &blobs{shelf: b, large: make(chan struct{}, largeBlobs), out: make(chan struct{}, largeBlobs)}
 	s.Handle("GET "+Prefix+"/blobs/{digest}", get, http.HandlerFunc(h.get))
 	s.Handle("PUT "+Prefix+"/blobs/{digest}", put, http.HandlerFunc(h.put))
-	Document[in, bytes](s, get)
+	Document[in, octets](s, get)
 	Document[in, stored](s, put)
 }
 
 // blobs serves bytes.
 type blobs struct {
-	ledger *ledger.Ledger
-	large  chan struct{} // one place for each large one at work
+	*shelf
+	large, out chan struct{} // one place for each large one that comes, and that goes
 }
 
 func (h *blobs) digest(r *http.Request) (verdict.Digest, error) {
@@ -63,6 +67,14 @@ func (h *blobs) digest(r *http.Request) (verdict.Digest, error) {
 
 func (h *blobs) get(w http.ResponseWriter, r *http.Request) {
 	d, err := h.digest(r)
+	if err == nil {
+		err = h.mayRead(r.Context(), CallerOf(r.Context()), d)
+	}
+	free := func() {}
+	if err == nil {
+		free, err = h.place(r.Context(), d)
+	}
+	defer func() { free() }()
 	var content []byte
 	if err == nil {
 		content, err = h.ledger.Blob(r.Context(), d)
@@ -74,6 +86,42 @@ func (h *blobs) get(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Cache-Control", forever)
 	_, _ = w.Write(content) // who has hung up is told nothing
+}
+
+// mayRead is nil where a caller may have the bytes.
+func (h *blobs) mayRead(ctx context.Context, c identity.Caller, d verdict.Digest) error {
+	if c.Everywhere() {
+		return nil
+	}
+	users, err := h.ledger.BlobUsers(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		sees, err := identity.Everybodys(u.Kind), error(nil)
+		if !sees {
+			sees, err = h.seesOf(ctx, c, u.Service, u.Team, u.Environment)
+		}
+		if sees || err != nil {
+			return err
+		}
+	}
+	return hidden(string(d))
+}
+
+// place waits for one of few places where a blob is large: it is in memory until its reader has it.
+func (h *blobs) place(ctx context.Context, d verdict.Digest) (free func(), err error) {
+	free = func() {}
+	size, err := h.ledger.BlobSize(ctx, d)
+	if err != nil || size <= smallBlob {
+		return free, err
+	}
+	select {
+	case h.out <- struct{}{}:
+		return func() { <-h.out }, nil
+	case <-ctx.Done():
+		return free, &verdict.Error{Code: verdict.CodeUnavailable, What: "the server sends as many large blobs as it does at once", Remedy: "ask for it again in a minute"}
+	}
 }
 
 func (h *blobs) put(w http.ResponseWriter, r *http.Request) {
@@ -132,11 +180,11 @@ func readLarge(r *http.Request, places chan struct{}) (content []byte, free func
 	case <-r.Context().Done():
 		return nil, free, &verdict.Error{Code: verdict.CodeUnavailable, What: "the server works on as many large bodies as it takes at once", Remedy: "send it again in a minute"}
 	}
-	rest, err := io.ReadAll(r.Body)
-	if err != nil {
+	all := bytes.NewBuffer(content)
+	if _, err := all.ReadFrom(r.Body); err != nil {
 		return nil, free, bodyProblem(err)
 	}
-	return append(content, rest...), free, nil
+	return all.Bytes(), free, nil
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -31,6 +31,9 @@ const (
 	// Index: primary key of blob_use. The values follow.
 	usedStatement = `SELECT DISTINCT digest FROM blob_use WHERE to_seq = 9223372036854775807 AND digest IN (`
 
+	// Index: primary key of blob_use, from its end; entry by its primary key.
+	usersStatement = `SELECT DISTINCT kind, service, team, environment FROM (SELECT from_seq FROM blob_use WHERE digest = $1 AND to_seq = 9223372036854775807 ORDER BY from_seq DESC LIMIT $2) AS used JOIN entry ON seq = from_seq`
+
 	// Index: entry_body, whose own condition is repeated. The values follow.
 	usedBodyStatement = `SELECT digest FROM entry WHERE payload IS NULL AND leaf IS NULL AND digest IN (`
 
@@ -76,6 +79,18 @@ func (v *View) UsedBlobs(ctx context.Context, digests []string, each func(digest
 			Statement{SQL: statement(usedBodyStatement, n, 1, ")"), Args: raw, Each: body})
 	}
 	return v.r.Run(ctx, statements...)
+}
+
+// BlobUser is what an entry is about whose statement names a blob.
+type BlobUser struct{ Kind, Service, Team, Environment string }
+
+// BlobUsers tells what the newest entries are about that name a blob, each once. It looks at so
+// many of them as newest says, and at none of which it is not known yet what they name.
+func (v *View) BlobUsers(ctx context.Context, digest string, newest int64) ([]BlobUser, error) {
+	return list(ctx, v, usersStatement, []any{digest, newest}, func(r Row) (u BlobUser, err error) {
+		err = r.Scan(&u.Kind, &u.Service, &u.Team, &u.Environment)
+		return u, err
+	})
 }
 
 // Named is which blobs the statement of an entry names, found out later.

@@ -60,6 +60,7 @@ func blobs(t *testing.T, s *store.Store) {
 		Uses:    []store.BlobUse{use(1, 0, store.Open), use(2, 0, store.Open), use(3, 0, 5)},
 	})
 	expect(t, "used", nil, used(t, s), []string{"1", "2", "11", "13"})
+	blobUsers(t, s)
 	nameLater(t, s, use)
 	expect(t, "used, when all is known", nil, used(t, s), []string{"1", "2", "4", "5", "11", "13"})
 
@@ -81,6 +82,29 @@ func blobs(t *testing.T, s *store.Store) {
 	slices.Sort(some)
 	expect(t, "rows", nil, all, []int64{0, 0, 0, 6, 6, 8})
 	expect(t, "rows between", nil, some, []int64{6, 6})
+}
+
+// blobUsers asks what the entries are about that name a blob.
+func blobUsers(t *testing.T, s *store.Store) {
+	var first store.Entry
+	must(t, s.View(t.Context(), func(v *store.View) (err error) {
+		first, _, err = v.Entry(t.Context(), 0)
+		return err
+	}))
+	of := []store.BlobUser{{Kind: first.Kind, Service: first.Service, Team: first.Team, Environment: first.Environment}}
+	for n, want := range map[byte][]store.BlobUser{1: of, 2: of, 3: nil /* its entry ended */, 9: nil, 11: nil /* a body is no statement's to name */} {
+		var got []store.BlobUser
+		must(t, s.View(t.Context(), func(v *store.View) (err error) {
+			got, err = v.BlobUsers(t.Context(), blobDigest(n), 10)
+			return err
+		}))
+		expect(t, fmt.Sprint("who names blob ", n), nil, got, want)
+	}
+	must(t, s.View(t.Context(), func(v *store.View) error {
+		got, err := v.BlobUsers(t.Context(), blobDigest(1), 0)
+		expect(t, "of none of them", err, len(got), 0)
+		return nil
+	}))
 }
 
 // nameLater finds out what the entries 6 to 8 name.
