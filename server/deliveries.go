@@ -64,6 +64,10 @@ func (w *Webhooks) Turn(ctx context.Context, owner string) (bool, error) {
 	if err != nil || !found {
 		return false, err
 	}
+	if _, busy := w.atWork.LoadOrStore(job.ID, true); busy { // a clock that jumped made it look lost; who is at it ends it
+		return false, nil
+	}
+	defer w.atWork.Delete(job.ID)
 	d, err := w.load(ctx, job)
 	if err != nil {
 		return true, err

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,8 +22,8 @@ const (
 // replica runs it under a name of its own; a piece of work is done by one at a time.
 func (w *Webhooks) Run(ctx context.Context, owner string) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for n := range deliveryWorkers {
-		g.Go(func() error { w.work(ctx, fmt.Sprintf("%s/%d", owner, n)); return nil })
+	for range deliveryWorkers {
+		g.Go(func() error { w.work(ctx, owner); return nil })
 	}
 	g.Go(func() error { w.follow(ctx); return nil })
 	return g.Wait()

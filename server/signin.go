@@ -179,12 +179,27 @@ func (s *SignIn) find(ctx context.Context, secret string) (store.Credential, err
 	switch {
 	case k.Kind != kind:
 		return k.Credential, forbidden("the token is not known", signInAgain)
-	case k.Revoked != 0:
+	case k.Revoked != 0 && k.Revoked != k.Expires:
 		return k.Credential, forbidden("the token was revoked", signInAgain)
-	case now.UnixMicro() >= k.Expires:
+	case k.Revoked == k.Expires || now.UnixMicro() >= k.Expires:
+		s.over(ctx, digest, k)
 		return k.Credential, forbidden("the token expired at "+time.UnixMicro(k.Expires).UTC().Format(time.RFC3339), signInAgain)
 	}
 	return k.Credential, nil
+}
+
+// over makes it final that a credential expired: where the clock goes back afterwards it stays
+// over, here and in other replicas. What was not asked for meanwhile is judged by the clock.
+func (s *SignIn) over(ctx context.Context, digest string, k knownCredential) {
+	if k.Revoked != 0 {
+		return
+	}
+	if _, err := s.o.Store.RevokeCredential(ctx, k.ID, k.Expires); err != nil {
+		s.o.Logger.Warn("that a session expired was not kept", "session", k.ID, "error", err.Error())
+		return // the next one who sends it tries again
+	}
+	k.Revoked = k.Expires
+	s.remember(digest, k)
 }
 
 func (s *SignIn) remember(digest string, k knownCredential) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"verdict"
@@ -100,6 +101,7 @@ type Webhooks struct {
 	o         WebhookOptions
 	receiving chan struct{}
 	news      chan struct{} // something was received by this process
+	atWork    sync.Map      // ids of the jobs that this process works on
 }
 
 // NewWebhooks checks what webhooks are given.

@@ -93,10 +93,14 @@ func (s *Store) RevokeCredentialsOf(ctx context.Context, actor string, at int64)
 	})
 }
 
+// spentKept is how long after its end it is known that a token was exchanged, in microseconds: a
+// clock that was ahead by a day, and was set right, makes no token new that was exchanged before.
+const spentKept int64 = 48 * 3600 * 1e6
+
 // SweepCredentials removes what expired by now.
 func (s *Store) SweepCredentials(ctx context.Context, now int64) error {
 	return s.engine.Write(ctx, func(Reader) ([]Statement, error) {
-		return []Statement{{SQL: sweepCredentialsStatement, Args: []any{now}}, {SQL: sweepSpentStatement, Args: []any{now}}}, nil
+		return []Statement{{SQL: sweepCredentialsStatement, Args: []any{now}}, {SQL: sweepSpentStatement, Args: []any{now - spentKept}}}, nil
 	})
 }
 

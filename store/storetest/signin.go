@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"verdict/store"
 )
@@ -57,7 +58,12 @@ func credentials(t *testing.T, a, b *store.Store) {
 	if got := credentialIDs(t, a, "", "session", "", 9); got != "s3 " {
 		t.Errorf("after the sweep: %s", got)
 	}
-	must(t, b.AddCredential(ctx, store.Credential{ID: "s7", Digest: "d7", Kind: "session", Expires: 900}, spent)) // its own expiry protects it by then
+	again := store.Credential{ID: "s7", Digest: "d7", Kind: "session", Expires: 900}
+	if err := b.AddCredential(ctx, again, spent); !errors.Is(err, store.ErrFence) {
+		t.Errorf("a clock that was ahead for a day makes a token new that was spent: %v", err)
+	}
+	must(t, a.SweepCredentials(ctx, 200+(48*time.Hour).Microseconds()))
+	must(t, b.AddCredential(ctx, again, spent)) // its own expiry protects it by then
 }
 
 func revoked(t *testing.T, a, b *store.Store) {

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"verdict"
+	"verdict/forge"
+	"verdict/identity"
+	"verdict/identity/token"
+	"verdict/store"
+)
+
+// What expired and was refused stays so when the clock is set back: whoever found an old session
+// would have it again for an hour.
+func TestWhatExpiredDoesNotComeAliveWhenTheClockIsSetBack(t *testing.T) {
+	d := newDoor(t)
+	admin := d.admin() // ten hours
+	_, api := d.make(admin, `{"label":"mirror","days":1,"machine":true,"grants":[{"role":"auditor","scope":{"services":["*"],"teams":[],"environments":["*"]}}]}`)
+	pipeline := d.exchange(token.Exchange{Token: d.issuer.token(github(nil))}).Token // an hour
+	for _, x := range []struct {
+		name, secret string
+		lasts        time.Duration
+	}{{"of a pipeline", pipeline, machineSession}, {"of a person", admin, personSession}, {"an API token", api.Token, 24 * time.Hour}} {
+		me := func() int { return d.ask("GET", Prefix+"/roles", "", d.as(x.secret)...).status }
+		if got := me(); got == 401 {
+			t.Fatalf("%s: %d", x.name, got)
+		}
+		d.later(x.lasts)
+		if got := me(); got != 401 {
+			t.Errorf("%s, when its time is over: %d", x.name, got)
+		}
+		d.signIn.forget() // and so it is in another replica
+		d.later(-x.lasts)
+		r := d.ask("GET", Prefix+"/roles", "", d.as(x.secret)...)
+		if r.status != 401 || !strings.Contains(r.body, "expired") {
+			t.Errorf("%s is alive again: %d %s", x.name, r.status, r.body)
+		}
+	}
+}
+
+// A clock that is ahead for a while ends what is used meanwhile, and nothing else; and what was
+// exchanged before is not exchanged again when the clock is right.
+func TestAClockThatIsAheadMakesNothingNew(t *testing.T) {
+	d := newDoor(t)
+	used, unused := d.admin(), d.admin()
+	raw := d.issuer.token(github(map[string]any{"exp": d.now.Add(20 * time.Minute).Unix()}))
+	d.exchange(token.Exchange{Token: raw})
+	code, err := d.signIn.Link(t.Context(), []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}})
+	d.must(err)
+	d.exchange(token.Exchange{Code: code})
+	d.later(24 * time.Hour)
+	if r := d.ask("GET", Prefix+"/roles", "", d.as(used)...); r.status != 401 {
+		t.Errorf("a day ahead: %d", r.status)
+	}
+	d.later(-24 * time.Hour)
+	if r := d.ask("GET", Prefix+"/roles", "", d.as(unused)...); r.status != 200 {
+		t.Errorf("who was not there meanwhile: %d %s", r.status, r.body)
+	}
+	d.later(24 * time.Hour)
+	d.must(d.signIn.Sweep(t.Context()))
+	d.later(-24 * time.Hour)
+	d.refused(token.Exchange{Token: raw}, "exchanged before")
+	d.refused(token.Exchange{Code: code}, "works once")
+	if s := d.exchange(token.Exchange{Token: d.issuer.token(github(nil))}); s.Expires.Sub(d.now) != time.Hour {
+		t.Errorf("a new one: %+v", s)
+	}
+}
+
+// A clock that is set back while somebody works leaves his work to him, and it is due again as
+// long after its end as it always is.
+func TestAClockThatIsSetBackGivesNobodysWorkAway(t *testing.T) {
+	x := newCrew(t, 2)
+	done := 0
+	c := Chore{Name: "sweep", Every: time.Hour, Do: func(context.Context) error {
+		done++
+		x.pass(-time.Hour)
+		takeTurn(t, t.Context(), x.of[1], Chore{Name: "sweep", Every: time.Hour, Do: func(context.Context) error { done++; return nil }}, false)
+		return nil
+	}}
+	x.begin(t, c)
+	takeTurn(t, t.Context(), x.of[0], c, true)
+	x.pass(time.Hour - time.Second)
+	takeTurn(t, t.Context(), x.of[1], c, false)
+	x.pass(time.Second)
+	takeTurn(t, t.Context(), x.of[0], c, true)
+	if done != 2 {
+		t.Errorf("it was done %d times", done)
+	}
+}
+
+// A clock that jumps a day ahead while a forge is told makes the work look lost. It is not told a
+// second time by the same process, and the work ends.
+func TestAClockThatJumpsTellsAForgeOnce(t *testing.T) {
+	b := newHooked(t)
+	b.decides(verdict.Decision{Point: "ci.secrets", Subject: change(), Service: "house"}, verdict.Deny)
+	b.deliver("d-1", event(forge.Changed))
+	told := 0
+	b.bell.fail = func() error {
+		if told++; told == 1 {
+			b.now = b.now.Add(24 * time.Hour)
+			if worked, err := b.hooks.Turn(t.Context(), "r"); worked || err != nil {
+				t.Errorf("the same process works on it again: %v %v", worked, err)
+			}
+			b.now = b.now.Add(-24 * time.Hour)
+		}
+		return nil
+	}
+	for range 5 {
+		if _, err := b.hooks.Turn(t.Context(), "r"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told == 0 || len(b.bell.marks) != told {
+		t.Errorf("told %d times, with %d marks", told, len(b.bell.marks))
+	}
+	seen := map[string]bool{}
+	for _, m := range b.bell.marks {
+		if key := fmt.Sprint(m); seen[key] {
+			t.Errorf("told twice: %s", key)
+		} else {
+			seen[key] = true
+		}
+	}
+	var late []store.LateJobs
+	late, err := b.db.LateJobs(t.Context(), b.now.Add(2*longestPause).UnixMicro())
+	if err != nil || len(late) > 1 {
+		t.Errorf("%+v %v", late, err)
+	}
+}
