@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -26,9 +25,7 @@ const (
 type arriving struct {
 	io.ReadCloser
 	conn   *http.ResponseController
-	until  time.Time       // when it must have come, however steadily
-	lag    time.Duration   // that the sender may let pass
-	spare  time.Duration   // what is left of it
+	pace   *pace
 	places chan struct{}   // one for each large body at work
 	gone   <-chan struct{} // closed when nobody waits for the answer
 	read   int64
@@ -36,7 +33,7 @@ type arriving struct {
 }
 
 func (s *Server) arrive(w *answer, r *http.Request, o Operation, guest bool) *arriving {
-	a := &arriving{ReadCloser: r.Body, conn: http.NewResponseController(w), until: machineTime().Add(cmp.Or(o.Within, s.o.Limits.Request)), lag: s.o.Limits.Lag, spare: s.o.Limits.Lag, places: s.large, gone: r.Context().Done()}
+	a := &arriving{ReadCloser: r.Body, conn: http.NewResponseController(w), pace: newPace(s.requestTime(o), s.o.Limits.Lag), places: s.large, gone: r.Context().Done()}
 	if guest {
 		a.places = s.largeOfGuest
 	}
@@ -54,13 +51,13 @@ func (a *arriving) Read(p []byte) (int, error) {
 		}
 	}
 	began := machineTime()
-	_ = a.conn.SetReadDeadline(sooner(a.until, began.Add(a.spare))) // HTTP/2 and tests may have none
+	_ = a.conn.SetReadDeadline(a.pace.deadline(began)) // HTTP/2 and tests may have none
 	n, err := a.ReadCloser.Read(p)
 	a.read += int64(n)
-	a.spare = min(a.lag, a.spare-machineTime().Sub(began)+time.Duration(n)*time.Second/slowest)
+	a.pace.went(n, machineTime().Sub(began))
 	switch {
 	case errors.Is(err, io.EOF): // the answer has the request's time
-		_ = a.conn.SetReadDeadline(a.until)
+		_ = a.conn.SetReadDeadline(a.pace.until)
 	case err != nil:
 		err = bodyProblem(err)
 	}

@@ -25,7 +25,8 @@ func TestABlobIsReadByWhoReadsWhatNamesIt(t *testing.T) {
 		"nobody": {Actor: "a-nobody"},
 	}
 	echo(&done)(s)
-	s.LedgerRoutes(LedgerOptions{Team: teamOf})
+	s.o.Whose = whose
+	s.LedgerRoutes(LedgerOptions{})
 	h := httptestOf(t, &live{Server: s, t: t})
 	key, err := evidence.CreateKey(filepath.Join(t.TempDir(), "local.key"))
 	d := &door{t: t, ledger: s.o.Ledger, now: time.Now(), key: key}

@@ -21,9 +21,9 @@ import (
 func (s *Server) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.o.Now()
-		a := &answer{ResponseWriter: w}
 		_, pattern := s.mux.Handler(r)
 		o := s.ops[pattern]
+		a := &answer{ResponseWriter: w, paced: !o.Streams, limits: &s.o.Limits}
 		defer func() {
 			if p := recover(); p != nil {
 				s.o.Logger.Error("a defect in Verdict", "operation", o.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -40,8 +40,16 @@ func (s *Server) Handler() http.Handler {
 // enter lets a request in, or says why not.
 func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 	head(w.Header())
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 { // who named a length too may have had somebody in front read it otherwise (RFC 9112, 6.1)
+		w.Header().Set("Connection", "close")
+	}
 	if r.URL.Path != path.Clean(r.URL.Path) && r.URL.Path != path.Clean(r.URL.Path)+"/" || strings.ContainsAny(r.URL.Path, "\x00\\") {
+		w.Header().Set("Connection", "close") // as of CONNECT: what comes behind it may not be meant as a request
 		s.turnAway(w, r, problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts"))
+		return
+	}
+	if len(r.Header["Content-Length"]) > 1 { // HTTP/2 lets it through, and who passes it on in HTTP/1 makes two requests of it
+		s.turnAway(w, r, problem(http.StatusBadRequest, verdict.CodeUsage, "the request has two lengths", "send one Content-Length"))
 		return
 	}
 	if !o.Streams { // a stream has places of its own
@@ -78,6 +86,10 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		_ = conn.SetWriteDeadline(machineTime().Add(o.Within + 10*time.Second))
 	}
 	r = r.WithContext(ctx)
+	if o.Body > 0 && r.ContentLength > o.Body {
+		s.turnAway(w, r, bodyProblem(&http.MaxBytesError{Limit: o.Body}))
+		return
+	}
 	if r.Body != nil && r.Body != http.NoBody && o.Body > 0 {
 		body := s.arrive(w, r, o, guest)
 		defer body.leave()
@@ -209,6 +221,12 @@ func (s *Server) address(r *http.Request) string {
 		}
 		ip, hops = next.Unmap().WithZone(""), hops[:len(hops)-1]
 	}
+	return network(ip)
+}
+
+// network is how one of the internet is counted: by his address, and by 64 bits of it where he
+// has all the others of them too.
+func network(ip netip.Addr) string {
 	if ip.Is4() {
 		return ip.String()
 	}
@@ -218,35 +236,6 @@ func (s *Server) address(r *http.Request) string {
 func (s *Server) proxied(ip netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
-
-// answer remembers what was answered.
-type answer struct {
-	http.ResponseWriter
-	status int
-	size   int64
-	caller identity.Caller
-}
-
-// WriteHeader notes the status.
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
-	}
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Write notes the size.
-func (a *answer) Write(b []byte) (int, error) {
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	n, err := a.ResponseWriter.Write(b)
-	a.size += int64(n)
-	return n, err
-}
-
-// Unwrap is for http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // note logs and counts a request. Neither has a body, a token or a query in it.
 func (s *Server) note(r *http.Request, o Operation, a *answer, took time.Duration) {

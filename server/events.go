@@ -24,10 +24,7 @@ type Changed struct {
 	Environment string       `json:"environment,omitempty"`
 }
 
-const (
-	eventsAtOnce = 500              // entries of one event
-	heartbeat    = 15 * time.Second // between signs of life
-)
+const eventsAtOnce = 500 // entries of one event
 
 // events adds GET /api/v1/events: server-sent events (HTML, 9.2 Server-sent events) that name
 // what is new in the log, as far as the caller may read it. The id of an event is the position
@@ -85,7 +82,7 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	say := func(text string) bool {
-		_ = out.SetWriteDeadline(machineTime().Add(heartbeat))
+		_ = out.SetWriteDeadline(machineTime().Add(s.o.Limits.Beat))
 		_, err := w.Write([]byte(text))
 		return err == nil && out.Flush() == nil
 	}
@@ -99,7 +96,7 @@ func (b *shelf) stream(s *Server, w http.ResponseWriter, r *http.Request, at led
 		}
 	}()
 	for alive := say(": following\n\n"); alive && !s.ending.Load(); {
-		ctx, cancel := context.WithTimeout(listens, heartbeat)
+		ctx, cancel := context.WithTimeout(listens, s.o.Limits.Beat)
 		now, err := b.ledger.Wait(ctx, at)
 		cancel()
 		switch {

@@ -18,6 +18,8 @@ var (
 	readyGauge    = prometheus.NewDesc("verdict_ready", "1 when the server may be sent requests, as /readyz says.", nil, nil)
 	buildGauge    = prometheus.NewDesc("verdict_build_info", "1, with the version that runs.", []string{"version"}, nil)
 	inFlightGauge = prometheus.NewDesc("verdict_http_requests_in_flight", "Requests at work now.", nil, nil)
+	openGauge     = prometheus.NewDesc("verdict_connections_open", "Connections that are open now, by listener.", []string{"listener"}, nil)
+	refusedGauge  = prometheus.NewDesc("verdict_connections_refused_total", "Connections that were closed at once, by listener and by whose bound: of all, or of one address.", []string{"listener", "bound"}, nil)
 	entriesGauge  = prometheus.NewDesc("verdict_log_entries", "Entries of the log, of all epochs.", nil, nil)
 	jobsGauge     = prometheus.NewDesc("verdict_jobs_late", "Background work that is due and that nobody has, by kind.", []string{"kind"}, nil)
 	jobAgeGauge   = prometheus.NewDesc("verdict_jobs_late_seconds", "How long the oldest of it has been due, by kind.", []string{"kind"}, nil)
@@ -26,7 +28,7 @@ var (
 
 // Describe names them.
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyGauge, buildGauge, inFlightGauge, entriesGauge, jobsGauge, jobAgeGauge, attemptsGauge} {
+	for _, d := range []*prometheus.Desc{readyGauge, buildGauge, inFlightGauge, openGauge, refusedGauge, entriesGauge, jobsGauge, jobAgeGauge, attemptsGauge} {
 		to <- d
 	}
 }
@@ -40,6 +42,13 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	}
 	tell(buildGauge, 1, g.s.o.Version)
 	tell(inFlightGauge, float64(len(g.s.busy)))
+	g.s.listening.Range(func(name, c any) bool {
+		open, tooMany, ofAddress := c.(*Connections).counts()
+		tell(openGauge, float64(open), name.(string))
+		to <- prometheus.MustNewConstMetric(refusedGauge, prometheus.CounterValue, float64(tooMany), name.(string), "all")
+		to <- prometheus.MustNewConstMetric(refusedGauge, prometheus.CounterValue, float64(ofAddress), name.(string), "address")
+		return true
+	})
 	ready := 1.0
 	if len(g.s.lacks(ctx)) > 0 {
 		ready = 0

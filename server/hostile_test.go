@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,21 +33,40 @@ func liveServer(t *testing.T, l Limits, routes func(*Server)) *live {
 	t.Helper()
 	s := made(t, l)
 	routes(s)
+	return liveOn(t, s, nil)
+}
+
+// liveOn has a server serve, over TLS where c is not nil. What the kernel keeps of answers on
+// their way is little, so that who does not read is seen soon.
+func liveOn(t *testing.T, s *Server, c *tls.Config) *live {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	x := &live{s, t, listener.Addr().String(), stop, make(chan error, 1)}
-	go func() { x.ended <- s.Serve(ctx, Listeners{API: listener}) }()
+	go func() { x.ended <- s.Serve(ctx, Listeners{API: littleKept{listener}, TLS: c}) }()
 	t.Cleanup(stop)
 	return x
+}
+
+type littleKept struct{ net.Listener }
+
+func (l littleKept) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(16 << 10)
+	}
+	return c, err
 }
 
 // dial sends the beginning of a request, from an address of the loopback network.
 func (x *live) dial(from, text string) net.Conn {
 	x.t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10) })
+	}}
 	c, err := d.DialContext(x.t.Context(), "tcp", x.at)
 	if err != nil {
 		x.t.Fatal(err)
@@ -202,7 +222,10 @@ func httptestOf(t *testing.T, x *live) *httptest.Server {
 // as two.
 func TestRequestsWithTwoReadingsAreRefused(t *testing.T) {
 	var done atomic.Int64
-	x := liveServer(t, Limits{Body: 1 << 20}, hostileRoutes(&done))
+	x := liveServer(t, Limits{Body: 1 << 20}, func(s *Server) {
+		hostileRoutes(&done)(s)
+		s.LedgerRoutes(LedgerOptions{})
+	})
 	const write = `{"text":"hi"}`
 	post := func(lines string) string {
 		return "POST /api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nContent-Type: application/json\r\n" + dev + "\r\n" + lines
@@ -216,6 +239,24 @@ func TestRequestsWithTwoReadingsAreRefused(t *testing.T) {
 		status int
 	}{
 		"two lengths":                      {post("Content-Length: 13\r\nContent-Length: 14\r\n\r\n") + write + hidden, 400},
+		"a length and a coding":            {post("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n") + "0\r\n\r\n" + hidden, 400},
+		"a coding and a length":            {post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n") + "0\r\n\r\n" + hidden, 400},
+		"a coding behind a coding":         {post("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n") + hidden, 501},
+		"a chunk that goes on":             {post("Transfer-Encoding: chunked\r\n\r\n1;x=\"\r\n\"\r\n{\r\n0\r\n\r\n") + hidden, 400},
+		"a line that is folded":            {post("Connection: close\r\nX: a\r\n Content-Length: 13\r\n\r\n"), 400},
+		"a socket of the web":              {"GET /api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + dev + "\r\n\r\n", 404},
+		"an address in full, of elsewhere": {"POST http://evil.test/api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\nOrigin: http://evil.test\r\nCookie: who=dev\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + write, 403},
+		"a host that is the page's own":    {"POST /api/v1/echo HTTP/1.1\r\nHost: evil.test\r\nX-Forwarded-Host: evil.test\r\nConnection: close\r\nOrigin: http://evil.test\r\nSec-Fetch-Site: same-origin\r\nCookie: who=dev\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + write, 403},
+		"an origin that begins as ours":    {"POST /api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\nOrigin: http://verdict.test.evil.test\r\nCookie: who=dev\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + write, 403},
+		"an origin that is null":           {"POST /api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\nOrigin: null\r\nCookie: who=dev\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + write, 403},
+		"a tunnel by a name":               {"CONNECT verdict.test:443 HTTP/1.1\r\nHost: verdict.test:443\r\n\r\n" + hidden, 400},
+		"a tile behind hidden dots":        {get("/log/tile/%2e%2e/%2e%2e/etc/passwd"), 400},
+		"a tile behind dots packed twice":  {get("/log/tile/%252e%252e/checkpoint"), 401},
+		"a tile with a hidden slash":       {get("/log/tile%2f0%2f000"), 404},
+		"a blob behind hidden dots":        {get("/api/v1/blobs/..%2f..%2flog.key"), 400},
+		"a blob behind a hidden NUL":       {get("/api/v1/blobs/sha256:00%00"), 400},
+		"a blob of another algorithm":      {"GET /api/v1/blobs/md5:00 HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n" + dev + "\r\n\r\n", 422},
+		"a blob that names a file":         {"GET /api/v1/blobs/sha256:..%5c..%5clog.key HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n" + dev + "\r\n\r\n", 400},
 		"a length with a sign":             {post("Content-Length: +13\r\n\r\n") + write, 400},
 		"two codings":                      {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n") + hidden, 501},
 		"a coding that is no coding":       {post("Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n") + hidden, 501},

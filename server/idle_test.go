@@ -32,7 +32,8 @@ func holdConnections(address, count string) int {
 		return 1
 	}
 	for i := range n {
-		c, err := net.Dial("tcp", address)
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/500))}} // as of many people, each below the bound of one
+		c, err := d.Dial("tcp", address)
 		if err != nil {
 			fmt.Printf("stopped at %d: %v\n", i, err)
 			return 1

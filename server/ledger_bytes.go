@@ -90,23 +90,11 @@ func (h *blobs) get(w http.ResponseWriter, r *http.Request) {
 
 // mayRead is nil where a caller may have the bytes.
 func (h *blobs) mayRead(ctx context.Context, c identity.Caller, d verdict.Digest) error {
-	if c.Everywhere() {
-		return nil
-	}
-	users, err := h.ledger.BlobUsers(ctx, d)
+	seen, err := h.seen(ctx, c)
 	if err != nil {
 		return err
 	}
-	for _, u := range users {
-		sees, err := identity.Everybodys(u.Kind), error(nil)
-		if !sees {
-			sees, err = h.seesOf(ctx, c, u.Service, u.Team, u.Environment)
-		}
-		if sees || err != nil {
-			return err
-		}
-	}
-	return hidden(string(d))
+	return seen.SeesBlob(ctx, d)
 }
 
 // place waits for one of few places where a blob is large: it is in memory until its reader has it.

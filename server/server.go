@@ -67,48 +67,6 @@ type Options struct {
 	Limits  Limits
 }
 
-// Limits bound what one server takes. Zero fields take their default.
-type Limits struct {
-	InFlight  int           // requests at work at once: 512
-	Rate      float64       // requests per second of one caller: 4,000
-	Anonymous float64       // requests per second of one address that is not signed in: 50
-	Body      int64         // bytes of a body where the operation says nothing: 1 MiB
-	Request   time.Duration // for reading a request and answering it: 60 s
-	Drain     time.Duration // for requests under way at the end: 20 s
-	Lag       time.Duration // by which a body may come later than 64 KiB each second: 10 s
-	Streams   int           // live event streams at once: 256
-}
-
-func (l Limits) filled() Limits {
-	set := func(n *int, to int) {
-		if *n == 0 {
-			*n = to
-		}
-	}
-	set(&l.InFlight, 512)
-	set(&l.Streams, 256)
-	for _, f := range []struct {
-		n  *float64
-		to float64
-	}{{&l.Rate, 4000}, {&l.Anonymous, 50}} {
-		if *f.n == 0 {
-			*f.n = f.to
-		}
-	}
-	for _, d := range []struct {
-		n  *time.Duration
-		to time.Duration
-	}{{&l.Request, time.Minute}, {&l.Drain, 20 * time.Second}, {&l.Lag, 10 * time.Second}} {
-		if *d.n == 0 {
-			*d.n = d.to
-		}
-	}
-	if l.Body == 0 {
-		l.Body = 1 << 20
-	}
-	return l
-}
-
 // Server answers requests. Routes are added before Serve and not afterwards.
 type Server struct {
 	o                   Options
@@ -123,6 +81,7 @@ type Server struct {
 	guests              *guests       // places of requests by nobody who is signed in
 	large, largeOfGuest chan struct{} // one place per large body
 	stopping            chan struct{} // closed when no more is begun
+	listening           sync.Map      // name → *Connections, for the figures
 	ready               sync.Map      // name → func(context.Context) error
 	ending              atomic.Bool
 }
@@ -161,6 +120,12 @@ type Listeners struct {
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	api := s.http(s.Handler())
 	api.TLSConfig = l.TLS
+	bounded := Bounded(l.API, s.o.Limits, s.proxied)
+	if l.TLS == nil {
+		bounded.Tell = crowded
+	}
+	s.Watch("api", bounded)
+	l.API = bounded
 	servers := []*http.Server{api}
 	failed := make(chan error, 2)
 	go func() { failed <- serveOn(api, l.API, l.TLS) }()
@@ -209,8 +174,8 @@ func serveOn(h *http.Server, l net.Listener, t *tls.Config) error {
 // http is a server with the limits that hold before a request is one: header size and time.
 func (s *Server) http(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: s.o.Limits.Request, WriteTimeout: s.o.Limits.Request + 10*time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		Handler: h, ReadHeaderTimeout: s.o.Limits.Headers, ReadTimeout: s.o.Limits.Request, WriteTimeout: s.o.Limits.Request + s.o.Limits.Lag,
+		IdleTimeout: s.o.Limits.Idle, MaxHeaderBytes: maxHeaders,
 		ErrorLog: slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),
 	}
 }

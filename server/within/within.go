@@ -87,14 +87,12 @@ type Ledger struct {
 }
 
 // open is what whoever reads at all may have: positions, the keys by which everybody is judged,
-// and what holds digests and no words. Who knows the digest of a blob has read the evidence
-// that names it, or holds the bytes.
+// and what holds digests and no words. Who keeps a blob holds its bytes.
 type open interface {
 	Position(ctx context.Context) (ledger.Position, error)
 	PositionAt(ctx context.Context, t time.Time) (ledger.Position, error)
 	Keys(ctx context.Context) (*identity.History, error)
 	Leaf(ctx context.Context, index int64) ([]byte, error)
-	Blob(ctx context.Context, d verdict.Digest) ([]byte, error)
 	PutBlob(ctx context.Context, b []byte) (verdict.Digest, error)
 	BillOf(ctx context.Context, s *evidence.Statement) (*sbom.Bill, error)
 }
@@ -121,19 +119,21 @@ func (x *Ledger) seesRunning(r ledger.RunningRow) bool {
 
 // hidden is the answer for what is not there and for what the caller may not see: which of
 // the two it is would tell him that it is there.
-func hidden(index int64) error {
+func hidden(what string) error {
 	return &verdict.Error{
-		Code: verdict.CodeNotFound, What: fmt.Sprintf("entry %d is not there, or not in your scope", index),
+		Code: verdict.CodeNotFound, What: what + " is not there, or not in your scope",
 		Remedy: "compare it with what verdict trail and verdict log checkpoint print, or ask an admin for a role in its scope",
 	}
 }
+
+func nameOf(index int64) string { return fmt.Sprintf("entry %d", index) }
 
 // Entry gives one entry.
 func (x *Ledger) Entry(ctx context.Context, index int64) (ledger.Entry, error) {
 	e, err := x.l.Entry(ctx, index)
 	var gone *verdict.Error
 	if errors.As(err, &gone) && gone.Code == verdict.CodeNotFound || err == nil && !x.sees(e) {
-		return ledger.Entry{}, hidden(index)
+		return ledger.Entry{}, hidden(nameOf(index))
 	}
 	return e, err
 }
@@ -154,6 +154,31 @@ func (x *Ledger) Logged(ctx context.Context, index int64) (*evidence.Bundle, err
 // that the caller does not see there is the leaf alone.
 func (x *Ledger) Bodies(ctx context.Context, from, to int64, each func(ledger.Body) error) error {
 	return x.l.Bodies(ctx, from, to, func(e ledger.Entry) (bool, error) { return x.sees(e), nil }, each)
+}
+
+// SeesBlob is nil where evidence that the caller sees names the blob.
+func (x *Ledger) SeesBlob(ctx context.Context, d verdict.Digest) error {
+	if x.all {
+		return nil
+	}
+	users, err := x.l.BlobUsers(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if x.sees(ledger.Entry{Kind: u.Kind, Context: verdict.Context{Service: u.Service, Team: u.Team, Environment: u.Environment}}) {
+			return nil
+		}
+	}
+	return hidden(string(d))
+}
+
+// Blob gives the bytes of a blob that SeesBlob.
+func (x *Ledger) Blob(ctx context.Context, d verdict.Digest) ([]byte, error) {
+	if err := x.SeesBlob(ctx, d); err != nil {
+		return nil, err
+	}
+	return x.l.Blob(ctx, d)
 }
 
 // EntryBundle gives an entry with its Bundle.
