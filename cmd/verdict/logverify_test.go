@@ -54,8 +54,8 @@ func (p *typist) through() *tampering {
 	return b
 }
 
-// lying changes an answer of a path, as JSON.
-func lying[T any](t *testing.T, path string, change func(*T)) func(string, []byte) []byte {
+// altered changes an answer of a path, as JSON.
+func altered[T any](t *testing.T, path string, change func(*T)) func(string, []byte) []byte {
 	return func(at string, body []byte) []byte {
 		if at != path {
 			return body
@@ -102,12 +102,12 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 		code       int
 		says       string
 	}{
-		{"a body is another one", "auditor", lying(t, bodies, func(x *wire.Bodies) { x.Bodies[2].Payload = append([]byte(" "), x.Bodies[2].Payload...) }), 3, "entry 2"},
-		{"a row lies about its service", "auditor", lying(t, bodies, func(x *wire.Bodies) { x.Bodies[2].Entry.Context.Service = "other" }), 3, "column service"},
-		{"an entry is withheld", "auditor", lying(t, bodies, func(x *wire.Bodies) { x.Bodies = append(x.Bodies[:2], x.Bodies[3:]...) }), 3, "entry 2 is gone from the server"},
-		{"entries come twice", "auditor", lying(t, bodies, func(x *wire.Bodies) { x.Bodies = append(x.Bodies, x.Bodies...) }), 3, "gives entry 0 among those"},
-		{"a tile is another one", "auditor", lying(t, epochs+"/1/tile", func(x *wire.Tile) { x.Tile[64]++ }), 3, "the tile over entry 2 was changed"},
-		{"the key is another one", "auditor", lying(t, epochs, func(x *ledger.Shown) {
+		{"a body is another one", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies[2].Payload = append([]byte(" "), x.Bodies[2].Payload...) }), 3, "entry 2"},
+		{"a row lies about its service", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies[2].Entry.Context.Service = "other" }), 3, "column service"},
+		{"an entry is withheld", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies = append(x.Bodies[:2], x.Bodies[3:]...) }), 3, "entry 2 is gone from the server"},
+		{"entries come twice", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies = append(x.Bodies, x.Bodies...) }), 3, "gives entry 0 among those"},
+		{"a tile is another one", "auditor", altered(t, epochs+"/1/tile", func(x *wire.Tile) { x.Tile[64]++ }), 3, "the tile over entry 2 was changed"},
+		{"the key is another one", "auditor", altered(t, epochs, func(x *ledger.Shown) {
 			x.Epochs[0].Key = "other.example+a4a9d2ea+AQl1YGCSkTCzSOYqB5xJA1ozN8XYyqOv1Q/TWxkhZOwN"
 		}), 3, "verifier key"},
 		{"a checkpoint is no checkpoint", "auditor", func(path string, body []byte) []byte {
@@ -116,7 +116,7 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 			}
 			return body
 		}, 3, "serves to everybody"},
-		{"a page never comes to an end", "auditor", lying(t, bodies, func(x *wire.Bodies) { x.Bodies, x.Next = nil, "0" }), 1, "goes on at"},
+		{"a page never comes to an end", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies, x.Next = nil, "0" }), 1, "goes on at"},
 		{"an answer is endless", "auditor", func(path string, body []byte) []byte {
 			if path == bodies {
 				return append(body, make([]byte, wire.MaxBody)...)
