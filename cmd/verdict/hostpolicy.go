@@ -25,6 +25,7 @@ const (
 // replayAsked names the decision that is taken again.
 type replayAsked struct {
 	Decision string `json:"decision" minLength:"1" maxLength:"80" doc:"its id, or a unique beginning of it"`
+	At       string `json:"at,omitempty" maxLength:"40" doc:"by the log as it was then: its size, a time (RFC 3339), or how long ago (90m, 2h, 7d)"`
 }
 
 // backtestAsked says by which rules recorded decisions are judged, and which of them.
@@ -50,7 +51,7 @@ func (h *host) policyOperations(s *server.Server) {
 		Method: http.MethodPost, Path: "/policy/replays", ID: "replay", Summary: "Take a recorded decision again and compare", Tag: tagOperations, Verb: identity.Reading, Status: http.StatusOK, Once: true,
 		About: "The decision is one that the caller may see; its facts are gathered from all that there was. `same` says whether it is the same. The document is the one that `verdict policy replay` writes with `-o json`.",
 	}, func(ctx context.Context, c identity.Caller, in *replayIn) (*replayOut, error) {
-		b, err := h.documented(ctx, c, "", reads(func(ctx context.Context, w *workspace) error { return replay(ctx, w, []string{in.Body.Decision}) }))
+		b, err := h.documented(ctx, c, in.Body.At, reads(func(ctx context.Context, w *workspace) error { return replay(ctx, w, []string{in.Body.Decision}) }))
 		return &replayOut{doc[replayed]{b}}, err
 	})
 	type backtestIn struct{ Body backtestAsked }

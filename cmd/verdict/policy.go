@@ -119,15 +119,14 @@ func replay(ctx context.Context, w *workspace, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := &decide.Replayer{Ledger: w.asTaken(), KeyName: namesOf(keys)}
 	out := replayed{}
-	if out.Replayed, err = r.Replay(ctx, args[0], at); err != nil {
-		return err
+	if w.remote != nil && w.remote.Part() {
+		out, err = w.replayThere(ctx, args[0], at)
+	} else {
+		r := &decide.Replayer{Ledger: w.asTaken(), KeyName: namesOf(keys)}
+		out, err = w.replayHere(ctx, r, args[0], at)
 	}
-	if err := w.placeMap(ctx, &out); err != nil {
-		return err
-	}
-	if err := w.placePolicy(ctx, &out); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := w.app.emit(out, func(s report.Style) string { return replayText(out, s) }); err != nil {
@@ -140,6 +139,31 @@ func replay(ctx context.Context, w *workspace, args []string) error {
 		return exit(verdict.CodeUnavailable.Exit())
 	}
 	return nil
+}
+
+func (w *workspace) replayHere(ctx context.Context, r *decide.Replayer, id string, at ledger.Position) (out replayed, err error) {
+	if out.Replayed, err = r.Replay(ctx, id, at); err != nil {
+		return out, err
+	}
+	if err := w.placeMap(ctx, &out); err != nil {
+		return out, err
+	}
+	return out, w.placePolicy(ctx, &out)
+}
+
+// replayThere has the server take a decision again: some of what it rests on is outside of the
+// caller's roles, and without that it would be told to be another one.
+func (w *workspace) replayThere(ctx context.Context, id string, at ledger.Position) (out replayed, err error) {
+	q := replayAsked{Decision: id}
+	if at != ledger.Now {
+		q.At = fmt.Sprint(at)
+	}
+	out.Replayed = &decide.Replayed{}
+	if err := w.remote.Work(ctx, "/policy/replays", q, &out); err != nil {
+		return out, err
+	}
+	fmt.Fprintln(w.app.stderr, "verdict: the server took it again: what it rests on lies in part outside of your roles, and is not looked at here")
+	return out, nil
 }
 
 // placeMap tells whether the map of a decision was the one in force: a record is judged

@@ -146,6 +146,11 @@ func (b backtest) window(ctx context.Context, w *workspace, test *decide.Backtes
 		if err != nil {
 			return err
 		}
+		if w.remote != nil && w.remote.Part() {
+			return &verdict.Error{
+				Code: verdict.CodeForbidden, What: "--verify takes decisions again from all that they rest on, and your roles do not reach over that", Remedy: "leave --verify out, or take one of them again: verdict policy replay ID, which the server does then",
+			}
+		}
 		test.Verify = func() *decide.Replayer { return &decide.Replayer{Ledger: w.asTaken(), KeyName: namesOf(keys)} }
 	}
 	return nil

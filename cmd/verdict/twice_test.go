@@ -257,6 +257,7 @@ func (p *typist) serveIn() {
 		who[name] = caller(name, role, identity.Anywhere())
 	}
 	who["outsider"] = caller("outsider", identity.Viewer, identity.Scope{Services: []string{"other"}, Teams: []string{"*"}, Environments: []string{"*"}})
+	who["narrow"] = caller("narrow", identity.Viewer, identity.Scope{Services: []string{"payments-api"}, Teams: []string{}, Environments: []string{identity.Everything}})
 	owner := who["developer"]
 	owner.Key = w.signer.KeyID()
 	who["developer"] = owner
@@ -479,6 +480,35 @@ func TestALogIsVerifiedAloneAndWithAServer(t *testing.T) {
 	}
 	if out, err := exec.Command("diff", "-r", filepath.Join(with.dir, "here"), filepath.Join(with.dir, "there")).CombinedOutput(); err != nil {
 		t.Errorf("the two exports differ: %v %s", err, out)
+	}
+}
+
+// Who reads a part of the log is not told of a sound decision that it is another one, because
+// some of what it rests on is none of his.
+func TestADecisionIsTheSameToWhoSeesAPartOfWhatItRestsOn(t *testing.T) {
+	p := typistWith(t, "gate", "    soak: 1h", "    hours: {allow: Mon-Fri 08:00-20:00}", "    freezes: [{from: 2026-12-24, to: 2026-12-26, reason: holidays}]")
+	p.unpack("policy-backtest", "v2", "rules")
+	p.serveIn()
+	var id string
+	for _, words := range []string{"ci", "attest provenance ../provenance.json --subject ../app.tar", "attest sbom ../bom.json --subject ../app.tar", "artifact trust ../app.tar", "gate --env dev ../app.tar -o json"} {
+		if code, _, talk := p.as("developer", words); code != 0 {
+			t.Fatalf("%s: %d %s", words, code, talk)
+		}
+		id = regexp.MustCompile(`d-[0-9a-z]{10,}`).FindString(p.last)
+	}
+	for _, tt := range []struct {
+		words, says, talks string
+		code               int
+	}{
+		{"policy replay " + id, "The same decision again", "the server took it again", 0},
+		{"policy replay " + id + " -o json", `"same": true`, "", 0},
+		{"policy backtest --policy ../rules", "stay as they are", "do not reach", 0},
+		{"policy backtest --policy ../rules --verify", "", "leave --verify out", 4},
+	} {
+		code, out, talk := p.as("narrow", tt.words)
+		if code != tt.code || !strings.Contains(out, tt.says) || !strings.Contains(talk, tt.talks) {
+			t.Errorf("%s: %d\n%s%s", tt.words, code, out, talk)
+		}
 	}
 }
 
