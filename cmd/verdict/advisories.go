@@ -268,13 +268,15 @@ func ecosystemOf(p string) string {
 // neededHere lists the ecosystems of the lockfiles of the repository in this folder,
 // where nothing was ever fetched.
 func (a *app) neededHere(ctx context.Context, index string) ([]string, error) {
-	if a.hosted != nil { // the folder of the server says nothing of what is built
-		return nil, nil
-	}
 	if x, err := advisory.Open(index); err == nil {
 		fetched := slices.ContainsFunc(x.Sources(), func(s advisory.Source) bool { return strings.HasPrefix(s.Name, advisory.FetchedPrefix) })
 		if err := x.Close(); err != nil || fetched {
 			return nil, err
+		}
+	}
+	if a.hosted != nil { // the folder of the server says nothing of what is built
+		return nil, &verdict.Error{
+			Code: verdict.CodeUsage, What: "this server never fetched an ecosystem, and none was named", Remedy: "name those of your code: verdict advisories update Go npm --at-server; or verdict serve --advisories-every 6h --advisories-ecosystem npm",
 		}
 	}
 	repo, err := repository(ctx, ".")

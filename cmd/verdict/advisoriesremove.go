@@ -44,7 +44,7 @@ func (a *app) removeAdvisories(ctx context.Context, name string) error {
 		return err
 	}
 	if _, err := os.Stat(index); errors.Is(err, fs.ErrNotExist) {
-		_, err := advisory.Open(index) // it says what to do
+		_, err := a.openAdvisories(index) // it says what to do
 		return err
 	}
 	if err := keepBefore(index); err != nil {

@@ -78,9 +78,9 @@ func (a *app) listAdvisories(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	index, err := advisory.Open(file)
+	index, err := a.openAdvisories(file)
 	if err != nil {
-		return indexError(file, err)
+		return err
 	}
 	defer index.Close()
 	a.progress.phase("reading the index")
@@ -106,6 +106,21 @@ func (a *app) listAdvisories(ctx context.Context) error {
 	l.Covers = slices.Compact(l.Covers)
 	l.Age, l.State = l.judge(l.Database.At, a.now())
 	return a.emit(l, func(s report.Style) string { return l.text(s) })
+}
+
+// openAdvisories opens the index to read it. Of a server it is told that it has none, and not
+// where it would lie.
+func (a *app) openAdvisories(file string) (*advisory.Index, error) {
+	index, err := advisory.Open(file)
+	switch {
+	case err == nil:
+		return index, nil
+	case a.hosted != nil && verdict.AsError(err).Code == verdict.CodeNotFound:
+		return nil, &verdict.Error{
+			Code: verdict.CodeNotFound, What: "this server has no vulnerability data", Remedy: "have somebody with the role security fetch or send some: verdict advisories update npm --at-server, or verdict advisories import FILE --at-server",
+		}
+	}
+	return nil, indexError(file, err)
 }
 
 // indexError is that of an index that is there and cannot be read.

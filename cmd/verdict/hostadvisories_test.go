@@ -52,8 +52,13 @@ func (x *served) change(t *testing.T, as, method, path, body string) (c advisory
 func TestAServersVulnerabilityDataAreRenewedOverTheAPI(t *testing.T) {
 	p := newPublisher(t)
 	x := servingData(t, oneImage(t), func(h *host) { h.publisher = p.URL })
-	if status, body := x.get("viewer", "/api/v1/advisories"); status != 404 || !strings.Contains(body, "remedy") || strings.Contains(body, "defect") {
-		t.Errorf("there are none: %d %s", status, body)
+	for _, path := range []string{"/advisories", "/where?what=CVE-2026-0001"} {
+		if status, body := x.get("viewer", "/api/v1"+path); status != 404 || !strings.Contains(body, "--at-server") || strings.Contains(body, x.data) {
+			t.Errorf("there are none: %s: %d %s", path, status, body)
+		}
+	}
+	if status, body := x.do("of-security", "POST", "/api/v1/advisories/updates", "{}"); status != 400 || !strings.Contains(body, "never fetched an ecosystem") {
+		t.Errorf("nothing is named: %d %s", status, body)
 	}
 	const updates = "/api/v1/advisories/updates"
 	c := x.change(t, "of-security", "POST", updates, `{"ecosystems":["npm"]}`)

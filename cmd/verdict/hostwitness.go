@@ -91,7 +91,7 @@ func (h *host) witnessOperations(s *server.Server) {
 			}
 			if len(h.witnesses) == 0 {
 				return nil, &verdict.Error{
-					Code: verdict.CodeNotFound, What: "this server was started with no witness", Remedy: "start it with --witness URL=KEY; or ask one where its data is: verdict log witness --url URL --key KEY",
+					Code: verdict.CodeNotFound, What: "this server was started with no witness", Remedy: "have it started with one: verdict serve --witness URL=KEY",
 				}
 			}
 			out := &asked{}

@@ -186,7 +186,7 @@ func (a *app) askVulnerability(id string) (x *asked, done func() error, err erro
 	if err != nil {
 		return nil, done, err
 	}
-	index, err := advisory.Open(file)
+	index, err := a.openAdvisories(file)
 	if err != nil {
 		return nil, done, err
 	}
