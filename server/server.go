@@ -57,6 +57,7 @@ type Options struct {
 	Rand    io.Reader
 	Logger  *slog.Logger // nil: nothing is logged
 	Version string
+	Origin  string // the log's name; empty: the first page does not say it
 	// PublicURL is where callers reach the server: scheme, host and port. Cookies, sign-in
 	// and the audience of tokens go by it, never by a request's Host.
 	PublicURL *url.URL
@@ -86,7 +87,7 @@ type Server struct {
 	ending              atomic.Bool
 }
 
-// New makes a server without routes but its own: the OpenAPI document.
+// New makes a server without routes but its own: the first page and the OpenAPI document.
 func New(o Options) (*Server, error) {
 	if o.Ledger == nil || o.Store == nil || o.Auth == nil || o.Now == nil || o.Rand == nil || o.PublicURL == nil {
 		return nil, errors.New("a server needs ledger, store, authenticator, clock, chance and its public URL")
@@ -103,6 +104,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.api = humago.New(s.mux, document(o))
 	s.ops["GET /openapi.json"] = Operation{ID: "openapi", Public: true}
+	s.Handle("GET /{$}", Operation{ID: "home", Public: true}, http.HandlerFunc(s.atHome))
 	s.mux.HandleFunc("/", nothingHere)
 	s.figures.registry.MustRegister(&gauges{s})
 	return s, nil

@@ -100,7 +100,7 @@ func madeOn(t *testing.T, l Limits, o sqlite.Options, now func() time.Time) *Ser
 	}
 	t.Cleanup(func() { _ = led.Close() })
 	public, _ := url.Parse("http://verdict.test")
-	s, err := New(Options{Ledger: led, Store: db, Auth: people, Now: now, Rand: rand.Reader, Version: "test", PublicURL: public, Limits: l})
+	s, err := New(Options{Ledger: led, Store: db, Auth: people, Now: now, Rand: rand.Reader, Version: "test", Origin: "log.example/test", PublicURL: public, Limits: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,18 @@ func advisoriesListCommand() command {
 	}
 }
 
+// placeless is an error about a file without its folder, for who asks a server: where that
+// keeps its data is the operator's.
+func (a *app) placeless(file string, err error) error {
+	var e *verdict.Error
+	if a.hosted == nil || !errors.As(err, &e) {
+		return err
+	}
+	out := *e
+	out.What, out.Remedy = strings.ReplaceAll(e.What, file, filepath.Base(file)), strings.ReplaceAll(e.Remedy, file, filepath.Base(file))
+	return &out
+}
+
 func (a *app) listAdvisories(ctx context.Context) error {
 	file, err := a.indexFile(false)
 	if err != nil {
@@ -87,7 +99,7 @@ func (a *app) listAdvisories(ctx context.Context) error {
 	err = index.Verify()
 	a.progress.stop()
 	if err != nil {
-		return indexError(file, err)
+		return a.placeless(file, indexError(file, err))
 	}
 	if a.hosted != nil {
 		file = filepath.Base(file)
@@ -120,7 +132,7 @@ func (a *app) openAdvisories(file string) (*advisory.Index, error) {
 			Code: verdict.CodeNotFound, What: "this server has no vulnerability data", Remedy: "have somebody with the role security fetch or send some: verdict advisories update npm --at-server, or verdict advisories import FILE --at-server",
 		}
 	}
-	return nil, indexError(file, err)
+	return nil, a.placeless(file, indexError(file, err))
 }
 
 // indexError is that of an index that is there and cannot be read.

@@ -167,8 +167,13 @@ func (x *serving) logger(a *app) *slog.Logger {
 
 // server makes the server with the routes of the ledger and of what is decided.
 func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenticator) (*server.Server, error) {
+	key, err := h.base.own.VerifierKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	origin, _, _ := strings.Cut(key, "+") // C2SP signed-note: name+hash+key
 	s, err := server.New(server.Options{
-		Ledger: h.base.own, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public, Proxies: h.proxies, Whose: h.teams,
+		Ledger: h.base.own, Origin: origin, Store: h.base.store, Auth: auth, Now: h.app.now, Rand: h.app.rand, Logger: h.app.log, Version: version(), PublicURL: public, Proxies: h.proxies, Whose: h.teams,
 	})
 	if err != nil {
 		return nil, err
@@ -177,10 +182,6 @@ func (h *host) server(ctx context.Context, public *url.URL, auth server.Authenti
 	var bound func(context.Context, identity.Caller) (*ledger.Bound, error)
 	if in, ok := auth.(*server.SignIn); ok {
 		bound = in.Bound
-	}
-	key, err := h.base.own.VerifierKey(ctx)
-	if err != nil {
-		return nil, err
 	}
 	h.decisionRoute(s)
 	h.questions(s)
