@@ -164,6 +164,7 @@ func TestTheAPIAnswersAsTheCommandsDo(t *testing.T) {
 		{"/api/v1/artifacts/" + pictureD + "/sbom", "/api/v1/artifacts/{digest}/sbom", []string{"sbom", "show", pictureD}},
 		{"/api/v1/map", "/api/v1/map", []string{"map", "show"}},
 		{"/api/v1/policy", "/api/v1/policy", []string{"policy", "show"}},
+		{"/api/v1/policies", "/api/v1/policies", []string{"policy", "list"}},
 		{"/api/v1/log/key", "/api/v1/log/key", []string{"log", "key"}},
 		{"/api/v1/why?at=2&ref=" + pictureD, "/api/v1/why", []string{"why", pictureD, "--at", "2"}},
 	} {

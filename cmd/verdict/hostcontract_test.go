@@ -117,6 +117,7 @@ var samples = map[string]struct{ as, path, body string }{
 	"artifact-sbom":           {"viewer", "/artifacts/" + pictureD + "/sbom", ""},
 	"map-in-force":            {"viewer", "/map", ""},
 	"policy-in-force":         {"viewer", "/policy", ""},
+	"list-policies":           {"viewer", "/policies", ""},
 	"list-people":             {"viewer", "/people", ""},
 	"draw-map":                {"", "", "TestTheMapOfAServerIsDrawn looks at it"},
 	"lint-map":                {"viewer", "/map/lint", `{"content":"schema: verdict/v1\nenvironments: {production: {tier: prod}}\n"}`},

@@ -26,7 +26,6 @@ const (
 	ofAFile   = "It reads a file of the caller's machine, and nothing that a ledger holds."
 	ofServer  = "It is for the machine of the ledger, while no server runs there."
 	ofTables  = "verdict ci alone reads these tables, on the machine that scans."
-	notYet    = "No operation does it yet."
 	ofCaller  = "It is about the caller's machine alone."
 	ofProcess = "It is the process that serves."
 )
@@ -52,18 +51,18 @@ var coverage = map[string]doneBy{
 	"artifact push":       by("list-entries", "entry-logged"),
 	"artifact pull":       by("put-blob", "record-evidence"),
 	"gate":                by("decide"),
-	"approve":             by("record-evidence"),
-	"reject":              by("record-evidence"),
-	"exception add":       by("record-evidence"),
-	"exception approve":   by("record-evidence"),
+	"approve":             by("answer-decision", "withdraw-answer"),
+	"reject":              by("answer-decision"),
+	"exception add":       by("ask-exception"),
+	"exception approve":   by("approve-exception"),
 	"exception list":      by("list-exceptions"),
-	"exception show":      by("list-exceptions"),
-	"exception revoke":    by("record-evidence"),
+	"exception show":      by("exception"),
+	"exception revoke":    by("revoke-exception"),
 	"exception export":    by("exceptions-azure-policy", "exceptions-openvex"),
-	"exception import":    by("record-evidence"),
-	"break-glass open":    by("record-evidence"),
-	"break-glass review":  by("record-evidence"),
-	"break-glass list":    alone(notYet),
+	"exception import":    by("ask-exception"),
+	"break-glass open":    by("break-glass"),
+	"break-glass review":  by("review-break-glass"),
+	"break-glass list":    by("list-break-glass"),
 	"admission try":       by("try-admission"),
 	"admission manifests": alone("It writes what configures a cluster, from the address and the authority that the cluster is to call."),
 	"admission serve":     alone(ofProcess),
@@ -99,7 +98,7 @@ var coverage = map[string]doneBy{
 	"policy backtest":     by("backtest"),
 	"policy release":      by("put-blob", "record-evidence"),
 	"policy show":         by("policy-in-force"),
-	"policy list":         alone(notYet),
+	"policy list":         by("list-policies"),
 	"advisories update":   by("update-advisories"),
 	"advisories import":   by("import-advisories"),
 	"advisories list":     by("list-advisories"),

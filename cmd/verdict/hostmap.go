@@ -35,6 +35,11 @@ func (h *host) mapQuestions(s *server.Server) {
 		func(*AsOf) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error { return showPolicy(ctx, w, nil) })
 		})
+	question[AsOf, policyList](h, s, "/policies", "list-policies", "Every release of rules, with what became of it",
+		func(p *AsOf) string { return p.At },
+		func(*AsOf) func(context.Context, *app) error {
+			return reads(func(ctx context.Context, w *workspace) error { return listPolicies(ctx, w, nil) })
+		})
 	type sent struct {
 		Body struct {
 			Content string `json:"content" minLength:"1" maxLength:"1048576" doc:"the map: YAML, at most 1 MiB"`

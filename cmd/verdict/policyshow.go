@@ -73,14 +73,16 @@ func policyListCommand() command {
 		long:    "A release that does not count is listed with the reason.",
 		example: "verdict policy list\nverdict policy list -o json",
 		formats: textOrJSON, reads: true,
-		setup: reading(func(ctx context.Context, w *workspace, _ []string) error {
-			all, err := w.policies(ctx)
-			if err != nil {
-				return err
-			}
-			return w.app.emit(all, func(s report.Style) string { return all.listed(s) })
-		}),
+		setup: reading(listPolicies),
 	}
+}
+
+func listPolicies(ctx context.Context, w *workspace, _ []string) error {
+	all, err := w.policies(ctx)
+	if err != nil {
+		return err
+	}
+	return w.app.emit(all, func(s report.Style) string { return all.listed(s) })
 }
 
 // policies judges every release as of --at.
