@@ -146,6 +146,10 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 		{"Google's identity", append(slices.Clip(replicas), "workloadIdentity.gcp.serviceAccount=verdict@acme.iam.gserviceaccount.com"), "Deployment", []string{"PodDisruptionBudget"}, "iam.gke.io/gcp-service-account", "azure.workload"},
 		{"admission, registered", append(slices.Clip(embedded), "admission.enabled=true", "admission.webhook.enabled=true", "admission.webhook.caBundle=YQ=="), "StatefulSet", []string{"Service", "ValidatingWebhookConfiguration"}, "--admission-host=prod-verdict-admission.security.svc", "kind: Ingress"},
 		{"admission from replicas", append(slices.Clip(replicas), "admission.enabled=true", "admission.authoritySecret.name=authority"), "Deployment", []string{"PodDisruptionBudget", "Service"}, "--admission-ca=/etc/verdict/admission/authority.pem", "kind: ValidatingWebhookConfiguration"},
+		{"admission for other clusters", append(slices.Clip(embedded), "admission.enabled=true", "admission.service.type=LoadBalancer", "admission.service.sourceRanges={192.0.2.0/24}", "admission.hosts={admission.verdict.example}",
+			`admission.service.annotations.service\.beta\.kubernetes\.io/azure-load-balancer-internal="true"`), "StatefulSet", []string{"Service"}, "--admission-host=admission.verdict.example", "kind: ValidatingWebhookConfiguration"},
+		{"a proxy before it, and secrets that a driver fetches", append(slices.Clip(embedded), "trustedProxies={10.0.0.0/8}", "extraVolumes[0].name=vault", "extraVolumes[0].csi.driver=secrets-store.csi.k8s.io", "extraVolumeMounts[0].name=vault", "extraVolumeMounts[0].mountPath=/mnt/vault"),
+			"StatefulSet", nil, "--trusted-proxy=10.0.0.0/8", "PodDisruptionBudget"},
 		{"an ingress", append(slices.Clip(embedded), "ingress.enabled=true", "ingress.host=verdict.example", "ingress.tlsSecretName=tls"), "StatefulSet", []string{"Ingress"}, `secretName: "tls"`, "--tls-cert"},
 		{"TLS of its own", append(slices.Clip(embedded), "tls.secretName=tls"), "StatefulSet", nil, "--tls-cert=/etc/verdict/tls/tls.crt", "kind: Ingress"},
 		{"sign-in and forges from files", append(slices.Clip(embedded), "signIn=schema: verdict.sign-in/v1\n# repository_id: 812345678\n", "forges=schema: verdict.forges/v1\n"), "StatefulSet", nil, "    # repository_id: 812345678", "PodDisruptionBudget"},
@@ -203,6 +207,7 @@ func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 		{"a key in the open", "at '/logKey/reference'", with(embedded, "logKey.reference=-----BEGIN PRIVATE KEY-----")},
 		{"a vault without such keys", "at '/logKey/reference'", with(replicas, "logKey.reference=azurekv:https://vault.example/keys/log")},
 		{"a password in the address", "at '/publicUrl'", with(embedded, "publicUrl=https://a:b@verdict.example")},
+		{"a proxy that is no network", "at '/trustedProxies/0'", with(embedded, "trustedProxies={10.0.0.1}")},
 		{"no TLS towards people", "at '/publicUrl'", with(embedded, "publicUrl=http://verdict.example")},
 		{"blobs in a folder", "at '/blobs'", with(replicas, "blobs=/var/blobs")},
 	} {
