@@ -177,3 +177,17 @@ func TestTheEnvironmentFollowsXDG(t *testing.T) {
 		t.Errorf("the environment is %v", e)
 	}
 }
+
+// Whoever takes the file of the document over has a server that starts with it.
+func TestTheFileOfTheDocumentIsUnderstood(t *testing.T) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	file, _, _ := strings.Cut(rest, "```")
+	read, err := parseConfig("operations.md", []byte(file), keysOf(allSettings(wholeRoot())))
+	if err != nil || len(read.values) != 4 {
+		t.Errorf("%d values, %v", len(read.values), err)
+	}
+}

@@ -177,6 +177,31 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 	}
 }
 
+// Whoever takes the values of the document over has an installation on Azure.
+func TestTheChartTakesTheValuesOfTheDocument(t *testing.T) {
+	w := newWorld(t)
+	text, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, values, _ := strings.Cut(string(text), "```yaml\nreplicas:")
+	values, _, _ = strings.Cut("replicas:"+values, "```")
+	dir, err := filepath.Abs(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"template", "prod", dir, "--kube-version", "1.31.0", "--values", w.write(t, "values.yaml", values)}
+	for _, v := range named {
+		args = append(args, "--set", v)
+	}
+	exit, said := w.run(t, true, filepath.Join(program(t, "helm"), "helm"), args...)
+	for _, has := range []string{`azure.workload.identity/use: "true"`, "--signer=azurekv:", "--log-key=file:/etc/verdict/keys/log.key", "--blobs=azblob://", "type: LoadBalancer"} {
+		if exit != 0 || !strings.Contains(said, has) {
+			t.Errorf("exit %d, without %s: %s", exit, has, said)
+		}
+	}
+}
+
 // What would not work is refused before anything is installed, in words that say what to do.
 func TestTheChartRefusesWhatWouldNotWork(t *testing.T) {
 	w := newWorld(t)
