@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/outward"
 )
 
 // Limits and patience of a download.
@@ -82,11 +82,8 @@ var errRedirect = errors.New("redirect refused")
 // checkBase takes https, and http on this machine only.
 func checkBase(base string) (*url.URL, error) {
 	u, err := url.Parse(base)
-	if err == nil && u.User == nil && u.Host != "" && u.RawQuery == "" && u.Fragment == "" {
-		ip := net.ParseIP(u.Hostname())
-		if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
-			return u, nil
-		}
+	if err == nil && outward.Safe(u) {
+		return u, nil
 	}
 	return nil, &verdict.Error{
 		Code: verdict.CodeUsage, What: fmt.Sprintf("advisories cannot be fetched from %.200q", base),
@@ -113,12 +110,8 @@ func (f *fetcher) get(ctx context.Context, address, part string, old Source) (fe
 				Remedy: "try again later: what was fetched is kept and continued; the advisories of before stay in use until they are stale", Err: err,
 			}
 		}
-		t := time.NewTimer(max(wait, pause))
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return out, ctx.Err()
-		case <-t.C:
+		if err := outward.Pause(ctx, max(wait, pause)); err != nil {
+			return out, err
 		}
 		pause *= 2
 	}

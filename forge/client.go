@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"verdict"
+	"verdict/outward"
 )
 
 // Limits of one question to a forge.
@@ -64,7 +64,7 @@ type Client struct {
 // is an *verdict.Error with CodeUsage.
 func NewClient(api API, o Options) (*Client, error) {
 	u, err := url.Parse(api.Base)
-	if err != nil || !safeBase(u) {
+	if err != nil || !outward.Safe(u) {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: fmt.Sprintf("%.200q cannot be the address of a forge's API", api.Base),
 			Remedy: "give an https address without user, query or fragment, such as https://api.github.com, https://dev.azure.com/ORGANISATION or https://gitlab.example.com/api/v4",
@@ -76,7 +76,7 @@ func NewClient(api API, o Options) (*Client, error) {
 		c.opts.Now = time.Now
 	}
 	if c.opts.Wait == nil {
-		c.opts.Wait = wait
+		c.opts.Wait = outward.Pause
 	}
 	if c.opts.Timeout == 0 {
 		c.opts.Timeout = 30 * time.Second
@@ -95,27 +95,8 @@ func NewClient(api API, o Options) (*Client, error) {
 
 var errRedirect = errors.New("redirect refused")
 
-func safeBase(u *url.URL) bool {
-	if u.User != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 // ours reports whether an address is on the host that the token is for.
 func (c *Client) ours(u *url.URL) bool { return u.Scheme == c.base.Scheme && u.Host == c.base.Host }
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
 
 // Get reads the JSON document below the base address. The path is escaped already.
 func (c *Client) Get(ctx context.Context, path string, into any) error {

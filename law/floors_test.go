@@ -10,6 +10,7 @@ import (
 // somebody further up hands the other in.
 var floors = map[string]int{
 	"":            0,
+	"outward":     0, // where credentials may go: one rule for all who call others
 	"decisionmap": 1, "evidence": 1, "policy": 1, "store": 1, "blob": 1, "git": 1, "forge": 1, "identity": 1, "advisory": 1, "sbom": 1,
 	"ledger": 2, "identity/token": 2,
 	"decide": 3,

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"verdict/outward"
 )
 
 // Reasons of the guard. They are never tried again.
@@ -146,12 +148,6 @@ func (g *guard) mayReach(ip netip.Addr) bool {
 // own reports whether an address is on the registry's own host and port.
 func (g *guard) own(u *url.URL) bool { return !g.stranger && strings.EqualFold(u.Host, g.name) }
 
-// loopback reports whether a host is this machine by its very name.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}
-
 // redirect says whether one is followed. The secret that a request carries stays behind
 // when the host changes; see RoundTrip.
 func (g *guard) redirect(r *http.Request, via []*http.Request) error {
@@ -164,7 +160,7 @@ func (g *guard) redirect(r *http.Request, via []*http.Request) error {
 // RoundTrip makes one request: no plain http to another machine, no secret to a host that
 // a redirect leads to, and an end to waiting.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !loopback(r.URL.Hostname())) {
+	if r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !outward.Loopback(r.URL.Hostname())) {
 		return nil, fmt.Errorf("%w: %s", errPlain, r.URL.Host)
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())

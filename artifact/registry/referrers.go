@@ -15,6 +15,7 @@ import (
 
 	"verdict"
 	"verdict/artifact"
+	"verdict/outward"
 )
 
 // Limits of what refers to a digest.
@@ -229,7 +230,7 @@ func (c *Client) addFallback(ctx context.Context, d verdict.Digest, entry artifa
 		if err := c.putManifest(ctx, fallbackTag(d), artifact.TypeIndex, raw); err != nil {
 			return err
 		}
-		if err := pause(ctx, time.Duration(try+1)*100*time.Millisecond+ofItsOwn(mine)); err != nil {
+		if err := outward.Pause(ctx, time.Duration(try+1)*100*time.Millisecond+ofItsOwn(mine)); err != nil {
 			return err
 		}
 	}
@@ -258,17 +259,6 @@ func names(index fallbackIndex, entry json.RawMessage) bool {
 		var have artifact.Descriptor
 		return json.Unmarshal(e, &have) == nil && have.Digest == want.Digest
 	})
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // putBlob uploads a small blob in one piece, unless it is there.

@@ -21,6 +21,7 @@ import (
 
 	"verdict"
 	"verdict/artifact"
+	"verdict/outward"
 )
 
 // Options are what a client takes from its surroundings. The zero value reads public
@@ -71,7 +72,7 @@ func Open(ctx context.Context, r artifact.Reference, o Options) (*Client, error)
 		http: &http.Client{Transport: g, CheckRedirect: g.redirect},
 	}
 	err = c.ping(ctx)
-	if err != nil && loopback(c.base.Hostname()) && ctx.Err() == nil {
+	if err != nil && outward.Loopback(c.base.Hostname()) && ctx.Err() == nil {
 		// A registry on this machine may do without TLS; no other may.
 		secure := err
 		c.base.Scheme = "http"

@@ -25,6 +25,7 @@ import (
 
 	"verdict"
 	"verdict/blob"
+	"verdict/outward"
 )
 
 // Options of Open.
@@ -69,20 +70,9 @@ func Open(ctx context.Context, o Options) (blob.Store, error) {
 	}
 	b := &bucket{objects: service.Objects, name: o.Bucket, wait: o.Wait}
 	if b.wait == nil {
-		b.wait = wait
+		b.wait = outward.Pause
 	}
 	return blob.In(b, blob.InOptions{Prefix: o.Prefix, MaxSize: o.MaxSize}), nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 func unusable(bucket string, err error) error {

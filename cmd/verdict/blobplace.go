@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"verdict/blob/dir"
 	"verdict/blob/gcs"
 	"verdict/blob/s3"
+	"verdict/outward"
 )
 
 // blobPlace is where the blobs of the ledger are. The zero value is the folder in the data
@@ -90,11 +90,7 @@ func parseBlobPlace(s string) (blobPlace, error) {
 // safeEndpoint reports whether credentials may go to an address: https, or this machine.
 func safeEndpoint(s string) bool {
 	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+	return err == nil && outward.Safe(u)
 }
 
 // openBlobs opens the blobs of the ledger in a data directory. Without --blobs they are a

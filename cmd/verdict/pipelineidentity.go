@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/outward"
 )
 
 // issuing gives the token by which a pipeline says who it is, for an audience.
@@ -85,7 +86,7 @@ func issued(ctx context.Context, method, address string, more url.Values, creden
 		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the pipeline gives no identity token: " + why, Remedy: remedy + "; or give a token with --token env:NAME", Err: err}
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && !loopbackHost(u.Hostname()) {
+	if err != nil || u.Scheme != "https" && !outward.Loopback(u.Hostname()) {
 		return "", failed("the address that it names for that is no https address", nil)
 	}
 	q := u.Query()

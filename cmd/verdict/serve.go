@@ -17,6 +17,7 @@ import (
 	"verdict/evidence/sigstore"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/outward"
 	"verdict/report"
 	"verdict/server"
 	"verdict/server/wire"
@@ -250,7 +251,7 @@ func (x *serving) listeners() (l *listening, err error) {
 	if err != nil {
 		return nil, usage(seeServe, fmt.Sprintf("--listen %q is no host with a port", x.listen), "write --listen 127.0.0.1:8080")
 	}
-	if l.TLS == nil && !loopbackHost(host) && !strings.HasPrefix(x.public, "https://") {
+	if l.TLS == nil && !outward.Loopback(host) && !strings.HasPrefix(x.public, "https://") {
 		return nil, usage(seeServe, "--listen "+x.listen+" would take tokens in the clear from the network", "give --tls-cert and --tls-key; or, behind a proxy that ends TLS, --public-url https://…; or listen on 127.0.0.1")
 	}
 	if l.API, err = listenOn("--listen", x.listen); err != nil {
@@ -272,11 +273,6 @@ func listenOn(flag, address string) (net.Listener, error) {
 		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: flag + " " + address + " cannot be listened on", Remedy: "name a port that nobody listens on; port 0 takes a free one", Err: err}
 	}
 	return l, nil
-}
-
-func loopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // tls is the configuration of --tls-cert and --tls-key; nil without them.

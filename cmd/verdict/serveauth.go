@@ -13,6 +13,8 @@ import (
 	"verdict/deploy"
 	"verdict/identity"
 	"verdict/identity/token"
+	"verdict/outward"
+	"verdict/report"
 	"verdict/server"
 )
 
@@ -33,7 +35,7 @@ func (h *host) signIn(file string, public *url.URL) (*server.SignIn, error) {
 		Proxy: http.ProxyFromEnvironment, People: h.people, Trusted: h.appoints,
 		Secret: func(ref string) (string, error) { return secret(ref).reveal(h.app.env) },
 	}
-	if loopbackHost(public.Hostname()) {
+	if outward.Loopback(public.Hostname()) {
 		o.Own = ownerWorks
 	}
 	if file != "" {
@@ -81,7 +83,7 @@ func localTokenFile(env environment, host string) string {
 // Whoever reads the file could use the data directory as well.
 func (h *host) leaveToken(ctx context.Context, s *server.SignIn, public *url.URL) error {
 	path := localTokenFile(h.app.env, public.Host)
-	if path == "" || !loopbackHost(public.Hostname()) {
+	if path == "" || !outward.Loopback(public.Hostname()) {
 		return nil
 	}
 	var had string
@@ -105,7 +107,7 @@ func (h *host) leaveToken(ctx context.Context, s *server.SignIn, public *url.URL
 // adminLink signs an administrator in once, from this machine; empty where the server is not
 // for this machine alone.
 func (h *host) adminLink(ctx context.Context, s *server.SignIn, public *url.URL) (string, error) {
-	if !loopbackHost(public.Hostname()) {
+	if !outward.Loopback(public.Hostname()) {
 		return "", nil
 	}
 	code, err := s.Link(ctx, ownerManages)

@@ -14,6 +14,7 @@ import (
 
 	"verdict"
 	"verdict/evidence"
+	"verdict/outward"
 	"verdict/report"
 	"verdict/server/client"
 )
@@ -182,7 +183,7 @@ func (s *signIn) kept() (string, error) {
 // besideServer is what verdict serve left for its own user, on its own machine.
 func (s *signIn) besideServer() (string, error) {
 	u, err := url.Parse(s.app.config.Server)
-	if err != nil || !loopbackHost(u.Hostname()) || s.app.env.stateDir() == "" {
+	if err != nil || !outward.Loopback(u.Hostname()) || s.app.env.stateDir() == "" {
 		return "", nil
 	}
 	content, err := secretFile(localTokenFile(s.app.env, u.Host), maxSecret)
@@ -195,7 +196,7 @@ func (s *signIn) besideServer() (string, error) {
 // neither --data nor --as names others. Empty: there is no such server.
 func (a *app) servedFolder() string {
 	u, err := url.Parse(a.config.Server)
-	if err != nil || !loopbackHost(u.Hostname()) || a.env.stateDir() == "" || a.config.Data != "" || a.config.Token != "" {
+	if err != nil || !outward.Loopback(u.Hostname()) || a.env.stateDir() == "" || a.config.Data != "" || a.config.Token != "" {
 		return ""
 	}
 	content, err := secretFile(localTokenFile(a.env, u.Host), maxSecret)

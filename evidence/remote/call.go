@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/outward"
 )
 
 // The limits of a call to a key service.
@@ -39,7 +40,7 @@ type Client struct {
 // NewClient checks the base address: credentials go to https, or to this machine.
 func NewClient(c Client) (*Client, error) {
 	u, err := url.Parse(c.Base)
-	if err != nil || !safe(u) {
+	if err != nil || !outward.Safe(u) {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: fmt.Sprintf("%.200q cannot be the address of a key service", c.Base),
 			Remedy: "give an https address without user, query or fragment",
@@ -54,29 +55,10 @@ func NewClient(c Client) (*Client, error) {
 		}
 	}
 	if c.Wait == nil {
-		c.Wait = wait
+		c.Wait = outward.Pause
 	}
 	c.client = &http.Client{Transport: c.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return &c, nil
-}
-
-func safe(u *url.URL) bool {
-	if u.User != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // Refusal is what a service answered instead of what was asked for.

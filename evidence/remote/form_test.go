@@ -83,7 +83,7 @@ func TestCredentialsGoToNoUnsafeAddress(t *testing.T) {
 }
 
 func TestAServiceThatIsNotThereIsSaidToBe(t *testing.T) {
-	c, err := NewClient(Client{Base: "http://127.0.0.1:1", Wait: wait})
+	c, err := NewClient(Client{Base: "http://127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"verdict/outward"
 )
 
 // Patience with an issuer, and how much it may say.
@@ -53,7 +55,7 @@ func reachable(own *url.URL, asked, at string) error {
 	ip := to.Addr().Unmap()
 	host, _, _ := net.SplitHostPort(asked)
 	switch {
-	case ip.IsLoopback() && loopback(own.Hostname()):
+	case ip.IsLoopback() && outward.Loopback(own.Hostname()):
 		return nil
 	case ip.IsLoopback(), ip.IsUnspecified(), ip.IsLinkLocalUnicast(), !ip.IsGlobalUnicast():
 	case ip.IsPrivate() && !strings.EqualFold(host, own.Hostname()):
@@ -63,16 +65,10 @@ func reachable(own *url.URL, asked, at string) error {
 	return fmt.Errorf("%s leads to the internal address %s", host, ip)
 }
 
-// loopback reports whether a host is this machine by its very name.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
-}
-
 // plain reports whether an address may be asked: by https, or by http on this machine for
 // an issuer that is on it too.
 func plain(u, own *url.URL) bool {
-	return u.User == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) && loopback(own.Hostname()))
+	return u.User == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && outward.Loopback(u.Hostname()) && outward.Loopback(own.Hostname()))
 }
 
 // get fetches a document of an issuer.

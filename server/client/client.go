@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/outward"
 	"verdict/server/wire"
 )
 
@@ -76,7 +77,7 @@ func New(o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, &verdict.Error{Code: verdict.CodeUsage, What: "--server is no address of a control plane", Remedy: "write --server https://HOST or https://HOST:PORT"}
 	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !outward.Loopback(u.Hostname()) {
 		return nil, &verdict.Error{
 			Code: verdict.CodeUsage, What: "--server " + o.Server + " would send tokens and evidence in the clear over the network",
 			Remedy: "use https://" + u.Host + "; plain http is for a server on this machine",
@@ -103,11 +104,6 @@ func New(o Options) (*Client, error) {
 		// A redirect would take the token to where somebody else chose.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // rootsWith are the system's roots with further ones; nil: the system's.
@@ -229,14 +225,10 @@ func (c *Client) pause(ctx context.Context, n int, asked time.Duration) error {
 	if _, err := io.ReadFull(c.o.Rand, b[:]); err == nil { // so that many clients do not come back together
 		wait += wait * time.Duration(b[0]) / 512
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if outward.Pause(ctx, wait) != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // answered is what came back.
