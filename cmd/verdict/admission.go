@@ -16,6 +16,7 @@ import (
 	"verdict/deploy/admission"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/server"
 )
 
 func admissionCommand() command {
@@ -97,7 +98,7 @@ func (w *workspace) judgedHere(ctx context.Context) (judgedBy, error) {
 
 // admissionEndpoint is where clusters ask: TLS with certificates of its own.
 type admissionEndpoint struct {
-	listener net.Listener
+	listener *server.Connections
 	server   *http.Server
 	certs    *admission.Certificates
 }
@@ -122,9 +123,11 @@ func (a *app) openAdmissionEndpoint(x admissionListening, hosts []string) (e *ad
 	if err != nil {
 		return nil, err
 	}
-	if e.listener, err = net.Listen("tcp", x.listen); err != nil {
+	l, err := net.Listen("tcp", x.listen)
+	if err != nil {
 		return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: "nobody can listen at " + x.listen, Remedy: "name another address, or end what listens there", Err: err}
 	}
+	e.listener = server.Bounded(l, server.Limits{}, nil)
 	e.server = &http.Server{
 		TLSConfig: e.certs.TLS(pool), MaxHeaderBytes: admissionHeaders, ReadHeaderTimeout: admissionReads, ReadTimeout: admissionReads, WriteTimeout: admissionReads, IdleTimeout: admissionIdle,
 	}

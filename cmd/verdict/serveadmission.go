@@ -72,6 +72,7 @@ func (x *serving) admits(ctx context.Context, h *host, s *server.Server, public 
 	if err := s.Metrics().Register(admissionFigures{answers, e.certs}); err != nil {
 		return nil, err
 	}
+	s.Watch("admission", e.listener)
 	s.Ready("admission", func(context.Context) error { return answers.Ready() })
 	x.admission.at = e.listener.Addr().String()
 	return []func(context.Context) error{

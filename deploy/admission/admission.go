@@ -52,6 +52,8 @@ type Admission struct {
 	records *recorder
 	counted counters
 	large   chan struct{} // one place for each large review
+	turns   turns
+	patient time.Duration // how long a review waits for a place: patience
 }
 
 // New makes an Admission.
@@ -65,7 +67,7 @@ func New(o Options) (*Admission, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Admission{o: o, large: make(chan struct{}, largeReviews)}
+	a := &Admission{o: o, large: make(chan struct{}, largeReviews), turns: turns{of: map[string]*turn{}}, patient: patience}
 	a.records = newRecorder(o)
 	return a, nil
 }
@@ -127,6 +129,13 @@ func (a *Admission) Handler() http.Handler {
 
 // serve answers a review; an error comes with the code of the problem that is to be told.
 func (a *Admission) serve(w http.ResponseWriter, r *http.Request, cluster string) (code int, err error) {
+	ctx, stop := context.WithTimeout(r.Context(), a.patient)
+	leave := a.turns.take(ctx, addressOf(r))
+	stop()
+	if leave == nil {
+		return http.StatusServiceUnavailable, &verdict.Error{Code: verdict.CodeUnavailable, What: "as many reviews of this address are at work as are at once", Remedy: "see who else than API servers sends reviews from there; with --admission-client-ca (verdict admission serve: --client-ca) only who shows a certificate is answered"}
+	}
+	defer leave()
 	body, free, err := a.readBody(w, r)
 	defer free()
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -175,7 +184,7 @@ func (a *Admission) readBody(w http.ResponseWriter, r *http.Request) (body []byt
 	if _, err := b.ReadFrom(io.LimitReader(all, smallReview)); err != nil || b.Len() < smallReview {
 		return b.Bytes(), free, err
 	}
-	ctx, stop := context.WithTimeout(r.Context(), patience)
+	ctx, stop := context.WithTimeout(r.Context(), a.patient)
 	defer stop()
 	select {
 	case a.large <- struct{}{}:
