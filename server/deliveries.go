@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"verdict"
@@ -67,7 +68,8 @@ func (w *Webhooks) Turn(ctx context.Context, owner string) (bool, error) {
 	if _, busy := w.atWork.LoadOrStore(job.ID, true); busy { // a clock that jumped made it look lost; who is at it ends it
 		return false, nil
 	}
-	defer w.atWork.Delete(job.ID)
+	release := sync.OnceFunc(func() { w.atWork.Delete(job.ID) })
+	defer release()
 	d, err := w.load(ctx, job)
 	if err != nil {
 		return true, err
@@ -84,6 +86,7 @@ func (w *Webhooks) Turn(ctx context.Context, owner string) (bool, error) {
 		return true, err
 	}
 	t, fault := d.try(ctx)
+	release()             // before the row is given back: who claims it then does the next turn
 	if ctx.Err() != nil { // whoever stops the process gives the work back
 		_, err := w.o.Store.RepeatJob(context.WithoutCancel(ctx), job.ID, owner, now.UnixMicro(), "the server stopped")
 		return true, err
