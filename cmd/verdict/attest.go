@@ -48,7 +48,7 @@ verdict attest --bundle release.sigstore.json --key producer.pub`,
 		setup: func(f *flags) runner {
 			x := &attesting{}
 			f.list(&x.about, "subject", "FILE|DIGEST|IMAGE|COMMIT", "what the evidence is about; repeatable")
-			f.text(&x.context.Service, "service", "NAME", "service that it concerns, as the map names it")
+			f.text(&x.context.Service, "service", "NAME", "service that it concerns, as the map names it; default, but for vex: that of the repository of this folder, where the map tells it")
 			f.text(&x.context.Environment, "environment", "NAME", "environment that it concerns; none for what is the same everywhere")
 			f.text(&x.context.Run, "run", "ID", "pipeline run that produced it; default: the run that this command is part of")
 			f.text(&x.bundle, "bundle", "FILE", "Sigstore bundle of somebody else, to be verified and recorded as it is")
@@ -138,6 +138,9 @@ func (x *attesting) run(ctx context.Context, a *app, args []string) (err error) 
 	}
 	defer w.end(&err)
 	x.context.Actor = w.actor()
+	if err := x.ofTree(ctx, w, kind); err != nil {
+		return err
+	}
 	s, err := evidence.NewTyped(predicateType, subjects, json.RawMessage(raw), x.context, a.rand)
 	if err != nil {
 		return err

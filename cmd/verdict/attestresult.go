@@ -83,6 +83,9 @@ func (x *attesting) result(ctx context.Context, a *app, args []string) (err erro
 	if o.Check == string(verdict.KindVulnerabilities) {
 		kind = verdict.KindVulnerabilities
 	}
+	if err := x.ofTree(ctx, w, kind); err != nil { // the whole tree was read, so its scope stays
+		return err
+	}
 	x.context.At, x.context.Actor, x.context.Retention = w.now(), w.actor(), retentionOf(kind, subjects)
 	x.context.Team = m.Services[x.context.Service].Team
 	s, err := evidence.NewCheck(r, subjects, w.now(), w.now(), x.context, a.rand)
@@ -98,6 +101,25 @@ func (x *attesting) result(ctx context.Context, a *app, args []string) (err erro
 		return err
 	}
 	return x.tell(ctx, w, attested{Entry: entry, Name: name, Found: foundText(r)})
+}
+
+// ofTree fills in the service that nobody named: that of the tree of the working folder, as
+// verdict ci finds it. A role over one service is enough to state it then. VEX is left as it is:
+// with a service it counts for all that is built of it, and not for its subject alone.
+func (x *attesting) ofTree(ctx context.Context, w *workspace, kind verdict.Kind) error {
+	if x.context.Service != "" || kind == verdict.KindVEX {
+		return nil
+	}
+	repo, err := repository(ctx, ".")
+	if err != nil || repo == nil {
+		return err
+	}
+	judged, err := w.judgeBy(ctx, repo, pipelineGoal(w.app.env))
+	if err != nil || judged.Unknown != nil {
+		return err
+	}
+	x.context.Service, err = (&ciCheck{}).serviceOf(ctx, judged.Map, repo)
+	return err
 }
 
 // mapHere is the map that judges the working folder, as verdict ci takes it.

@@ -57,9 +57,21 @@ func planeOn(t *testing.T) *plane {
 func (g *plane) at(home string, env []string, args ...string) (code int, out, errs string) {
 	g.t.Helper()
 	var o, e bytes.Buffer
-	env = append([]string{"HOME=" + home, "VERDICT_DATA=" + home + "/data", "VERDICT_SERVER=" + g.address}, env...)
+	env = append([]string{"HOME=" + home, "VERDICT_DATA=" + home + "/data", "PATH=" + os.Getenv("PATH")}, env...)
+	if g.address != "" {
+		env = append(env, "VERDICT_SERVER="+g.address)
+	}
 	code = run(context.Background(), env, bytes.NewReader(nil), &o, &e, args)
 	return code, o.String(), e.String()
+}
+
+// alone runs a command without a server.
+func (g *plane) alone(home string, env []string, args ...string) (code int, out, errs string) {
+	g.t.Helper()
+	there := g.address
+	defer func() { g.address = there }()
+	g.address = ""
+	return g.at(home, env, args...)
 }
 
 // An administrator gives and takes roles by command, and nobody gets both sides. What a token
@@ -192,5 +204,63 @@ func TestWhoSeesAPartIsToldThatItIsOne(t *testing.T) {
 				t.Errorf("%s in %+v: %d %s%s%s", strings.Join(ask, " "), tt, code, out, told, errs)
 			}
 		}
+	}
+}
+
+// Evidence that names no service is the organisation's, and a pipeline whose role is of one
+// service may not state that. In the repository of that service nobody has to type its name,
+// with a server as without one.
+func TestEvidenceOfATreeIsOfItsService(t *testing.T) {
+	g := planeOn(t)
+	g.run("ci", t.TempDir()) // enrolls this machine's key
+	home := t.TempDir()
+	_, secret, _ := strings.Cut(g.link, "code=")
+	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
+		t.Fatal(errs)
+	}
+	code, token, errs := g.at(home, nil, "tokens", "create", "builds", "--machine", "--role", "developer", "--service", "shop", "--environment", "*", "--days", "9")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	h := newHistory(t)
+	t.Chdir(h.dir)
+	for name, text := range map[string]string{
+		"verdict.yaml": "schema: verdict/v1\nservices:\n  shop: {owner: jane@acme.example, team: web}\n", "app.tar": "app", "bom.json": `{"bomFormat":"CycloneDX","specVersion":"1.6"}`,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.git("add", ".")
+	h.git("commit", "-q", "-m", "shop")
+	h.git("commit", "-q", "-m", "next", "--allow-empty")
+	h.git("update-ref", "refs/remotes/origin/main", "HEAD")
+	h.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+	for place, more := range map[string][]string{"with a server": {"--token", "env:TOKEN", "--data", g.data}, "without one": nil} {
+		var doc attested
+		args := append([]string{"attest", "sbom", "bom.json", "--subject", "app.tar", "-o", "json"}, more...)
+		at, env := g.at, []string{"TOKEN=" + strings.TrimSpace(token)}
+		if more == nil {
+			at, env = g.alone, nil
+		}
+		code, out, errs := at(t.TempDir(), env, args...)
+		if err := json.Unmarshal([]byte(out), &doc); err != nil || code != 0 || doc.Context.Service != "shop" {
+			t.Errorf("%s: %d, %v, of %q\n%s%s", place, code, err, doc.Context.Service, out, errs)
+		}
+	}
+	if err := os.WriteFile("vex.json", []byte(`{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://acme.example/vex/1","author":"acme","timestamp":"2026-01-01T00:00:00Z","version":1,"statements":[{"vulnerability":{"name":"CVE-2026-1"},"products":[{"@id":"pkg:npm/x@1.0.0"}],"status":"not_affected","justification":"vulnerable_code_not_present"}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var doc attested
+	code, out, errs := g.alone(t.TempDir(), nil, "attest", "vex", "vex.json", "--subject", "app.tar", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != 0 || doc.Context.Service != "" {
+		t.Errorf("VEX counts for a whole service that nobody named: %d, %v, of %q\n%s%s", code, err, doc.Context.Service, out, errs)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("bom.json", []byte(`{"bomFormat":"CycloneDX","specVersion":"1.6"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := g.at(t.TempDir(), []string{"TOKEN=" + strings.TrimSpace(token)}, "attest", "sbom", "bom.json", "--subject", "bom.json", "--token", "env:TOKEN"); code != 4 || !strings.Contains(errs, "--service NAME") {
+		t.Errorf("in no repository: %d %s", code, errs)
 	}
 }
