@@ -130,6 +130,19 @@ const planePeople = `people:
 // newAttended makes it. The map lets the server speak for people where speaks says so.
 func newAttended(t *testing.T, speaks string) *attended {
 	t.Helper()
+	p := unattended(t, speaks)
+	p.serve(t)
+	return p
+}
+
+// unattended is it before anything is served.
+func unattended(t *testing.T, speaks string) *attended {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer t.Chdir(here) // who types is elsewhere
 	a, err := txtar.ParseFile("testdata/script/gate.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +177,6 @@ func newAttended(t *testing.T, speaks string) *attended {
 	}
 	p.does(5, "gate --env production ../app.tar")
 	p.decision = regexp.MustCompile(`d-[0-9a-z]{10,}`).FindString(p.last)
-	p.serve(t)
 	return p
 }
 
@@ -381,7 +393,13 @@ func TestAPersonWithoutAKeyApproves(t *testing.T) {
 	}
 }
 
-func (p *attended) sets(vars ...string) { p.vars = append(p.vars[:len(p.vars):len(p.vars)], vars...) }
+// sets gives variables to what is typed from here on.
+func (p *attended) sets(vars ...string) {
+	for _, v := range vars {
+		name, _, _ := strings.Cut(v, "=")
+		p.vars = append(slices.DeleteFunc(slices.Clone(p.vars), func(old string) bool { return strings.HasPrefix(old, name+"=") }), v)
+	}
+}
 
 func actorIn(t *testing.T, me string) string {
 	t.Helper()

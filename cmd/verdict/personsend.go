@@ -77,7 +77,8 @@ func (f *riskFlags) send(ctx context.Context, a *app) error {
 	return a.tellStep(doc)
 }
 
-// sendStep has the server sign a further step about an exception, which is shown before.
+// sendStep has the server sign a further step about an exception, which is shown as it was
+// before.
 func (a *app) sendStep(ctx context.Context, id string, step verdict.Step, note string) error {
 	s, err := a.access(ctx, "verdict exception --help")
 	if err != nil {
@@ -88,7 +89,6 @@ func (a *app) sendStep(ctx context.Context, id string, step verdict.Step, note s
 	if err := s.Exception(ctx, id, &shown); err != nil {
 		return err
 	}
-	fmt.Fprint(report.Lines(a.stderr), shown.text(report.Style{Width: 100}))
 	at := "/exceptions/" + url.PathEscape(shown.ID)
 	var doc exceptionStepped
 	if step == verdict.StepRevoke {
@@ -99,6 +99,7 @@ func (a *app) sendStep(ctx context.Context, id string, step verdict.Step, note s
 	if err != nil {
 		return err
 	}
+	fmt.Fprint(report.Lines(a.stderr), shown.text(report.Style{Width: 100}))
 	return a.tellStep(doc)
 }
 
