@@ -38,6 +38,8 @@ type LintOptions struct {
 	AdoptingSince time.Time
 	// History is what recorded decisions tell of points, by id; nil without a ledger.
 	History map[string]History
+	// Enrolled are the persons of enrolled keys, by the id of the key; nil without a ledger.
+	Enrolled map[string]string
 }
 
 // History is what the last decisions of a point tell of its rules.

@@ -128,7 +128,13 @@ func decidersByID(l *linter) { // VD-T04
 // noPersonForOthers tells that an entry gives nothing, though it reads as if a person may.
 func noPersonForOthers(l *linter) { // VD-T05
 	for i, t := range l.Trust {
-		if person := l.personOf(t.Key); t.For == ForPeople && person != "" {
+		person := l.personOf(t.Key)
+		if enrolled := l.opts.Enrolled[t.Key]; person == "" {
+			if _, known := l.People[enrolled]; known {
+				person = enrolled
+			}
+		}
+		if t.For == ForPeople && person != "" {
 			l.found(fmt.Sprintf("trust[%d]", i), fmt.Sprintf("the key of %s is to speak for everybody who is signed in, and a person's key speaks for its own person alone: the entry gives nothing", person),
 				"take the entry out: what "+person+" may state follows from review:, exceptions: and break_glass:; a server's key is what verdict keys public -o json prints there")
 		}

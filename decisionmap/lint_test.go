@@ -145,7 +145,7 @@ func lintFile(t *testing.T, file string) []Problem {
 	return Lint(m, stepOne, LintOptions{Now: now, History: map[string]History{
 		"deploy.often": {Decisions: 100, Asked: map[string]int{"acme.review": 51}}, "deploy.half": {Decisions: 100, Asked: map[string]int{"acme.review": 50}},
 		"deploy.new": {Decisions: 19, Asked: map[string]int{"acme.review": 19}},
-	}})
+	}, Enrolled: map[string]string{"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=": "noor", anID: "local"}})
 }
 
 func TestNoFixtureBelongsToARuleThatDoesNotExist(t *testing.T) {

@@ -356,6 +356,47 @@ func TestACodeOfTheBrowserSignsTheCommandLineIn(t *testing.T) {
 	d.refused(token.Exchange{Code: "vdc_" + code}, "works once")
 }
 
+// A person who signed in is told from what merely holds her roles: a server signs approvals for
+// the one, and would sign them for whoever finds a token or a key.
+func TestWhoIsThereIsKnownByHowHeSignedIn(t *testing.T) {
+	d := newDoor(t)
+	d.issuer.says = map[string]any{"groups": []string{"g-security"}}
+	there := func(header ...string) bool {
+		t.Helper()
+		r := d.ask("GET", Prefix+"/me", "", header...)
+		var who wire.Me
+		if err := json.Unmarshal([]byte(r.body), &who); err != nil || r.status != 200 {
+			t.Fatalf("%d %s", r.status, r.body)
+		}
+		return who.SignedIn
+	}
+	r, _ := d.browser("/cli")
+	secret := r.cookies["__Host-verdict"].Value
+	cookie := []string{"Cookie", "__Host-verdict=" + secret}
+	page := d.ask("POST", "/cli", "", append(cookie, "Origin", publicURL)...)
+	_, code, _ := strings.Cut(page.body, "<code>vdc_")
+	code, _, _ = strings.Cut(code, "<")
+	if !there(cookie...) || !there(d.as(d.exchange(token.Exchange{Code: "vdc_" + code}).Token)...) {
+		t.Error("a person who signed in is not there")
+	}
+	made, own := d.make(secret, `{"label":"cron","days":1,"grants":[{"role":"security","scope":{"services":["*"],"teams":[],"environments":["*"]}}]}`)
+	if made.status != 200 {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	said, err := token.Assert(t.Context(), d.key, d.key.KeyID(), publicURL, d.now, rand.Reader)
+	d.must(err)
+	for name, secret := range map[string]string{
+		"an API token of hers":          own.Token,
+		"a pipeline that she started":   d.exchange(token.Exchange{Token: d.issuer.token(github(nil))}).Token,
+		"who signs in with a key":       d.exchange(token.Exchange{Assertion: said}).Token,
+		"who has the link of the start": d.admin(),
+	} {
+		if there(d.as(secret)...) {
+			t.Errorf("%s is taken for a person who signed in", name)
+		}
+	}
+}
+
 // What is looked for by its digest is never in the database as it is.
 func TestNoSecretLiesInTheStore(t *testing.T) {
 	d := newDoor(t)

@@ -75,7 +75,7 @@ verdict attest vex openvex.json --subject HEAD --service payments-api --as produ
 It counts for the subject that it is about, and with --service for every commit and artifact of the service, until it is older than max_age or a newer statement says affected. Nobody is trusted with it until the map names him for vex, and whoever reports the vulnerability does not excuse it. A file in the tree counts for nothing.
 
 The find stays in the report, and the decision tells who said why. A malicious package is never excused; one that is known to be exploited only by fixed, component_not_present or vulnerable_code_not_present. verdict vex validate FILE says what cannot be used, verdict vex show FILE what is stated.`},
-	{"people", "Who lets something in that rules object to, and what it takes", `At points of deployment, and nowhere before, persons can let in what rules object to. Each signs with their own enrolled key (--as KEY); the map says who may.
+	{"people", "Who lets something in that rules object to, and what it takes", `At points of deployment, and nowhere before, persons can let in what rules object to. Each signs with their own enrolled key (--as KEY), or is signed in at a control plane that signs for them; the map says who may.
 
 approve       yes to the review reasons of one decision, for exactly these facts
 reject        no to them, which makes a deny of it until it is taken back
@@ -91,6 +91,11 @@ break-glass   one artifact is let in for hours during an emergency, and another 
     break_glass: {who: [sre], notify: [security], max_validity: 4h, review_within: 24h, requires: [incident, rationale]}
 
 Who wrote or committed the change, or asks for it, does not approve it. If one of them has an account that the map does not know, nobody can be shown to be another, and no approval counts: add the account to its person. Two keys of which one person enrolled the other are one hand. What is critical takes two persons: a service of the tier critical, or a reason of that severity.
+
+With --server and without --as the control plane signs for who is signed in there (verdict login). That is its word, and counts where trust: of the map has an entry with for: people and the id of its key, for the kinds, services and environments of the entry:
+
+    trust:
+      - {name: control plane, key: "rUEHWY110gKrqSThy8hxLkuj2OzktobuxnqxtX8QgHU=", for: people, kinds: [approval, exception, break-glass], services: ["*"], environments: ["*"]}
 
 A team counts for who is of it by the map that decides and was of it when they signed. What does not count is told with its reason by the gate and verdict why. verdict exception list --active --at TIME says which risks were accepted then.`},
 	{"modules", "Which infrastructure modules may be called, by source and content", `A map with the section modules: lets Terraform and OpenTofu code call approved modules alone; without it any. The map is the one that judges, so a change cannot approve its own.

@@ -140,6 +140,9 @@ func letInOf(s verdict.Subject) error {
 	if err != nil {
 		return err
 	}
+	if len(s.Name) > maxText {
+		return usage("GET /openapi.json", fmt.Sprintf("the name of what is let in is longer than %d bytes", maxText), "name it shorter: the digest says what it is")
+	}
 	if s.Kind != verdict.SubjectArtifact && s.Kind != verdict.SubjectPlan {
 		return usage("GET /openapi.json", fmt.Sprintf("%.40q is no kind of what is let in", s.Kind), fmt.Sprintf("say %s or %s, with its digest", verdict.SubjectArtifact, verdict.SubjectPlan))
 	}

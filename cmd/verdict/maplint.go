@@ -164,6 +164,9 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	if o.History, err = a.history(ctx, m, rules); err != nil {
 		return r, err
 	}
+	if o.Enrolled, err = a.enrolledFor(ctx, m); err != nil {
+		return r, err
+	}
 	r.Problems = decisionmap.Lint(m, rules, o)
 	r.NotBuilt = decisionmap.NotBuilt(m, rules)
 	if wrong != nil {
@@ -177,6 +180,28 @@ func (a *app) lintMap(ctx context.Context, t mapText, more map[string]string) (l
 	}
 	r.count()
 	return r, nil
+}
+
+// enrolledFor is whose the enrolled keys are, where this machine has a ledger and the map lets
+// one of them speak for people.
+func (a *app) enrolledFor(ctx context.Context, m *decisionmap.Map) (map[string]string, error) {
+	if !slices.ContainsFunc(m.Trust, func(t decisionmap.Trust) bool { return t.For != "" }) || a.mustExist() != nil {
+		return nil, nil
+	}
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, k := range h.Keys() {
+		out[k.ID] = k.Person
+	}
+	return out, nil
 }
 
 // history is what the last decisions of the points that can ask for a review tell, where this
