@@ -14,7 +14,6 @@ import (
 	"verdict/identity"
 	"verdict/identity/token"
 	"verdict/outward"
-	"verdict/report"
 	"verdict/server"
 )
 
