@@ -157,7 +157,7 @@ func readTree(fsys fs.FS) (*tree, error) {
 
 var textExt = map[string]bool{
 	".go": true, ".md": true, ".rego": true, ".sql": true, ".sh": true, ".yaml": true, ".yml": true, ".json": true,
-	".txt": true, ".txtar": true, ".mod": true, ".toml": true, ".xml": true, ".lock": true, ".svg": true,
+	".txt": true, ".service": true, ".txtar": true, ".mod": true, ".toml": true, ".xml": true, ".lock": true, ".svg": true,
 	".html": true, ".css": true, ".ts": true, ".js": true, "": true,
 }
 
