@@ -379,7 +379,10 @@ func TestWhoIsThereIsKnownByHowHeSignedIn(t *testing.T) {
 	if !there(cookie...) || !there(d.as(d.exchange(token.Exchange{Code: "vdc_" + code}).Token)...) {
 		t.Error("a person who signed in is not there")
 	}
-	made, own := d.make(secret, `{"label":"cron","days":1,"grants":[{"role":"security","scope":{"services":["*"],"teams":[],"environments":["*"]}}]}`)
+	if r := d.ask("POST", Prefix+"/roles", `{"subject":"person:jane","role":"approver","scope":{"services":["*"],"teams":[],"environments":["*"]},"reason":"r"}`, d.as(d.admin())...); r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	made, own := d.make(secret, `{"label":"cron","days":1,"grants":[{"role":"approver","scope":{"services":["*"],"teams":[],"environments":["*"]}}]}`)
 	if made.status != 200 {
 		t.Fatalf("%d %s", made.status, made.body)
 	}

@@ -110,6 +110,7 @@ people:
       - {id: developers, grants: [{role: developer, services: ["*"], environments: ["*"]}]}
       - {id: approvers, grants: [{role: approver, services: ["*"], environments: ["*"]}]}
       - {id: securities, grants: [{role: security, services: ["*"], environments: ["*"]}]}
+      - {id: admins, grants: [{role: admin, services: ["*"], environments: ["*"]}]}
       - {id: stagers, grants: [{role: approver, services: ["*"], environments: [staging]}]}
       - {id: others, grants: [{role: approver, services: [other], environments: ["*"]}]}
 `
@@ -442,6 +443,8 @@ func TestNothingButAPersonWhoSignedInStates(t *testing.T) {
 	var made struct {
 		Token string `json:"token"`
 	}
+	var given any
+	p.takes(p.signIn("dana", "admins"), "/roles", `{"subject":"person:noor","role":"approver","scope":{"services":["*"],"teams":[],"environments":["*"]},"reason":"on call"}`, &given)
 	p.takes(noor, "/tokens", `{"label":"cron","days":1,"grants":[{"role":"approver","scope":{"services":["*"],"teams":[],"environments":["*"]}}]}`, &made)
 	p.refused(made.Token, "/approvals", p.approval(), 403, "an API token, a machine")
 	for name, c := range map[string]identity.Caller{
@@ -527,8 +530,8 @@ func TestWhoMayStateWhatAsAPerson(t *testing.T) {
 	p.refused(p.signIn("mei", "securities"), "/exceptions/x-none/approve", `{}`, 404, "there is no exception")
 	p.refused(p.signIn("mei", "approvers"), "/break-glass/b-none/review", `{"rationale":"r"}`, 404, "there is no break-glass")
 	for _, group := range []string{"stagers", "others"} {
-		p.refused(p.signIn("mei", group), "/approvals", approval, 404, "not in your scope")
-		p.refused(p.signIn("mei", group), "/approvals", reject, 404, "not in your scope")
+		p.refused(p.signIn("mei", group), "/approvals", approval, 404, "no decision has an id")
+		p.refused(p.signIn("mei", group), "/approvals", reject, 404, "no decision has an id")
 		p.refused(p.signIn("mei", group), "/break-glass", glass, 403, "your roles")
 	}
 }
