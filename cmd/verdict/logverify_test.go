@@ -19,10 +19,15 @@ import (
 // tampering stands between a command and its server, and changes what the server answers.
 type tampering struct {
 	to     *httputil.ReverseProxy
+	hides  bool                                  // blobs are not there
 	change func(path string, body []byte) []byte // nil: nothing is changed; it may panic to hang up
 }
 
 func (b *tampering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b.hides && strings.HasPrefix(r.URL.Path, wire.Prefix+"/blobs/") {
+		http.NotFound(w, r)
+		return
+	}
 	if b.change == nil {
 		b.to.ServeHTTP(w, r)
 		return
@@ -116,6 +121,12 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 			}
 			return body
 		}, 3, "serves to everybody"},
+		{"what entries rest on is replaced", "auditor", func(path string, body []byte) []byte {
+			if strings.HasPrefix(path, wire.Prefix+"/blobs/") {
+				return append(body, 'x')
+			}
+			return body
+		}, 3, "gives other bytes"},
 		{"a page never comes to an end", "auditor", altered(t, bodies, func(x *wire.Bodies) { x.Bodies, x.Next = nil, "0" }), 1, "goes on at"},
 		{"an answer is endless", "auditor", func(path string, body []byte) []byte {
 			if path == bodies {
@@ -147,6 +158,14 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 	if code, out, talk := p.as("outsider", "log export --out ../part"); code != 1 || !strings.Contains(out, "outside of your roles") {
 		t.Errorf("an export of a part: %d %s %s", code, out, talk)
 	}
+	b.hides = true
+	if code, out, talk := p.as("auditor", "log verify"); code != 3 || !strings.Contains(out, "has no blob") {
+		t.Errorf("what entries rest on is gone: %d %s %s", code, out, talk)
+	}
+	if code, out, talk := p.as("outsider", "log verify"); code != 1 || !strings.Contains(out, "could not be checked") {
+		t.Errorf("what entries rest on is gone, or kept from him: %d %s %s", code, out, talk)
+	}
+	b.hides = false
 	if code, out, talk := p.as("auditor", "log verify -o json"); code != 0 || !strings.Contains(out, `"server": "http`) {
 		t.Errorf("%d %s %s", code, out, talk)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"verdict"
 	"verdict/ledger"
 	"verdict/server/wire"
 )
@@ -76,4 +77,17 @@ func (m mirror) EpochTile(ctx context.Context, epoch int64, t tlog.Tile) ([]byte
 	var x wire.Tile
 	err := m.get(ctx, "/log/epochs/"+strconv.FormatInt(epoch, 10)+"/tile", ask().text("tile", ledger.TilePath(t)), &x)
 	return x.Tile, err
+}
+
+// Blob gives bytes by their digest. To who may read a part alone, what he may not read is as
+// what is lost: which of the two it is he cannot tell.
+func (m mirror) Blob(ctx context.Context, d verdict.Digest) ([]byte, error) {
+	b, err := m.Ledger.Blob(ctx, d)
+	if err != nil && m.c.Part() && verdict.AsError(err).Code == verdict.CodeNotFound {
+		err = &verdict.Error{
+			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the server does not give %s to who may read a part of its log alone", d.Short()),
+			Remedy: "ask with a role that reads everything: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*'", Err: err,
+		}
+	}
+	return b, err
 }
