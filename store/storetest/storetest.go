@@ -292,6 +292,7 @@ func jobs(t *testing.T, a, b *store.Store) {
 	if _, found, err := a.ClaimJob(ctx, "sweep", "late", 150, 400); found || err != nil {
 		t.Errorf("before the lease ended: %v", err)
 	}
+	wanted(t, a, b)
 	j, found, err := a.ClaimJob(ctx, "sweep", "late", 200, 400)
 	if err != nil || !found || j.ID != "j0" || j.Attempts != 2 || j.Doc != "{}" {
 		t.Fatalf("after the lease ended: %+v, %v", j, err)
@@ -374,5 +375,28 @@ func cancelled(t *testing.T, s *store.Store) {
 	must(t, s.View(t.Context(), func(v *store.View) error { _, _, err := v.Head(t.Context()); return err }))
 	if err := s.Append(ctx, func(*store.View) (*store.Batch, error) { return nil, nil }); err != nil && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "cancel") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// wanted takes work before it is due, because somebody wants it now: it is done once all the same.
+func wanted(t *testing.T, a, b *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	if err := a.AddJob(ctx, store.Job{ID: "later", Kind: "later", Doc: "{}", Due: 1 << 40}); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := b.ClaimJob(ctx, "later", "w", 100, 200); found || err != nil {
+		t.Errorf("it is not due: %v", err)
+	}
+	if j, found, err := b.TakeJob(ctx, "later", "w", 100, 200); !found || err != nil || j.ID != "later" || j.Owner != "w" || j.Due != 1<<40 || j.Attempts != 1 {
+		t.Errorf("it was not taken: %+v, %v", j, err)
+	}
+	for _, id := range []string{"later", "none"} {
+		if _, found, err := a.TakeJob(ctx, id, "x", 150, 300); found || err != nil {
+			t.Errorf("%s was taken by a second one: %v", id, err)
+		}
+	}
+	if done, err := a.FinishJob(ctx, "later", "w"); !done || err != nil {
+		t.Errorf("its end: %v", err)
 	}
 }
