@@ -39,11 +39,30 @@ func poisoned(t *testing.T) {
 	t.Setenv("VERDICT_ENV", "poisoned")
 }
 
+// watchedGit puts in the place of git a program that notes that it was started, and gives where.
+func watchedGit(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	noted := filepath.Join(dir, "started")
+	if err := os.WriteFile(filepath.Join(dir, "git"), []byte("#!/bin/sh\necho \"$@\" >> '"+noted+"'\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return noted
+}
+
 // Who asks a server must not be told of the folder that it was started in: neither its map, nor
 // its branches, files and variables have a say in an answer, or are in one.
 func TestNoAnswerTellsOfTheMachineThatServes(t *testing.T) {
 	x, c, _ := wholeAPI(t)
 	poisoned(t)
+	started := watchedGit(t)
+	commit := "gitCommit:" + strings.Repeat("0123", 10)
+	for _, path := range []string{"/why?ref=" + commit, "/trail?ref=" + commit, "/why?ref=" + commit[10:], "/artifacts/" + commit} {
+		if status, body := x.get("viewer", "/api/v1"+path); status != 200 && status != 404 && status != 400 {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
 	asked := 0
 	for at, text := range x.everywhere("viewer", c) {
 		asked++
@@ -67,6 +86,28 @@ func TestNoAnswerTellsOfTheMachineThatServes(t *testing.T) {
 		if status, body := x.get("viewer", "/api/v1"+path); status != 400 && status != 404 && status != 422 {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
+	}
+	if b, err := os.ReadFile(started); err == nil {
+		t.Errorf("git was asked about the folder of the server: %s", b)
+	}
+}
+
+// What is known of an artifact is listed as far as was asked for, the newest, and what is left out
+// is said.
+func TestWhatIsKnownOfAnArtifactIsBounded(t *testing.T) {
+	x := servingData(t, oneImage(t))
+	var all, one shownArtifact
+	for query, into := range map[string]*shownArtifact{"": &all, "?limit=1": &one} {
+		status, body := x.get("viewer", "/api/v1/artifacts/"+pictureD+query)
+		if err := json.Unmarshal([]byte(body), into); status != 200 || err != nil {
+			t.Fatalf("%d %v %s", status, err, body)
+		}
+	}
+	if n := len(all.Evidence); n < 2 || len(one.Evidence) != 1 || one.Evidence[0].Entry != all.Evidence[n-1].Entry || !strings.Contains(strings.Join(one.Unknown, " "), "older piece") {
+		t.Errorf("of %d pieces %d are listed, and not known is %q", n, len(one.Evidence), one.Unknown)
+	}
+	if len(one.Decisions) != len(all.Decisions) {
+		t.Error("a decision is left out because its evidence is")
 	}
 }
 
