@@ -112,6 +112,11 @@ func (a *app) access(ctx context.Context, see string) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if beside := a.servedFolder(); beside != "" { // as every other command on the machine of the server
+		if s.key, err = a.workspaceIn(beside).openSigner(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.server.Authorize(func(ctx context.Context, again bool) (string, error) {
 		if a.config.Token == "" && !again {
 			if kept, err := s.kept(); err != nil || kept != "" {

@@ -306,7 +306,16 @@ func explain(err error) error {
 	case err == nil || errors.As(err, &known):
 		return err
 	case errors.As(err, &connect):
+		errors.As(err, &refused)
 		err = oneLine{err}
+		switch {
+		case refused != nil && refused.Code == "3D000":
+			return problem(verdict.CodeUnavailable, "PostgreSQL has no such database",
+				"correct its name in the address, or make it (createdb NAME), then run the command again")
+		case refused != nil && strings.HasPrefix(refused.Code, "28"):
+			return problem(verdict.CodeUnavailable, "PostgreSQL lets this user not in",
+				"correct user and password in the address, or let the user in (pg_hba.conf), then run the command again")
+		}
 		return problem(verdict.CodeUnavailable, "PostgreSQL cannot be reached",
 			"check that it runs and that address, user and password are right, then run the command again")
 	case errors.Is(err, store.ErrAmbiguous):

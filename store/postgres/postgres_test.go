@@ -42,7 +42,7 @@ func TestCommitsLastAndADatabaseThatIsMissingIsSaidToBe(t *testing.T) {
 		t.Errorf("%s, %s, %v", commit, isolation, err)
 	}
 	_, err = postgres.Open(t.Context(), strings.Replace(dsn, "/verdict", "/none", 1))
-	if x := verdict.AsError(err); x == nil || x.Code != verdict.CodeUnavailable {
+	if x := verdict.AsError(err); x == nil || x.Code != verdict.CodeUnavailable || !strings.Contains(x.What, "no such database") || !strings.Contains(x.Remedy, "createdb") {
 		t.Errorf("%v", err)
 	}
 }
