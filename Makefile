@@ -84,7 +84,9 @@ FUZZ = \
 	./git:FuzzAdded \
 	./git:FuzzParse \
 	./identity/token:FuzzConfig \
+	./identity/token:FuzzPossession \
 	./identity/token:FuzzVerify \
+	./identity:FuzzPredicates \
 	./ledger:FuzzParseTilePath \
 	./policy:FuzzLoadArchive \
 	./policy:FuzzParseCases \
@@ -97,6 +99,10 @@ FUZZ = \
 	./sbom:FuzzLicence \
 	./sbom:FuzzParsePURL \
 	./sbom:FuzzVEX \
+	./server/client:FuzzAnswers \
+	./server:FuzzLocalPath \
+	./server:FuzzRequest \
+	./server:FuzzStrict \
 	./store:FuzzUnpackIDs
 
 .PHONY: help build image demo test test-long test-cluster parts lint bench bench-ci fuzz test-peers clean

@@ -251,7 +251,7 @@ func TestRequestsWithTwoReadingsAreRefused(t *testing.T) {
 		"an origin that is null":           {"POST /api/v1/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\nOrigin: null\r\nCookie: who=dev\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n" + write, 403},
 		"a tunnel by a name":               {"CONNECT verdict.test:443 HTTP/1.1\r\nHost: verdict.test:443\r\n\r\n" + hidden, 400},
 		"a tile behind hidden dots":        {get("/log/tile/%2e%2e/%2e%2e/etc/passwd"), 400},
-		"a tile behind dots packed twice":  {get("/log/tile/%252e%252e/checkpoint"), 401},
+		"a tile behind dots packed twice":  {"GET /log/tile/%252e%252e/checkpoint HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n" + dev + "\r\n\r\n", 404},
 		"a tile with a hidden slash":       {get("/log/tile%2f0%2f000"), 404},
 		"a blob behind hidden dots":        {get("/api/v1/blobs/..%2f..%2flog.key"), 400},
 		"a blob behind a hidden NUL":       {get("/api/v1/blobs/sha256:00%00"), 400},

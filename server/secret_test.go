@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -156,5 +157,27 @@ func TestAStartGoesOnWithTheSessionOfTheLastOne(t *testing.T) {
 	}
 	if got := start(d.admin()); got == "" || strings.Contains(d.ask("GET", Prefix+"/me", "", d.as(got)...).body, `"admin"`) {
 		t.Error("what somebody put into the file gives other roles")
+	}
+}
+
+// Where a browser is led, and what it is told to send back, never comes from the request: whoever
+// stands between, or names another host, would have the sign-in end at his own.
+func TestTheHostOfARequestLeadsNowhere(t *testing.T) {
+	d := newDoor(t)
+	for _, path := range []string{"/cli", "/login", "/login?with=acme", "/login?return=//evil.test", "/callback", "/openapi.json", "/log/checkpoint/", "/api/v1", "/nothing"} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", d.http.URL+path, nil)
+		d.must(err)
+		r.Host = "evil.test"
+		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-URL", "X-Rewrite-URL", "Forwarded", "X-Host"} {
+			r.Header.Set(name, "evil.test")
+		}
+		res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(r)
+		d.must(err)
+		body, err := io.ReadAll(res.Body)
+		d.must(err)
+		_ = res.Body.Close()
+		if strings.Contains(fmt.Sprint(res.Header)+string(body), "evil.test") {
+			t.Errorf("%s: %v %.300s", path, res.Header, body)
+		}
 	}
 }

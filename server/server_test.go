@@ -65,13 +65,13 @@ func opened(t *testing.T, l Limits, routes func(*Server)) *httptest.Server {
 	return h
 }
 
-func made(t *testing.T, l Limits) *Server {
+func made(t testing.TB, l Limits) *Server {
 	t.Helper()
 	return madeOn(t, l, sqlite.Options{}, time.Now)
 }
 
 // madeOn is a server on a database with options, by a clock.
-func madeOn(t *testing.T, l Limits, o sqlite.Options, now func() time.Time) *Server {
+func madeOn(t testing.TB, l Limits, o sqlite.Options, now func() time.Time) *Server {
 	t.Helper()
 	dirOf := t.TempDir()
 	engine, err := sqlite.Open(t.Context(), filepath.Join(dirOf, "ledger.db"), o)
