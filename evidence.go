@@ -58,6 +58,7 @@ const (
 	KindMapRelease      Kind = "map-release"
 	KindModeChange      Kind = "mode-change"
 	KindRoleChange      Kind = "role-change"
+	KindAccess          Kind = "access" // tokens, sessions and actors of a control plane
 	KindKey             Kind = "key"
 	KindIngestion       Kind = "ingestion"
 	KindReceipt         Kind = "receipt"

@@ -68,7 +68,7 @@ var own = []verdict.Kind{
 	verdict.KindImage, verdict.KindOwnership, verdict.KindChangeReview, verdict.KindIgnore, verdict.KindDecision, verdict.KindApproval,
 	verdict.KindException, verdict.KindBreakGlass, verdict.KindDeployment, verdict.KindOutcome, verdict.KindObservation,
 	verdict.KindIntent, verdict.KindFinding, verdict.KindProposal, verdict.KindPolicyRelease, verdict.KindMapRelease,
-	verdict.KindModeChange, verdict.KindRoleChange, verdict.KindKey, verdict.KindIngestion, verdict.KindReceipt,
+	verdict.KindModeChange, verdict.KindRoleChange, verdict.KindAccess, verdict.KindKey, verdict.KindIngestion, verdict.KindReceipt,
 	verdict.KindEpoch, verdict.KindAdmission, verdict.KindAccessReview, verdict.KindTombstone, verdict.KindHold,
 	verdict.KindControlResult,
 }

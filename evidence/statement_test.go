@@ -407,7 +407,7 @@ func TestPredicateTypesAndKinds(t *testing.T) {
 		verdict.KindTestResult: "https://in-toto.io/attestation/test-result/v0.1", verdict.KindVulnerabilities: "https://in-toto.io/attestation/vulns/v0.2",
 		verdict.KindVEX: "https://openvex.dev/ns/v0.2.0", verdict.KindVSA: "https://slsa.dev/verification_summary/v1",
 		verdict.KindDecision: evidence.DefaultBase + "/decision/v1", verdict.KindControlResult: evidence.DefaultBase + "/control-result/v1",
-		verdict.KindOther: "", "scan": "",
+		verdict.KindAccess: evidence.DefaultBase + "/access/v1", verdict.KindOther: "", "scan": "",
 	} {
 		if got := evidence.PredicateType(k); got != want {
 			t.Errorf("%s: %q, want %q", k, got, want)

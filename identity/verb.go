@@ -20,7 +20,7 @@ var verbs = map[verdict.Kind]Verb{
 	verdict.KindIntent: Stating, verdict.KindFinding: Stating, verdict.KindProposal: Stating, verdict.KindControlResult: Stating, verdict.KindOther: Stating,
 	verdict.KindApproval: Approving, verdict.KindException: Waiving, verdict.KindBreakGlass: Breaking, verdict.KindPolicyRelease: Governing, verdict.KindMapRelease: Governing,
 	verdict.KindModeChange: Governing, verdict.KindRoleChange: Appointing, verdict.KindKey: Enrolling, verdict.KindAccessReview: Managing, verdict.KindHold: Auditing,
-	verdict.KindIngestion: "", verdict.KindReceipt: "", verdict.KindEpoch: "", verdict.KindAdmission: "", verdict.KindTombstone: "",
+	verdict.KindAccess: "", verdict.KindIngestion: "", verdict.KindReceipt: "", verdict.KindEpoch: "", verdict.KindAdmission: "", verdict.KindTombstone: "",
 }
 
 // Everybodys reports whether whoever may read anything sees evidence of a kind, whatever his

@@ -2,10 +2,7 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,7 +10,6 @@ import (
 	"time"
 
 	"verdict"
-	"verdict/evidence"
 	"verdict/identity"
 	"verdict/ledger"
 	"verdict/server/wire"
@@ -243,23 +239,12 @@ func (s *SignIn) exists(ctx context.Context, subject string) error {
 
 // record signs a change in the caller's name, and makes it count here at once.
 func (s *SignIn) record(ctx context.Context, c identity.Caller, x identity.RoleChange) (ledger.Entry, error) {
-	random := make([]byte, 10)
-	if _, err := io.ReadFull(s.o.Rand, random); err != nil {
-		return ledger.Entry{}, fmt.Errorf("chance: %w", err)
-	}
-	now := s.o.Now().UTC().Truncate(time.Microsecond)
-	x.ID, x.By, x.At = "r"+hex.EncodeToString(random), c.Actor, now
-	sum := sha256.Sum256([]byte(x.Subject))
-	about := verdict.Subject{Kind: verdict.SubjectIdentity, Name: x.Subject, Digest: verdict.NewDigest("sha256", hex.EncodeToString(sum[:]))}
-	st, err := evidence.New(verdict.KindRoleChange, []verdict.Subject{about}, x, verdict.Context{Actor: c.Actor, At: now, Retention: "log"}, s.o.Rand)
+	id, now, err := s.act()
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	b, err := evidence.Sign(ctx, st, s.o.Signer)
-	if err != nil {
-		return ledger.Entry{}, err
-	}
-	e, err := s.o.Ledger.Append(ctx, b)
+	x.ID, x.By, x.At = "r"+id, c.Actor, now
+	e, err := s.state(ctx, verdict.KindRoleChange, x.Subject, x, verdict.Context{Actor: c.Actor, At: now, Retention: "log"})
 	if err != nil {
 		return ledger.Entry{}, err
 	}

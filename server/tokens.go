@@ -128,7 +128,16 @@ func (s *SignIn) end(ctx context.Context, c identity.Caller, kind, id string) er
 	if !found || x.Kind != kind || x.Actor != c.Actor && may != nil {
 		return &verdict.Error{Code: verdict.CodeNotFound, What: fmt.Sprintf("you have no %s %.60q", kind, id), Remedy: fmt.Sprintf("list yours: verdict %ss list; those of others take a role that manages access", kind)}
 	}
-	return s.revoke(ctx, id)
+	if err := s.revoke(ctx, id); err != nil {
+		return err
+	}
+	switch {
+	case kind == tokenKind:
+		return s.recordAccess(ctx, c, identity.TokenRevoked, x.Actor, id)
+	case x.Actor != c.Actor:
+		return s.recordAccess(ctx, c, identity.SessionRevoked, x.Actor, id)
+	}
+	return nil
 }
 
 func (s *SignIn) credential(ctx context.Context, id string) (c store.Credential, found bool, err error) {
@@ -174,6 +183,9 @@ func (s *SignIn) tokenRoute(srv *Server) {
 			}
 			secret, x, err := s.issue(ctx, tokenKind, tokenPrefix, h, time.Duration(in.Body.Days)*24*time.Hour, nil)
 			if err != nil {
+				return nil, err
+			}
+			if err := s.recordAccess(ctx, c, identity.TokenMade, x.Actor, x.ID); err != nil {
 				return nil, err
 			}
 			out := &tokenOut{}
@@ -284,6 +296,13 @@ func (s *SignIn) actorRoutes(srv *Server) {
 		About: "Name and address go, the id stays in the evidence that names it, and sessions and tokens end."},
 		func(ctx context.Context, c identity.Caller, in *one) (*struct{}, error) {
 			if err := c.May(identity.Managing, identity.Object{}); err != nil {
+				return nil, err
+			}
+			if _, found, err := s.actorOf(ctx, in.ID); err != nil || !found {
+				return nil, cmpError(err, none(in.ID))
+			}
+			// Before it is done: nobody erases twice, and an erasure without a record is for ever.
+			if err := s.recordAccess(ctx, c, identity.ActorErased, in.ID, ""); err != nil {
 				return nil, err
 			}
 			erased, err := s.o.Store.EraseActor(ctx, in.ID, s.o.Now().UnixMicro())

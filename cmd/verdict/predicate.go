@@ -32,6 +32,7 @@ var reserved = map[verdict.Kind]string{
 	verdict.KindEpoch:         "verdict log epoch records it",
 	verdict.KindTombstone:     "it is recorded when a body is deleted at the end of its retention",
 	verdict.KindAdmission:     "it is recorded where workloads are admitted",
+	verdict.KindAccess:        "the server records it where tokens and sessions are made and ended",
 	verdict.KindControlResult: "it is computed from the ledger",
 	verdict.KindIgnore:        "false positives stand in the file .verdictignore",
 	verdict.KindApproval:      "verdict approve and verdict reject record a person's answer",

@@ -1,0 +1,26 @@
+package identity
+
+import "time"
+
+// Access is the predicate of evidence of kind access: what somebody did about who may come in,
+// besides roles. The server signs it in the name of who did it. It has opaque ids and nothing
+// personal; single sign-ins are in no evidence.
+type Access struct {
+	ID         string    `json:"id"` // of this act
+	Act        AccessAct `json:"act"`
+	Subject    string    `json:"subject"`    // the actor whom it is about
+	Credential string    `json:"credential"` // id of the session or token; empty where it is about none
+	By         string    `json:"by"`         // the actor who did it
+	At         time.Time `json:"at"`
+}
+
+// AccessAct is what was done.
+type AccessAct string
+
+// The acts.
+const (
+	TokenMade      AccessAct = "token-made"
+	TokenRevoked   AccessAct = "token-revoked"
+	SessionRevoked AccessAct = "session-revoked" // of somebody else: whoever signs out states nothing
+	ActorErased    AccessAct = "actor-erased"
+)
