@@ -203,38 +203,11 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 	if err != nil {
 		return err
 	}
-	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: plan.Digest, At: at}) // also those that one of somebody else came after
+	row, err := p.answered(ctx, w, plan, at)
 	if err != nil {
 		return err
 	}
-	counts, err := w.permits(ctx, p.env)
-	if err != nil {
-		return err
-	}
-	i := -1
-	for k, r := range rows { // newest first
-		ok, err := counts(r)
-		if err != nil {
-			return err
-		}
-		if ok {
-			i = k
-			break
-		}
-	}
-	if i < 0 && p.env != "" {
-		return &verdict.Error{
-			Code: verdict.CodeNotFound, What: fmt.Sprintf("the gate of %s was not asked about this plan (%s), or not by a key that the map lets permit an apply there", p.env, plan.Digest.Short()),
-			Remedy: fmt.Sprintf("have it judged and let in, and apply that very file: verdict plan check FILE, then verdict gate --env %s --plan FILE", p.env),
-		}
-	}
-	if i < 0 {
-		return &verdict.Error{
-			Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s) by a key that the map trusts with it: it was never checked here, or it is not the one that was", plan.Digest.Short()),
-			Remedy: "have it judged, and apply that very file: verdict plan check FILE. Its JSON has to be the same to the byte: terraform show -json writes it so each time",
-		}
-	}
-	entry, d, err := w.ledger.Decision(ctx, rows[i].ID, at)
+	entry, d, err := w.ledger.Decision(ctx, row.ID, at)
 	if err != nil {
 		return err
 	}
@@ -260,6 +233,34 @@ func (p *planCheck) permit(ctx context.Context, a *app, plan verdict.Subject) er
 		return exit(d.Exit())
 	}
 	return nil
+}
+
+// answered is the newest decision about a plan that counts as its permit, or what refuses one.
+func (p *planCheck) answered(ctx context.Context, w *workspace, plan verdict.Subject, at ledger.Position) (ledger.DecisionRow, error) {
+	none := ledger.DecisionRow{}
+	rows, err := w.ledger.Decisions(ctx, ledger.DecisionQuery{Subject: plan.Digest, At: at}) // also those that one of somebody else came after
+	if err != nil {
+		return none, err
+	}
+	counts, err := w.permits(ctx, p.env)
+	if err != nil {
+		return none, err
+	}
+	for _, r := range rows { // newest first
+		if ok, err := counts(r); ok || err != nil {
+			return r, err
+		}
+	}
+	if p.env != "" {
+		return none, &verdict.Error{
+			Code: verdict.CodeNotFound, What: fmt.Sprintf("the gate of %s was not asked about this plan (%s), or not by a key that the map lets permit an apply there", p.env, plan.Digest.Short()),
+			Remedy: fmt.Sprintf("have it judged and let in, and apply that very file: verdict plan check FILE, then verdict gate --env %s --plan FILE", p.env),
+		}
+	}
+	return none, &verdict.Error{
+		Code: verdict.CodeNotFound, What: fmt.Sprintf("nothing was decided about this plan (%s) by a key that the map trusts with it: it was never checked here, or it is not the one that was", plan.Digest.Short()),
+		Remedy: "have it judged, and apply that very file: verdict plan check FILE. Its JSON has to be the same to the byte: terraform show -json writes it so each time",
+	}
 }
 
 func (p planPermit) text() string {

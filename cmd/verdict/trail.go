@@ -224,57 +224,54 @@ func (t *trailer) describe(ctx context.Context, e ledger.Entry, n *report.TrailN
 		return nil
 	}
 	switch e.Kind {
-	case verdict.KindSBOM:
-		n.Summary = strings.Replace(n.Summary, string(e.Kind), billSummary(s), 1)
-		if n.Subject.Kind == verdict.SubjectChange { // of what a tree asks for, before anything is built
-			n.Layer = verdict.LayerCI
-		}
-		return nil
 	case verdict.KindDeployment, verdict.KindOutcome:
 		placedWords(s, n)
-		return nil
-	case verdict.KindProvenance:
-		n.Summary = strings.Replace(n.Summary, string(e.Kind), provenanceSummary(s), 1)
-		return nil
-	case verdict.KindImage:
-		n.Summary = strings.Replace(n.Summary, string(e.Kind), imageSummary(s), 1)
-		return nil
-	case verdict.KindVSA:
-		if told := summaryTold(s); told != "" {
-			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
-		}
-		return nil
-	case verdict.KindFinding:
-		if told := findingTold(s); told != "" {
-			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
-		}
-		return nil
-	case verdict.KindVEX:
-		n.Summary = strings.Replace(n.Summary, string(e.Kind), vexSummary(s), 1)
-		if n.Subject.Kind == verdict.SubjectChange {
-			n.Layer = verdict.LayerCI
-		}
-		return nil
-	case verdict.KindApproval, verdict.KindException, verdict.KindBreakGlass:
-		if told := personTold(s); told != "" {
-			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
-		}
-		return nil
 	case verdict.KindDecision:
+		decidedWords(s, n)
 	default:
-		return nil
+		if told := toldOf(e.Kind, s); told != "" {
+			n.Summary = strings.Replace(n.Summary, string(e.Kind), told, 1)
+		}
+		if n.Subject.Kind == verdict.SubjectChange && (e.Kind == verdict.KindSBOM || e.Kind == verdict.KindVEX) {
+			n.Layer = verdict.LayerCI // of what a tree asks for, before anything is built
+		}
 	}
+	return nil
+}
+
+// toldOf is what a statement says in the place of its kind; empty: nothing more than that.
+func toldOf(k verdict.Kind, s *evidence.Statement) string {
+	switch k {
+	case verdict.KindSBOM:
+		return billSummary(s)
+	case verdict.KindProvenance:
+		return provenanceSummary(s)
+	case verdict.KindImage:
+		return imageSummary(s)
+	case verdict.KindVSA:
+		return summaryTold(s)
+	case verdict.KindFinding:
+		return findingTold(s)
+	case verdict.KindVEX:
+		return vexSummary(s)
+	case verdict.KindApproval, verdict.KindException, verdict.KindBreakGlass:
+		return personTold(s)
+	}
+	return ""
+}
+
+// decidedWords says what was decided.
+func decidedWords(s *evidence.Statement, n *report.TrailNode) {
 	var d verdict.Decision
 	if err := s.Decode(&d); err != nil {
 		n.Unknown = "the decision cannot be read: " + err.Error()
-		return nil
+		return
 	}
 	n.Layer, n.Point, n.ID, n.Summary = d.Layer, d.Point, d.ID, d.Question
 	if d.Environment != "" { // the question says "this environment"
 		n.Summary += " (" + d.Environment + ")"
 	}
 	n.Outcome, n.Enforced = d.Outcome, d.Enforced
-	return nil
 }
 
 // provenance joins artifacts with the changes that they came from: a provenance statement,
