@@ -52,19 +52,16 @@ func (e *Engine) barred(ctx context.Context, who *Persons, r Request, not []stri
 }
 
 // requester bars who asks: the person that the request names, and the person whose key runs
-// the gate, who could name somebody else. A workload is no person, and cannot approve; one that
-// says for whom it asks could name somebody else, so that the one who asks may approve.
+// the gate, who could name somebody else. A workload is no person, and cannot approve. One whose
+// token names nobody may say for whom it asks, and then bars one more than by its silence: what it
+// says is in the record as its word.
 func (e *Engine) requester(ctx context.Context, who *Persons, r Request, b *barred) error {
 	switch q := r.Requester; {
 	case q == nil, q.Kind == "workload":
-	case q.Claimed != "":
-		if _, person := e.Map.People[q.Person]; person {
-			b.add(q.Person, roleRequester+", as "+q.Claimed+" says")
-		}
-		b.doubt(fmt.Sprintf("that %s asks is the word of %s, whose token names no person", q.Person, q.Claimed),
-			"let the person ask (verdict login, then verdict gate), or have the platform ask, which knows who runs it: docs/forges.md")
 	case !q.Known:
 		b.doubt(fmt.Sprintf("the map knows nobody by the account of who asks (%s)", q.Person), "add the account to its person under people: in the map")
+	case q.Claimed != "":
+		b.add(q.Person, roleRequester+", as "+q.Claimed+" says")
 	default:
 		b.add(q.Person, roleRequester)
 	}

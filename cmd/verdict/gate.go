@@ -38,7 +38,7 @@ func gateCommand() command {
 			"A tag is refused, because it can be moved between the decision and the deployment. " +
 			"Where the installed advisories are newer than what is recorded of the artifact, its bill of materials is matched with them first, and the report recorded.\n\n" +
 			"With --plan the question is about an infrastructure plan that verdict plan check allowed; the allow is what verdict plan check --apply-guard --env asks for before the apply.\n\n" +
-			"The requester is a person of the map or SYSTEM:ACCOUNT, such as github:jane; by default the person of the key that signs, else the account that started the pipeline, else the machine whose key it is. To a control plane a pipeline whose token names no person may name one: the record says that this is its word, and no approval of a review counts that leaves the requester out. " +
+			"The requester is a person of the map or SYSTEM:ACCOUNT, such as github:jane; by default the person of the key that signs, else the account that started the pipeline, else the machine whose key it is. To a control plane a pipeline whose token names no person may name one: that person does not approve then, and the record says that it is the pipeline's word. " +
 			"--rollback goes back to a digest that was promoted here before: it waits neither for hours, freezes and soak time nor for the environment before, and everything that is true of the artifact still counts. Going back is noticed without it too, and told. " +
 			"--dry-run decides and records nothing. --report-only is refused: what a gate does not let in stays out.\n\n" +
 			"Exit codes: 0 let in, 3 not let in, 5 a person has to approve, 1 could not decide.",
