@@ -83,6 +83,7 @@ var readmeBlocksLaw = law{
 }
 
 func TestTheReadmesCommandsWork(t *testing.T) {
+	built := verdictBinary(t)
 	for _, path := range walks {
 		t.Run(strings.ReplaceAll(path, "/", " "), func(t *testing.T) {
 			blocks, _ := shellBlocks(path, projectTree(t).texts[path])
@@ -90,7 +91,10 @@ func TestTheReadmesCommandsWork(t *testing.T) {
 				t.Fatal(path + " shows no command")
 			}
 			scratch := t.TempDir()
-			buildVerdict(t, filepath.Join(scratch, "bin", "verdict"))
+			err := errors.Join(os.Mkdir(filepath.Join(scratch, "bin"), 0o755), os.Symlink(built, filepath.Join(scratch, "bin", "verdict")))
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := os.CopyFS(filepath.Join(scratch, "examples"), os.DirFS(filepath.Join(checkout(t), "examples"))); err != nil {
 				t.Fatal(err)
 			}
@@ -112,26 +116,24 @@ func TestACommandThatFailsIsReported(t *testing.T) {
 	}
 }
 
-// buildVerdict puts the binary at a path: the one that VERDICT_BIN names, which make
-// test has just built, or a fresh one.
-func buildVerdict(t *testing.T, to string) {
+// verdictBinary is the path of the binary: of the one that VERDICT_BIN names, which make
+// test has just built, or of a fresh one.
+func verdictBinary(t *testing.T) string {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	if built := os.Getenv("VERDICT_BIN"); built != "" {
-		_, err := os.Stat(built) // a cached test result is for this binary alone
-		if err := errors.Join(err, os.Symlink(built, to)); err != nil {
+		if _, err := os.Stat(built); err != nil { // a cached test result is for this binary alone
 			t.Fatal(err)
 		}
-		return
+		return built
 	}
+	to := filepath.Join(t.TempDir(), "verdict")
 	build := exec.Command("go", "build", "-o", to, "./cmd/verdict")
 	build.Dir = checkout(t)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build ./cmd/verdict: %v\n%s", err, out)
 	}
+	return to
 }
 
 // runBlocks runs the blocks as one script, as a reader would who types one after the
