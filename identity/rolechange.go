@@ -30,10 +30,11 @@ const (
 	SubjectKey    = "key:"
 )
 
-// Subjects are the subjects of role changes that mean the caller.
+// Subjects are the subjects of role changes that mean the caller. Who started a workload is not
+// who decides what it runs, and lends it no roles.
 func (c Caller) Subjects() []string {
 	out := []string{c.Actor}
-	if c.Person != "" {
+	if c.Person != "" && c.Workload == "" {
 		out = append(out, SubjectPerson+c.Person)
 	}
 	if c.Key != "" && c.Workload == "" && c.Account == "" { // signed in by the key alone

@@ -179,7 +179,7 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	if err := book.Clone().Apply(x); err != nil {
 		return nil, err
 	}
-	if x.Given && slices.Contains(c.Subjects(), x.Subject) {
+	if x.Given && (slices.Contains(c.Subjects(), x.Subject) || c.Person != "" && x.Subject == identity.SubjectPerson+c.Person) {
 		return nil, forbidden("nobody gives a role to himself", "have another admin give it")
 	}
 	if x.Given {
