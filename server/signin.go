@@ -90,8 +90,6 @@ type holding struct {
 	Narrow []identity.Grant `json:"narrow,omitempty"`
 	Label  string           `json:"label"` // what a person calls it, or how he signed in
 	Bound  *ledger.Bound    `json:"bound,omitempty"`
-	// Assertion: he signed in with an enrolled key, and is in as long as that counts.
-	Assertion bool `json:"assertion,omitempty"`
 	// Loopback: it is taken from this machine alone.
 	Loopback bool `json:"loopback,omitempty"`
 	// Until is when the session ends that a code came from, in microseconds; 0: it came from none.
@@ -227,9 +225,18 @@ func (s *SignIn) caller(ctx context.Context, of store.Credential) (identity.Call
 	c := h.Caller
 	c.Session = of.ID
 	since := s.o.Now().Add(-knownFor)
-	if h.Assertion {
-		if counts, err := s.roles.enrolled(ctx, c.Key, since); err != nil || !counts {
+	if by := h.Came.Key; by != "" { // also where a code or an API token of such a session is what he has
+		if counts, err := s.roles.enrolled(ctx, by, since); err != nil || !counts {
 			return identity.Caller{}, cmpError(err, forbidden("the key that signed in does not count any more", "sign in with another one: verdict login --server URL"))
+		}
+	}
+	if c.Key != "" && c.Key != h.Came.Key && c.Workload == "" { // he proved it beside a code: it is his while it counts
+		counts, err := s.roles.enrolled(ctx, c.Key, since)
+		if err != nil {
+			return identity.Caller{}, err
+		}
+		if !counts {
+			c.Key = ""
 		}
 	}
 	if c.Account != "" { // the map in force may have given the account to somebody else, or to nobody

@@ -329,7 +329,7 @@ func (s *SignIn) codeFor(ctx context.Context, c identity.Caller) (string, error)
 	if err != nil {
 		return "", err
 	}
-	h.Bound, h.Caller.Key, h.Assertion, h.Until = nil, "", false, old.Expires
+	h.Bound, h.Caller.Key, h.Until = nil, "", old.Expires
 	secret, _, err := s.issue(ctx, codeKind, codePrefix, h, codeFor, nil)
 	return secret, err
 }
