@@ -11,6 +11,7 @@ import (
 	"verdict/evidence"
 	"verdict/identity"
 	"verdict/identity/token"
+	"verdict/ledger"
 )
 
 const everywhereOf = `"scope":{"services":["*"],"teams":["*"],"environments":["*"]}`
@@ -131,6 +132,22 @@ func TestAKeyThatWasRevokedBringsNoRolesBesideACode(t *testing.T) {
 	for name, s := range map[string]Session{"the session of before": before, "a new one": with()} {
 		if r := d.ask("GET", Prefix+"/sessions?all=true", "", d.as(s.Token)...); r.status != 403 {
 			t.Errorf("%s has the roles of a key that was revoked: %d %s", name, r.status, r.body)
+		}
+	}
+}
+
+// An API token that ends itself is one that was revoked, and its end is asked for as that of any.
+func TestATokenThatEndsItselfIsRecorded(t *testing.T) {
+	for name, end := range map[string][2]string{"by the API": {"DELETE", Prefix + "/session"}, "by the page": {"POST", "/logout"}} {
+		d := newDoor(t)
+		_, x := d.make(d.admin(), `{"label":"mirror","days":9,"machine":true,"grants":[{"role":"auditor",`+everywhereOf+`}]}`)
+		if r := d.ask(end[0], end[1], "", d.as(x.Token)...); r.status >= 300 {
+			t.Fatalf("%s: %d %s", name, r.status, r.body)
+		}
+		entries, err := d.ledger.Find(t.Context(), ledger.Query{Kind: verdict.KindAccess, At: ledger.Now})
+		d.must(err)
+		if len(entries) != 2 || entries[0].Context.Actor != x.Actor {
+			t.Errorf("%s: recorded are %+v", name, entries)
 		}
 	}
 }

@@ -291,7 +291,7 @@ func (s *SignIn) enter(w http.ResponseWriter, r *http.Request, a proven, back st
 }
 
 func (s *SignIn) logout(w http.ResponseWriter, r *http.Request) error {
-	if err := s.revoke(r.Context(), CallerOf(r.Context()).Session); err != nil {
+	if err := s.leave(r.Context(), CallerOf(r.Context())); err != nil {
 		return err
 	}
 	s.setCookie(w, sessionCookie, "", forgetCookie)

@@ -56,7 +56,7 @@ func (s *SignIn) meRoutes(srv *Server) {
 		})
 	Route(srv, Operation{Method: http.MethodDelete, Path: "/session", ID: "end-session", Summary: "Sign out", Tag: tagAccess, Verb: identity.Reading, Once: true, Status: http.StatusNoContent},
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*struct{}, error) {
-			return nil, s.revoke(ctx, c.Session)
+			return nil, s.leave(ctx, c)
 		})
 }
 
@@ -138,6 +138,15 @@ func (s *SignIn) end(ctx context.Context, c identity.Caller, kind, id string) er
 		return s.recordAccess(ctx, c, identity.SessionRevoked, x.Actor, id)
 	}
 	return nil
+}
+
+// leave ends what a caller came with.
+func (s *SignIn) leave(ctx context.Context, c identity.Caller) error {
+	x, _, err := s.credential(ctx, c.Session)
+	if err != nil {
+		return err
+	}
+	return s.end(ctx, c, x.Kind, c.Session)
 }
 
 func (s *SignIn) credential(ctx context.Context, id string) (c store.Credential, found bool, err error) {
