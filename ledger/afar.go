@@ -190,7 +190,28 @@ func (s Shown) heads() ([]store.Head, Checkpoint, error) {
 	if tree != treeOf(open) {
 		return nil, Checkpoint{}, contradicts("its checkpoint of %s is one of %d entries with the root %s, and it says that there are %d with the root %s", open.Origin, tree.N, tree.Hash, open.Size, tlog.Hash(open.Root))
 	}
-	return out, Checkpoint{Origin: open.Origin, Size: tree.N, Root: tree.Hash, Position: Position(open.Base + tree.N), Note: s.Checkpoint}, nil
+	signed, err := bare(s.Checkpoint, open, tree)
+	if err != nil {
+		return nil, Checkpoint{}, err
+	}
+	return out, Checkpoint{Origin: open.Origin, Size: tree.N, Root: tree.Hash, Position: Position(open.Base + tree.N), Note: signed}, nil
+}
+
+// bare is a checkpoint with the log's own signature and nothing more: it is kept, and what else
+// a server writes into it or under it would fill the place where it is.
+func bare(signed string, h store.Head, tree tlog.Tree) (string, error) {
+	v, err := note.NewVerifier(h.Key)
+	if err != nil {
+		return "", err
+	}
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return "", err
+	}
+	if n.Text != checkpointText(h.Origin, tree) {
+		return "", contradicts("its checkpoint of %s says more than a checkpoint does", h.Origin)
+	}
+	return n.Text + "\n" + signatureLine(n.Sigs[0]), nil
 }
 
 // maxPosition bounds what somebody else says that he has.

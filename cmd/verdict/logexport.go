@@ -99,9 +99,9 @@ func (w *workspace) export(ctx context.Context, out string, o ledger.ExportOptio
 	if err != nil {
 		return ledger.ExportReport{}, err
 	}
-	r, seen, err := ledger.ExportAfar(ctx, w.served.Mirror(), seen, out, o)
+	r, now, err := ledger.ExportAfar(ctx, w.served.Mirror(), seen, out, o)
 	if err == nil {
-		err = w.app.keepSeen(server, seen)
+		err = w.app.keepSeen(server, seen, now)
 	}
 	return r, err
 }

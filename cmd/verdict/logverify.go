@@ -82,10 +82,10 @@ func (w *workspace) verify(ctx context.Context, o ledger.VerifyOptions) (ledger.
 	if err != nil {
 		return ledger.VerifyReport{}, err
 	}
-	r, seen, err := ledger.VerifyAfar(ctx, w.served.Mirror(), seen, o)
+	r, now, err := ledger.VerifyAfar(ctx, w.served.Mirror(), seen, o)
 	r.Server = server
 	if err == nil {
-		err = w.app.keepSeen(server, seen)
+		err = w.app.keepSeen(server, seen, now)
 	}
 	return r, err
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +39,9 @@ func (a *app) allSeen() (map[string][]ledger.Seen, error) {
 	if err == nil && content != nil {
 		err = json.Unmarshal(content, &all)
 	}
+	if err == nil && all == nil {
+		err = errors.New("it says null")
+	}
 	if err != nil {
 		return nil, &verdict.Error{
 			Code: verdict.CodeInvalid, What: "what was seen of logs of servers, in " + path + ", cannot be read",
@@ -52,23 +57,44 @@ func (a *app) seen(server string) ([]ledger.Seen, error) {
 	return all[server], err
 }
 
-// keepSeen keeps what was seen of the logs of a server.
-func (a *app) keepSeen(server string, seen []ledger.Seen) error {
-	all, err := a.allSeen()
-	if err != nil || slices.Equal(all[server], seen) {
-		return err
+// keepSeen keeps what was seen of the logs of a server, where before was known when it was asked.
+// What another process was shown meanwhile stays beside it: two who are shown two logs at the same
+// time would else each forget that of the other.
+func (a *app) keepSeen(server string, before, seen []ledger.Seen) error {
+	if slices.Equal(before, seen) {
+		return nil
 	}
-	all[server] = seen
 	path, err := a.seenFile()
 	if err != nil {
 		return err
 	}
+	noPlace := func(err error) error {
+		return &verdict.Error{Code: verdict.CodeUnavailable, What: "what was seen of the log cannot be kept in " + path, Remedy: "make its folder writable for you, and run the command again", Err: err}
+	}
+	release, err := ledger.Hold(path + ".lock")
+	if err != nil {
+		return noPlace(err)
+	}
+	defer release()
+	all, err := a.allSeen()
+	if err != nil {
+		return err
+	}
+	for _, s := range all[server] {
+		if !slices.Contains(before, s) && !slices.Contains(seen, s) {
+			seen = append(seen, s)
+		}
+	}
+	all[server] = seen
 	content, err := json.MarshalIndent(all, "", "  ")
+	if err == nil && len(content) > maxSeen { // it could not be read again
+		err = fmt.Errorf("it would be larger than %d bytes", maxSeen)
+	}
 	if err == nil {
 		err = keepSecret(path, content)
 	}
 	if err != nil {
-		return &verdict.Error{Code: verdict.CodeUnavailable, What: "what was seen of the log cannot be kept in " + path, Remedy: "make its folder writable for you, and run the command again", Err: err}
+		return noPlace(err)
 	}
 	return nil
 }

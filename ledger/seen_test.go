@@ -1,0 +1,46 @@
+package ledger_test
+
+import (
+	"encoding/base64"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"verdict"
+	"verdict/ledger"
+)
+
+// What is remembered of one server lies beside what is remembered of the others: a server that
+// could make it grow would have all of it thrown away.
+func TestWhatAServerWritesAroundItsCheckpointIsNotRemembered(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(20)
+	c, err := l.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := "— " + strings.Repeat("<", 30_000) + " " + base64.StdEncoding.EncodeToString(make([]byte, 68)) + "\n"
+	r, seen := afar(t, liar{Afar: l, shown: func(s *ledger.Shown) { s.Checkpoint += line + strings.Replace(line, "<", ">", 1) }}, nil, ledger.VerifyOptions{})
+	if len(r.Problems) > 0 || len(seen) != 1 || seen[0].Checkpoint != c.Note {
+		t.Errorf("%+v remembers %d bytes", r.Problems, len(seen[0].Checkpoint))
+	}
+
+	signer, err := b.log.Signer(originOf(t, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, _ := strings.Cut(c.Note, "\n\n")
+	signed, err := note.Sign(&note.Note{Text: text + "\n" + strings.Repeat("<", 30_000) + "\n"}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := liar{Afar: l, shown: func(s *ledger.Shown) { s.Checkpoint = string(signed) }}
+	if _, seen, err := ledger.VerifyAfar(t.Context(), long, nil, ledger.VerifyOptions{}); verdict.AsError(err).Code != verdict.CodeRefused || len(seen) > 0 {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := ledger.ExportAfar(t.Context(), long, nil, filepath.Join(t.TempDir(), "x"), ledger.ExportOptions{}); verdict.AsError(err).Code != verdict.CodeRefused {
+		t.Errorf("its export: %v", err)
+	}
+}
