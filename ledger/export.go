@@ -233,37 +233,43 @@ func (x *export) epoch(ctx context.Context, i int) error {
 	return t.finish()
 }
 
-// block writes up to a tile of entries.
+// block writes up to a tile of entries, one after the other: what somebody else gives may be large.
 func (x *export) block(ctx context.Context, h store.Head, c Checkpoint, from, to int64, t *grown) error {
-	var rows []row
-	err := x.from.rows(ctx, from, to, func(r row) error { rows = append(rows, r); return nil })
-	if err != nil {
-		return err
-	}
 	var entries []byte
-	for i := range rows {
-		r := rows[i]
-		if r.Seq != from+int64(i) {
-			return fmt.Errorf("entry %d is gone", from+int64(i))
+	next := from
+	err := x.from.rows(ctx, from, to, func(r row) error {
+		if r.Seq != next {
+			return fmt.Errorf("entry %d is gone", next)
 		}
-		b, leaf, err := x.read(ctx, &r)
+		next++
+		leaf, err := x.entry(ctx, h, c, r)
 		if err == nil {
 			err = t.add(leaf)
 		}
 		if err == nil {
 			entries, err = torchwood.AppendTileEntry(entries, leaf)
 		}
-		if err == nil && r.Seq >= int64(x.o.From) && (x.o.To <= 0 || r.Seq < int64(x.o.To)) {
-			err = x.bundle(ctx, h, c, r, b, leaf)
-		}
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", r.Seq, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if int64(len(rows)) != to-from {
-		return fmt.Errorf("entry %d is gone", from+int64(len(rows)))
+	if next != to {
+		return fmt.Errorf("entry %d is gone", next)
 	}
-	return t.put(tlog.Tile{H: tileHeight, L: -1, N: (from - h.Base) >> tileHeight, W: len(rows)}, entries)
+	return t.put(tlog.Tile{H: tileHeight, L: -1, N: (from - h.Base) >> tileHeight, W: int(to - from)}, entries)
+}
+
+// entry writes the bundle of a row, where it is among those that are wanted, and gives its leaf.
+func (x *export) entry(ctx context.Context, h store.Head, c Checkpoint, r row) ([]byte, error) {
+	b, leaf, err := x.read(ctx, &r)
+	if err == nil && r.Seq >= int64(x.o.From) && (x.o.To <= 0 || r.Seq < int64(x.o.To)) {
+		err = x.bundle(ctx, h, c, r, b, leaf)
+	}
+	return leaf, err
 }
 
 // read gives the bundle of a row and its leaf, or the leaf alone where there is no body.

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// Hold keeps other processes that hold the file at path waiting until release is called. The
+// Hold keeps other processes that hold the file at path waiting until free is called. The
 // file is made where there is none, and says nothing. The system frees it when the process dies.
-func Hold(path string) (release func(), err error) {
+func Hold(path string) (free func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -20,8 +20,11 @@ func Hold(path string) (release func(), err error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return func() {
-		unlock()
-		_ = f.Close() // nothing was written into it
-	}, nil
+	return func() { release(f, unlock) }, nil
+}
+
+// release ends a lock and closes its file, into which nothing was written.
+func release(f *os.File, unlock func()) {
+	unlock()
+	_ = f.Close()
 }

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"encoding/base64"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -42,5 +43,30 @@ func TestWhatAServerWritesAroundItsCheckpointIsNotRemembered(t *testing.T) {
 	}
 	if _, _, err := ledger.ExportAfar(t.Context(), long, nil, filepath.Join(t.TempDir(), "x"), ledger.ExportOptions{}); verdict.AsError(err).Code != verdict.CodeRefused {
 		t.Errorf("its export: %v", err)
+	}
+}
+
+// Bodies that a server makes large are written one after the other: a tile of them at once would
+// be more than a machine has.
+func TestAnExportHoldsOneLargeBodyAtATime(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(250)
+	const size = 4 << 20
+	most := uint64(0)
+	large := liar{Afar: l, body: func(x *ledger.Body) bool {
+		x.Payload = append(make([]byte, 0, size), x.Payload...)
+		if x.Index%25 == 0 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+		return true
+	}}
+	if _, _, err := ledger.ExportAfar(t.Context(), large, nil, filepath.Join(t.TempDir(), "x"), ledger.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if most > 60*size {
+		t.Errorf("it held %d MiB", most>>20)
 	}
 }

@@ -13,7 +13,7 @@ type source interface {
 	// piece hands the lowest tiles and the rows from p.from to end, all of one epoch, to a
 	// piece of a verification.
 	piece(ctx context.Context, h store.Head, p *piece, end int64) error
-	// rows calls each with the rows [from, to) that there are, in order.
+	// rows calls each with the rows [from, to) that there are, in order. They are few.
 	rows(ctx context.Context, from, to int64, each func(row) error) error
 	// tiles fills the data of tiles of an epoch. It stays nil where there is none.
 	tiles(ctx context.Context, h store.Head, tiles []store.Tile) error
@@ -66,9 +66,16 @@ func (s here) piece(ctx context.Context, h store.Head, p *piece, end int64) erro
 }
 
 func (s here) rows(ctx context.Context, from, to int64, each func(row) error) error {
-	return s.store.View(ctx, func(v *store.View) error {
-		return v.EachBody(ctx, from, to, func(r store.Entry) error { return each(row{Entry: r}) })
+	var rows []store.Entry
+	err := s.store.View(ctx, func(v *store.View) error {
+		return v.EachBody(ctx, from, to, func(r store.Entry) error { rows = append(rows, r); return nil })
 	})
+	for _, r := range rows { // each asks the store itself
+		if err == nil {
+			err = each(row{Entry: r})
+		}
+	}
+	return err
 }
 
 func (s here) tiles(ctx context.Context, h store.Head, tiles []store.Tile) error {

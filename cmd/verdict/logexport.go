@@ -84,7 +84,7 @@ func (x *exporting) run(ctx context.Context, a *app, _ []string) error {
 	if doc.Check, err = w.checksOf(ctx, x, r.Checkpoint); err != nil {
 		return err
 	}
-	if err := a.emit(doc, doc.text); err != nil || r.Unseen == 0 {
+	if err := a.emit(doc, doc.text); err != nil || r.Unseen == 0 && (w.served == nil || r.Pruned == 0) { // that something was pruned is a server's word
 		return err
 	}
 	return exit(verdict.CodeUnavailable.Exit())

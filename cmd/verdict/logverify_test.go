@@ -158,7 +158,17 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 	if code, out, talk := p.as("outsider", "log export --out ../part"); code != 1 || !strings.Contains(out, "outside of your roles") {
 		t.Errorf("an export of a part: %d %s %s", code, out, talk)
 	}
-	b.hides = true
+	b.change = altered(t, bodies, func(x *wire.Bodies) {
+		for i := range x.Bodies {
+			if x.Bodies[i].Entry == nil {
+				x.Bodies[i].Entry = &wire.Entry{Index: x.Bodies[i].Index, Pruned: true, Tombstone: x.Bodies[i].Index + 1}
+			}
+		}
+	})
+	if code, out, talk := p.as("outsider", "log export --out ../pruned"); code != 1 || !strings.Contains(out, "without a body") {
+		t.Errorf("an export of what the server says was pruned: %d %s %s", code, out, talk)
+	}
+	b.change, b.hides = nil, true
 	if code, out, talk := p.as("auditor", "log verify"); code != 3 || !strings.Contains(out, "has no blob") {
 		t.Errorf("what entries rest on is gone: %d %s %s", code, out, talk)
 	}
