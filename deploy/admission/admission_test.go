@@ -161,9 +161,9 @@ func TestAnswersAreRecordedOnceAMinuteTogether(t *testing.T) {
 		}
 		send(40, podOf(image("a")), false)
 		send(2, podOf(image("b")), false)
-		l.down = true
+		l.down.Store(true)
 		time.Sleep(recordEvery)
-		l.down = false
+		l.down.Store(false)
 		time.Sleep(recordEvery)
 		send(1, podOf(image("c")), false)
 		stop()

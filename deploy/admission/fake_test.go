@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,13 +252,13 @@ var errDown = errors.New("the database does not answer")
 type kept struct {
 	mu   sync.Mutex
 	said []*evidence.Statement
-	down bool
+	down atomic.Bool
 }
 
 func (k *kept) Append(_ context.Context, b *evidence.Bundle) (ledger.Entry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.down {
+	if k.down.Load() {
 		return ledger.Entry{}, errDown
 	}
 	s, err := b.Statement()
