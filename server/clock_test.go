@@ -3,7 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"verdict/identity"
 	"verdict/identity/token"
 	"verdict/store"
+	"verdict/store/sqlite"
 )
 
 // What expired and was refused stays so when the clock is set back: whoever found an old session
@@ -90,6 +94,54 @@ func TestAClockThatIsSetBackGivesNobodysWorkAway(t *testing.T) {
 	if done != 2 {
 		t.Errorf("it was done %d times", done)
 	}
+}
+
+// timed is a database that machines share, with a clock of its own.
+type timed struct {
+	store.Engine
+	at *atomic.Int64
+}
+
+func (e timed) Time() store.Statement {
+	return store.Statement{SQL: "SELECT CAST($1 AS BIGINT)", Args: []any{e.at.Load()}}
+}
+
+// A replica whose clock alone is ahead takes nobody's work, does none early, and puts none off by
+// as much: by the clock of the database it is as early for it as for the others.
+func TestAReplicaWhoseClockIsAheadTakesNothing(t *testing.T) {
+	x := newCrew(t, 0)
+	path := filepath.Join(t.TempDir(), "a.db")
+	for _, ahead := range []time.Duration{0, 24 * time.Hour} {
+		e, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.New(t.Context(), timed{e, &x.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		x.of = append(x.of, &Chores{Store: s, Now: func() time.Time { return time.UnixMicro(x.now.Load()).Add(ahead) }, Logger: slog.New(slog.DiscardHandler), Owner: ahead.String()})
+	}
+	right, ahead := x.of[0], x.of[1]
+	c := Chore{Name: "sweep", Every: time.Hour}
+	during := func() {}
+	c.Do = func(context.Context) error { during(); return nil }
+	x.begin(t, c)
+	during = func() {
+		during = func() { t.Error("it is done a second time meanwhile") }
+		takeTurn(t, t.Context(), ahead, c, false)
+		if err := ahead.Begin(t.Context(), c); verdict.AsError(err).Code != verdict.CodeConflict {
+			t.Errorf("it is taken for who asks: %v", err)
+		}
+		during = func() {}
+	}
+	takeTurn(t, t.Context(), right, c, true)
+	takeTurn(t, t.Context(), ahead, c, false) // it is not due
+	x.pass(time.Hour)
+	takeTurn(t, t.Context(), ahead, c, true)
+	x.pass(time.Hour)
+	takeTurn(t, t.Context(), right, c, true) // and it was put off by an hour
 }
 
 // A clock that jumps a day ahead while a forge is told makes the work look lost. It is not told a

@@ -60,7 +60,10 @@ type working struct {
 // Turn claims work for one delivery and does it, and reports whether there was any. What goes
 // wrong with the delivery is told in its row; an error means that the store does not answer.
 func (w *Webhooks) Turn(ctx context.Context, owner string) (bool, error) {
-	now := w.o.Now()
+	now, err := w.at(ctx)
+	if err != nil {
+		return false, err
+	}
 	job, found, err := w.o.Store.ClaimJob(ctx, deliveryKind, owner, now.UnixMicro(), now.Add(deliveryLease).UnixMicro())
 	if err != nil || !found {
 		return false, err
@@ -103,10 +106,23 @@ func (w *Webhooks) Turn(ctx context.Context, owner string) (bool, error) {
 	if err := d.save(ctx); err != nil {
 		return true, err
 	}
-	if _, err := w.o.Store.RepeatJob(ctx, job.ID, owner, w.o.Now().Add(t.pause).UnixMicro(), ""); err != nil {
+	if err := w.again(ctx, job, owner, t.pause, ""); err != nil {
 		return true, err
 	}
 	return true, w.missed(ctx, t.waits, began)
+}
+
+// at is the time by which leases and what is due are told.
+func (w *Webhooks) at(ctx context.Context) (time.Time, error) { return w.o.Store.Time(ctx, w.o.Now()) }
+
+// again puts work off.
+func (w *Webhooks) again(ctx context.Context, job store.Job, owner string, pause time.Duration, fault string) error {
+	now, err := w.at(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = w.o.Store.RepeatJob(ctx, job.ID, owner, now.Add(pause).UnixMicro(), fault)
+	return err
 }
 
 // missed wakes work again for what was recorded while a turn of it was under way: nobody
@@ -195,8 +211,7 @@ func (d *working) failed(ctx context.Context, job store.Job, owner string, fault
 	if err := d.save(ctx); err != nil {
 		return err
 	}
-	_, err := d.w.o.Store.RepeatJob(ctx, job.ID, owner, d.w.o.Now().Add(pause).UnixMicro(), forge.Clip(fault.Error(), 500))
-	return err
+	return d.w.again(ctx, job, owner, pause, forge.Clip(fault.Error(), 500))
 }
 
 // giveUp tells whoever waits that there is no answer, as far as he can be reached.

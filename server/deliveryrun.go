@@ -103,7 +103,11 @@ func (w *Webhooks) wake(ctx context.Context, entries []ledger.Entry) error {
 	if len(subjects) == 0 {
 		return nil
 	}
-	if err := w.o.Store.WakeDeliveries(ctx, subjects, w.o.Now().UnixMicro()); err != nil {
+	now, err := w.at(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.o.Store.WakeDeliveries(ctx, subjects, now.UnixMicro()); err != nil {
 		return err
 	}
 	select {

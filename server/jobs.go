@@ -77,7 +77,10 @@ func (c *Chores) follow(ctx context.Context, x Chore) {
 	for ctx.Err() == nil {
 		var err error
 		if !begun { // there is a row for it, from this replica or another one
-			err = c.Store.AddJob(ctx, store.Job{ID: x.kind(), Kind: x.kind(), Doc: "{}", Due: c.Now().UnixMicro()})
+			var now time.Time
+			if now, err = c.at(ctx); err == nil {
+				err = c.Store.AddJob(ctx, store.Job{ID: x.kind(), Kind: x.kind(), Doc: "{}", Due: now.UnixMicro()})
+			}
 			begun = err == nil
 		}
 		if err == nil {
@@ -89,6 +92,9 @@ func (c *Chores) follow(ctx context.Context, x Chore) {
 		rest(ctx, choreLook)
 	}
 }
+
+// at is the time by which leases and what is due are told.
+func (c *Chores) at(ctx context.Context) (time.Time, error) { return c.Store.Time(ctx, c.Now()) }
 
 // rest waits until the time is over or ctx ends.
 func rest(ctx context.Context, d time.Duration) {
@@ -103,7 +109,10 @@ func rest(ctx context.Context, d time.Duration) {
 // Turn does the work once if it is due and nobody has it, and reports whether it did. An
 // error means that the store does not answer; how the work ended is in its row.
 func (c *Chores) Turn(ctx context.Context, x Chore) (bool, error) {
-	now := c.Now()
+	now, err := c.at(ctx)
+	if err != nil {
+		return false, err
+	}
 	job, found, err := c.Store.ClaimJob(ctx, x.kind(), c.Owner, now.UnixMicro(), now.Add(choreLease).UnixMicro())
 	if err != nil || !found {
 		return false, err
@@ -116,7 +125,10 @@ func (c *Chores) Turn(ctx context.Context, x Chore) (bool, error) {
 	// The process may be about to stop, and who gives nothing back keeps others waiting.
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), choreSettle)
 	defer cancel()
-	due, told := c.next(ctx, x, job, fault)
+	if now, err = c.at(settle); err != nil {
+		return true, err
+	}
+	due, told := c.next(ctx, x, job, fault, now)
 	_, err = c.Store.RepeatJob(settle, job.ID, c.Owner, due.UnixMicro(), told)
 	return true, err
 }
@@ -125,7 +137,10 @@ func (c *Chores) Turn(ctx context.Context, x Chore) (bool, error) {
 // which is an *verdict.Error with CodeConflict. What ends it is told to who asked, and changes
 // nothing about when the work comes by itself; done well, that is Every from now.
 func (c *Chores) Begin(ctx context.Context, x Chore) error {
-	now := c.Now()
+	now, err := c.at(ctx)
+	if err != nil {
+		return err
+	}
 	row := store.Job{ID: x.kind(), Kind: x.kind(), Doc: "{}", Due: now.UnixMicro()}
 	if x.Every == 0 {
 		row.Due = never
@@ -145,7 +160,10 @@ func (c *Chores) Begin(ctx context.Context, x Chore) error {
 	defer cancel()
 	due, told := job.Due, job.Fault
 	if fault == nil && x.Every > 0 {
-		due, told = c.Now().Add(x.Every).UnixMicro(), ""
+		if now, err = c.at(settle); err != nil {
+			return err
+		}
+		due, told = now.Add(x.Every).UnixMicro(), ""
 	}
 	if x.Every == 0 {
 		_, err = c.Store.FinishJob(settle, job.ID, c.Owner)
@@ -160,8 +178,7 @@ func (c *Chores) Begin(ctx context.Context, x Chore) error {
 
 // next says when the work is due again and what is kept of how it ended. Failures are
 // counted in what is kept: attempts of the row count the good ones too.
-func (c *Chores) next(ctx context.Context, x Chore, job store.Job, fault error) (time.Time, string) {
-	now := c.Now()
+func (c *Chores) next(ctx context.Context, x Chore, job store.Job, fault error, now time.Time) (time.Time, string) {
 	switch {
 	case fault == nil:
 		return now.Add(x.Every), ""
@@ -191,7 +208,7 @@ func (c *Chores) held(ctx context.Context, x Chore, job store.Job) (err error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		lease := time.Unix(0, job.Lease*1000)
+		lease := c.Now().Add(choreLease) // by the clock of this machine, which alone is there when the store is not
 		for {
 			rest(ctx, cmp.Or(c.hold, choreHold))
 			select {
@@ -201,8 +218,11 @@ func (c *Chores) held(ctx context.Context, x Chore, job store.Job) (err error) {
 				return
 			default:
 			}
-			now := c.Now()
-			holds, err := c.Store.HoldJob(ctx, job.ID, c.Owner, now.Add(choreLease).UnixMicro())
+			now, holds := c.Now(), false
+			at, err := c.at(ctx)
+			if err == nil {
+				holds, err = c.Store.HoldJob(ctx, job.ID, c.Owner, at.Add(choreLease).UnixMicro())
+			}
 			switch {
 			case err == nil && holds:
 				lease = now.Add(choreLease)

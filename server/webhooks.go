@@ -184,12 +184,15 @@ func (w *Webhooks) keep(ctx context.Context, name string, source Source, d forge
 	if unread != nil && (verdict.AsError(unread).Code != verdict.CodeInvalid || d.ID == "") {
 		return 0, received{}, unread // of somebody else, or nothing to find it by
 	}
-	now := w.o.Now().UnixMicro()
+	now, err := w.at(ctx)
+	if err != nil {
+		return 0, received{}, &verdict.Error{Code: verdict.CodeUnavailable, What: "the delivery cannot be stored", Remedy: "let the forge deliver it again", Err: err}
+	}
 	digest := sha256.Sum256(append(append([]byte(d.Event.Name), 0), body...))
 	if d.ID == "" {
 		d.ID = fmt.Sprintf("%x", digest[:16])
 	}
-	kept := store.Delivery{Source: name, ID: d.ID, Name: d.Event.Name, Digest: digest[:], Received: now, State: store.DeliveryWaiting, Progress: "{}"}
+	kept := store.Delivery{Source: name, ID: d.ID, Name: d.Event.Name, Digest: digest[:], Received: now.UnixMicro(), State: store.DeliveryWaiting, Progress: "{}"}
 	event, err := json.Marshal(d.Event)
 	if err != nil {
 		return 0, received{}, err

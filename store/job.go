@@ -47,7 +47,7 @@ func (s *Store) AddJob(ctx context.Context, j Job) error {
 }
 
 // ClaimJob takes the oldest work of a kind that is due and that nobody has, until lease.
-// Who does not finish by then has lost it. The clock is the caller's. Where there is none it
+// Who does not finish by then has lost it. The clock is the caller's, who asks Time for it. Where there is none it
 // only reads: many workers that look again and again keep nobody from appending.
 func (s *Store) ClaimJob(ctx context.Context, kind, owner string, now, lease int64) (Job, bool, error) {
 	var one int64

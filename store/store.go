@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 )
 
 // Open is the to_seq of a row that nothing has ended: it holds from from_seq on.
@@ -53,6 +54,14 @@ type Telling interface {
 	// Watch calls wake for each announcement that is committed, until ctx ends or it
 	// cannot know of them any more. Several may be one.
 	Watch(ctx context.Context, wake func()) error
+}
+
+// Timed is an Engine whose database has a clock of its own, for all who share it.
+type Timed interface {
+	Engine
+
+	// Time is the statement that gives the one row with that clock's time, in microseconds.
+	Time() Statement
 }
 
 // Reader runs statements inside a snapshot or a write.
@@ -113,6 +122,23 @@ func (s *Store) Watch(ctx context.Context, wake func()) (able bool, err error) {
 		return false, nil
 	}
 	return true, e.Watch(ctx, wake)
+}
+
+// Time is what time it is for everybody on this database: by the clock of the database, or by
+// mine where it has none, since it is then used from one machine. Who claims work by it takes
+// nothing from others when the clock of his own machine is ahead.
+func (s *Store) Time(ctx context.Context, mine time.Time) (time.Time, error) {
+	e, able := s.engine.(Timed)
+	if !able {
+		return mine, nil
+	}
+	var at int64
+	err := s.View(ctx, func(v *View) error {
+		q := e.Time()
+		_, err := v.one(ctx, q.SQL, q.Args, &at)
+		return err
+	})
+	return time.UnixMicro(at).UTC(), err
 }
 
 // View gives one snapshot to several questions.

@@ -123,6 +123,8 @@ func (e recordingTelling) Watch(ctx context.Context, wake func()) error {
 	return e.telling.Watch(ctx, wake)
 }
 
+func (e recordingTelling) Time() store.Statement { return e.telling.(store.Timed).Time() }
+
 func record(e store.Engine, ran *recorder) store.Engine {
 	if t, able := e.(store.Telling); able {
 		return recordingTelling{recording{e, ran}, t}

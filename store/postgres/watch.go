@@ -16,6 +16,12 @@ const (
 	listenStatement   = `LISTEN verdict_append`
 )
 
+// Index: none. The time of the machine, and not that of the transaction's begin.
+const timeStatement = `SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
+
+// Time tells the time by the clock of the database.
+func (e *Engine) Time() store.Statement { return store.Statement{SQL: timeStatement} }
+
 // Announcement tells of a write when it commits.
 func (e *Engine) Announcement() store.Statement { return store.Statement{SQL: announceStatement} }
 

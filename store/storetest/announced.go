@@ -46,3 +46,19 @@ func announced(t *testing.T, a, b *store.Store) {
 		t.Error("it told of an append, and says that it does not")
 	}
 }
+
+// clocks: a machine whose clock is ahead is told the time of a database that it shares; one
+// machine alone has its own.
+func clocks(t *testing.T, s *store.Store) {
+	ahead := time.Now().Add(24 * time.Hour)
+	for range 2 {
+		at, err := s.Time(t.Context(), ahead)
+		must(t, err)
+		if off := time.Since(at).Abs(); s.Engine() == "postgres" && off > time.Minute {
+			t.Errorf("the database says that it is %s, which is off by %s", at, off)
+		}
+		if s.Engine() == "sqlite" && !at.Equal(ahead) {
+			t.Errorf("there is a clock besides that of the machine: %s", at)
+		}
+	}
+}

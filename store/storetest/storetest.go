@@ -30,6 +30,7 @@ func Engine(t *testing.T, open func(t testing.TB, name string) store.Engine) {
 		announced(t, migrated(t, open(t, "told")), migrated(t, open(t, "told")))
 	})
 	t.Run("work is claimed by one", func(t *testing.T) { jobs(t, migrated(t, open(t, "jobs")), migrated(t, open(t, "jobs"))) })
+	t.Run("the time is that of the database, where machines share it", func(t *testing.T) { clocks(t, one(t)) })
 	t.Run("a write under a key is done once", func(t *testing.T) { repeats(t, migrated(t, open(t, "keys")), migrated(t, open(t, "keys"))) })
 	t.Run("what a forge delivers is kept once, with its work", func(t *testing.T) {
 		deliveries(t, migrated(t, open(t, "hooks")), migrated(t, open(t, "hooks")))
