@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"verdict"
+	"verdict/evidence"
 	"verdict/forge"
 	"verdict/identity"
 	"verdict/identity/token"
@@ -44,6 +45,47 @@ func TestWhatExpiredDoesNotComeAliveWhenTheClockIsSetBack(t *testing.T) {
 			t.Errorf("%s is alive again: %d %s", x.name, r.status, r.body)
 		}
 	}
+}
+
+// What expired and nobody used meanwhile stays over too where the log has an entry from after its
+// time, and so does a code that works once. Whoever signs in while the clock is behind the log is in.
+func TestWhatTheLogOutlivedDoesNotComeAliveWhenTheClockIsSetBack(t *testing.T) {
+	d := newDoor(t)
+	session, long := d.admin(), d.admin()
+	code, err := d.signIn.Link(t.Context(), []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}})
+	d.must(err)
+	me := func(secret string) reply { return d.ask("GET", Prefix+"/roles", "", d.as(secret)...) }
+	d.later(personSession - time.Minute)
+	d.enrollAnother("between")
+	if r := me(long); r.status != 200 {
+		t.Errorf("before its time: %d %s", r.status, r.body)
+	}
+	d.later(2 * time.Minute)
+	d.enrollAnother("after")
+	d.later(-time.Hour - personSession/2)
+	for _, secret := range []string{session, long} {
+		if r := me(secret); r.status != 401 || !strings.Contains(r.body, "expired") {
+			t.Errorf("it is alive again: %d %s", r.status, r.body)
+		}
+	}
+	d.later(-personSession/2 + time.Hour)
+	d.refused(token.Exchange{Code: code}, "works once")
+	fresh := d.admin()
+	if r := me(fresh); r.status != 200 {
+		t.Errorf("who signs in while the clock is behind the log: %d %s", r.status, r.body)
+	}
+	d.later(personSession)
+	if r := me(fresh); r.status != 401 {
+		t.Errorf("and when that is over: %d %s", r.status, r.body)
+	}
+}
+
+// enrollAnother records something.
+func (d *door) enrollAnother(name string) {
+	d.t.Helper()
+	k, err := evidence.CreateKey(filepath.Join(d.t.TempDir(), name))
+	d.must(err)
+	d.enroll(name, k)
 }
 
 // A clock that is ahead for a while ends what is used meanwhile, and nothing else; and what was

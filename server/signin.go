@@ -79,7 +79,15 @@ type SignIn struct {
 
 type knownCredential struct {
 	store.Credential
-	at time.Time
+	at     time.Time
+	latest int64 // when the log's last entry was recorded, in microseconds
+}
+
+// over reports whether a credential's time has passed: by the clock, or by an entry that was
+// recorded after it, for a clock that was set back since. What was made while the clock was behind
+// the log (Made is never before the last entry of then) is not ended by that entry.
+func (k knownCredential) over(now time.Time) bool {
+	return now.UnixMicro() >= k.Expires || k.latest >= k.Expires && k.latest > k.Made
 }
 
 // holding is what the store keeps of who holds a credential.
@@ -155,19 +163,21 @@ func (s *SignIn) find(ctx context.Context, secret string) (store.Credential, err
 	k, known := s.known[digest]
 	s.mu.Unlock()
 	if !known || now.Sub(k.at) >= knownFor || now.Before(k.at) {
-		var c store.Credential
 		found := false
 		err := s.o.Store.View(ctx, func(v *store.View) (err error) {
-			c, found, err = v.Credential(ctx, digest)
+			if k.Credential, found, err = v.Credential(ctx, digest); err != nil || !found {
+				return err
+			}
+			head, _, err := v.Head(ctx)
+			k.at, k.latest = now, head.Latest
 			return err
 		})
 		if err != nil {
-			return c, fmt.Errorf("credential: %w", err)
+			return k.Credential, fmt.Errorf("credential: %w", err)
 		}
 		if !found {
-			return c, forbidden("the token is not known", signInAgain)
+			return k.Credential, forbidden("the token is not known", signInAgain)
 		}
-		k = knownCredential{c, now}
 		s.remember(digest, k)
 	}
 	kind := sessionKind
@@ -179,16 +189,16 @@ func (s *SignIn) find(ctx context.Context, secret string) (store.Credential, err
 		return k.Credential, forbidden("the token is not known", signInAgain)
 	case k.Revoked != 0 && k.Revoked != k.Expires:
 		return k.Credential, forbidden("the token was revoked", signInAgain)
-	case k.Revoked == k.Expires || now.UnixMicro() >= k.Expires:
-		s.over(ctx, digest, k)
+	case k.Revoked == k.Expires || k.over(now):
+		s.ended(ctx, digest, k)
 		return k.Credential, forbidden("the token expired at "+time.UnixMicro(k.Expires).UTC().Format(time.RFC3339), signInAgain)
 	}
 	return k.Credential, nil
 }
 
-// over makes it final that a credential expired: where the clock goes back afterwards it stays
-// over, here and in other replicas. What was not asked for meanwhile is judged by the clock.
-func (s *SignIn) over(ctx context.Context, digest string, k knownCredential) {
+// ended makes it final that a credential expired: where the clock goes back afterwards it stays
+// over, here and in other replicas. What was not asked for meanwhile is judged by the clock and the log.
+func (s *SignIn) ended(ctx context.Context, digest string, k knownCredential) {
 	if k.Revoked != 0 {
 		return
 	}
@@ -280,7 +290,11 @@ func holdingOf(c store.Credential) (h holding, err error) {
 func (s *SignIn) Bound(ctx context.Context, c identity.Caller) (b *ledger.Bound, err error) {
 	err = s.o.Store.View(ctx, func(v *store.View) error {
 		x, found, err := v.CredentialByID(ctx, c.Session)
-		if err != nil || !found || x.Revoked != 0 || s.o.Now().UnixMicro() >= x.Expires {
+		if err != nil || !found || x.Revoked != 0 {
+			return err
+		}
+		head, _, err := v.Head(ctx)
+		if err != nil || (knownCredential{Credential: x, latest: head.Latest}).over(s.o.Now()) {
 			return err
 		}
 		h, err := holdingOf(x)
@@ -302,14 +316,28 @@ func (s *SignIn) issue(ctx context.Context, kind, prefix string, h holding, last
 		return "", c, err
 	}
 	now := s.o.Now()
+	latest, err := s.latest(ctx)
+	if err != nil {
+		return "", c, err
+	}
 	c = store.Credential{
-		ID: id, Digest: digestOf(secret), Kind: kind, Actor: h.Caller.Actor, Doc: string(doc), Made: now.UnixMicro(), Expires: now.Add(lasts).UnixMicro(),
+		ID: id, Digest: digestOf(secret), Kind: kind, Actor: h.Caller.Actor, Doc: string(doc), Made: max(now.UnixMicro(), latest), Expires: now.Add(lasts).UnixMicro(),
 	}
 	err = s.o.Store.AddCredential(ctx, c, spent)
 	if errors.Is(err, store.ErrFence) && spent != nil {
 		return "", c, forbidden("the token was exchanged before", "ask its issuer for a new one: each is exchanged once")
 	}
 	return secret, c, err
+}
+
+// latest is when the log's last entry was recorded, in microseconds.
+func (s *SignIn) latest(ctx context.Context) (at int64, err error) {
+	err = s.o.Store.View(ctx, func(v *store.View) error {
+		head, _, err := v.Head(ctx)
+		at = head.Latest
+		return err
+	})
+	return at, err
 }
 
 func digestOf(secret string) string {

@@ -183,10 +183,14 @@ func (s *SignIn) byOnce(ctx context.Context, code, kind, from string) (a proven,
 	if found { // what nobody gave out costs no look
 		c, found, err = s.o.Store.TakeCredential(ctx, digestOf(code), kind, s.o.Now().UnixMicro())
 	}
+	var latest int64
+	if err == nil && found {
+		latest, err = s.latest(ctx)
+	}
 	if err != nil {
 		return a, err
 	}
-	if !found {
+	if !found || (knownCredential{Credential: c, latest: latest}).over(s.o.Now()) {
 		return a, forbidden("the code is not known: it works once, and for ten minutes", "get a new one: start verdict serve again, or open "+s.self+"/cli")
 	}
 	h, err := holdingOf(c)
