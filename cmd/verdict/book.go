@@ -13,7 +13,7 @@ import (
 
 // book is the ledger that a command works with: the one in the data directory or, with
 // --server, the server's. Commands do not ask which of them it is. What changes the log itself
-// (a new epoch, a sweep) is for workspace.local; who computes it again asks for its bytes.
+// (a new epoch, a sweep) is for workspace.own; who computes it again asks for its bytes.
 type book struct {
 	entries
 	answers
@@ -85,13 +85,8 @@ func (w *workspace) asTaken() book {
 	return b
 }
 
-// local is the ledger in the data directory, for what is done with the bytes of a log. what
-// completes "… is done where the server keeps its data", command is what is typed there.
-func (w *workspace) local(what, command string) (*ledger.Ledger, error) {
-	return w.own, w.app.whereDataIs(what, command)
-}
-
-// whereDataIs refuses with a server what is done with the bytes of a log.
+// whereDataIs refuses with a server what is done with the bytes of a log: what completes "… is
+// done where the server keeps its data", command is what is typed there.
 func (a *app) whereDataIs(what, command string) error {
 	if a.config.Server == "" {
 		return nil
