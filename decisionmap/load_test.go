@@ -208,6 +208,7 @@ func TestBadFilesAreRefusedWithLineAndRemedy(t *testing.T) {
 		"a server that speaks wherever":               {forPeople + "key: '" + anID + "', kinds: [approval]}]\n", "does not say in which environments"},
 		"a server that speaks for somebody else":      {strings.Replace(forPeople, "people", "machines", 1) + "key: '" + anID + "', kinds: [approval], environments: ['*']}]\n", "expected one of people"},
 		"trust with nothing":                          {"schema: verdict/v1\ntrust: [{name: a, key: k}]\n", "does not say what may be stated"},
+		"one account of two persons in two spellings": {"schema: verdict/v1\npeople:\n  a: {accounts: {github: Jane}}\n  b: {accounts: {github: jane}}\n", `people.a and people.b both have the github account "jane"`},
 		"one account of two persons":                  {"schema: verdict/v1\npeople:\n  a: {accounts: {github: x}}\n  b: {accounts: {github: x}}\n", `verdict.yaml:4: people.a and people.b both have the github account "x"`},
 		"an account in a system that nobody knows":    {"schema: verdict/v1\npeople: {a: {accounts: {githbu: x}}}\n", `the nearest is "github"`},
 	} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -65,6 +66,9 @@ func (m *Map) checkPeople(r *reader, root *yaml.Node) {
 		for _, system := range AccountSystems {
 			for _, a := range m.People[id].Accounts[system] {
 				key := system + " " + a
+				if system != "kubernetes" && system != "key" { // which compare names exactly: see identity.Account
+					key = strings.ToLower(strings.TrimSpace(key))
+				}
 				if other, taken := owner[key]; taken {
 					n := *root
 					n.Line = m.origins["people."+id+".accounts."+system].Line

@@ -42,10 +42,16 @@ type Account struct {
 // String is the form in which people write an account: "github:octocat".
 func (a Account) String() string { return string(a.System) + ":" + a.Name }
 
-// canonical is the form in which two spellings of one account are equal.
+// canonical is the form in which two spellings of one account are equal. Letters beyond ASCII are
+// compared exactly: the Kelvin sign is a k to Unicode, and another account to who gives them out.
 func (a Account) canonical() Account {
 	if a.Name = strings.TrimSpace(a.Name); folded[a.System] {
-		a.Name = strings.ToLower(a.Name)
+		a.Name = strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			return r
+		}, a.Name)
 	}
 	return a
 }

@@ -54,6 +54,7 @@ func TestSeparationOfDutiesFailsClosed(t *testing.T) {
 		{"two unknown accounts are not known to differ", git("x@example.com"), git("y@example.com"), false, false, false},
 		{"an unknown account is itself", hub("stranger"), hub("Stranger"), true, true, false},
 		{"one name in two systems is not one account", git("stranger"), hub("stranger"), false, false, false},
+		{"what some letter in another alphabet folds to is not that letter", hub("\u212aen"), hub("ken"), false, false, false},
 		{"cluster users are compared exactly", identity.Account{System: identity.Kubernetes, Name: "ada"}, identity.Account{System: identity.Kubernetes, Name: "Ada"}, false, true, true},
 		{"key ids are compared exactly", identity.Account{System: identity.Key, Name: "AbC="}, identity.Account{System: identity.Key, Name: "abc="}, false, false, false},
 		{"nobody is not the same as nobody", git(""), git(""), false, false, false},

@@ -367,10 +367,11 @@ func bounded(s string) string {
 }
 
 // person is the name in the map's people of who has an account as SYSTEM:NAME; empty: of
-// nobody there.
+// nobody there. Spaces around a name are forgiven to who writes a map, and not to an issuer: it
+// may give them out as another account.
 func (s *SignIn) person(ctx context.Context, account string) (string, error) {
 	system, name, ok := strings.Cut(account, ":")
-	if !ok || s.o.People == nil {
+	if !ok || s.o.People == nil || name != strings.TrimSpace(name) {
 		return "", nil
 	}
 	d, err := s.directory(ctx)

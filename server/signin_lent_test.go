@@ -151,3 +151,15 @@ func TestATokenThatEndsItselfIsRecorded(t *testing.T) {
 		}
 	}
 }
+
+// Whoever gets an account of an issuer that is almost somebody else's is not that person here.
+func TestAnAccountThatIsAlmostSomebodysIsNobodys(t *testing.T) {
+	for _, id := range []string{"oid-jane ", " oid-jane", "oid-jane\u00a0", "oid-jan\u00e9", "o\u0131d-jane"} {
+		d := newDoor(t)
+		d.issuer.says = map[string]any{"oid": id}
+		r, _ := d.browser("/")
+		if r := d.ask("GET", Prefix+"/me", "", d.as(r.cookies["__Host-verdict"].Value)...); r.status != 200 || !strings.Contains(r.body, `"person":""`) {
+			t.Errorf("%q: %d %s", id, r.status, r.body)
+		}
+	}
+}
