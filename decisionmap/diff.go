@@ -311,13 +311,13 @@ func (d *differ) freezes(path string, old, new []Freeze) {
 func freezeText(f Freeze) string { return dayText(f.From) + " to " + dayText(f.To) }
 
 func (d *differ) service(path string, a, b Service) {
-	d.declared(path+".team", a.Team, b.Team)
-	d.declared(path+".owner", a.Owner, b.Owner)
-	if len(a.Environments) == 0 {
-		d.declared(path+".repo", a.Repo, b.Repo)
-	} else { // what is built from there may run where the service may
-		d.text(path+".repo", a.Repo, b.Repo, Changes)
+	said := d.declared
+	if len(a.Environments) > 0 { // its team approves there, and what is built from its repository may run there
+		said = func(path, old, new string) { d.text(path, old, new, Changes) }
 	}
+	said(path+".team", a.Team, b.Team)
+	d.declared(path+".owner", a.Owner, b.Owner)
+	said(path+".repo", a.Repo, b.Repo)
 	d.declared(path+".tier", a.Tier, b.Tier)
 	d.folders(path+".paths", a.Paths, b.Paths)
 	d.folders(path+".iac", a.IaC, b.IaC)

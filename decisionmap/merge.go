@@ -14,7 +14,7 @@ func (m *Map) IsOrganisation() bool { return m.Organization != "" }
 // Merge reads a repository's file over an organisation's map. The file may declare its
 // service (team, owner, repo, tier, paths, iac) and tighten; whatever else it says is
 // refused with the line that says it. Where a service may run is the organisation's to say,
-// and of one that may run somewhere, from which repository it comes. Neither argument is
+// and of one that may run somewhere, from which repository it comes and whose it is. Neither argument is
 // changed.
 func Merge(org, repo *Map) (*Map, error) {
 	if repo.IsOrganisation() {

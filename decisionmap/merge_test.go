@@ -33,7 +33,7 @@ environments:
     protected: [azurerm_key_vault]
     hours: {timezone: UTC, allow: "Mon-Thu 08:00-16:00"}
     freezes: [{from: 2026-12-18, to: 2027-01-04, reason: year end}]
-services: {api: {team: payments, owner: leads, repo: "https://github.com/acme/api", iac: infra, environments: [dev]}, shop: {team: web, owner: leads, environments: [dev]}}
+services: {api: {team: payments, owner: leads, repo: "https://github.com/acme/api", iac: infra, environments: [dev]}, shop: {team: web, owner: leads, environments: [dev]}, idle: {owner: leads, environments: [dev]}}
 points:
   - id: ci.secrets
     mode: block
@@ -100,6 +100,7 @@ func TestARepositoryFileCannotLoosenTheOrganisationMap(t *testing.T) {
 		"a freeze is shortened":                                    {"environments: {prod: {tier: prod, freezes: [{from: 2026-12-18, to: 2027-01-03, reason: year end}]}}", `is no longer covered`},
 		"a service runs where the organisation does not let it":    {"services: {api: {environments: [dev, prod]}}", `may run in "prod" too`},
 		"a service of one's own runs somewhere":                    {"services: {other: {team: t, owner: o, environments: [dev]}}", `services.other.environments changes what the organisation acme requires: environments: the service may run in "dev" too`},
+		"what runs somewhere is approved by one's own team":        {"services: {idle: {team: us}}", `services.idle.team changes`},
 		"what runs somewhere comes from one's own repository":      {"services: {shop: {repo: https://github.com/evil/shop}}", `services.shop.repo changes`},
 		"a service belongs to another team":                        {"team: us", `team: "us" instead of "payments"`},
 		"a service belongs to another owner":                       {"owner: us", `owner: "us" instead of "leads"`},
