@@ -161,7 +161,7 @@ func TestAServerThatLiesAboutItsLogIsFoundOut(t *testing.T) {
 	b.change = altered(t, bodies, func(x *wire.Bodies) {
 		for i := range x.Bodies {
 			if x.Bodies[i].Entry == nil {
-				x.Bodies[i].Entry = &wire.Entry{Index: x.Bodies[i].Index, Pruned: true, Tombstone: x.Bodies[i].Index + 1}
+				x.Bodies[i].Entry = &wire.Entry{Entry: ledger.Entry{Index: x.Bodies[i].Index, Pruned: true, Tombstone: x.Bodies[i].Index + 1}}
 			}
 		}
 	})
