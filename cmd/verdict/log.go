@@ -77,9 +77,9 @@ func logCheckpointCommand() command {
 			}
 			return w.app.emit(doc, func(report.Style) string {
 				if found && signed.Checkpoint.Origin == c.Origin && signed.Checkpoint.Size == c.Size {
-					return signed.Note
+					return neutralLines(signed.Note)
 				}
-				return c.Note
+				return neutralLines(c.Note) // the same bytes, where it is what a log signs
 			})
 		}),
 	}
@@ -161,7 +161,7 @@ func (w *workspace) inclusion(ctx context.Context, index int64) error {
 	if err := p.Check(); err != nil {
 		return &verdict.Error{Code: verdict.CodeRefused, What: fmt.Sprintf("the proof of entry %d does not hold", index), Remedy: "run verdict log verify to find what was changed", Err: err}
 	}
-	return w.app.emit(p, func(report.Style) string { return p.Text() })
+	return w.app.emit(p, func(report.Style) string { return neutralLines(p.Text()) })
 }
 
 func (w *workspace) consistency(ctx context.Context, from, to int64) error {
@@ -173,7 +173,7 @@ func (w *workspace) consistency(ctx context.Context, from, to int64) error {
 		return &verdict.Error{Code: verdict.CodeRefused, What: fmt.Sprintf("the log of size %d does not continue that of size %d", to, from), Remedy: "run verdict log verify to find what was changed", Err: err}
 	}
 	return w.app.emit(p, func(report.Style) string {
-		out := fmt.Sprintf("The log of %d entries continues the log of %d entries.\n\n%s\n", p.To.Size, p.From.Size, p.To.Note)
+		out := fmt.Sprintf("The log of %d entries continues the log of %d entries.\n\n%s\n", p.To.Size, p.From.Size, neutralLines(p.To.Note))
 		for _, h := range p.Hashes {
 			out += h.String() + "\n"
 		}
