@@ -43,7 +43,7 @@ const (
 )
 
 // UsedBlobs calls each with those of the blobs that some entry rests on: its statement
-// names them, or its body or foreign bundle lies there. A digest is "sha256:" and hex
+// names them, or its body or foreign bundle lies there; and with those of shared files. A digest is "sha256:" and hex
 // digits; one may be given to each more than once.
 func (v *View) UsedBlobs(ctx context.Context, digests []string, each func(digest string) error) error {
 	const algorithm = "sha256:"
@@ -61,7 +61,7 @@ func (v *View) UsedBlobs(ctx context.Context, digests []string, each func(digest
 		}
 		return each(algorithm + hex.EncodeToString(b))
 	}
-	var statements []Statement
+	statements := []Statement{sharedParts(digests, each)}
 	for len(digests) > 0 {
 		n := chunk(len(digests), 1)
 		text, raw := make([]any, n), make([]any, n)

@@ -218,7 +218,7 @@ func (a *app) updateAdvisories(ctx context.Context, o advisory.UpdateOptions) er
 			return err
 		}
 	}
-	if err := keepBefore(index); err != nil {
+	if err := a.beforeChange(ctx, index); err != nil {
 		return err
 	}
 	o.Index, o.Now, o.Progress = index, a.now, a.stepper()

@@ -61,7 +61,7 @@ func (x *importing) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := keepBefore(index); err != nil {
+	if err := a.beforeChange(ctx, index); err != nil {
 		return err
 	}
 	c := newAdvisoryChange(index)

@@ -47,7 +47,7 @@ func (a *app) removeAdvisories(ctx context.Context, name string) error {
 		_, err := a.openAdvisories(index) // it says what to do
 		return err
 	}
-	if err := keepBefore(index); err != nil {
+	if err := a.beforeChange(ctx, index); err != nil {
 		return err
 	}
 	if err := advisory.Forget(ctx, index, name); err != nil {

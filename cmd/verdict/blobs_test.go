@@ -17,7 +17,7 @@ import (
 
 // putters are the files that keep blobs. Each puts them for a statement whose struct is
 // below: who adds a file here adds that too.
-var putters = []string{"cmd/verdict/maprelease.go", "cmd/verdict/ownrules.go", "cmd/verdict/policyrelease.go", "cmd/verdict/sbomattest.go", "cmd/verdict/syncsend.go", "cmd/verdict/travelblob.go", "decide/basis.go", "decide/recall.go", "server/ledger_bytes.go"}
+var putters = []string{"cmd/verdict/advisoriesshared.go" /* store.ShareFile names them */, "cmd/verdict/maprelease.go", "cmd/verdict/ownrules.go", "cmd/verdict/policyrelease.go", "cmd/verdict/sbomattest.go", "cmd/verdict/syncsend.go", "cmd/verdict/travelblob.go", "decide/basis.go", "decide/recall.go", "server/ledger_bytes.go"}
 
 // A blob that a statement names and that no row is about is removed by a sweep, and with
 // it what everything was judged by. So each digest of a real struct is held against the

@@ -38,6 +38,9 @@ type host struct {
 	unwitnessed *prometheus.CounterVec // how often one did not sign
 
 	publisher string             // of vulnerability data; empty: advisory.DefaultBase
+	sharing   bool               // replicas may have data directories of their own: see advisoriesshared.go
+	changing  sync.Mutex         // held by who changes this replica's copy of them; guards what follows
+	taken     string             // digest of those that this replica has, as far as it looked
 	unadvised prometheus.Counter // how often they could not be renewed
 	// passed counts for a caller what is looked at and left out, as the server does; nil: nobody.
 	passed func(c identity.Caller) func(rows int)
@@ -65,6 +68,7 @@ type hosting struct {
 func newHost(w *workspace) *host {
 	return &host{
 		app: w.app, base: w, desks: map[deskKey]*desk{}, reading: make(chan struct{}, maxReading), backtests: make(chan struct{}, maxBacktests), testing: map[string]bool{},
+		sharing:     w.app.config.Database != "",
 		work:        &server.Chores{Store: w.store, Now: w.app.now, Logger: w.app.log, Owner: replicaName()},
 		unadvised:   prometheus.NewCounter(prometheus.CounterOpts{Name: "verdict_advisories_failed_total", Help: "How often the vulnerability data could not be renewed by themselves."}),
 		unwitnessed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "verdict_witness_failed_total", Help: "How often a witness was asked and did not sign."}, []string{"witness"}),
@@ -115,7 +119,7 @@ func (h *host) recording(c identity.Caller) *workspace {
 // shared is a workspace over the parts of the base.
 func (h *host) shared(a *app) *workspace {
 	b := h.base
-	return &workspace{app: a, dir: b.dir, own: b.own, ledger: keptOpen(b.own), signer: b.signer, logKey: b.logKey, ring: b.ring}
+	return &workspace{app: a, dir: b.dir, own: b.own, ledger: keptOpen(b.own), store: b.store, signer: b.signer, logKey: b.logKey, ring: b.ring}
 }
 
 // keptOpen is the book of a shared ledger: the end of a request does not close it.

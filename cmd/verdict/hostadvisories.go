@@ -23,14 +23,20 @@ import (
 )
 
 // The vulnerability data of a server are a file in its data directory, by which it answers where
-// and matches again what was built. Replicas with data directories of their own each have a copy.
+// and matches again what was built. Replicas with data directories of their own each have a copy:
+// advisoriesshared.go.
 
 // maxSent bounds an archive that is sent, in bytes: all that OSV publishes is half of it.
 const maxSent = 2 << 30
 
-// itself is who the server is where what it does concerns everybody, whoever asked for it.
+// itself is who the server is where nobody asked it.
 func (h *host) itself() identity.Caller {
-	return identity.Caller{Actor: "key:" + h.base.signer.KeyID(), Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}}
+	return identity.Caller{Actor: "key:" + h.base.signer.KeyID()}
+}
+
+// onBehalf is the server where what it does concerns everybody: it sees all, and says who asked.
+func onBehalf(c identity.Caller) identity.Caller {
+	return identity.Caller{Actor: c.Actor, Grants: []identity.Grant{{Role: identity.Viewer, Scope: identity.Anywhere()}}}
 }
 
 // advising is the work on them: one piece at a time over all replicas.
@@ -38,10 +44,14 @@ func advising(do func(context.Context) error) server.Chore {
 	return server.Chore{Name: "advisories", Do: do}
 }
 
-// advise runs a command on the server's vulnerability data, and gives the document that it writes.
-func (h *host) advise(ctx context.Context, run func(ctx context.Context, a *app) error) (b []byte, err error) {
+// advise runs a command on the server's vulnerability data for who asked, and gives the document
+// that it writes.
+func (h *host) advise(ctx context.Context, c identity.Caller, run func(ctx context.Context, a *app) error) (b []byte, err error) {
 	return b, h.work.Begin(ctx, advising(func(ctx context.Context) error {
-		b, err = h.documented(ctx, h.itself(), "", run)
+		h.changing.Lock()
+		defer h.changing.Unlock()
+		h.taken = ""
+		b, err = h.documented(ctx, onBehalf(c), "", run)
 		return err
 	}))
 }
@@ -72,12 +82,12 @@ func (h *host) advisoryOperations(s *server.Server) {
 	})
 	type update struct{ Body advisoryUpdate }
 	server.Route(s, awaited(advisoryPath+"/updates", "update-advisories", "Fetch advisories from their publisher, and match again what was built", identity.Governing,
-		"Fetched is from the publisher that the server knows, never from an address of a caller. One piece of work on the data goes on at a time, over all replicas: while one does, the answer is 409. What of several could not be fetched is under `failed`."),
+		"Fetched is from the publisher that the server knows, never from an address of a caller. One piece of work on the data goes on at a time, over all replicas: while one does, the answer is 409. The replicas have one set of data: those that are not asked take what is new within a minute. What of several could not be fetched is under `failed`."),
 		func(ctx context.Context, c identity.Caller, in *update) (*changed, error) {
 			if err := c.May(identity.Governing, identity.Object{}); err != nil {
 				return nil, err
 			}
-			b, err := h.advise(ctx, h.updateOwn(in.Body))
+			b, err := h.advise(ctx, c, h.updateOwn(in.Body))
 			return &changed{doc[advisoryChange]{b}}, err
 		})
 	type removed struct {
@@ -89,7 +99,7 @@ func (h *host) advisoryOperations(s *server.Server) {
 		if err := c.May(identity.Governing, identity.Object{}); err != nil {
 			return nil, err
 		}
-		b, err := h.advise(ctx, func(ctx context.Context, a *app) error { return a.removeAdvisories(ctx, in.Source) })
+		b, err := h.advise(ctx, c, func(ctx context.Context, a *app) error { return a.removeAdvisories(ctx, in.Source) })
 		return &listed{doc[advisoryList]{b}}, err
 	})
 	put := awaited(advisoryPath, "import-advisories", "Take in advisories that are sent, and match again what was built", identity.Governing,
@@ -114,7 +124,7 @@ var sentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+ -]{0,127}$`)
 
 // sent takes in what a request sends. It is read only when it is its turn: the disk has one at a
 // time.
-func (h *host) sent(ctx context.Context, c identity.Caller, q url.Values, body io.Reader) (b []byte, err error) {
+func (h *host) sent(ctx context.Context, c identity.Caller, q url.Values, body io.Reader) ([]byte, error) {
 	if err := c.May(identity.Governing, identity.Object{}); err != nil {
 		return nil, err
 	}
@@ -122,7 +132,7 @@ func (h *host) sent(ctx context.Context, c identity.Caller, q url.Values, body i
 	if err != nil {
 		return nil, err
 	}
-	return b, h.work.Begin(ctx, advising(func(ctx context.Context) (err error) {
+	return h.advise(ctx, c, func(ctx context.Context, a *app) error {
 		dir, err := os.MkdirTemp(h.base.dir, "advisories-sent-")
 		if err != nil {
 			return noPlace(err)
@@ -132,9 +142,8 @@ func (h *host) sent(ctx context.Context, c identity.Caller, q url.Values, body i
 		if err := spool(path, body, modified); err != nil {
 			return err
 		}
-		b, err = h.documented(ctx, h.itself(), "", func(ctx context.Context, a *app) error { return x.run(ctx, a, []string{path}) })
-		return err
-	}))
+		return x.run(ctx, a, []string{path})
+	})
 }
 
 const seeAPI = "GET /openapi.json"
@@ -203,16 +212,19 @@ type renewal struct {
 	ecosystems []string      // to be fetched; empty: those that were fetched before
 }
 
-// renewLook is how often a replica looks how old its copy is.
+// renewLook is how often a replica looks how old its copy is, and whether another one has newer
+// data.
 const renewLook = time.Minute
 
-// renewing renews this replica's copy when it is older than it should be, until ctx ends. What
-// fails is told, and tried again after a sixth of the time.
+// renewing takes what another replica made the newest, and renews that when it is older than it
+// should be, until ctx ends. What fails is told; a renewal is tried again after a sixth of the
+// time.
 func (h *host) renewing(x renewal) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var again time.Time
 		for ctx.Err() == nil {
-			if now := h.app.now(); !now.Before(again) && h.renewalDue(x, now) {
+			h.follow(ctx)
+			if now := h.app.now(); x.every > 0 && !now.Before(again) && h.renewalDue(x, now) {
 				switch err := h.renew(ctx, x); {
 				case err == nil || ctx.Err() != nil:
 				case verdict.AsError(err).Code == verdict.CodeConflict: // a replica is at its own
@@ -233,10 +245,29 @@ func (h *host) renewing(x renewal) func(context.Context) error {
 	}
 }
 
+// follow takes the newest data, unless they were taken already or this replica is changing them.
+func (h *host) follow(ctx context.Context) {
+	if !h.sharing || !h.changing.TryLock() {
+		return
+	}
+	defer h.changing.Unlock()
+	newest, err := h.base.store.SharedFile(ctx, sharedAdvisories)
+	if err == nil && newest.Digest != h.taken {
+		newest, err = h.recording(h.itself()).takeShared(ctx, h.advisoryFile())
+	}
+	switch {
+	case err == nil:
+		h.taken = newest.Digest
+	case ctx.Err() == nil:
+		h.unadvised.Inc()
+		h.app.log.Warn("the vulnerability data that another replica has cannot be taken", "error", err.Error(), "fix", verdict.AsError(err).Remedy)
+	}
+}
+
 func (h *host) renew(ctx context.Context, x renewal) error {
 	ctx, cancel := context.WithTimeout(ctx, wire.WorkTime)
 	defer cancel()
-	b, err := h.advise(ctx, h.updateOwn(advisoryUpdate{Ecosystems: x.ecosystems}))
+	b, err := h.advise(ctx, h.itself(), h.updateOwn(advisoryUpdate{Ecosystems: x.ecosystems}))
 	if err != nil {
 		return err
 	}

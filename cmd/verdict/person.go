@@ -105,9 +105,6 @@ func (p *signatory) teams() []string { return append([]string{}, p.Map.People[p.
 // state signs a statement of the person about some subjects and records it.
 func (p *signatory) state(ctx context.Context, kind verdict.Kind, predicate any, c verdict.Context, about ...verdict.Subject) (ledger.Entry, error) {
 	c.At, c.Actor, c.Retention = p.now, p.w.actor(), "release"
-	if p.key.SignedIn {
-		c.Actor = p.w.app.hosted.caller.Actor
-	}
 	c.Team = p.Map.Services[c.Service].Team
 	s, err := evidence.New(kind, about, predicate, c, p.w.app.rand)
 	if err != nil {

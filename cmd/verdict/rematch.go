@@ -120,7 +120,10 @@ func (a *app) rematch(ctx context.Context, index string) (done *rematched, err e
 	if before != nil {
 		x.before = rememberingOf(before)
 	}
-	return x.out, x.run(ctx, before, after)
+	if err := x.run(ctx, before, after); err != nil {
+		return x.out, err
+	}
+	return x.out, w.share(ctx, index)
 }
 
 // rematching is one run of it.

@@ -135,7 +135,7 @@ func (x *serving) beside(ctx context.Context, h *host, s *server.Server, in *ser
 	}
 	chores := h.chores(in)
 	out := []func(context.Context) error{chores.Run}
-	if renewal.every > 0 {
+	if renewal.every > 0 || h.sharing {
 		out = append(out, h.renewing(renewal))
 	}
 	admits, err := x.admits(ctx, h, s, public)

@@ -285,8 +285,13 @@ func (w *workspace) state(ctx context.Context, kind verdict.Kind, about verdict.
 
 func (w *workspace) now() time.Time { return w.app.now().UTC().Truncate(time.Microsecond) }
 
-// actor is the opaque id of who acts: the signing key's.
-func (w *workspace) actor() string { return "key:" + w.signer.KeyID() }
+// actor is the opaque id of who acts: of who asks a server, else the signing key's.
+func (w *workspace) actor() string {
+	if w.app.hosted != nil {
+		return w.app.hosted.caller.Actor
+	}
+	return "key:" + w.signer.KeyID()
+}
 
 // rules is the policy bundle that decides: the built-in one, with the rules that were
 // released, or that the map names beside itself. The first decision with a bundle records

@@ -60,6 +60,7 @@ func blobs(t *testing.T, s *store.Store) {
 		Uses:    []store.BlobUse{use(1, 0, store.Open), use(2, 0, store.Open), use(3, 0, 5)},
 	})
 	expect(t, "used", nil, used(t, s), []string{"1", "2", "11", "13"})
+	sharedFile(t, s)
 	blobUsers(t, s)
 	nameLater(t, s, use)
 	expect(t, "used, when all is known", nil, used(t, s), []string{"1", "2", "4", "5", "11", "13"})
@@ -82,6 +83,31 @@ func blobs(t *testing.T, s *store.Store) {
 	slices.Sort(some)
 	expect(t, "rows", nil, all, []int64{0, 0, 0, 6, 6, 8})
 	expect(t, "rows between", nil, some, []int64{6, 6})
+}
+
+// sharedFile puts one file in the place of another, both of which replicas share. Whoever loses the
+// race is told, and a sweep leaves alone what lies in the newest only.
+func sharedFile(t *testing.T, s *store.Store) {
+	t.Helper()
+	first, second := store.SharedFile{Digest: blobDigest(90), Parts: []string{blobDigest(16), blobDigest(17)}}, store.SharedFile{Digest: blobDigest(91), Parts: []string{blobDigest(17), blobDigest(18)}}
+	share := func(name string, replaces, x store.SharedFile, want bool) {
+		t.Helper()
+		did, err := s.ShareFile(t.Context(), "index", replaces, x)
+		expect(t, name, err, did, want)
+	}
+	got, err := s.SharedFile(t.Context(), "index")
+	expect(t, "nothing is shared", err, got, store.SharedFile{})
+	share("the first", store.SharedFile{}, first, true)
+	share("who knew of none", store.SharedFile{}, second, false)
+	expect(t, "used by the first", nil, used(t, s), []string{"1", "2", "11", "13", "16", "17"})
+	share("the second", first, second, true)
+	share("who knew the first", first, store.SharedFile{}, false)
+	got, err = s.SharedFile(t.Context(), "index")
+	expect(t, "the newest", err, got, second)
+	expect(t, "used by the second", nil, used(t, s), []string{"1", "2", "11", "13", "17", "18"})
+	late, err := s.LateJobs(t.Context(), 1<<62)
+	expect(t, "work that waits", err, len(late), 0)
+	share("none", second, store.SharedFile{}, true)
 }
 
 // blobUsers asks what the entries are about that name a blob.
