@@ -254,7 +254,7 @@ func TestANetworkThatSwallowsEverythingIsSaidWithinSeconds(t *testing.T) {
 			wait.Go(func() {
 				began := time.Now()
 				err := ask()
-				if took := time.Since(began); err == nil || took > 15*time.Second {
+				if took := time.Since(began); err == nil || took > 30*time.Second {
 					t.Errorf("%s: answered %v after %s", name, err, took)
 				}
 				if e := verdict.AsError(err); name != "a follower" && (e == nil || e.Code != verdict.CodeUnavailable || e.Remedy == "") {

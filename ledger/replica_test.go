@@ -318,7 +318,7 @@ func TestWithoutAFreeConnectionEverybodyIsToldSo(t *testing.T) {
 	if x := verdict.AsError(err); x == nil || x.Code != verdict.CodeUnavailable || !strings.Contains(x.Remedy, "pool_max_conns") {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	close(release)

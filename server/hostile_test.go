@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"verdict/identity"
@@ -23,10 +24,11 @@ import (
 // live is a server on a listener of its own, as verdict serve has one.
 type live struct {
 	*Server
-	t     *testing.T
-	at    string
-	stop  context.CancelFunc
-	ended chan error
+	t      *testing.T
+	at     string
+	memory *inMemory // instead of an address
+	stop   context.CancelFunc
+	ended  chan error
 }
 
 func liveServer(t *testing.T, l Limits, routes func(*Server)) *live {
@@ -45,7 +47,7 @@ func liveOn(t *testing.T, s *Server, c *tls.Config) *live {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	x := &live{s, t, listener.Addr().String(), stop, make(chan error, 1)}
+	x := &live{Server: s, t: t, at: listener.Addr().String(), stop: stop, ended: make(chan error, 1)}
 	go func() { x.ended <- s.Serve(ctx, Listeners{API: littleKept{listener}, TLS: c}) }()
 	t.Cleanup(stop)
 	return x
@@ -64,6 +66,9 @@ func (l littleKept) Accept() (net.Conn, error) {
 // dial sends the beginning of a request, from an address of the loopback network.
 func (x *live) dial(from, text string) net.Conn {
 	x.t.Helper()
+	if x.memory != nil {
+		return x.begun(x.memory.dial(x.t, from), text)
+	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Control: func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10) })
 	}}
@@ -71,8 +76,13 @@ func (x *live) dial(from, text string) net.Conn {
 	if err != nil {
 		x.t.Fatal(err)
 	}
+	return x.begun(c, text)
+}
+
+func (x *live) begun(c net.Conn, text string) net.Conn {
+	x.t.Helper()
 	x.t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // more than any limit of a test
 	if _, err := io.WriteString(c, text); err != nil {
 		x.t.Fatal(err)
 	}
@@ -95,7 +105,7 @@ func statuses(c net.Conn) (out []int) {
 // eventually waits for what goes on in other goroutines.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for until := time.Now().Add(15 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal(what)
 		}
@@ -126,86 +136,86 @@ func hostileRoutes(done *atomic.Int64) func(*Server) {
 // Somebody without a token who opens many requests and never ends them must keep out neither
 // callers nor strangers from elsewhere, and loses his connections.
 func TestWhoSendsSlowlyKeepsNobodyOut(t *testing.T) {
-	var done atomic.Int64
-	x := liveServer(t, Limits{InFlight: 16, Lag: 2 * time.Second}, hostileRoutes(&done))
-	const begun = "POST /anybody HTTP/1.1\r\nHost: verdict.test\r\nContent-Length: 1000\r\n\r\nslow"
-	var slow []net.Conn
-	for range 40 {
-		slow = append(slow, x.dial("127.0.0.1", begun))
-	}
-	eventually(t, "the slow requests did not begin", func() bool { return len(x.busy) == 2 })
-	client := func(from string) *http.Client {
-		return &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext}}
-	}
-	for from, token := range map[string]string{"127.0.0.1": "dev", "127.0.0.2": ""} {
-		r, _ := http.NewRequestWithContext(t.Context(), "POST", "http://"+x.at+map[string]string{"dev": Prefix + "/echo", "": "/anybody"}[token], strings.NewReader(`{"text":"hi"}`))
-		r.Header.Set("Content-Type", "application/json")
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
+	synctest.Test(t, func(t *testing.T) {
+		var done atomic.Int64
+		s := made(t, Limits{InFlight: 16, Lag: 2 * time.Second})
+		hostileRoutes(&done)(s)
+		x := liveInMemory(t, s, nil)
+		const begun = "POST /anybody HTTP/1.1\r\nHost: verdict.test\r\nContent-Length: 1000\r\n\r\nslow"
+		var slow []net.Conn
+		for range 40 {
+			slow = append(slow, x.dial("127.0.0.1", begun))
 		}
-		res, err := client(from).Do(r)
-		if err != nil {
-			t.Fatal(err)
+		eventually(t, "the slow requests did not begin", func() bool { return len(x.busy) == 2 })
+		for from, request := range map[string]string{"127.0.0.1": "POST " + Prefix + "/echo HTTP/1.1\r\n" + dev + "\r\n", "127.0.0.2": "POST /anybody HTTP/1.1\r\n"} {
+			c := x.dial(from, request+"Host: verdict.test\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"text\":\"hi\"}")
+			if got := statuses(c); len(got) != 1 || got[0] != 200 {
+				t.Errorf("%.30s from %s is answered %v while somebody else sends slowly", request, from, got)
+			}
 		}
-		_ = res.Body.Close()
-		if res.StatusCode != 200 {
-			t.Errorf("%q from %s is answered %d while somebody else sends slowly", token, from, res.StatusCode)
+		late, busy := 0, 0
+		for _, c := range slow {
+			switch got := statuses(c); {
+			case len(got) == 1 && got[0] == 408:
+				late++
+			case len(got) == 1 && got[0] == 503:
+				busy++
+			default:
+				t.Errorf("a slow request was answered %v", got)
+			}
 		}
-	}
-	late, busy := 0, 0
-	for _, c := range slow {
-		switch got := statuses(c); {
-		case len(got) == 1 && got[0] == 408:
-			late++
-		case len(got) == 1 && got[0] == 503:
-			busy++
-		default:
-			t.Errorf("a slow request was answered %v", got)
+		if late != 2 || busy != 38 {
+			t.Errorf("%d were cut off for being late, and %d found no place", late, busy)
 		}
-	}
-	if late != 2 || busy != 38 {
-		t.Errorf("%d were cut off for being late, and %d found no place", late, busy)
-	}
-	eventually(t, "places were not given back", func() bool { return len(x.busy) == 0 && x.guests.n == 0 && len(x.guests.of) == 0 })
+		eventually(t, "places were not given back", func() bool { return len(x.busy) == 0 && x.guests.n == 0 && len(x.guests.of) == 0 })
+	})
 }
 
 // A body that comes steadily is taken even where all of it takes longer than a slow one may.
 func TestABodyThatComesSteadilyIsTaken(t *testing.T) {
-	var done atomic.Int64
-	x := liveServer(t, Limits{Lag: time.Second}, hostileRoutes(&done))
-	c := x.dial("127.0.0.1", fmt.Sprintf("POST /large HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n%s\r\nContent-Length: %d\r\n\r\n", dev, 20*(20<<10)))
-	for range 20 { // 20 KiB in 150 ms are twice what has to come
-		if _, err := c.Write(make([]byte, 20<<10)); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		var done atomic.Int64
+		s := made(t, Limits{Lag: time.Second})
+		hostileRoutes(&done)(s)
+		x := liveInMemory(t, s, nil)
+		c := x.dial("127.0.0.1", fmt.Sprintf("POST /large HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n%s\r\nContent-Length: %d\r\n\r\n", dev, 20*(20<<10)))
+		for range 20 { // 20 KiB in 150 ms are twice what has to come
+			if _, err := c.Write(make([]byte, 20<<10)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(150 * time.Millisecond)
 		}
-		time.Sleep(150 * time.Millisecond)
-	}
-	if got := statuses(c); len(got) != 1 || got[0] != 200 {
-		t.Errorf("%v", got)
-	}
+		if got := statuses(c); len(got) != 1 || got[0] != 200 {
+			t.Errorf("%v", got)
+		}
+	})
 }
 
 // However many large bodies are begun at once, few are in memory, and small ones pass.
 func TestFewLargeBodiesAreInMemory(t *testing.T) {
-	var done atomic.Int64
-	x := liveServer(t, Limits{Lag: 2 * time.Second, Request: 4 * time.Second}, hostileRoutes(&done))
-	const head = "POST /large HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n" + dev + "\r\nContent-Length: 4194304\r\n\r\n"
-	var all []net.Conn
-	for range 30 {
-		c := x.dial("127.0.0.1", head)
-		all = append(all, c)
-		go func() { _, _ = c.Write(make([]byte, 2<<20)) }() // and never the rest
-	}
-	eventually(t, "the bodies did not begin", func() bool { return len(x.large) == largeBodies })
-	if status, body, _ := ask(t, httptestOf(t, x), "POST", Prefix+"/echo", `{"text":"hi"}`, dev); status != 200 {
-		t.Errorf("a small request beside large ones: %d %s", status, body)
-	}
-	for _, c := range all {
-		if got := statuses(c); len(got) > 1 || len(got) == 1 && got[0] != 408 && got[0] != 503 {
-			t.Errorf("a body that never ends: %v", got)
+	synctest.Test(t, func(t *testing.T) {
+		var done atomic.Int64
+		s := made(t, Limits{Lag: 2 * time.Second, Request: 4 * time.Second})
+		hostileRoutes(&done)(s)
+		x := liveInMemory(t, s, nil)
+		const head = "POST /large HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\n" + dev + "\r\nContent-Length: 4194304\r\n\r\n"
+		var all []net.Conn
+		for range 30 {
+			c := x.dial("127.0.0.1", head)
+			all = append(all, c)
+			go func() { _, _ = c.Write(make([]byte, 2<<20)) }() // and never the rest
 		}
-	}
-	eventually(t, "places were not given back", func() bool { return len(x.large) == 0 && len(x.busy) == 0 })
+		eventually(t, "the bodies did not begin", func() bool { return len(x.large) == largeBodies })
+		if got := statuses(x.dial("127.0.0.1", "POST "+Prefix+"/echo HTTP/1.1\r\nHost: verdict.test\r\nConnection: close\r\nContent-Type: application/json\r\n"+dev+"\r\nContent-Length: 13\r\n\r\n{\"text\":\"hi\"}")); len(got) != 1 || got[0] != 200 {
+			t.Errorf("a small request beside large ones: %v", got)
+		}
+		for _, c := range all {
+			if got := statuses(c); len(got) > 1 || len(got) == 1 && got[0] != 408 && got[0] != 503 {
+				t.Errorf("a body that never ends: %v", got)
+			}
+		}
+		eventually(t, "places were not given back", func() bool { return len(x.large) == 0 && len(x.busy) == 0 })
+	})
 }
 
 // httptestOf is the live server for ask.
@@ -451,7 +461,7 @@ func TestStreamsKeepNobodyOutAndEndAtAStop(t *testing.T) {
 	if err := <-x.ended; err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took >= x.o.Limits.Drain {
 		t.Errorf("the stop waited %s for who only listened", took)
 	}
 }

@@ -90,7 +90,7 @@ func TestNoStrangeAnswerIsTakenForOne(t *testing.T) {
 			if e == nil || e.Code.Exit() != 1 || e.Remedy == "" {
 				t.Errorf("%+v", e)
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})
