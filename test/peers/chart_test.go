@@ -177,6 +177,34 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 	}
 }
 
+// A server that does not know of its limit is killed in the middle of its work, instead of
+// collecting memory sooner.
+func TestTheChartTellsTheProgramItsMemory(t *testing.T) {
+	w := newWorld(t)
+	for limit, want := range map[string]string{
+		"": "966367641", "resources.limits.memory=512Mi": "483183820", "resources.limits.memory=1.5G": "1350000000", "resources.limits.memory=1000000000": "900000000",
+		"resources.limits.memory=null": "", "extraEnv[0].name=GOMEMLIMIT,extraEnv[0].value=100MiB": "100MiB",
+	} {
+		values := slices.Clip(embedded)
+		if limit != "" {
+			values = append(values, limit)
+		}
+		exit, said, objects := w.render(t, values...)
+		if exit != 0 {
+			t.Fatal(said)
+		}
+		var told []string
+		for _, v := range one(t, objects, "StatefulSet").list("spec", "template", "spec", "containers")[0].list("env") {
+			if v.text("name") == "GOMEMLIMIT" {
+				told = append(told, v.text("value"))
+			}
+		}
+		if got := strings.Join(told, " "); got != want {
+			t.Errorf("with %q it is told %q, want %q", limit, got, want)
+		}
+	}
+}
+
 // Whoever takes the values of the document over has an installation on Azure.
 func TestTheChartTakesTheValuesOfTheDocument(t *testing.T) {
 	w := newWorld(t)
