@@ -54,7 +54,7 @@ func (x *admissionTrial) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	requests, err := x.requests(content)
+	requests, err := x.requests(content, maxObjects)
 	if err != nil {
 		return err
 	}
@@ -141,10 +141,14 @@ func clusterIn(judged judgedBy, named string) (string, error) {
 	return "", usage("verdict admission try --help", fmt.Sprintf("%s names %d clusters", judged.From, len(known)), "say which one asks: --cluster NAME")
 }
 
-const maxObjects = 10_000
+const (
+	maxObjects = 10_000 // of a file here
+	maxAsked   = 1_000  // of a question to a server
+	maxDeep    = 100    // levels of an object
+)
 
-// requests reads the objects of a file as requests to make them.
-func (x *admissionTrial) requests(content []byte) (out []*admission.Request, err error) {
+// requests reads the objects of a file, at most so many, as requests to make them.
+func (x *admissionTrial) requests(content []byte, most int) (out []*admission.Request, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var object any
@@ -156,6 +160,9 @@ func (x *admissionTrial) requests(content []byte) (out []*admission.Request, err
 		if object == nil {
 			continue
 		}
+		if room := maxTrial; !fits(object, &room, maxDeep) {
+			return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("document %d is nested more than %d levels deep, or is larger than 16 MiB with its aliases written out", len(out)+1, maxDeep), Remedy: "give the objects as kubectl get -o yaml prints them"}
+		}
 		raw, err := json.Marshal(object)
 		if err != nil {
 			return nil, notObjects(fmt.Errorf("document %d: %w", len(out)+1, err))
@@ -164,14 +171,40 @@ func (x *admissionTrial) requests(content []byte) (out []*admission.Request, err
 		if err != nil {
 			return nil, err
 		}
-		if out = append(out, r); len(out) > maxObjects {
-			return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the file holds more than %d objects", maxObjects), Remedy: "divide it"}
+		if out = append(out, r); len(out) > most {
+			return nil, &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("the file holds more than %d objects", most), Remedy: "divide it"}
 		}
 	}
 	if len(out) == 0 {
 		return nil, notObjects(nil)
 	}
 	return out, nil
+}
+
+// fits reports whether a value of YAML takes at most room bytes and so many levels. Its aliases are
+// shared in memory, and written out in JSON: a file of a few lines could be as large as one likes.
+func fits(v any, room *int, levels int) bool {
+	*room -= 8
+	if levels == 0 || *room < 0 {
+		return false
+	}
+	switch v := v.(type) {
+	case string:
+		*room -= len(v)
+	case []any:
+		for _, x := range v {
+			if !fits(x, room, levels-1) {
+				return false
+			}
+		}
+	case map[string]any:
+		for name, x := range v {
+			if *room -= len(name); !fits(x, room, levels-1) {
+				return false
+			}
+		}
+	}
+	return *room >= 0
 }
 
 func notObjects(err error) error {
@@ -234,7 +267,7 @@ func (d admissionTried) text() string {
 		}
 	}
 	if len(d.Answers) > 0 {
-		fmt.Fprintf(&b, "judged by %s, from the log up to entry %d\n", d.Map, d.Answers[0].Position)
+		fmt.Fprintf(&b, "judged by %s, from the log of %s\n", d.Map, plural(int(d.Answers[0].Position), "entry", "entries"))
 	}
 	return b.String()
 }

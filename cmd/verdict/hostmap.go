@@ -110,7 +110,8 @@ func (h *host) drawingRoute(s *server.Server) {
 func (h *host) trialQuestion(s *server.Server) {
 	type trial struct {
 		Body struct {
-			Objects   []json.RawMessage `json:"objects" minItems:"1" maxItems:"1000" doc:"objects of Kubernetes, or AdmissionReviews that an API server sent"`
+			Objects   []json.RawMessage `json:"objects,omitempty" minItems:"1" maxItems:"1000" doc:"objects of Kubernetes, or AdmissionReviews that an API server sent"`
+			File      string            `json:"file,omitempty" minLength:"1" doc:"instead of objects: a file of them as text, YAML or JSON, of at most 1,000"`
 			Cluster   string            `json:"cluster,omitempty" maxLength:"200" doc:"by its name in the map; default: the only one that the map names"`
 			Namespace string            `json:"namespace,omitempty" maxLength:"200" doc:"of objects that name none; default: default"`
 			User      string            `json:"user,omitempty" maxLength:"200" doc:"who would ask, by the name that the cluster knows"`
@@ -122,6 +123,16 @@ func (h *host) trialQuestion(s *server.Server) {
 	}, func(*trial) string { return "" }, func(p *trial) func(context.Context, *app) error {
 		return func(ctx context.Context, a *app) error {
 			x := &admissionTrial{cluster: p.Body.Cluster, namespace: p.Body.Namespace, user: p.Body.User}
+			if (p.Body.File == "") == (len(p.Body.Objects) == 0) {
+				return &verdict.Error{Code: verdict.CodeInvalid, What: "a trial is of objects or of a file", Remedy: `send one of them: {"objects":[…]}, or {"file":"…"} with YAML`}
+			}
+			if p.Body.File != "" {
+				requests, err := x.requests([]byte(p.Body.File), maxAsked)
+				if err != nil {
+					return err
+				}
+				return x.answer(ctx, a, requests)
+			}
 			requests := []*admission.Request{}
 			for i, raw := range p.Body.Objects {
 				r, err := x.request(raw, i+1)

@@ -147,14 +147,28 @@ func TestATrialIsAnsweredFromWhatItsCallerMaySee(t *testing.T) {
 	if in, text := try("narrow", one); in || strings.Contains(text, "d-aaaa1111") {
 		t.Errorf("who may not see the promotion: %s", text)
 	}
+	file, err := json.Marshal(map[string]string{"namespace": "shop", "file": "# as kubectl takes it\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n    - {name: web, image: " + one.Name + "@" + string(one.Digest) + "}\n---\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := x.do("viewer", "POST", "/api/v1/admission/trials", string(file)); status != 200 || !strings.Contains(text, "d-aaaa1111") {
+		t.Errorf("as YAML: %d %s", status, text)
+	}
 	if after := x.entries(); after != before {
 		t.Errorf("%d entries were recorded", after-before)
 	}
+	bomb := "a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.TrimSuffix(strings.Repeat("*a,", 5000), ",") + "]\napiVersion: v1\nkind: Pod\n"
 	for name, body := range map[string]string{
 		"no object":        `{"objects":[1]}`,
 		"nothing":          `{"objects":[]}`,
 		"another cluster":  `{"cluster":"elsewhere","objects":[{"apiVersion":"v1","kind":"Pod"}]}`,
 		"too many images":  `{"objects":[{"apiVersion":"v1","kind":"Pod","spec":{"containers":[` + strings.TrimSuffix(manyImages(maxTried+1), ",") + `]}}]}`,
+		"both":             `{"file":"a: 1","objects":[{"apiVersion":"v1","kind":"Pod"}]}`,
+		"neither":          `{}`,
+		"no YAML":          `{"file":"a: [1"}`,
+		"a bomb":           fmt.Sprintf(`{"file":%q}`, bomb),
+		"too deep":         fmt.Sprintf(`{"file":%q}`, "apiVersion: v1\nkind: Pod\nspec: "+strings.Repeat("[", 200)+strings.Repeat("]", 200)),
+		"too many in one":  fmt.Sprintf(`{"file":%q}`, strings.Repeat("---\n{apiVersion: v1, kind: Pod}\n", maxAsked+1)),
 		"too many objects": `{"objects":[` + strings.TrimSuffix(strings.Repeat(`{},`, 1001), ",") + `]}`,
 	} {
 		if status, text := x.do("viewer", "POST", "/api/v1/admission/trials", body); status != 404 && status != 413 && status != 422 || !strings.Contains(text, `"remedy":"`) {

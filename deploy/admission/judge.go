@@ -73,7 +73,7 @@ func short(r reference) string { return r.Name + "@" + r.Digest.Algorithm() + ":
 // environment says whether it is let in.
 func (x *asking) unknown(i Image, r reference, p *Promotion) Finding {
 	env := x.a.Environment
-	behind := fmt.Sprintf("what was decided about %s is known up to entry %d, and since %s nobody knows what came after", short(r), x.a.Position, x.lag.Round(time.Second))
+	behind := fmt.Sprintf("what was decided about %s is known of the first %d entries of the log, and since %s nobody knows what came after", short(r), x.a.Position, x.lag.Round(time.Second))
 	f := x.finding(i, Behind, behind+fmt.Sprintf("; %s fails closed", env), "look whether the control plane reaches its database: its /readyz and its log; apply again when it does")
 	if p != nil {
 		f.Decision, f.Service = p.Decision, p.Service
