@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"path"
@@ -237,12 +238,17 @@ func (s *Server) proxied(ip netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// note logs and counts a request. Neither has a body, a token or a query in it.
+// note logs and counts a request. Neither has a body, a token or a query in it. One command
+// reads dozens of times, so that what was read is told only where somebody looks for it.
 func (s *Server) note(r *http.Request, o Operation, a *answer, took time.Duration) {
 	id := o.ID
 	if id == "" {
 		id = "none"
 	}
 	s.figures.request(id, a.status, took)
-	s.o.Logger.Info("request", "operation", id, "method", fmt.Sprintf("%.16s", r.Method), "status", a.status, "actor", a.caller.Actor, "bytes", a.size, "took", took)
+	level := slog.LevelInfo
+	if r.Method == http.MethodGet && a.status < http.StatusBadRequest {
+		level = slog.LevelDebug
+	}
+	s.o.Logger.Log(r.Context(), level, "request", "operation", id, "method", fmt.Sprintf("%.16s", r.Method), "status", a.status, "actor", a.caller.Actor, "bytes", a.size, "took", took)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -359,5 +360,26 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 	}
 	if !bytes.Contains(b, []byte(`"openapi":"3.1.0"`)) || !bytes.Contains(b, []byte(`"/api/v1/echo"`)) {
 		t.Errorf("%.200s", b)
+	}
+}
+
+// A command reads dozens of times: an operator who looks for what was written, or refused, must
+// not look for it between what was read.
+func TestTheLogTellsWhatWasWrittenAndRefused(t *testing.T) {
+	var logged bytes.Buffer
+	var done atomic.Int64
+	s := made(t, Limits{})
+	s.o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	echo(&done)(s)
+	h := httptest.NewServer(s.Handler())
+	defer h.Close()
+	ask(t, h, "GET", "/api/v1/open", "")
+	if logged.Len() > 0 {
+		t.Errorf("what was read is told: %s", logged.String())
+	}
+	ask(t, h, "GET", "/api/v1/nothing", "")
+	ask(t, h, "POST", "/api/v1/echo", `{"text":"hi"}`, "Authorization: Bearer dev", "Content-Type: application/json")
+	if out := logged.String(); strings.Count(out, "\n") != 2 || !strings.Contains(out, "status=404") || !strings.Contains(out, "operation=echo method=POST status=200 actor=a-dev") {
+		t.Errorf("what was refused and what was written: %s", out)
 	}
 }
