@@ -158,7 +158,7 @@ func (s *SignIn) byAssertion(ctx context.Context, raw, _ string) (a proven, err 
 		return a, err
 	}
 	return proven{
-		holding: holding{Caller: c, Came: came{Key: t.Subject}, Label: "key"}, lasts: machineSession, spent: &store.Spent{Issuer: token.Key, ID: t.ID, Expires: t.Expires.Add(2 * token.Skew).UnixMicro()},
+		holding: holding{Caller: c, Came: came{Key: t.Subject}, Label: "key " + t.Subject[:min(len(t.Subject), 12)]}, lasts: machineSession, spent: &store.Spent{Issuer: token.Key, ID: t.ID, Expires: t.Expires.Add(2 * token.Skew).UnixMicro()},
 	}, nil
 }
 

@@ -117,6 +117,9 @@ func TestAnEnrolledKeySignsInUntilItEnds(t *testing.T) {
 		t.Errorf("the name that a key bears is the word of who enrolled it: %+v", s.Caller)
 	}
 	d.refused(token.Exchange{Assertion: said}, "exchanged before")
+	if r := d.ask("GET", Prefix+"/sessions?all=true", "", d.as(d.admin())...); !strings.Contains(r.body, `"label":"key `+k.KeyID()[:12]+`"`) {
+		t.Errorf("which key a session is of is not told: %s", r.body)
+	}
 	if r := d.ask("GET", Prefix+"/me", "", d.as(s.Token)...); r.status != 200 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
