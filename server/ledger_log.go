@@ -13,8 +13,9 @@ import (
 // leaves hold digests, signatures and public keys, and are for everybody who reads; what
 // else an entry holds, only for those in whose scope it lies.
 
-// maxBodies bounds the bytes of a page of bodies that has more than one.
-const maxBodies = 8 << 20
+// maxBodies bounds the bytes of a page of bodies that has more than one: who takes it no faster
+// than he has to has it, as base64, within the time of a request.
+const maxBodies = 2 << 20
 
 func (b *shelf) shown(ctx context.Context, _ identity.Caller, _ *struct{}) (*out[ledger.Shown], error) {
 	return answerOf(b.ledger.Shown(ctx))

@@ -267,6 +267,15 @@ func TestConnectionsAreBounded(t *testing.T) {
 	opened("127.0.0.7", 5) // a proxy stands for many
 }
 
+// Who audits over a slow line gets a log of any length page by page: one page must not need a
+// faster line than an answer may be taken with.
+func TestAPageOfTheLogIsTakenInTimeOverTheSlowestLine(t *testing.T) {
+	page := time.Duration(maxBodies/3*4) * time.Second / slowest
+	if most := (Limits{}).filled().Request; page > most*3/4 {
+		t.Errorf("a page takes %s over the slowest line, and a request has %s", page, most)
+	}
+}
+
 // TestTheLimitsOfAServer has what a server is started with: docs/operations.md tells operators.
 func TestTheLimitsOfAServer(t *testing.T) {
 	want := Limits{

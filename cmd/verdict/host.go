@@ -46,6 +46,7 @@ type host struct {
 	passed func(c identity.Caller) func(rows int)
 
 	reading chan struct{} // one place for each map of a repository that is read
+	turns   turns         // how many of them one caller has
 
 	backtests chan struct{} // one place for each backtest at work
 

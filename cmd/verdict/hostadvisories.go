@@ -119,6 +119,9 @@ type sentAdvisories struct {
 	RawBody  []byte    `contentType:"application/octet-stream"`
 }
 
+// sentFolder begins the name of the folder in which lies what is sent.
+const sentFolder = "advisories-sent-"
+
 // sentName is how a file is called that is sent: what has folders in it is none.
 var sentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+ -]{0,127}$`)
 
@@ -133,7 +136,11 @@ func (h *host) sent(ctx context.Context, c identity.Caller, q url.Values, body i
 		return nil, err
 	}
 	return h.advise(ctx, c, func(ctx context.Context, a *app) error {
-		dir, err := os.MkdirTemp(h.base.dir, "advisories-sent-")
+		left, _ := filepath.Glob(filepath.Join(h.base.dir, sentFolder+"*")) // of a server that was killed meanwhile; fails for a strange path only
+		for _, l := range left {
+			_ = os.RemoveAll(l) // what stays takes room, and the next one tries again
+		}
+		dir, err := os.MkdirTemp(h.base.dir, sentFolder)
 		if err != nil {
 			return noPlace(err)
 		}

@@ -118,6 +118,11 @@ func TestAdvisoriesAreSentToAServerWithoutNetwork(t *testing.T) {
 			t.Errorf("%s of %d bytes: %d %s", bad.path, len(bad.body), status, body)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(x.data, "advisories-sent-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(x.data, "advisories-sent-1", "npm.zip"), []byte("of a server that was killed while it was sent"))
+	x.change(t, "of-security", "PUT", path, archive)
 	if left, _ := filepath.Glob(filepath.Join(x.data, "advisories-sent-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

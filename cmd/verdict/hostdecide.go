@@ -98,24 +98,23 @@ func (h *host) desk(ctx context.Context, own *wire.RepositoryMap) (*desk, error)
 
 // begin waits for one of few places, in which the maps that callers send are read: each makes
 // rules of megabytes, and whoever sends another one with each question would have the server
-// do nothing else. The released map waits for nobody.
-func (h *host) begin(ctx context.Context, own *wire.RepositoryMap) error {
+// do nothing else. One caller has half of them, so that a reader keeps no pipeline from its
+// decision. The released map waits for nobody. end gives the place back.
+func (h *host) begin(ctx context.Context, own *wire.RepositoryMap) (end func(), err error) {
 	if own == nil {
-		return nil
+		return func() {}, nil
 	}
-	select {
-	case h.reading <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return &verdict.Error{Code: verdict.CodeUnavailable, What: "the server reads as many maps of repositories as it does at once", Remedy: "ask again in a minute", Err: ctx.Err()}
+	leave, err := h.turns.enter(ctx, server.CallerOf(ctx).Actor, maxReading/2)
+	if err == nil {
+		select {
+		case h.reading <- struct{}{}:
+			return func() { <-h.reading; leave() }, nil
+		case <-ctx.Done():
+			leave()
+			err = ctx.Err()
+		}
 	}
-}
-
-// end gives the place back.
-func (h *host) end(own *wire.RepositoryMap) {
-	if own != nil {
-		<-h.reading
-	}
+	return nil, &verdict.Error{Code: verdict.CodeUnavailable, What: "the server reads as many maps of repositories as it does at once", Remedy: "ask again in a minute", Err: err}
 }
 
 // forget drops the desks of repositories' maps and of what was in force before, and keeps the
@@ -143,10 +142,12 @@ func (h *host) ready(ctx context.Context, d *desk, key deskKey, own *wire.Reposi
 			delete(h.desks, key)
 		}
 	}()
-	if d.err = h.begin(ctx, own); d.err != nil {
+	end, err := h.begin(ctx, own)
+	if err != nil {
+		d.err = err
 		return
 	}
-	defer h.end(own)
+	defer end()
 	d.judged, d.decider, d.until, d.err = h.judge(context.WithoutCancel(ctx), own)
 }
 

@@ -49,10 +49,11 @@ func (h *host) mapQuestions(s *server.Server) {
 		return func(p *sent) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
 				own := &wire.RepositoryMap{File: decisionmap.FileName, Content: p.Body.Content}
-				if err := h.begin(ctx, own); err != nil {
+				end, err := h.begin(ctx, own)
+				if err != nil {
 					return err
 				}
-				defer h.end(own)
+				defer end()
 				a.hosted.sent = mapText{own.File, []byte(own.Content)}
 				return run(ctx, a)
 			}
