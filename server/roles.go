@@ -179,10 +179,10 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	if err := book.Clone().Apply(x); err != nil {
 		return nil, err
 	}
-	if x.Given && (slices.Contains(c.Subjects(), x.Subject) || c.Person != "" && x.Subject == identity.SubjectPerson+c.Person) {
-		return nil, forbidden("nobody gives a role to himself", "have another admin give it")
-	}
 	if x.Given {
+		if err := s.another(ctx, c, x.Subject); err != nil {
+			return nil, err
+		}
 		if err := s.exists(ctx, x.Subject); err != nil {
 			return nil, err
 		}
@@ -200,6 +200,24 @@ func (s *SignIn) change(ctx context.Context, c identity.Caller, x identity.RoleC
 	out := &roleOut{}
 	out.Body = wire.RoleChanged{Entry: entry.Index, Has: wire.RoleGrants{Subject: x.Subject, Grants: book.Of(x.Subject)}}
 	return out, nil
+}
+
+// another refuses a role for the caller himself, by whichever of his names: as the person who
+// started him, where he is a pipeline, and by the name that a key bears, his own or the one that
+// the role is for.
+func (s *SignIn) another(ctx context.Context, c identity.Caller, subject string) error {
+	keys, err := s.o.Ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	mine, _ := keys.Key(c.Key)
+	key, _ := strings.CutPrefix(subject, identity.SubjectKey)
+	of, _ := keys.Key(key)
+	himself := append(c.Subjects(), identity.SubjectPerson+c.Person, identity.SubjectPerson+mine.Person)
+	if slices.Contains(himself, subject) || of.Person != "" && slices.Contains(himself, identity.SubjectPerson+of.Person) {
+		return forbidden("nobody gives a role to himself", "have another admin give it")
+	}
+	return nil
 }
 
 // exists refuses who is not there: a role for a name that is misspelt would be one for whoever

@@ -163,3 +163,21 @@ func TestAnAccountThatIsAlmostSomebodysIsNobodys(t *testing.T) {
 		}
 	}
 }
+
+// An administrator has more names than the one by which he is in: with a role for another of them
+// he would be two.
+func TestNobodyGivesARoleToAnotherNameOfHis(t *testing.T) {
+	d := newDoor(t)
+	own, of := d.person("jane"), d.person("noor")
+	d.people = append(d.people, identity.Person{ID: "noor"})
+	d.grant("person:jane", identity.Admin)
+	d.grant("key:"+own.KeyID(), identity.Admin)
+	r, _ := d.browser("/")
+	for name, secret := range map[string]string{"signed in": r.cookies["__Host-verdict"].Value, "by a key": d.byKey(own)} {
+		for subject, status := range map[string]int{"person:jane": 403, "key:" + own.KeyID(): 403, "key:" + of.KeyID(): 200, "person:noor": 200} {
+			if r := d.ask("POST", Prefix+"/roles", `{"subject":"`+subject+`","role":"auditor",`+everywhereOf+`,"reason":"r"}`, d.as(secret)...); r.status != status {
+				t.Errorf("%s, to %s: %d %s", name, subject, r.status, r.body)
+			}
+		}
+	}
+}
