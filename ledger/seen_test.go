@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/base64"
+	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -68,5 +69,28 @@ func TestAnExportHoldsOneLargeBodyAtATime(t *testing.T) {
 	}
 	if most > 60*size {
 		t.Errorf("it held %d MiB", most>>20)
+	}
+}
+
+// Who names a witness wants to hear of his silence: a server that hides what he signed shows a log
+// that nobody else may have seen.
+func TestAWitnessWhoseSignatureIsHiddenIsMissed(t *testing.T) {
+	b := newBed(t)
+	l := b.filled(4)
+	w := newWitness(t, b.verifier(t, originOf(t, l)))
+	server := httptest.NewServer(w)
+	defer server.Close()
+	key := w.signer.Verifier().String()
+	if _, err := l.Witness(t.Context(), ledger.Witness{URL: server.URL + "/w/", Key: key, Client: server.Client()}); err != nil {
+		t.Fatal(err)
+	}
+	o := ledger.VerifyOptions{WitnessKeys: []string{key}}
+	_, seen := afar(t, l, nil, o)
+	if r, _ := afar(t, l, seen, o); !r.Holds() || r.Cosignatures != 1 {
+		t.Errorf("it is shown: %+v", r)
+	}
+	r, _ := afar(t, liar{Afar: l, shown: func(s *ledger.Shown) { s.Cosignatures = nil }}, seen, o)
+	if e := r.Err(); e == nil || verdict.AsError(e).Code != verdict.CodeUnavailable || !strings.Contains(e.Error(), "no signature of") {
+		t.Errorf("it is hidden: %+v, %v", r, e)
 	}
 }

@@ -152,6 +152,12 @@ func (x *verification) untold() {
 		x.unchecked(-1, "have its operator say why, and run verdict log verify where its data is",
 			"the server gives no body of %d entries and says that they were pruned: of them only the leaf was checked", r.Pruned)
 	}
+	for _, w := range r.Witnesses {
+		if w.Origin == "" {
+			x.unchecked(-1, "ask him which checkpoints of this log he has signed, and hold it against one: verdict log verify --against FILE; if he signed none, leave --witness-key out",
+				"the server gives no signature of %s: that he saw the same log, nothing here tells", w.Name)
+		}
+	}
 	if r.Anchor == "absent" && (r.Against == nil || r.Against.Origin != x.open().Origin) {
 		x.unchecked(-1, "hold it against a checkpoint that you kept: verdict log verify --against FILE; what was shown now is remembered, and the log is held against it the next time",
 			"the log %s was seen here for the first time: whether it was set back or replaced before, and whether its key is the true one, nothing here can tell", x.open().Origin)

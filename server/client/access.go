@@ -37,6 +37,9 @@ const (
 	Sessions = "sessions"
 )
 
+// maxHeld is more than an installation has.
+const maxHeld = 100_000
+
 // Held lists API tokens or sessions: the caller's, or with all those of everybody.
 func (c *Client) Held(ctx context.Context, kind string, all bool) (out []wire.Held, err error) {
 	q := url.Values{}
@@ -51,6 +54,9 @@ func (c *Client) Held(ctx context.Context, kind string, all bool) (out []wire.He
 		}
 		if out = append(out, page.Items...); page.Next == "" || len(page.Items) == 0 {
 			return out, nil
+		}
+		if page.Next == q.Get("after") || len(out) > maxHeld {
+			return nil, c.strange("its list of "+kind+" has no end", nil)
 		}
 		q.Set("after", page.Next)
 	}

@@ -46,6 +46,21 @@ func says(status int, kind, body string) http.HandlerFunc {
 	}
 }
 
+// A list that goes on for ever takes neither the memory nor the day of whoever asks for it.
+func TestAListWithoutEndIsLeft(t *testing.T) {
+	n := 0
+	for name, next := range map[string]func() string{"the same page": func() string { return "x" }, "another page": func() string { n++; return fmt.Sprint(n) }} {
+		items := strings.Repeat(`{"id":"i"},`, 10_000)
+		c := of(t, answering(t, func(w http.ResponseWriter, r *http.Request) {
+			says(200, "application/json", fmt.Sprintf(`{"items":[%s{"id":"i"}],"next":%q}`, items, next()))(w, r)
+		}))
+		c.o.Wait = time.Minute
+		if _, err := c.Held(t.Context(), Tokens, true); err == nil || verdict.AsError(err).Code != verdict.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Whatever answers in place of a control plane, a pipeline must neither hang nor go on as if
 // it had been let through.
 func TestNoStrangeAnswerIsTakenForOne(t *testing.T) {
