@@ -41,6 +41,8 @@ const (
 type SignInOptions struct {
 	// Config says whose tokens are believed; nil: no issuer's.
 	Config *token.Config
+	// ConfigDigest is that of the file of Config; empty: there is none.
+	ConfigDigest verdict.Digest
 	// Secret reads what a client_secret of Config refers to.
 	Secret    func(ref string) (string, error)
 	Proxy     func(*http.Request) (*url.URL, error)

@@ -113,6 +113,9 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 		return err
 	}
 	in.Routes(s)
+	if err := in.RecordConfig(ctx); err != nil {
+		return err
+	}
 	beside, err := x.beside(ctx, h, s, in, public)
 	if err != nil {
 		return err

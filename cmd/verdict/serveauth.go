@@ -45,6 +45,7 @@ func (h *host) signIn(file string, public *url.URL) (*server.SignIn, error) {
 		if o.Config, err = token.ReadConfig(file, text); err != nil {
 			return nil, err
 		}
+		o.ConfigDigest = sha256Digest(text)
 	}
 	return server.NewSignIn(o)
 }

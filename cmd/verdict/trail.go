@@ -256,6 +256,8 @@ func toldOf(k verdict.Kind, s *evidence.Statement) string {
 		return vexSummary(s)
 	case verdict.KindApproval, verdict.KindException, verdict.KindBreakGlass:
 		return personTold(s)
+	case verdict.KindAccess, verdict.KindRoleChange:
+		return accessTold(s)
 	}
 	return ""
 }

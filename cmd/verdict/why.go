@@ -207,6 +207,8 @@ func (w *workspace) evidenceOf(ctx context.Context, ref verdict.Ref) (report.Evi
 			e.Summary = findingTold(s)
 		case verdict.KindDeployment, verdict.KindOutcome:
 			e.Summary = placedTold(s)
+		case verdict.KindAccess, verdict.KindRoleChange:
+			e.Summary = accessTold(s)
 		}
 		return e, nil, nil
 	}
