@@ -145,8 +145,8 @@ func TestOurOwnBillsAreReadBack(t *testing.T) {
 // The documents of the specification's own tools are read.
 func TestSPDXsOwnExamplesAreRead(t *testing.T) {
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/spdx/tools-golang").Output()
-	if err != nil {
-		t.Skipf("the module of SPDX's tools is not here: %v", err)
+	if err != nil || len(bytes.TrimSpace(dir)) == 0 {
+		t.Skipf("the module cache holds no examples of SPDX: go mod download github.com/spdx/tools-golang: %v", err)
 	}
 	for file, packages := range map[string]int{
 		"json/SPDXJSONExample-v2.2.spdx.json": 3, "json/SPDXJSONExample-v2.3.spdx.json": 4,
