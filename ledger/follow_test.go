@@ -30,13 +30,14 @@ func wait(ctx context.Context, l *ledger.Ledger, after ledger.Position) <-chan w
 	return out
 }
 
-func within(t *testing.T, limit time.Duration, c <-chan waited) waited {
+// heardOf is what a follower hears, for which he may wait on a busy machine.
+func heardOf(t *testing.T, c <-chan waited) waited {
 	t.Helper()
 	select {
 	case w := <-c:
 		return w
-	case <-time.After(limit):
-		t.Fatalf("nothing was told for %s", limit)
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was told")
 		panic("unreachable")
 	}
 }
@@ -54,10 +55,10 @@ func TestWhoFollowsTheLogIsToldOfEveryAppend(t *testing.T) {
 		own, others := wait(t.Context(), one, 1), wait(t.Context(), two, 1)
 		time.Sleep(100 * time.Millisecond)
 		b.append(one, b.other(10))
-		if w := within(t, 5*time.Second, own); w.err != nil || w.at != 2 {
+		if w := heardOf(t, own); w.err != nil || w.at != 2 {
 			t.Errorf("in the process that appended: %+v", w)
 		}
-		if w := within(t, 5*time.Second, others); w.err != nil || w.at != 2 {
+		if w := heardOf(t, others); w.err != nil || w.at != 2 {
 			t.Errorf("in another process: %+v", w)
 		}
 		if two.Looked().IsZero() {
@@ -73,7 +74,7 @@ func TestWhoFollowsTheLogIsToldOfEveryAppend(t *testing.T) {
 		if err := two.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if w := within(t, 5*time.Second, last); w.err == nil {
+		if w := heardOf(t, last); w.err == nil {
 			t.Errorf("the ledger was closed, and a follower was told %+v", w)
 		}
 	})
@@ -112,11 +113,11 @@ func TestWhoFollowsTheLogIsToldThatHeMayBeBehind(t *testing.T) {
 		quiet := wait(t.Context(), l, 1)
 		time.Sleep(300 * time.Millisecond)
 		broken.refuse.Store(true)
-		if w := within(t, 5*time.Second, quiet); !errors.Is(w.err, errDown) || w.at != 1 {
+		if w := heardOf(t, quiet); !errors.Is(w.err, errDown) || w.at != 1 {
 			t.Errorf("the database is gone, and the follower was told %+v", w)
 		}
 		looked := l.Looked()
-		if w := within(t, 5*time.Second, wait(t.Context(), l, 1)); !errors.Is(w.err, errDown) {
+		if w := heardOf(t, wait(t.Context(), l, 1)); !errors.Is(w.err, errDown) {
 			t.Errorf("it is still gone, and the follower was told %+v", w)
 		}
 		if l.Looked() != looked {
@@ -125,11 +126,11 @@ func TestWhoFollowsTheLogIsToldThatHeMayBeBehind(t *testing.T) {
 		broken.refuse.Store(false)
 		again := wait(t.Context(), l, 1)
 		b.append(l, b.other(10))
-		if w := within(t, 5*time.Second, again); w.err != nil || w.at != 2 {
+		if w := heardOf(t, again); w.err != nil || w.at != 2 {
 			t.Errorf("it is back, and the follower was told %+v", w)
 		}
 		broken.hang.Store(true)
-		if w := within(t, 10*time.Second, wait(t.Context(), l, 2)); w.err == nil || errors.Is(w.err, context.DeadlineExceeded) || verdict.AsError(w.err).Code != verdict.CodeUnavailable {
+		if w := heardOf(t, wait(t.Context(), l, 2)); w.err == nil || errors.Is(w.err, context.DeadlineExceeded) || verdict.AsError(w.err).Code != verdict.CodeUnavailable {
 			t.Errorf("the database is silent, and the follower was told %+v", w)
 		}
 		broken.hang.Store(false)
