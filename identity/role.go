@@ -165,7 +165,7 @@ func (c Caller) May(v Verb, o Object) error {
 	}
 	if slices.Contains(apart, v) && c.holds(Stating) {
 		return &verdict.Error{
-			Code: verdict.CodeForbidden, What: fmt.Sprintf("%s is refused to who states evidence: a role of yours (%s) allows both together to nobody", v, c.roles()),
+			Code: verdict.CodeForbidden, What: fmt.Sprintf("who states evidence may not have %s, and you state evidence (your roles: %s)", v, c.roles()),
 			Remedy: "have somebody do it who does not state evidence, or have an admin take the role developer from this caller",
 		}
 	}

@@ -145,7 +145,7 @@ func (x *verification) untold() {
 		x.problem(-1, remedyAfar, "the server gives %d key events, and its entries state %d", n, x.keyEvents)
 	}
 	if r.Unseen > 0 {
-		x.unchecked(x.firstUnseen, "verify with a role that reads everything: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*'",
+		x.unchecked(x.firstUnseen, "have an admin give you a role that reads everything, and verify again: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*' --reason TEXT",
 			"%d entries, from this one on, lie outside of your scope: of them only the leaf was checked", r.Unseen)
 	}
 	if r.Pruned > 0 {
@@ -159,7 +159,7 @@ func (x *verification) untold() {
 		}
 	}
 	if r.Anchor == "absent" && (r.Against == nil || r.Against.Origin != x.open().Origin) {
-		x.unchecked(-1, "hold it against a checkpoint that you kept: verdict log verify --against FILE; what was shown now is remembered, and the log is held against it the next time",
+		x.unchecked(-1, "what was shown now is remembered: from here on the log is held against it. For what was before, hold it against a checkpoint and a key that did not come by this server, from whoever kept them or from its operator (verdict log checkpoint > FILE and verdict log key, where its data is): verdict log verify --against FILE --trust-log VKEY",
 			"the log %s was seen here for the first time: whether it was set back or replaced before, and whether its key is the true one, nothing here can tell", x.open().Origin)
 	}
 }

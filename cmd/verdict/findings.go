@@ -159,7 +159,7 @@ func (w *workspace) findings(ctx context.Context, at ledger.Position, counts fun
 
 func (d foundFindings) text(s report.Style) string {
 	if len(d.Findings) == 0 {
-		return "No finding of what runs is open. Findings come from advisories that are newer than what runs: verdict advisories update\n"
+		return "No finding of what runs is open. Findings come from advisories that are newer than what runs: verdict advisories update, with --at-server for those of a server\n"
 	}
 	out := s.Strong(plural(d.Open, "finding is open", "findings are open")+" of what runs.") + "\n"
 	rows, known := [][]string{}, "ADVISORY"

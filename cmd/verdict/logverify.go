@@ -113,12 +113,16 @@ func verifyText(r ledger.VerifyReport, s report.Style) string {
 		head = "NOT EVERYTHING COULD BE CHECKED."
 	}
 	out := s.Strong(head) + "\n"
-	for _, p := range append(r.Problems, r.Unchecked...) {
+	all := append(r.Problems, r.Unchecked...)
+	for i, p := range all {
 		where := "  "
 		if p.Index >= 0 {
 			where = fmt.Sprintf("  entry %d: ", p.Index)
 		}
-		out += report.Wrap(where+report.Neutral(p.What), s.Width, "  ") + "\n" + report.Wrap("  fix: "+p.Remedy, s.Width, "  ") + "\n"
+		out += report.Wrap(where+report.Neutral(p.What), s.Width, "  ") + "\n"
+		if i+1 == len(all) || all[i+1].Remedy != p.Remedy { // once below all that it mends
+			out += report.Wrap("  fix: "+p.Remedy, s.Width, "  ") + "\n"
+		}
 	}
 	signatures := fmt.Sprintf("%d hold", r.Signatures)
 	if r.Signatures == 0 {

@@ -46,6 +46,9 @@ func TestEveryCommandThatATextNamesExists(t *testing.T) {
 				t.Error(err)
 				return true
 			}
+			if _, flags, whole := strings.Cut(text, "verdict roles grant "); whole && flags != "" && !strings.Contains(flags, "--reason") {
+				t.Errorf("%s: a role is given with --reason alone: %q", set.Position(lit.Pos()), text)
+			}
 			for _, named := range commandsIn(text) {
 				for _, line := range strings.Split(named, " verdict ") {
 					n++

@@ -126,7 +126,7 @@ func (t *taking) believe(ctx context.Context, trust string) error {
 	case known.LogKey == "" && t.may != nil && t.may(verdict.Context{}) != nil:
 		return &verdict.Error{
 			Code: verdict.CodeForbidden, What: fmt.Sprintf("the log %s was never sent here, and by which key it is known from now on is the organisation's to say: your roles are for a part of it", t.head.Origin),
-			Remedy: "let somebody send the first part who states evidence for all services: verdict roles grant SUBJECT developer --service '*'",
+			Remedy: "let somebody send the first part who states evidence for all services: verdict roles grant SUBJECT developer --service '*' --reason TEXT",
 		}
 	case known.LogKey != "" && trust != "" && known.LogKey != trust:
 		return refused("the log %s was known by another key until now: %s. A log never changes its key", nil, "leave --trust-log out, and find out who signs with the other key", t.head.Origin, known.LogKey)

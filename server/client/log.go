@@ -86,7 +86,7 @@ func (m mirror) Blob(ctx context.Context, d verdict.Digest) ([]byte, error) {
 	if err != nil && m.c.Part() && verdict.AsError(err).Code == verdict.CodeNotFound {
 		err = &verdict.Error{
 			Code: verdict.CodeUnavailable, What: fmt.Sprintf("the server does not give %s to who may read a part of its log alone", d.Short()),
-			Remedy: "ask with a role that reads everything: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*'", Err: err,
+			Remedy: "have an admin give you a role that reads everything: verdict roles grant SUBJECT auditor --service '*' --team '*' --environment '*' --reason TEXT", Err: err,
 		}
 	}
 	return b, err
