@@ -389,6 +389,9 @@ func TestAPersonWithoutAKeyApproves(t *testing.T) {
 	}
 
 	p.sets("VERDICT_SERVER="+p.url, "VERDICT_TOKEN=env:SECRET", "SECRET="+p.signIn("viv", "viewers"))
+	if out := p.does(0, "roles list --mine"); !strings.Contains(out, "You are entra:oid-viv, an account that nobody under people: of the map has.") {
+		t.Errorf("who is nobody of the map is not told so: %s", out)
+	}
 	if out := p.does(0, "policy replay "+d.ID); !strings.Contains(out, "same") {
 		t.Errorf("the decision is not taken again: %s", out)
 	}

@@ -131,6 +131,8 @@ func (a *app) access(ctx context.Context, see string) (*client.Client, error) {
 // roleList is the document verdict.roles/v1.
 type roleList struct {
 	Schema string `json:"schema"`
+	// Person is who asks, as people: of the map names him; empty in a list of everybody.
+	Person string `json:"person,omitempty"`
 	wire.Roles
 }
 
@@ -139,24 +141,36 @@ func (a *app) rolesList(ctx context.Context, mine bool) error {
 	if err != nil {
 		return err
 	}
-	doc := roleList{Schema: "verdict.roles/v1"}
+	who, doc := "", roleList{Schema: "verdict.roles/v1"}
 	if mine {
 		me, err := c.Me(ctx)
 		if err != nil {
 			return err
 		}
+		who, doc.Person = whoText(me), me.Person
 		doc.Roles.Roles = []wire.RoleGrants{{Subject: me.Actor, Grants: me.Grants}}
 	} else if doc.Roles, err = c.Roles(ctx); err != nil {
 		return err
 	}
-	return a.emit(doc, func(report.Style) string { return rolesText(doc.Roles.Roles) })
+	return a.emit(doc, func(report.Style) string { return who + rolesText(doc.Roles.Roles) })
+}
+
+// whoText is whom the server takes the caller for; what his steps are held to.
+func whoText(me wire.Me) string {
+	switch {
+	case me.Person != "":
+		return "You are " + report.Neutral(me.Person) + " under people: of the map.\n"
+	case me.SignedIn:
+		return "You are " + report.Neutral(me.Account) + ", an account that nobody under people: of the map has.\n"
+	}
+	return ""
 }
 
 func rolesText(all []wire.RoleGrants) string {
 	rows := [][]string{{"who", "role", "where"}}
 	for _, r := range all {
 		if len(r.Grants) == 0 {
-			rows = append(rows, []string{report.Neutral(r.Subject), "none", "an admin gives one: verdict roles grant " + report.Neutral(r.Subject) + " ROLE"})
+			rows = append(rows, []string{report.Neutral(r.Subject), "none", "an admin gives one: verdict roles grant " + report.Neutral(r.Subject) + " ROLE --service '*' --reason TEXT"})
 		}
 		for _, g := range r.Grants {
 			rows = append(rows, []string{report.Neutral(r.Subject), string(g.Role), report.Neutral(scopeText(g.Scope))})

@@ -106,8 +106,8 @@ func TestAnAdministratorGivesAndTakesRolesByCommand(t *testing.T) {
 	want(0, "none", nil, "roles", "revoke", "person:jane", "developer", "--reason", "taken")
 }
 
-// A command whose key has no role acts by what verdict login kept, with the roles of a person.
-// Who is not told looks for his pipeline's rights where there are none.
+// A command whose key has no role, or that names one which is refused, acts by what verdict login
+// kept, with the roles of a person. Who is not told looks for his pipeline's rights where there are none.
 func TestASignInInsteadOfTheKeyIsTold(t *testing.T) {
 	g := planeOn(t)
 	home := t.TempDir()
@@ -115,7 +115,13 @@ func TestASignInInsteadOfTheKeyIsTold(t *testing.T) {
 	if code, _, errs := g.at(home, []string{"CODE=" + secret}, "login", "--once", "env:CODE"); code != 0 {
 		t.Fatal(errs)
 	}
-	code, _, errs := g.at(home, nil, "environments")
+	if code, _, errs := g.at(home, nil, "environments"); code != 0 || strings.Contains(errs, "not by the key") {
+		t.Errorf("who signed in because he has no key is told so each time: %d %s", code, errs)
+	}
+	if code, _, errs := g.at(home, nil, "keys", "create", "mine"); code != 0 {
+		t.Fatal(errs)
+	}
+	code, _, errs := g.at(home, nil, "environments", "--as", "mine")
 	if code != 0 || strings.Count(errs, "signed in by what verdict login kept, and not by the key that signs here: ") != 1 {
 		t.Errorf("%d %s", code, errs)
 	}

@@ -72,12 +72,14 @@ func (s *signIn) find(ctx context.Context) (string, error) {
 	if code := verdict.AsError(byKey).Code; code == verdict.CodeUnavailable || code == verdict.CodeNotFound { // nothing else would be heard either: it is down, or none of ours
 		return "", byKey
 	}
+	// Who signs in because no key of his is enrolled need not hear each time that it is so.
+	tell := token != "" || a.config.As != "" || a.config.Signer.text != ""
 	for _, w := range []struct {
 		from func() (string, error)
 		what string
 	}{{s.kept, "what verdict login kept"}, {s.besideServer, "what verdict serve left for you on this machine"}} {
 		token, err := w.from()
-		if err == nil && token != "" {
+		if err == nil && token != "" && tell {
 			s.instead(w.what, byKey)
 		}
 		if err != nil || token != "" {

@@ -27,7 +27,8 @@ func (s *signIn) byPipeline(ctx context.Context, issue issuing) (string, error) 
 	return session.Token, err
 }
 
-// byKey signs in with the key that evidence is signed with, where it is enrolled.
+// byKey signs in with the key that evidence is signed with, where it is enrolled. There is a
+// session beside the error where it has no role.
 func (s *signIn) byKey(ctx context.Context) (string, error) {
 	a := s.app
 	said, err := token.Assert(ctx, s.key, s.key.KeyID(), a.config.Server, a.now(), a.rand)
@@ -37,7 +38,7 @@ func (s *signIn) byKey(ctx context.Context) (string, error) {
 	session, err := s.server.Exchange(ctx, token.Exchange{Assertion: said})
 	if err == nil && len(session.Caller.Grants) == 0 { // what else signs in may have a role
 		err = &verdict.Error{
-			Code: verdict.CodeForbidden, What: "the key that signs here is enrolled on " + a.config.Server + " and has no role there", Remedy: "have an admin give one to the actor " + session.Caller.Actor + ": verdict roles grant",
+			Code: verdict.CodeForbidden, What: "the key that signs here is enrolled on " + a.config.Server + " and has no role there", Remedy: "have an admin give it one: verdict roles grant " + session.Caller.Actor + " ROLE --service '*' --reason TEXT",
 		}
 	}
 	return session.Token, err
