@@ -17,6 +17,9 @@ func Speaker(person string, signedIn bool) string {
 	return person
 }
 
+// WithoutKey stands below a command that a person signs: the next one may have no key.
+const WithoutKey = "signed in at the server: the same without --as KEY"
+
 // persons tells what persons had to do with a decision: who let it in and why, who still
 // has to answer, and what somebody stated that does not count.
 func persons(p *page, d *verdict.Decision) {
@@ -52,6 +55,7 @@ func letIn(p *page, d *verdict.Decision) {
 		p.under("  "+p.paint(care, "!")+" ", fit(fmt.Sprintf("%s broke the glass for %s until %s (%s): %s", Speaker(b.By, b.SignedIn), b.Incident, when(b.Expires), b.ID, b.Rationale), 600))
 		p.under("    to be reviewed by ", when(b.ReviewBy))
 		p.line("    verdict break-glass review " + word(b.ID) + " --rationale TEXT --as KEY")
+		p.line("    " + WithoutKey)
 	}
 }
 
@@ -74,6 +78,7 @@ func asked(p *page, d *verdict.Decision) {
 	}
 	if len(a.Approvers) > 0 && d.Outcome == verdict.Review && d.ID != "" {
 		p.line("  verdict approve " + word(d.ID) + " --as KEY --scope TEXT --rationale TEXT --expires 24h") // whole, to be typed
+		p.line("  " + WithoutKey)
 	}
 }
 

@@ -177,6 +177,7 @@ func (x glassBroken) text(s report.Style, subject verdict.Subject) string {
 	command("verdict gate --env " + b.Environment + " --service " + b.Service + " " + of)
 	para(report.Neutral(fmt.Sprintf("Tell now: %s. Another person reviews it by %s:", first(strings.Join(x.Notify, ", "), "whom the map does not name"), clockText(b.ReviewBy))))
 	command("verdict break-glass review " + b.ID + " --rationale TEXT --as KEY")
+	command(report.WithoutKey)
 	return out
 }
 

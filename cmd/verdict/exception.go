@@ -392,7 +392,7 @@ func (x exceptionStepped) text(s report.Style) string {
 		}
 	}
 	if missing := x.Needs - len(x.Approved); missing > 0 {
-		out += fmt.Sprintf("  next: %s: verdict exception approve %s --as KEY\n", others(missing)+" to approve it", e.ID)
+		out += fmt.Sprintf("  next: %s: verdict exception approve %s --as KEY\n  %s\n", others(missing)+" to approve it", e.ID, report.WithoutKey)
 	}
 	for _, t := range x.Told {
 		out += report.Wrap(report.Neutral(t), s.Width, "  ") + "\n"

@@ -392,6 +392,9 @@ func TestAPersonWithoutAKeyApproves(t *testing.T) {
 	if out := p.does(0, "roles list --mine"); !strings.Contains(out, "You are entra:oid-viv, an account that nobody under people: of the map has.") {
 		t.Errorf("who is nobody of the map is not told so: %s", out)
 	}
+	if out := p.does(0, "people list"); strings.Contains(out, "nothing can be signed for them") || strings.Count(out, "no key is enrolled: who signs in as them") != 4 {
+		t.Errorf("who approves without a key is told that he cannot: %s", out)
+	}
 	if out := p.does(0, "policy replay "+d.ID); !strings.Contains(out, "same") {
 		t.Errorf("the decision is not taken again: %s", out)
 	}

@@ -32,9 +32,11 @@ type knownPerson struct {
 	identity.Person
 	// Known: the map has them under people. Machine: its trust names a key by this id.
 	// Keys of others count as those of nobody in particular.
-	Known   bool      `json:"known"`
-	Machine bool      `json:"machine"`
-	Keys    []HeldKey `json:"keys"` // in the order of enrolment
+	Known   bool `json:"known"`
+	Machine bool `json:"machine"`
+	// SignedIn: the map lets a server sign for people, and they have an account to sign in with.
+	SignedIn bool      `json:"signed_in,omitempty"`
+	Keys     []HeldKey `json:"keys"` // in the order of enrolment
 	// Waiting are keys that are to be theirs, and count for nothing until a second person enrolls them.
 	Waiting []identity.Waiting `json:"waiting,omitempty"`
 }
@@ -82,6 +84,7 @@ func (w *workspace) peopleAt(ctx context.Context, at ledger.Position) (knownPeop
 	for _, id := range slices.Compact(ids) {
 		p := knownPerson{Person: personOf(m, id), Keys: []HeldKey{}}
 		_, p.Known = m.People[id]
+		p.SignedIn = len(p.Accounts) > 0 && slices.ContainsFunc(m.Trust, func(t decisionmap.Trust) bool { return t.For == decisionmap.ForPeople })
 		p.Machine = !p.Known && slices.Contains(trustedNames(m), id)
 		for _, k := range keys.Keys {
 			if k.person() == id && !slices.ContainsFunc(p.Keys, func(o HeldKey) bool { return o.ID == k.ID }) {
@@ -190,7 +193,11 @@ func (p knownPeople) text(s report.Style) string {
 			rows = append(rows, []string{"", "key " + cut(k.Key, 12) + " " + report.Neutral(k.Text())})
 		}
 		if x.Known && len(x.Keys) == 0 {
-			rows = append(rows, []string{"", "no key is enrolled: nothing can be signed for them"})
+			signs := "nothing can be signed for them"
+			if x.SignedIn {
+				signs = "who signs in as them has the server sign what for: people under trust: lets it"
+			}
+			rows = append(rows, []string{"", "no key is enrolled: " + signs})
 		}
 	}
 	if len(p.People) == 0 {

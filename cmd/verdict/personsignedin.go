@@ -10,6 +10,7 @@ import (
 	"verdict/decisionmap"
 	"verdict/identity"
 	"verdict/ledger"
+	"verdict/report"
 	"verdict/server/within"
 )
 
@@ -87,14 +88,14 @@ func (p *signatory) may(ctx context.Context, kind verdict.Kind, step verdict.Ste
 		}
 		e := &verdict.Error{
 			Code: verdict.CodeForbidden, What: "it would count for nothing: " + why,
-			Remedy: fmt.Sprintf("add this under trust: of the map, and release it (verdict map release FILE): - {name: control plane, key: %q, for: people, kinds: [%s], services: [\"*\"], environments: [\"*\"]}; "+
-				"or sign with an enrolled key of your own: --as KEY (verdict people enroll says how to get one)", server.ID, strings.Join(decisionmap.PeopleKinds, ", ")),
+			Remedy: fmt.Sprintf("sign with an enrolled key of your own: --as KEY (verdict people enroll --help says how to get one); or add this under trust: of the map, have it released (verdict map release FILE, by two persons), and have the gate asked again:\n"+
+				"  - {name: control plane, key: %q, for: people, kinds: [%s], services: [\"*\"], environments: [\"*\"]}", server.ID, strings.Join(decisionmap.PeopleKinds, ", ")),
 		}
 		switch _, person := m.People[server.Person]; {
 		case person:
 			e.Remedy = "have the operator give the server a key that is no person's (verdict serve --help: --signer), and name that one under trust: of the map; or sign with an enrolled key of your own: --as KEY"
 		case m != released && released != nil:
-			e.Remedy = "have the gate asked again, and answer its decision, for this one is by an older map; if that has the same map, its repository has a trust: of its own, which lacks the entry: verdict map show"
+			e.Remedy = "have the gate asked again (verdict gate --env " + report.Neutral(strings.Join(environments, ",")) + " --service " + report.Neutral(service) + " REF), and answer its decision, for this one is by an older map; if that has the same map, its repository has a trust: of its own, which lacks the entry: verdict map show"
 		}
 		return e
 	}
