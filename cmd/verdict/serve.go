@@ -93,6 +93,11 @@ func (x *serving) run(ctx context.Context, a *app, _ []string) (err error) {
 		return err
 	}
 	defer w.end(&err)
+	release, err := w.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	h := newHost(w)
 	in, err := h.signIn(x.signIn, public)
 	if err != nil {

@@ -107,3 +107,32 @@ func TestASignalStopsTheServerAndASecondOneAtOnce(t *testing.T) {
 		t.Errorf("%v %s", err, out)
 	}
 }
+
+// Two servers on one embedded ledger would not hear of each other in time: the second one says
+// what to do, commands go on beside the first, and what was killed keeps nobody out.
+func TestASecondServerOnOneDataDirectoryIsRefused(t *testing.T) {
+	data, home := t.TempDir(), t.TempDir()
+	p := startServe(t, data, home)
+	second := func(words ...string) (string, error) {
+		c := exec.CommandContext(t.Context(), "verdict", append(words, "--data", data)...)
+		c.Env = p.Env
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	out, err := second("serve", "--listen", "127.0.0.1:0")
+	if err == nil || !strings.Contains(out, "another verdict serve has the ledger in "+data) || !strings.Contains(out, "fix: stop that one first") {
+		t.Errorf("a second server: %v %s", err, out)
+	}
+	if out, err := second("log", "checkpoint"); err != nil {
+		t.Errorf("a command beside the server: %v %s", err, out)
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	again := startServe(t, data, home)
+	if err := again.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-again.ended
+}
