@@ -10,14 +10,14 @@ import (
 
 // Listed is what the bills of one artifact say together.
 type Listed struct {
-	Bills      []int64 // entries, the last first; none: nothing is known
-	Components []store.Component
+	Bills      []int64           `json:"bills"` // entries, the last first; none: nothing is known
+	Components []store.Component `json:"components"`
 	// Inventory is complete when a bill says so and none says otherwise, unreadable when
 	// none can be read.
-	Inventory string
-	Nameless  int64
+	Inventory string `json:"inventory"`
+	Nameless  int64  `json:"nameless"`
 	// Without is how many platforms of an index have no bill, or none that can be read.
-	Without int
+	Without int `json:"without_bill"`
 }
 
 // Listed gives what the bills of an artifact list that hold at a position, and count. Of an

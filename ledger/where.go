@@ -45,28 +45,28 @@ type PackageQuery struct {
 // Where is the answer to a WhereQuery.
 type Where struct {
 	// Matched are the components that bills list and that are meant.
-	Matched []store.Component
+	Matched []store.Component `json:"matched"`
 	// Untold are those of which it cannot be told: bills that list them may be meant.
-	Untold []Untold
+	Untold []Untold `json:"untold"`
 	// Near are the names that bills list in place of one that is asked for, which they do not
 	// list: they differ from it by case alone, in an ecosystem where that makes another package.
-	Near []store.Package
+	Near []store.Package `json:"near"`
 	// Running are artifacts that run and list a component that is meant, or that may be.
-	Running []RunsWith
+	Running []RunsWith `json:"running"`
 	// Elsewhere is how many artifacts list one and run in other environments than the one that
 	// was asked about.
-	Elsewhere int
+	Elsewhere int `json:"elsewhere"`
 	// Built are artifacts that list one and do not run, the last bill first; Bills is how
 	// many bills, those of running artifacts included, list one.
-	Built      []BuiltWith
-	NotRunning int // how many Built are when nothing is left out
-	Bills      int
+	Built      []BuiltWith `json:"built"`
+	NotRunning int         `json:"not_running"` // how many Built are when nothing is left out
+	Bills      int         `json:"bills"`
 	// Undeclared is how many components of all bills declare no licence; of a question
 	// about one.
-	Undeclared int
+	Undeclared int `json:"undeclared"`
 	// Aside is how many bills list one whose producer does not count.
-	Aside    int
-	Searched Searched
+	Aside    int      `json:"aside"`
+	Searched Searched `json:"searched"`
 }
 
 // Within leaves out what runs where somebody may not see it.
@@ -96,24 +96,24 @@ type Searched struct {
 // Untold is a component of which it cannot be told whether it is meant, and why.
 type Untold struct {
 	store.Component
-	Why string
+	Why string `json:"why"`
 }
 
 // RunsWith is an artifact in an environment.
 type RunsWith struct {
 	RunningRow
-	Bill int64 // the index of the last bill that lists any of them
+	Bill int64 `json:"bill"` // the index of the last bill that lists any of them
 	// Through are the manifests of an index whose bills list any of them.
-	Through    []verdict.Digest
-	Components []store.Component
-	Untold     bool // of its components, only such that cannot be told are among them
+	Through    []verdict.Digest  `json:"through"`
+	Components []store.Component `json:"components"`
+	Untold     bool              `json:"untold"` // of its components, only such that cannot be told are among them
 }
 
 // BuiltWith is a bill of artifacts that are not stated to run.
 type BuiltWith struct {
-	Bill       Entry
-	Components []store.Component
-	Untold     bool
+	Bill       Entry             `json:"bill"`
+	Components []store.Component `json:"components"`
+	Untold     bool              `json:"untold"`
 }
 
 // maxUnnamed is how many running artifacts are named of which nothing is known.

@@ -50,7 +50,7 @@ func (b *shelf) events(s *Server) {
 		b.stream(s, w, r, at)
 	}))
 	type in struct {
-		Last string `header:"Last-Event-ID" maxLength:"20"`
+		Last string `header:"Last-Event-ID" maxLength:"20" doc:"go on behind this event: a position of the log"`
 	}
 	type out struct {
 		Body struct {

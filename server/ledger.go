@@ -40,26 +40,30 @@ const tagLedger = "ledger"
 // LedgerRoutes adds the routes by which the command line works with the ledger.
 func (s *Server) LedgerRoutes(o LedgerOptions) {
 	b := &shelf{s, s.o.Ledger, o.VerifierKey}
-	get := func(path, id, summary string) Operation {
-		return Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary, Tag: tagLedger, Verb: identity.Reading, About: "What lies outside of the caller's scope is left out, as if it were not there."}
+	get := func(path, id, summary, about string) Operation {
+		return Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary, Tag: tagLedger, Verb: identity.Reading, About: about}
 	}
-	Route(s, get("/checkpoint", "checkpoint", "The latest checkpoint of the log"), b.checkpoint)
-	Route(s, get("/position", "position", "How many entries there were at a time"), b.position)
-	Route(s, get("/keys", "list-key-events", "The events of enrolled keys, in the log's order"), b.keys)
-	Route(s, get("/entries", "list-entries", "Entries of the log, newest first"), b.find)
-	Route(s, get("/log/entries", "list-log", "Entries of the log in its order"), b.between)
-	s.logRoutes(b, get)
-	Route(s, get("/arrivals", "list-arrivals", "Entries that came from another log, the last first"), b.arrived)
-	Route(s, get("/standing", "list-standing", "Statements of a kind that hold, newest first"), b.standing)
-	Route(s, get("/entries/{index}", "entry", "One entry"), b.entry)
-	Route(s, get("/entries/{index}/bundle", "entry-bundle", "The evidence of an entry: the signed bundle"), b.bundle)
-	Route(s, get("/entries/{index}/logged", "entry-logged", "The bundle under the leaf of an entry"), b.logged)
-	Route(s, get("/entries/{index}/leaf", "entry-leaf", "The leaf of an entry"), b.leaf)
-	Route(s, get("/entries/{index}/proof", "entry-proof", "The proof that an entry is in the log"), b.inclusion)
-	Route(s, get("/consistency", "consistency", "The proof that the log continues what it was"), b.consistency)
-	Route(s, get("/decisions", "list-decisions", "Decisions, newest first"), b.decisions)
-	Route(s, get("/decisions/{id}", "decision", "One decision, by its id or a unique beginning of it"), b.decision)
-	Route(s, get("/running", "list-running", "What is stated to run, the last that was deployed first"), b.running)
+	const (
+		scoped = "What lies outside of the caller's scope is left out, as if it were not there."
+		open   = "It is the same for everybody who reads, whatever his scope: it holds digests, keys and times alone."
+	)
+	Route(s, get("/checkpoint", "checkpoint", "The latest checkpoint of the log", open), b.checkpoint)
+	Route(s, get("/position", "position", "How many entries there were at a time", open), b.position)
+	Route(s, get("/key-events", "list-key-events", "The events of enrolled keys, in the log's order", open), b.keys)
+	Route(s, get("/entries", "list-entries", "Entries of the log, newest first", scoped), b.find)
+	Route(s, get("/log/entries", "list-log", "Entries of the log in its order", scoped), b.between)
+	s.logRoutes(b, get, open)
+	Route(s, get("/arrivals", "list-arrivals", "Entries that came from another log, the last first", scoped), b.arrived)
+	Route(s, get("/standing", "list-standing", "Statements of a kind that hold, newest first", scoped), b.standing)
+	Route(s, get("/entries/{index}", "entry", "One entry", scoped), b.entry)
+	Route(s, get("/entries/{index}/bundle", "entry-bundle", "The evidence of an entry: the signed bundle", scoped), b.bundle)
+	Route(s, get("/entries/{index}/logged", "entry-logged", "The bundle under the leaf of an entry", scoped), b.logged)
+	Route(s, get("/entries/{index}/leaf", "entry-leaf", "The leaf of an entry", open), b.leaf)
+	Route(s, get("/entries/{index}/proof", "entry-proof", "The proof that an entry is in the log", open), b.inclusion)
+	Route(s, get("/consistency", "consistency", "The proof that the log continues what it was", open), b.consistency)
+	Route(s, get("/decisions", "list-decisions", "Decisions, newest first", scoped), b.decisions)
+	Route(s, get("/decisions/{id}", "decision", "One decision, by its id or a unique beginning of it", scoped), b.decision)
+	Route(s, get("/running", "list-running", "What is stated to run, the last that was deployed first", scoped), b.running)
 	b.events(s)
 	s.componentRoutes(b)
 	s.blobRoutes(b)
@@ -76,7 +80,7 @@ func (a AsOf) position() ledger.Position { return ledger.Position(a.At) }
 // Page is which part of a list is wanted.
 type Page struct {
 	Cursor string `query:"cursor" maxLength:"18" pattern:"^[0-9]*$" doc:"next of the page before"`
-	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"1000"`
+	Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"1000" doc:"rows of a page"`
 }
 
 // from is the cursor as the index that it holds; 0: none.
@@ -98,7 +102,7 @@ func cursor(place int64) string {
 
 // Place is which entry a path names.
 type Place struct {
-	Index int64 `path:"index" minimum:"0"`
+	Index int64 `path:"index" minimum:"0" doc:"place of the entry in the log, from 0"`
 }
 
 // out is an answer with a body.
@@ -181,7 +185,7 @@ func (b *shelf) checkpoint(ctx context.Context, _ identity.Caller, _ *struct{}) 
 
 // moment is a time.
 type moment struct {
-	Time time.Time `query:"time" required:"true"`
+	Time time.Time `query:"time" required:"true" doc:"the time (RFC 3339)"`
 }
 
 func (b *shelf) position(ctx context.Context, _ identity.Caller, q *moment) (*out[wire.Position], error) {
@@ -191,7 +195,7 @@ func (b *shelf) position(ctx context.Context, _ identity.Caller, q *moment) (*ou
 
 // since is from which entry on something is wanted.
 type since struct {
-	From int64 `query:"from" minimum:"0"`
+	From int64 `query:"from" minimum:"0" doc:"index of the first entry"`
 }
 
 func (b *shelf) keys(ctx context.Context, _ identity.Caller, q *since) (*out[wire.Keys], error) {

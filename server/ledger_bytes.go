@@ -29,7 +29,7 @@ const (
 func (s *Server) blobRoutes(b *shelf) {
 	type (
 		in struct {
-			Digest string `path:"digest"`
+			Digest string `path:"digest" doc:"sha256:… of the bytes"`
 		}
 		stored struct{ Body wire.Stored }
 		octets struct {

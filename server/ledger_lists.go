@@ -24,11 +24,11 @@ func entriesOf(p within.Page[ledger.Entry], err error) (*out[wire.Entries], erro
 
 // chosen are the entries that a caller asks for.
 type chosen struct {
-	Subject     string `query:"subject" maxLength:"200"`
-	Kind        string `query:"kind" maxLength:"64"`
-	Service     string `query:"service" maxLength:"256"`
-	Environment string `query:"environment" maxLength:"256"`
-	Point       string `query:"point" maxLength:"128"`
+	Subject     string `query:"subject" maxLength:"200" doc:"only about this digest"`
+	Kind        string `query:"kind" maxLength:"64" doc:"only evidence of this kind"`
+	Service     string `query:"service" maxLength:"256" doc:"only of this service"`
+	Environment string `query:"environment" maxLength:"256" doc:"only of this environment"`
+	Point       string `query:"point" maxLength:"128" doc:"only of this decision point"`
 	Before      int64  `query:"before" minimum:"0" doc:"only entries with a smaller index; 0: all"`
 	From        int64  `query:"from" minimum:"0" doc:"only entries with this index or a larger one"`
 	AsOf
@@ -48,7 +48,7 @@ func (b *shelf) find(ctx context.Context, c identity.Caller, q *chosen) (*out[wi
 
 // span is a part of the log in its order.
 type span struct {
-	From int64 `query:"from" minimum:"0"`
+	From int64 `query:"from" minimum:"0" doc:"index of the first entry"`
 	AsOf
 	Page
 }
@@ -63,8 +63,8 @@ func (b *shelf) between(ctx context.Context, c identity.Caller, q *span) (*out[w
 
 // arrival is a part of another log.
 type arrival struct {
-	Origin string `query:"origin" required:"true" minLength:"1" maxLength:"253"`
-	From   int64  `query:"from" minimum:"0"`
+	Origin string `query:"origin" required:"true" minLength:"1" maxLength:"253" doc:"name of the other log"`
+	From   int64  `query:"from" minimum:"0" doc:"index, in the other log, of the first entry"`
 	AsOf
 	Page
 }
@@ -79,8 +79,8 @@ func (b *shelf) arrived(ctx context.Context, c identity.Caller, q *arrival) (*ou
 
 // stand chooses statements that hold.
 type stand struct {
-	Kind  string `query:"kind" required:"true" minLength:"1" maxLength:"64"`
-	About string `query:"about" maxLength:"512"`
+	Kind  string `query:"kind" required:"true" minLength:"1" maxLength:"64" doc:"the kind of evidence"`
+	About string `query:"about" maxLength:"512" doc:"only what is said about this: the id of a decision for approvals, a service for exceptions"`
 	AsOf
 	Page
 }
@@ -98,11 +98,11 @@ func (b *shelf) standing(ctx context.Context, c identity.Caller, q *stand) (*out
 
 // judged are the decisions that a caller asks for.
 type judged struct {
-	Subject     string `query:"subject" maxLength:"200"`
-	Point       string `query:"point" maxLength:"128"`
-	Service     string `query:"service" maxLength:"256"`
-	Environment string `query:"environment" maxLength:"256"`
-	Outcome     string `query:"outcome" maxLength:"16"`
+	Subject     string `query:"subject" maxLength:"200" doc:"only about this digest"`
+	Point       string `query:"point" maxLength:"128" doc:"only of this decision point"`
+	Service     string `query:"service" maxLength:"256" doc:"only of this service"`
+	Environment string `query:"environment" maxLength:"256" doc:"only of this environment"`
+	Outcome     string `query:"outcome" maxLength:"16" doc:"only with this outcome: allow, review, deny or error"`
 	Before      int64  `query:"before" minimum:"0" doc:"only decisions with a smaller index; 0: all"`
 	From        int64  `query:"from" minimum:"0" doc:"only decisions with this index or a larger one"`
 	AsOf
@@ -123,7 +123,7 @@ func (b *shelf) decisions(ctx context.Context, c identity.Caller, q *judged) (*o
 
 // decisionAsked asks for one decision.
 type decisionAsked struct {
-	ID string `path:"id" minLength:"1" maxLength:"128"`
+	ID string `path:"id" minLength:"1" maxLength:"128" doc:"the id, or a beginning of it that is unique"`
 	AsOf
 }
 
@@ -141,9 +141,9 @@ func (b *shelf) decision(ctx context.Context, c identity.Caller, q *decisionAske
 
 // runs chooses what runs.
 type runs struct {
-	Environment string `query:"environment" maxLength:"256"`
-	Service     string `query:"service" maxLength:"256"`
-	Digest      string `query:"digest" maxLength:"200"`
+	Environment string `query:"environment" maxLength:"256" doc:"only of this environment"`
+	Service     string `query:"service" maxLength:"256" doc:"only of this service"`
+	Digest      string `query:"digest" maxLength:"200" doc:"only this artifact"`
 	Ended       bool   `query:"ended" doc:"also what ran before and does not any more"`
 	AsOf
 	Page

@@ -55,7 +55,7 @@ func (b *shelf) bodies(ctx context.Context, c identity.Caller, q *span) (*out[wi
 
 // epochTile is a tile of an epoch by its number: those of closed ones are not below /log.
 type epochTile struct {
-	Epoch int64  `path:"epoch" minimum:"1"`
+	Epoch int64  `path:"epoch" minimum:"1" doc:"number of the epoch, from 1"`
 	Tile  string `query:"tile" required:"true" maxLength:"100" doc:"its path, as C2SP tlog-tiles has it"`
 }
 
@@ -68,8 +68,8 @@ func (b *shelf) tile(ctx context.Context, _ identity.Caller, q *epochTile) (*out
 	return answerOf(wire.Tile{Tile: data}, err)
 }
 
-func (s *Server) logRoutes(b *shelf, get func(path, id, summary string) Operation) {
-	Route(s, get("/log/epochs", "log-epochs", "The epochs of the log, with what its bodies must come to"), b.shown)
-	Route(s, get("/log/bodies", "log-bodies", "What the leaves of the log are computed from, in its order"), b.bodies)
-	Route(s, get("/log/epochs/{epoch}/tile", "log-epoch-tile", "A tile of an epoch"), b.tile)
+func (s *Server) logRoutes(b *shelf, get func(path, id, summary, about string) Operation, open string) {
+	Route(s, get("/log/epochs", "log-epochs", "The epochs of the log, with what its bodies must come to", open), b.shown)
+	Route(s, get("/log/bodies", "log-bodies", "What the leaves of the log are computed from, in its order", "Of an entry outside of the caller's scope there is the leaf alone."), b.bodies)
+	Route(s, get("/log/epochs/{epoch}/tile", "log-epoch-tile", "A tile of an epoch", open), b.tile)
 }

@@ -154,9 +154,9 @@ func (s *SignIn) roleRoutes(srv *Server) {
 			return s.change(ctx, c, identity.RoleChange{Subject: in.Body.Subject, Role: in.Body.Role, Scope: in.Body.Scope.Filled(), Given: true, Reason: in.Body.Reason})
 		})
 	type revoked struct {
-		Subject string        `query:"subject" required:"true" maxLength:"200"`
-		Role    identity.Role `query:"role" required:"true" enum:"viewer,auditor,developer,approver,security,admin"`
-		Reason  string        `query:"reason" required:"true" maxLength:"1000" minLength:"1"`
+		Subject string        `query:"subject" required:"true" maxLength:"200" doc:"whose role it is: an actor, or person:NAME"`
+		Role    identity.Role `query:"role" required:"true" enum:"viewer,auditor,developer,approver,security,admin" doc:"which role is taken"`
+		Reason  string        `query:"reason" required:"true" maxLength:"1000" minLength:"1" doc:"why; it stands in the evidence"`
 	}
 	Route(srv, Operation{Method: http.MethodDelete, Path: "/roles", ID: "revoke-role", Summary: "Take a role, in every scope", Tag: tagAccess, Verb: identity.Appointing, Status: http.StatusOK},
 		func(ctx context.Context, c identity.Caller, in *revoked) (*roleOut, error) {

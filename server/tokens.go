@@ -63,7 +63,7 @@ func (s *SignIn) meRoutes(srv *Server) {
 type listIn struct {
 	All   bool   `query:"all" doc:"those of everybody, which takes a role that manages access"`
 	After string `query:"after" maxLength:"100" doc:"continue behind this id"`
-	Limit int64  `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Limit int64  `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"rows of a page"`
 }
 
 type listOut struct{ Body wire.HeldList }
@@ -76,7 +76,7 @@ func (s *SignIn) listRoutes(srv *Server) {
 				return s.list(ctx, c, x.kind, in)
 			})
 		type one struct {
-			ID string `path:"id" maxLength:"100"`
+			ID string `path:"id" maxLength:"100" doc:"as the list has it"`
 		}
 		Route(srv, Operation{Method: http.MethodDelete, Path: x.path + "/{id}", ID: "revoke-" + x.one, Summary: "Revoke one of the " + x.many, Tag: tagAccess, Verb: identity.Reading, Once: true, Status: http.StatusNoContent,
 			About: "One's own, or anybody's with a role that manages access."},
@@ -279,7 +279,7 @@ func (s *SignIn) actorOf(ctx context.Context, id string) (a store.Actor, found b
 
 func (s *SignIn) actorRoutes(srv *Server) {
 	type one struct {
-		ID string `path:"id" maxLength:"100"`
+		ID string `path:"id" maxLength:"100" doc:"as evidence names the actor"`
 	}
 	type known struct{ Body Known }
 	none := func(id string) error {

@@ -10,7 +10,10 @@ import (
 
 // Component is one package in one version, under the licence that a bill states for it.
 type Component struct {
-	Ecosystem, Name, Version, Licence string
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
+	Version   string `json:"version"`
+	Licence   string `json:"licence"`
 }
 
 // Compare orders components by their words.

@@ -88,8 +88,9 @@ type Version struct {
 
 // Package is a package that some bill lists.
 type Package struct {
-	ID              int64
-	Ecosystem, Name string
+	ID        int64  `json:"id"`
+	Ecosystem string `json:"ecosystem"`
+	Name      string `json:"name"`
 }
 
 // PackageID finds a package by its name.

@@ -81,7 +81,7 @@ func (h *host) advisoryOperations(s *server.Server) {
 		return &listed{doc[advisoryList]{b}}, err
 	})
 	type update struct{ Body advisoryUpdate }
-	server.Route(s, awaited(advisoryPath+"/updates", "update-advisories", "Fetch advisories from their publisher, and match again what was built", identity.Governing,
+	server.Route(s, awaited(advisoryPath+"/updates", "update-advisories", "advisories update", "Fetch advisories from their publisher, and match again what was built", identity.Governing,
 		"Fetched is from the publisher that the server knows, never from an address of a caller. One piece of work on the data goes on at a time, over all replicas: while one does, the answer is 409. The replicas have one set of data: those that are not asked take what is new within a minute. What of several could not be fetched is under `failed`."),
 		func(ctx context.Context, c identity.Caller, in *update) (*changed, error) {
 			if err := c.May(identity.Governing, identity.Object{}); err != nil {
@@ -93,7 +93,7 @@ func (h *host) advisoryOperations(s *server.Server) {
 	type removed struct {
 		Source string `query:"source" required:"true" minLength:"1" maxLength:"128" doc:"its name, as the list has it"`
 	}
-	remove := awaited(advisoryPath, "remove-advisories", "Take a source out of the server's vulnerability data", identity.Governing, "What is left is answered.")
+	remove := awaited(advisoryPath, "remove-advisories", "advisories remove", "Take a source out of the server's vulnerability data", identity.Governing, "What is left is answered.")
 	remove.Method = http.MethodDelete
 	server.Route(s, remove, func(ctx context.Context, c identity.Caller, in *removed) (*listed, error) {
 		if err := c.May(identity.Governing, identity.Object{}); err != nil {
@@ -102,7 +102,7 @@ func (h *host) advisoryOperations(s *server.Server) {
 		b, err := h.advise(ctx, c, func(ctx context.Context, a *app) error { return a.removeAdvisories(ctx, in.Source) })
 		return &listed{doc[advisoryList]{b}}, err
 	})
-	put := awaited(advisoryPath, "import-advisories", "Take in advisories that are sent, and match again what was built", identity.Governing,
+	put := awaited(advisoryPath, "import-advisories", "advisories import", "Take in advisories that are sent, and match again what was built", identity.Governing,
 		"The body is the archive or catalogue itself, as `verdict advisories import` reads it. Without `as_of` the age counts from `modified`, or from the newest record where that is not given or older.")
 	put.Method, put.Body, put.Once = http.MethodPut, maxSent, true
 	server.Take[sentAdvisories, changed](s, put, h.sent)

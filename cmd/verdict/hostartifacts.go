@@ -22,7 +22,7 @@ func (h *host) artifactQuestions(s *server.Server) {
 		AboutDigest
 		Limit int `query:"limit" default:"1000" minimum:"1" maximum:"10000" doc:"pieces of evidence, and deployments, that are listed; what is older is counted under unknown"`
 	}
-	question[shown, shownArtifact](h, s, "/artifacts/{digest}", "artifact", "What is known of an artifact: identity, evidence, contents, decisions, deployments",
+	question[shown, shownArtifact](h, s, "/artifacts/{digest}", "artifact", "artifact show", "What is known of an artifact: identity, evidence, contents, decisions, deployments",
 		func(p *shown) string { return p.At },
 		func(p *shown) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
@@ -34,7 +34,7 @@ func (h *host) artifactQuestions(s *server.Server) {
 		Limit  int    `query:"limit" default:"1000" minimum:"1" maximum:"10000" doc:"components of one answer"`
 		Cursor string `query:"cursor" maxLength:"40" pattern:"^[0-9]+-[0-9]+$" doc:"next of the answer before"`
 	}
-	question[bill, billShown](h, s, "/artifacts/{digest}/sbom", "artifact-sbom", "The bill of materials that was recorded last of an artifact",
+	question[bill, billShown](h, s, "/artifacts/{digest}/sbom", "artifact-sbom", "sbom show", "The bill of materials that was recorded last of an artifact",
 		func(p *bill) string { return p.At },
 		func(p *bill) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error {
@@ -79,16 +79,16 @@ func (h *host) keyQuestions(s *server.Server) {
 	asked := func(r func(context.Context, *workspace, []string) error, args ...string) func(context.Context, *app) error {
 		return reads(func(ctx context.Context, w *workspace) error { return r(ctx, w, args) })
 	}
-	question[AsOf, knownPeople](h, s, "/people", "list-people", "The people of the map in force with their accounts and keys",
+	question[AsOf, knownPeople](h, s, "/people", "list-people", "people list", "The people of the map in force with their accounts and keys",
 		func(p *AsOf) string { return p.At }, func(*AsOf) func(context.Context, *app) error { return asked(listPeople) })
-	question[AsOf, heldKeys](h, s, "/signing-keys", "list-signing-keys", "The keys that are or were enrolled, and for which entries they count",
+	question[AsOf, heldKeys](h, s, "/keys", "list-keys", "keys list", "The keys that are or were enrolled, and for which entries they count",
 		func(p *AsOf) string { return p.At }, func(*AsOf) func(context.Context, *app) error { return asked(listKeys) })
 	type key struct {
 		Key string `path:"key" maxLength:"200" doc:"its id or the first letters of it, or the person that it is enrolled for"`
 		AsOf
 	}
-	question[key, shownKey](h, s, "/signing-keys/{key}", "signing-key", "One enrolled key and its public half",
+	question[key, shownKey](h, s, "/keys/{key}", "show-key", "keys show", "One enrolled key and its public half",
 		func(p *key) string { return p.At }, func(p *key) func(context.Context, *app) error { return asked(showKey, p.Key) })
-	question[struct{}, logKey](h, s, "/log/key", "log-key", "The key by which others check this log",
+	question[struct{}, logKey](h, s, "/log/key", "log-key", "log key", "The key by which others check this log",
 		func(*struct{}) string { return "" }, func(*struct{}) func(context.Context, *app) error { return asked(showLogKey) })
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,11 @@ import (
 type contract struct {
 	OpenAPI string                          `json:"openapi"`
 	Paths   map[string]map[string]operation `json:"paths"`
+	Schemas struct {
+		Schemas map[string]struct {
+			Properties map[string]any `json:"properties"`
+		} `json:"schemas"`
+	} `json:"components"`
 }
 
 type operation struct {
@@ -25,8 +31,8 @@ type operation struct {
 	Summary     string                `json:"summary"`
 	Security    []map[string][]string `json:"security"`
 	Parameters  []struct {
-		Name, In string
-		Required bool
+		Name, In, Description string
+		Required              bool
 	} `json:"parameters"`
 	RequestBody any                 `json:"requestBody"`
 	Responses   map[string]response `json:"responses"`
@@ -68,7 +74,7 @@ var samples = map[string]struct{ as, path, body string }{
 	"decide":                  {"dev", "/decisions", askedSecrets},
 	"checkpoint":              {"viewer", "/checkpoint", ""},
 	"position":                {"viewer", "/position?time=2126-01-01T00:00:00Z", ""},
-	"list-key-events":         {"viewer", "/keys", ""},
+	"list-key-events":         {"viewer", "/key-events", ""},
 	"list-entries":            {"viewer", "/entries?limit=2", ""},
 	"list-log":                {"viewer", "/log/entries?from=0&limit=2", ""},
 	"list-arrivals":           {"viewer", "/arrivals?origin=other.example&from=0", ""},
@@ -123,8 +129,8 @@ var samples = map[string]struct{ as, path, body string }{
 	"lint-map":                {"viewer", "/map/lint", `{"content":"schema: verdict/v1\nenvironments: {production: {tier: prod}}\n"}`},
 	"diff-map":                {"viewer", "/map/diff", `{"content":"schema: verdict/v1\nenvironments: {production: {tier: prod}}\n"}`},
 	"try-admission":           {"", "", "TestATrialIsAnsweredFromWhatItsCallerMaySee has a cluster"},
-	"list-signing-keys":       {"viewer", "/signing-keys", ""},
-	"signing-key":             {"viewer", "/signing-keys/local", ""},
+	"list-keys":               {"viewer", "/keys", ""},
+	"show-key":                {"viewer", "/keys/local", ""},
 	"log-key":                 {"viewer", "/log/key", ""},
 	"exceptions-openvex":      {"", "", "TestAcceptedRisksLeaveAsOthersReadThem has some"},
 	"exceptions-azure-policy": {"viewer", "/exceptions/azure-policy?assignment=x", ""},
@@ -187,6 +193,33 @@ func (x *served) holds(t *testing.T, compiler *jsonschema.Compiler, method, path
 	}
 	if err := s.Validate(decoded(t, body)); err != nil {
 		t.Errorf("the answer is not what the document says: %v\n%s", err, body)
+	}
+}
+
+// Whoever writes a program against the API guesses a field by the others: all are in snake_case,
+// but those of formats of others, and each parameter says what it is.
+func TestTheAPINamesAndExplainsEverythingAlike(t *testing.T) {
+	_, c, _ := wholeAPI(t)
+	snake := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	foreign := regexp.MustCompile(`^(Exemption|Vex)`) // Azure Policy, OpenVEX
+	for name, s := range c.Schemas.Schemas {
+		for field := range s.Properties {
+			if !snake.MatchString(field) && !foreign.MatchString(name) {
+				t.Errorf("%s has a field %q", name, field)
+			}
+		}
+	}
+	for path, methods := range c.Paths {
+		for method, o := range methods {
+			for _, p := range o.Parameters {
+				if p.Description == "" || p.In == "query" && !snake.MatchString(p.Name) {
+					t.Errorf("%s %s: %s %q is described as %q", method, path, p.In, p.Name, p.Description)
+				}
+			}
+		}
+	}
+	if len(c.Schemas.Schemas) < 100 {
+		t.Errorf("%d schemas are described", len(c.Schemas.Schemas))
 	}
 }
 

@@ -81,7 +81,7 @@ func TestNoAnswerTellsOfTheMachineThatServes(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/artifacts/poisoned", "/artifacts/.%2Fpoisoned", "/artifacts/HEAD", "/artifacts/localhost:5000%2Fpoisoned:v1", "/artifacts/~", "/artifacts/-",
-		"/artifacts/bill.json/sbom", "/artifacts/-/sbom", "/signing-keys/local.pem", "/signing-keys/poisoned", "/environments/poisoned/changes?from=0",
+		"/artifacts/bill.json/sbom", "/artifacts/-/sbom", "/keys/local.pem", "/keys/poisoned", "/environments/poisoned/changes?from=0",
 	} {
 		if status, body := x.get("viewer", "/api/v1"+path); status != 400 && status != 404 && status != 422 {
 			t.Errorf("%s: %d %s", path, status, body)
@@ -116,13 +116,13 @@ func TestWhatIsKnownOfAnArtifactIsBounded(t *testing.T) {
 func TestKeysOfAServerAreThoseOfTheLedger(t *testing.T) {
 	x := servingData(t, oneImage(t))
 	x.run("keys", "create", "spare")
-	for _, path := range []string{"/api/v1/signing-keys", "/api/v1/signing-keys/local", "/api/v1/people"} {
+	for _, path := range []string{"/api/v1/keys", "/api/v1/keys/local", "/api/v1/people"} {
 		status, body := x.get("viewer", path)
 		if status != 200 || !strings.Contains(body, `"person":"local"`) || strings.Contains(body, "spare") || strings.Contains(body, ".pem") {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if status, body := x.get("viewer", "/api/v1/signing-keys/spare"); status != 404 {
+	if status, body := x.get("viewer", "/api/v1/keys/spare"); status != 404 {
 		t.Errorf("a key that lies beside the data: %d %s", status, body)
 	}
 }

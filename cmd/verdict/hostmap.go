@@ -25,17 +25,17 @@ type shownMap struct {
 // mapQuestions are about what is judged by, and what would be by a map that a caller sends. That
 // one is looked at and kept nowhere.
 func (h *host) mapQuestions(s *server.Server) {
-	question[AsOf, shownMap](h, s, "/map", "map-in-force", "The whole map in force, with where each value is from",
+	question[AsOf, shownMap](h, s, "/map", "map-in-force", "map show", "The whole map in force, with where each value is from",
 		func(p *AsOf) string { return p.At },
 		func(*AsOf) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error { return showMap(ctx, a, nil) }
 		})
-	question[AsOf, policyList](h, s, "/policy", "policy-in-force", "Which released rules decide, and which are announced",
+	question[AsOf, policyList](h, s, "/policy", "policy-in-force", "policy show", "Which released rules decide, and which are announced",
 		func(p *AsOf) string { return p.At },
 		func(*AsOf) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error { return showPolicy(ctx, w, nil) })
 		})
-	question[AsOf, policyList](h, s, "/policies", "list-policies", "Every release of rules, with what became of it",
+	question[AsOf, policyList](h, s, "/policies", "list-policies", "policy list", "Every release of rules, with what became of it",
 		func(p *AsOf) string { return p.At },
 		func(*AsOf) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error { return listPolicies(ctx, w, nil) })
@@ -60,11 +60,11 @@ func (h *host) mapQuestions(s *server.Server) {
 		}
 	}
 	now := func(*sent) string { return "" }
-	inquiry[sent, lintReport](h, s, server.Operation{
+	inquiry[sent, lintReport](h, s, "map lint", server.Operation{
 		Method: http.MethodPost, Path: "/map/lint", ID: "lint-map", Summary: "Check a map against the rules of the architecture", Body: 4 << 20,
 		About: " A map that has errors is an answer, and its status 200.",
 	}, now, look(func(ctx context.Context, a *app) error { return a.lint(ctx, "") }))
-	inquiry[sent, mapDifference](h, s, server.Operation{
+	inquiry[sent, mapDifference](h, s, "map diff", server.Operation{
 		Method: http.MethodPost, Path: "/map/diff", ID: "diff-map", Summary: "What a map would change in the one in force", Body: 4 << 20,
 		About: " The old one is the map in force, and the new one the map as it would take effect: that of a repository over the released one.",
 	}, now, look(func(ctx context.Context, a *app) error {
@@ -118,7 +118,7 @@ func (h *host) trialQuestion(s *server.Server) {
 			User      string            `json:"user,omitempty" maxLength:"200" doc:"who would ask, by the name that the cluster knows"`
 		}
 	}
-	inquiry[trial, admissionTried](h, s, server.Operation{
+	inquiry[trial, admissionTried](h, s, "admission try", server.Operation{
 		Method: http.MethodPost, Path: "/admission/trials", ID: "try-admission", Summary: "How a cluster would be answered about objects", Body: 4 << 20,
 		About: " Nothing is recorded, and no cluster is asked. A promotion that the caller may not see is not there for this answer, and is for that of the cluster.",
 	}, func(*trial) string { return "" }, func(p *trial) func(context.Context, *app) error {

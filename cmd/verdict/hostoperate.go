@@ -20,17 +20,18 @@ func (h *host) operations(s *server.Server) {
 
 const tagOperations = "operations"
 
-// awaited is a route by which somebody has the server do work, and waits for its end.
-func awaited(path, id, summary string, v identity.Verb, about string) server.Operation {
+// awaited is a route by which somebody has the server do work, and waits for its end. like is the
+// command that does it, as it is typed behind verdict.
+func awaited(path, id, like, summary string, v identity.Verb, about string) server.Operation {
 	return server.Operation{
 		Method: http.MethodPost, Path: path, ID: id, Summary: summary, Tag: tagOperations, Verb: v, Status: http.StatusOK, Within: wire.WorkTime,
-		About: about + " The document is the one that the command writes with `-o json`.",
+		About: about + " " + writtenBy(like),
 	}
 }
 
 func (h *host) logOperations(s *server.Server) {
 	type receipt struct{ Body receipted }
-	server.Route(s, awaited("/log/receipts", "sign-receipt", "Have the log sign the time of what has no receipt", identity.Managing,
+	server.Route(s, awaited("/log/receipts", "sign-receipt", "log receipt", "Have the log sign the time of what has no receipt", identity.Managing,
 		"While it runs, the server signs one each minute by itself."),
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*receipt, error) {
 			if err := c.May(identity.Managing, identity.Object{}); err != nil {
@@ -40,7 +41,7 @@ func (h *host) logOperations(s *server.Server) {
 			return &receipt{doc}, err
 		})
 	type swept struct{ Body sweptLog }
-	server.Route(s, awaited("/log/sweeps", "sweep", "Remove large files on which no entry rests", identity.Managing,
+	server.Route(s, awaited("/log/sweeps", "sweep", "log sweep", "Remove large files on which no entry rests", identity.Managing,
 		"One sweep is at work at a time, whichever replica is asked: while one is, the answer is 409. The server sweeps daily by itself."),
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*swept, error) {
 			if err := c.May(identity.Managing, identity.Object{}); err != nil {

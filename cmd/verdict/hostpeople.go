@@ -16,9 +16,9 @@ const aboutStated = "The caller is a person who signed in, whom the released map
 
 // signedFor adds a route by which a person states something. It runs the command that does so
 // with a key, in an app whose signatory is the caller.
-func signedFor[P, D any](h *host, s *server.Server, path, id, summary string, verb identity.Verb, run func(*P) func(context.Context, *app) error) {
+func signedFor[P, D any](h *host, s *server.Server, path, id, like, summary string, verb identity.Verb, run func(*P) func(context.Context, *app) error) {
 	type out struct{ Body doc[D] }
-	server.Route(s, server.Operation{Method: http.MethodPost, Path: path, ID: id, Summary: summary, About: aboutStated, Tag: "people", Verb: verb},
+	server.Route(s, server.Operation{Method: http.MethodPost, Path: path, ID: id, Summary: summary, About: aboutStated + " " + writtenBy(like), Tag: "people", Verb: verb},
 		func(ctx context.Context, c identity.Caller, p *P) (*out, error) {
 			b, err := h.documented(ctx, c, "", run(p))
 			if err != nil {
@@ -36,7 +36,7 @@ type ByID struct {
 // peopleRoutes add what persons state about accepted risk.
 func (h *host) peopleRoutes(s *server.Server) {
 	type answer struct{ Body wire.Answering }
-	signedFor[answer, answered](h, s, "/approvals", "answer-decision", "Approve or reject what a decision wants reviewed", identity.Approving,
+	signedFor[answer, answered](h, s, "/approvals", "answer-decision", "approve", "Approve or reject what a decision wants reviewed", identity.Approving,
 		func(p *answer) func(context.Context, *app) error {
 			q := p.Body
 			c := &answering{step: q.Step, decision: q.Decision, scope: q.Scope, rationale: q.Rationale, lifetime: q.Expires, look: q.DryRun}
@@ -46,7 +46,7 @@ func (h *host) peopleRoutes(s *server.Server) {
 		ByID
 		Body wire.Withdrawing
 	}
-	signedFor[withdraw, answered](h, s, "/approvals/{id}/withdraw", "withdraw-answer", "Take an approval or rejection of one's own back", identity.Approving,
+	signedFor[withdraw, answered](h, s, "/approvals/{id}/withdraw", "withdraw-answer", "approve", "Take an approval or rejection of one's own back", identity.Approving,
 		func(p *withdraw) func(context.Context, *app) error {
 			c := &answering{step: verdict.StepApprove, withdraw: p.ID, rationale: p.Body.Rationale}
 			return func(ctx context.Context, a *app) error { return c.run(ctx, a, nil) }
@@ -57,7 +57,7 @@ func (h *host) peopleRoutes(s *server.Server) {
 
 func (h *host) exceptionRoutes(s *server.Server) {
 	type ask struct{ Body wire.Waiver }
-	signedFor[ask, exceptionStepped](h, s, "/exceptions", "ask-exception", "Ask to have a risk accepted, which another person then does", identity.Requesting,
+	signedFor[ask, exceptionStepped](h, s, "/exceptions", "ask-exception", "exception add", "Ask to have a risk accepted, which another person then does", identity.Requesting,
 		func(p *ask) func(context.Context, *app) error {
 			q := p.Body
 			x := &riskFlags{
@@ -70,7 +70,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 		ByID
 		Body wire.Noted
 	}
-	signedFor[note, exceptionStepped](h, s, "/exceptions/{id}/approve", "approve-exception", "Accept a risk that another person asked to have accepted", identity.Waiving,
+	signedFor[note, exceptionStepped](h, s, "/exceptions/{id}/approve", "approve-exception", "exception approve", "Accept a risk that another person asked to have accepted", identity.Waiving,
 		func(p *note) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
 				return a.stepException(ctx, p.ID, verdict.StepApprove, p.Body.Note)
@@ -80,7 +80,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 		ByID
 		Body wire.Ended
 	}
-	signedFor[end, exceptionStepped](h, s, "/exceptions/{id}/revoke", "revoke-exception", "End an exception before its day", identity.Waiving,
+	signedFor[end, exceptionStepped](h, s, "/exceptions/{id}/revoke", "revoke-exception", "exception revoke", "End an exception before its day", identity.Waiving,
 		func(p *end) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
 				return a.stepException(ctx, p.ID, verdict.StepRevoke, p.Body.Rationale)
@@ -90,7 +90,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 		ByID
 		AsOf
 	}
-	question[show, shownException](h, s, "/exceptions/{id}", "exception", "An exception, with the steps that persons took about it",
+	question[show, shownException](h, s, "/exceptions/{id}", "exception", "exception show", "An exception, with the steps that persons took about it",
 		func(p *show) string { return p.At },
 		func(p *show) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error { return a.showException(ctx, p.ID) }
@@ -99,7 +99,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 
 func (h *host) glassRoutes(s *server.Server) {
 	type open struct{ Body wire.Glass }
-	signedFor[open, glassBroken](h, s, "/break-glass", "break-glass", "Let one artifact or plan in during an emergency, visibly", identity.Breaking,
+	signedFor[open, glassBroken](h, s, "/break-glass", "break-glass", "break-glass open", "Let one artifact or plan in during an emergency, visibly", identity.Breaking,
 		func(p *open) func(context.Context, *app) error {
 			q := p.Body
 			c := &glass{environment: q.Environment, service: q.Service, incident: q.Incident, rationale: q.Rationale, lifetime: q.Expires}
@@ -114,7 +114,7 @@ func (h *host) glassRoutes(s *server.Server) {
 		ByID
 		Body wire.Ended
 	}
-	signedFor[review, glassBroken](h, s, "/break-glass/{id}/review", "review-break-glass", "Look at an emergency afterwards, as another person", identity.Breaking,
+	signedFor[review, glassBroken](h, s, "/break-glass/{id}/review", "review-break-glass", "break-glass review", "Look at an emergency afterwards, as another person", identity.Breaking,
 		func(p *review) func(context.Context, *app) error {
 			c := &glass{review: p.Body.Rationale}
 			return func(ctx context.Context, a *app) error { return c.look(ctx, a, p.ID) }
@@ -125,7 +125,7 @@ func (h *host) glassRoutes(s *server.Server) {
 		Environment string `query:"environment" maxLength:"100" doc:"only of this environment"`
 		AsOf
 	}
-	question[list, glassList](h, s, "/break-glass", "list-break-glass", "The emergencies, and which of them nobody has reviewed",
+	question[list, glassList](h, s, "/break-glass", "list-break-glass", "break-glass list", "The emergencies, and which of them nobody has reviewed",
 		func(p *list) string { return p.At },
 		func(p *list) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {

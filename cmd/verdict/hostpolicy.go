@@ -49,7 +49,7 @@ func (h *host) policyOperations(s *server.Server) {
 	type replayOut struct{ Body doc[replayed] }
 	server.Route(s, server.Operation{
 		Method: http.MethodPost, Path: "/policy/replays", ID: "replay", Summary: "Take a recorded decision again and compare", Tag: tagOperations, Verb: identity.Reading, Status: http.StatusOK, Once: true,
-		About: "The decision is one that the caller may see; its facts are gathered from all that there was. `same` says whether it is the same. The document is the one that `verdict policy replay` writes with `-o json`.",
+		About: "The decision is one that the caller may see; its facts are gathered from all that there was. `same` says whether it is the same. " + writtenBy("policy replay"),
 	}, func(ctx context.Context, c identity.Caller, in *replayIn) (*replayOut, error) {
 		b, err := h.documented(ctx, c, in.Body.At, reads(func(ctx context.Context, w *workspace) error { return replay(ctx, w, []string{in.Body.Decision}) }))
 		return &replayOut{doc[replayed]{b}}, err
@@ -60,7 +60,7 @@ func (h *host) policyOperations(s *server.Server) {
 		Method: http.MethodPost, Path: "/policy/backtests", ID: "backtest", Summary: "Judge recorded decisions by other rules, and list what flips", Tag: tagOperations, Verb: identity.Reading, Status: http.StatusOK, Once: true,
 		Body: maxRules * 4 / 3, Within: backtestTime,
 		About: "For those who may change policy or audit (roles security and auditor), over the decisions that they may see. Rules are judged as they are sent, with the bounds of a decision; one backtest of a caller is at work at a time. " +
-			"The document is the one that `verdict policy backtest` writes with `-o json`.",
+			writtenBy("policy backtest"),
 	}, func(ctx context.Context, c identity.Caller, in *backtestIn) (*backtestOut, error) {
 		b, err := h.backtest(ctx, c, in.Body)
 		return &backtestOut{doc[backtestReport]{b}}, err

@@ -34,17 +34,18 @@ type aboutRef struct {
 	AsOf
 }
 
-// question adds a route that answers as a reading command does, within the caller's scope.
-func question[P any, D any](h *host, s *server.Server, path, id, summary string, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
-	inquiry[P, D](h, s, server.Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary}, at, run)
+// question adds a route that answers as a reading command does, within the caller's scope. like
+// is the command, as it is typed behind verdict.
+func question[P any, D any](h *host, s *server.Server, path, id, like, summary string, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
+	inquiry[P, D](h, s, like, server.Operation{Method: http.MethodGet, Path: path, ID: id, Summary: summary}, at, run)
 }
 
 // inquiry adds an operation that answers as a reading command does. It records nothing, whatever
 // its method is.
-func inquiry[P any, D any](h *host, s *server.Server, o server.Operation, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
+func inquiry[P any, D any](h *host, s *server.Server, like string, o server.Operation, at func(*P) string, run func(*P) func(ctx context.Context, a *app) error) {
 	type out struct{ Body doc[D] }
 	o.Tag, o.Verb, o.Once = "questions", identity.Reading, true
-	o.About = "The document is the one that the command writes with `-o json`. What lies outside of the caller's scope is left out, as if it were not there." + o.About
+	o.About = writtenBy(like) + " What lies outside of the caller's scope is left out, as if it were not there." + o.About
 	server.Route(s, o, func(ctx context.Context, c identity.Caller, p *P) (*out, error) {
 		b, err := h.documented(ctx, c, at(p), run(p))
 		if err != nil {
@@ -52,6 +53,11 @@ func inquiry[P any, D any](h *host, s *server.Server, o server.Operation, at fun
 		}
 		return &out{doc[D]{b}}, nil
 	})
+}
+
+// writtenBy says whose document an answer is.
+func writtenBy(command string) string {
+	return "The document is the one that `verdict " + command + "` writes as JSON."
 }
 
 // reads opens the workspace of a request for what reads it.
@@ -68,12 +74,12 @@ func reads(r func(ctx context.Context, w *workspace) error) func(context.Context
 
 // questions adds what the reading commands answer.
 func (h *host) questions(s *server.Server) {
-	question[aboutRef, report.Explanation](h, s, "/why", "why", "Explain a decision, or what was decided about a commit or artifact",
+	question[aboutRef, report.Explanation](h, s, "/why", "why", "why", "Explain a decision, or what was decided about a commit or artifact",
 		func(p *aboutRef) string { return p.At },
 		func(p *aboutRef) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error { return why(ctx, a, []string{p.Ref}) }
 		})
-	question[aboutRef, report.TrailDocument](h, s, "/trail", "trail", "The chain of evidence and decisions that a commit or artifact belongs to",
+	question[aboutRef, report.TrailDocument](h, s, "/trail", "trail", "trail", "The chain of evidence and decisions that a commit or artifact belongs to",
 		func(p *aboutRef) string { return p.At },
 		func(p *aboutRef) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error { return trail(ctx, a, []string{p.Ref}) }
@@ -87,7 +93,7 @@ func (h *host) questions(s *server.Server) {
 }
 
 type oneEnvironment struct {
-	Environment string `path:"environment" maxLength:"100"`
+	Environment string `path:"environment" maxLength:"100" doc:"as the map names it"`
 	AsOf
 }
 
@@ -96,16 +102,16 @@ func (h *host) placeQuestions(s *server.Server) {
 	listed := func(args ...string) func(context.Context, *app) error {
 		return reads(func(ctx context.Context, w *workspace) error { return environments(ctx, w, args) })
 	}
-	question[AsOf, report.Environments](h, s, "/environments", "list-environments", "What is at stake in each environment, and how much runs there",
+	question[AsOf, report.Environments](h, s, "/environments", "list-environments", "environments", "What is at stake in each environment, and how much runs there",
 		func(p *AsOf) string { return p.At }, func(*AsOf) func(context.Context, *app) error { return listed() })
-	question[oneEnvironment, report.Environments](h, s, "/environments/{environment}", "environment", "What runs in an environment, and what let it in",
+	question[oneEnvironment, report.Environments](h, s, "/environments/{environment}", "environment", "environments", "What runs in an environment, and what let it in",
 		func(p *oneEnvironment) string { return p.At }, func(p *oneEnvironment) func(context.Context, *app) error { return listed(p.Environment) })
 	type between struct {
-		Environment string `path:"environment" maxLength:"100"`
+		Environment string `path:"environment" maxLength:"100" doc:"as the map names it"`
 		From        string `query:"from" required:"true" minLength:"1" maxLength:"40" doc:"the log's size, a time (RFC 3339), or how long ago (90m, 2h, 7d)"`
 		To          string `query:"to" default:"now" minLength:"1" maxLength:"40" doc:"the same; now: the end of the log"`
 	}
-	question[between, report.Changes](h, s, "/environments/{environment}/changes", "changes", "What changed in an environment between two times",
+	question[between, report.Changes](h, s, "/environments/{environment}/changes", "changes", "diff", "What changed in an environment between two times",
 		func(*between) string { return "" },
 		func(p *between) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error {
@@ -121,7 +127,7 @@ func (h *host) placeQuestions(s *server.Server) {
 		Limit       int64  `query:"limit" default:"50" minimum:"1" maximum:"10000" doc:"artifacts of each list that are told; the rest is counted"`
 		AsOf
 	}
-	question[where, whereFound](h, s, "/where", "where-runs", "What contains a component, what of that runs, where, and whose it is",
+	question[where, whereFound](h, s, "/where", "where-runs", "where", "What contains a component, what of that runs, where, and whose it is",
 		func(p *where) string { return p.At },
 		func(p *where) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
@@ -141,7 +147,7 @@ func (h *host) riskQuestions(s *server.Server) {
 		All bool `query:"all" doc:"closed ones too"`
 		AsOf
 	}
-	question[findings, foundFindings](h, s, "/findings", "list-findings", "The open findings of what runs, and whose they are",
+	question[findings, foundFindings](h, s, "/findings", "list-findings", "findings list", "The open findings of what runs, and whose they are",
 		func(p *findings) string { return p.At },
 		func(p *findings) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error { return a.listFindings(ctx, p.All) }
@@ -152,7 +158,7 @@ func (h *host) riskQuestions(s *server.Server) {
 		Environment string `query:"environment" maxLength:"100" doc:"only of this environment"`
 		AsOf
 	}
-	question[exceptions, exceptionsAt](h, s, "/exceptions", "list-exceptions", "Which risks are accepted, where, by whom and until when",
+	question[exceptions, exceptionsAt](h, s, "/exceptions", "list-exceptions", "exception list", "Which risks are accepted, where, by whom and until when",
 		func(p *exceptions) string { return p.At },
 		func(p *exceptions) func(context.Context, *app) error {
 			return func(ctx context.Context, a *app) error {
@@ -164,7 +170,10 @@ func (h *host) riskQuestions(s *server.Server) {
 		Environment string `query:"environment" maxLength:"100" doc:"only of this environment"`
 		AsOf
 	}
-	question[Accepted, vexDocument](h, s, "/exceptions/openvex", "exceptions-openvex", "The vulnerabilities whose risk is accepted, as OpenVEX",
+	inquiry[Accepted, vexDocument](h, s, "exception export --format openvex", server.Operation{
+		Method: http.MethodGet, Path: "/exceptions/openvex", ID: "exceptions-openvex", Summary: "The vulnerabilities whose risk is accepted, as OpenVEX",
+		About: " Exceptions that name no vulnerability of a component are not in it: `GET /exceptions` has all.",
+	},
 		func(p *Accepted) string { return p.At },
 		func(p *Accepted) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error {
@@ -176,7 +185,7 @@ func (h *host) riskQuestions(s *server.Server) {
 		Scope      string `query:"scope" maxLength:"512" doc:"the resource in Azure that is exempted; default: where the template is deployed"`
 		Accepted
 	}
-	question[exempted, []exemption](h, s, "/exceptions/azure-policy", "exceptions-azure-policy", "The accepted risks as exemptions of Azure Policy",
+	question[exempted, []exemption](h, s, "/exceptions/azure-policy", "exceptions-azure-policy", "exception export --format azure-policy", "The accepted risks as exemptions of Azure Policy",
 		func(p *exempted) string { return p.At },
 		func(p *exempted) func(context.Context, *app) error {
 			return reads(func(ctx context.Context, w *workspace) error {

@@ -83,7 +83,7 @@ func (h *host) witnessChore(told func(witnessed)) server.Chore {
 
 func (h *host) witnessOperations(s *server.Server) {
 	type asked struct{ Body witnessed }
-	server.Route(s, awaited("/log/witnesses", "ask-witnesses", "Have the witnesses of the server sign the latest checkpoint", identity.Managing,
+	server.Route(s, awaited("/log/witnesses", "ask-witnesses", "log witness", "Have the witnesses of the server sign the latest checkpoint", identity.Managing,
 		"Those are asked that it was started with (`verdict serve --witness`), and nobody at an address that a caller names. It asks them each hour by itself. One who does not sign is under `failed`."),
 		func(ctx context.Context, c identity.Caller, _ *struct{}) (*asked, error) {
 			if err := c.May(identity.Managing, identity.Object{}); err != nil {

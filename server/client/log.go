@@ -37,7 +37,7 @@ func (m mirror) Shown(ctx context.Context) (ledger.Shown, error) {
 // KeyEvents gives the key events of entries from an index on.
 func (m mirror) KeyEvents(ctx context.Context, from int64) ([]ledger.PlacedEvent, error) {
 	var k wire.Keys
-	if err := m.get(ctx, "/keys", ask().number("from", from), &k); err != nil {
+	if err := m.get(ctx, "/key-events", ask().number("from", from), &k); err != nil {
 		return nil, err
 	}
 	out := make([]ledger.PlacedEvent, len(k.Events))

@@ -230,7 +230,7 @@ func (l *Ledger) Keys(ctx context.Context) (*identity.History, error) {
 		after = l.events[n-1].Index + 1
 	}
 	var k wire.Keys
-	if err := l.get(ctx, "/keys", ask().number("from", after), &k); err != nil {
+	if err := l.get(ctx, "/key-events", ask().number("from", after), &k); err != nil {
 		return nil, err
 	}
 	l.events = append(l.events, k.Events...)
