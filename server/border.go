@@ -41,16 +41,8 @@ func (s *Server) Handler() http.Handler {
 // enter lets a request in, or says why not.
 func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 	head(w.Header())
-	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 { // who named a length too may have had somebody in front read it otherwise (RFC 9112, 6.1)
-		w.Header().Set("Connection", "close")
-	}
-	if r.URL.Path != path.Clean(r.URL.Path) && r.URL.Path != path.Clean(r.URL.Path)+"/" || strings.ContainsAny(r.URL.Path, "\x00\\") {
-		w.Header().Set("Connection", "close") // as of CONNECT: what comes behind it may not be meant as a request
-		s.turnAway(w, r, problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts"))
-		return
-	}
-	if len(r.Header["Content-Length"]) > 1 { // HTTP/2 lets it through, and who passes it on in HTTP/1 makes two requests of it
-		s.turnAway(w, r, problem(http.StatusBadRequest, verdict.CodeUsage, "the request has two lengths", "send one Content-Length"))
+	if p := ambiguous(w.Header(), r); p != nil {
+		s.turnAway(w, r, p)
 		return
 	}
 	if !o.Streams { // a stream has places of its own
@@ -75,17 +67,8 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		}
 		defer s.guests.leave(from)
 	}
-	ctx := context.WithValue(r.Context(), callerKey{}, caller)
-	if t := s.requestTime(o); t > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t)
-		defer cancel()
-	}
-	if o.Within > 0 { // beyond what the connection has for a request; tests may have no deadlines
-		conn := http.NewResponseController(w)
-		_ = conn.SetReadDeadline(machineTime().Add(o.Within))
-		_ = conn.SetWriteDeadline(machineTime().Add(o.Within + 10*time.Second))
-	}
+	ctx, cancel := s.timed(context.WithValue(r.Context(), callerKey{}, caller), w, o)
+	defer cancel()
 	r = r.WithContext(ctx)
 	if o.Body > 0 && r.ContentLength > o.Body {
 		s.turnAway(w, r, bodyProblem(&http.MaxBytesError{Limit: o.Body}))
@@ -105,6 +88,36 @@ func (s *Server) enter(w *answer, r *http.Request, o Operation) {
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// ambiguous refuses a request that somebody in front may have read otherwise than it is read here;
+// nil: it has one reading. Where the next request on the connection is in doubt too, its end is
+// put into the answer's headers.
+func ambiguous(answer http.Header, r *http.Request) *Problem {
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 { // it may have named a length too (RFC 9112, 6.1)
+		answer.Set("Connection", "close")
+	}
+	if r.URL.Path != path.Clean(r.URL.Path) && r.URL.Path != path.Clean(r.URL.Path)+"/" || strings.ContainsAny(r.URL.Path, "\x00\\") {
+		answer.Set("Connection", "close") // as of CONNECT: what comes behind it may not be meant as a request
+		return problem(http.StatusBadRequest, verdict.CodeUsage, "the path is not in its plain form", "send it without ., .. and empty parts")
+	}
+	if len(r.Header["Content-Length"]) > 1 { // HTTP/2 lets it through, and who passes it on in HTTP/1 makes two requests of it
+		return problem(http.StatusBadRequest, verdict.CodeUsage, "the request has two lengths", "send one Content-Length")
+	}
+	return nil
+}
+
+// timed ends a request after the time of its operation, and lets the connection live as long.
+func (s *Server) timed(ctx context.Context, w http.ResponseWriter, o Operation) (context.Context, context.CancelFunc) {
+	if o.Within > 0 { // beyond what the connection has for a request; tests may have no deadlines
+		conn := http.NewResponseController(w)
+		_ = conn.SetReadDeadline(machineTime().Add(o.Within))
+		_ = conn.SetWriteDeadline(machineTime().Add(o.Within + 10*time.Second))
+	}
+	if t := s.requestTime(o); t > 0 {
+		return context.WithTimeout(ctx, t)
+	}
+	return ctx, func() {}
 }
 
 // rowsOfRequest is how many rows that are looked at and left out weigh as a request: five take

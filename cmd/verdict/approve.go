@@ -84,20 +84,30 @@ type answered struct {
 	RejectedBy map[string]string `json:"rejected_by,omitempty"`
 }
 
-func (c *answering) run(ctx context.Context, a *app, args []string) (err error) {
-	id := c.decision
-	see := "verdict " + string(c.step) + " --help"
+// named is the decision that is answered; empty, where an answer is taken back.
+func (c *answering) named(args []string) (string, error) {
+	id, see := c.decision, c.help()
 	if len(args) > 0 {
 		if id != "" && id != args[0] {
-			return usage(see, "two decisions are named", "name one: as the argument, or with --decision")
+			return "", usage(see, "two decisions are named", "name one: as the argument, or with --decision")
 		}
 		id = args[0]
 	}
 	switch {
 	case c.withdraw != "" && id != "":
-		return usage(see, "--withdraw takes an answer back, and a decision is named as well", "leave one of the two out")
+		return "", usage(see, "--withdraw takes an answer back, and a decision is named as well", "leave one of the two out")
 	case c.withdraw == "" && id == "":
-		return usage(see, "no decision is named", "give the id of the decision that the gate printed: verdict approve d-…")
+		return "", usage(see, "no decision is named", "give the id of the decision that the gate printed: verdict approve d-…")
+	}
+	return id, nil
+}
+
+func (c *answering) help() string { return "verdict " + string(c.step) + " --help" }
+
+func (c *answering) run(ctx context.Context, a *app, args []string) (err error) {
+	id, err := c.named(args)
+	if err != nil {
+		return err
 	}
 	if a.serverSigns() {
 		return c.send(ctx, a, id)
@@ -127,7 +137,7 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 	}
 	whole, lacks, longest := supposed(asked, answer)
 	if !c.look && len(lacks) > 0 {
-		return usage(see, "nothing was signed: it does not say "+listed(lacks), "say it, or look first: --dry-run")
+		return usage(c.help(), "nothing was signed: it does not say "+listed(lacks), "say it, or look first: --dry-run")
 	}
 	if why, remedy, err := p.MayAnswer(ctx, asked, whole, key); err != nil || why != "" {
 		if err != nil {
@@ -136,19 +146,11 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 		return forbids(fmt.Sprintf("%s cannot %s decision %s", key.Person, c.step, asked.Decision.ID), why, remedy)
 	}
 	fmt.Fprint(report.Lines(a.stderr), shownText(asked.Decision, answer))
-	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, Lacks: lacks, Longest: longest, RejectedBy: map[string]string{}}
-	if c.step == verdict.StepApprove && !slices.Contains(doc.Given, key.Person) {
-		doc.Given = append(doc.Given, key.Person)
+	doc, err := c.beside(ctx, p, asked, answer, key.Person)
+	if err != nil {
+		return err
 	}
-	if c.step == verdict.StepApprove {
-		no, err := p.Rejected(ctx, asked, key.Person)
-		if err != nil {
-			return err
-		}
-		for _, r := range no {
-			doc.Rejected, doc.RejectedBy[r.ID] = append(doc.Rejected, r.ID), r.By
-		}
-	}
+	doc.Lacks, doc.Longest = lacks, longest
 	if !c.look {
 		d := asked.Decision
 		entry, err := p.state(ctx, verdict.KindApproval, answer, verdict.Context{Service: d.Service, Environment: d.Environment, Point: d.Point}, d.Subject)
@@ -158,6 +160,22 @@ func (c *answering) run(ctx context.Context, a *app, args []string) (err error) 
 		doc.Entry = entry.Index
 	}
 	return a.emit(doc, func(s report.Style) string { return doc.text(s) })
+}
+
+// beside shows an answer with what others said of the same decision.
+func (c *answering) beside(ctx context.Context, p *signatory, asked *decide.Pending, answer verdict.Approval, person string) (answered, error) {
+	doc := answered{Schema: "verdict.answer/v1", Entry: -1, Answer: answer, Persons: asked.Decision.Answer.Persons, Given: append([]string{}, asked.Decision.Answer.Given...), Rejected: []string{}, RejectedBy: map[string]string{}}
+	if c.step != verdict.StepApprove {
+		return doc, nil
+	}
+	if !slices.Contains(doc.Given, person) {
+		doc.Given = append(doc.Given, person)
+	}
+	no, err := p.Rejected(ctx, asked, person)
+	for _, r := range no {
+		doc.Rejected, doc.RejectedBy[r.ID] = append(doc.Rejected, r.ID), r.By
+	}
+	return doc, err
 }
 
 // openDecision reads a decision that waits for a person, and refuses another.
