@@ -35,7 +35,7 @@ type ByID struct {
 
 // peopleRoutes add what persons state about accepted risk.
 func (h *host) peopleRoutes(s *server.Server) {
-	type answer struct{ Body wire.Answering }
+	type answer struct{ Body wire.DecisionAnswer }
 	signedFor[answer, answered](h, s, "/approvals", "answer-decision", "approve", "Approve or reject what a decision wants reviewed", identity.Approving,
 		func(p *answer) func(context.Context, *app) error {
 			q := p.Body
@@ -44,7 +44,7 @@ func (h *host) peopleRoutes(s *server.Server) {
 		})
 	type withdraw struct {
 		ByID
-		Body wire.Withdrawing
+		Body wire.Withdrawal
 	}
 	signedFor[withdraw, answered](h, s, "/approvals/{id}/withdraw", "withdraw-answer", "approve", "Take an approval or rejection of one's own back", identity.Approving,
 		func(p *withdraw) func(context.Context, *app) error {
@@ -56,7 +56,7 @@ func (h *host) peopleRoutes(s *server.Server) {
 }
 
 func (h *host) exceptionRoutes(s *server.Server) {
-	type ask struct{ Body wire.Waiver }
+	type ask struct{ Body wire.ExceptionRequest }
 	signedFor[ask, exceptionStepped](h, s, "/exceptions", "ask-exception", "exception add", "Ask to have a risk accepted, which another person then does", identity.Requesting,
 		func(p *ask) func(context.Context, *app) error {
 			q := p.Body
@@ -68,7 +68,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 		})
 	type note struct {
 		ByID
-		Body wire.Noted
+		Body wire.ExceptionApproval
 	}
 	signedFor[note, exceptionStepped](h, s, "/exceptions/{id}/approve", "approve-exception", "exception approve", "Accept a risk that another person asked to have accepted", identity.Waiving,
 		func(p *note) func(context.Context, *app) error {
@@ -78,7 +78,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 		})
 	type end struct {
 		ByID
-		Body wire.Ended
+		Body wire.Rationale
 	}
 	signedFor[end, exceptionStepped](h, s, "/exceptions/{id}/revoke", "revoke-exception", "exception revoke", "End an exception before its day", identity.Waiving,
 		func(p *end) func(context.Context, *app) error {
@@ -98,7 +98,7 @@ func (h *host) exceptionRoutes(s *server.Server) {
 }
 
 func (h *host) glassRoutes(s *server.Server) {
-	type open struct{ Body wire.Glass }
+	type open struct{ Body wire.Emergency }
 	signedFor[open, glassBroken](h, s, "/break-glass", "break-glass", "break-glass open", "Let one artifact or plan in during an emergency, visibly", identity.Breaking,
 		func(p *open) func(context.Context, *app) error {
 			q := p.Body
@@ -112,7 +112,7 @@ func (h *host) glassRoutes(s *server.Server) {
 		})
 	type review struct {
 		ByID
-		Body wire.Ended
+		Body wire.Rationale
 	}
 	signedFor[review, glassBroken](h, s, "/break-glass/{id}/review", "review-break-glass", "break-glass review", "Look at an emergency afterwards, as another person", identity.Breaking,
 		func(p *review) func(context.Context, *app) error {

@@ -26,12 +26,12 @@ func (c *answering) send(ctx context.Context, a *app, id string) error {
 	defer s.Close()
 	var doc answered
 	if c.withdraw != "" {
-		if err := s.State(ctx, "/approvals/"+url.PathEscape(c.withdraw)+"/withdraw", wire.Withdrawing{Rationale: c.rationale}, &doc); err != nil {
+		if err := s.State(ctx, "/approvals/"+url.PathEscape(c.withdraw)+"/withdraw", wire.Withdrawal{Rationale: c.rationale}, &doc); err != nil {
 			return err
 		}
 		return a.emit(doc, doc.text)
 	}
-	q := wire.Answering{Decision: id, Step: c.step, Scope: c.scope, Rationale: c.rationale, Expires: c.lifetime, DryRun: true}
+	q := wire.DecisionAnswer{Decision: id, Step: c.step, Scope: c.scope, Rationale: c.rationale, Expires: c.lifetime, DryRun: true}
 	if err := s.State(ctx, "/approvals", q, &doc); err != nil { // what is signed is shown before
 		return err
 	}
@@ -58,7 +58,7 @@ func (f *riskFlags) send(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	q := wire.Waiver{
+	q := wire.ExceptionRequest{
 		Rule: f.rule, Items: f.items, Service: f.service, Environments: f.environments, Versions: f.versions, Rationale: f.rationale, Owner: f.owner,
 		Ticket: f.ticket, Controls: f.controls, RequestedBy: f.requested, Expires: f.expiry,
 	}
@@ -92,9 +92,9 @@ func (a *app) sendStep(ctx context.Context, id string, step verdict.Step, note s
 	at := "/exceptions/" + url.PathEscape(shown.ID)
 	var doc exceptionStepped
 	if step == verdict.StepRevoke {
-		err = s.State(ctx, at+"/revoke", wire.Ended{Rationale: note}, &doc)
+		err = s.State(ctx, at+"/revoke", wire.Rationale{Rationale: note}, &doc)
 	} else {
-		err = s.State(ctx, at+"/approve", wire.Noted{Note: note}, &doc)
+		err = s.State(ctx, at+"/approve", wire.ExceptionApproval{Note: note}, &doc)
 	}
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *glass) send(ctx context.Context, a *app, subject verdict.Subject) error
 	}
 	defer s.Close()
 	var doc glassBroken
-	q := wire.Glass{Subject: subject, Service: c.service, Environment: c.environment, Incident: c.incident, Rationale: c.rationale, Expires: c.lifetime}
+	q := wire.Emergency{Subject: subject, Service: c.service, Environment: c.environment, Incident: c.incident, Rationale: c.rationale, Expires: c.lifetime}
 	if err := s.State(ctx, "/break-glass", q, &doc); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (c *glass) sendReview(ctx context.Context, a *app, id string) error {
 	}
 	defer s.Close()
 	var doc glassBroken
-	if err := s.State(ctx, "/break-glass/"+url.PathEscape(id)+"/review", wire.Ended{Rationale: c.review}, &doc); err != nil {
+	if err := s.State(ctx, "/break-glass/"+url.PathEscape(id)+"/review", wire.Rationale{Rationale: c.review}, &doc); err != nil {
 		return err
 	}
 	return a.emit(doc, doc.reviewText)

@@ -2,8 +2,8 @@ package wire
 
 import "verdict"
 
-// Answering is a person's yes or no to a decision that waits for one.
-type Answering struct {
+// DecisionAnswer is a person's yes or no to a decision that waits for one.
+type DecisionAnswer struct {
 	Decision  string       `json:"decision" minLength:"4" maxLength:"100" doc:"its id, or a beginning of it that is unique"`
 	Step      verdict.Step `json:"step" enum:"approve,reject"`
 	Scope     string       `json:"scope,omitempty" maxLength:"4096" doc:"what is approved, in the person's words; needed for an approval"`
@@ -12,13 +12,13 @@ type Answering struct {
 	DryRun    bool         `json:"dry_run,omitempty" doc:"say what would be signed and what is still to be said, and sign nothing"`
 }
 
-// Withdrawing takes an approval or a rejection of one's own back.
-type Withdrawing struct {
+// Withdrawal takes an approval or a rejection of one's own back.
+type Withdrawal struct {
 	Rationale string `json:"rationale,omitempty" maxLength:"4096"`
 }
 
-// Waiver asks to have a risk accepted.
-type Waiver struct {
+// ExceptionRequest asks to have a risk accepted.
+type ExceptionRequest struct {
 	Rule         string   `json:"rule" minLength:"1" maxLength:"200" doc:"as the decision names it"`
 	Items        []string `json:"items,omitempty" maxItems:"1000" doc:"findings of the rule by their keys; none: whatever it finds"`
 	Service      string   `json:"service" minLength:"1" maxLength:"100"`
@@ -33,18 +33,19 @@ type Waiver struct {
 	Expires      string   `json:"expires" minLength:"1" maxLength:"40" doc:"30d, or a time (RFC 3339)"`
 }
 
-// Noted is a further step about an exception, with what there is to say about it.
-type Noted struct {
+// ExceptionApproval accepts the risk that another person asked to have accepted.
+type ExceptionApproval struct {
 	Note string `json:"note,omitempty" maxLength:"4096"`
 }
 
-// Ended ends an exception before its day, or reviews an emergency.
-type Ended struct {
+// Rationale is why an exception ends before its day, or what was found when an emergency was
+// looked at afterwards.
+type Rationale struct {
 	Rationale string `json:"rationale" minLength:"1" maxLength:"4096"`
 }
 
-// Glass is an emergency: what is let in, where, why and for how long.
-type Glass struct {
+// Emergency is an emergency: what is let in, where, why and for how long.
+type Emergency struct {
 	Subject     verdict.Subject `json:"subject" doc:"the artifact, or the plan of infrastructure, by its digest"`
 	Service     string          `json:"service" minLength:"1" maxLength:"100"`
 	Environment string          `json:"environment" minLength:"1" maxLength:"100"`
