@@ -326,30 +326,38 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, key identity.Enr
 	}
 	var ids []string
 	var all []verdict.Approval
+	var signers []identity.EnrolledKey
+	h, err := w.ledger.Keys(ctx)
+	if err != nil {
+		return err
+	}
 	about := []verdict.Subject{}
 	for _, e := range entries {
 		var a verdict.Approval
 		if err := w.decode(ctx, e.Index, &a); err != nil || len(e.Subjects) == 0 {
 			continue // it cannot be the one that is named
 		}
-		ids, all, about = append(ids, a.ID), append(all, a), append(about, e.Subjects[0])
+		k, _ := h.ValidAt(e.Signer, e.Index)
+		ids, all, about, signers = append(ids, a.ID), append(all, a), append(about, e.Subjects[0]), append(signers, k)
 	}
 	i, err := oneID(c.withdraw, "approval", "verdict why DECISION", ids)
 	if err != nil {
 		return err
 	}
 	a := all[i]
-	switch {
-	case a.By != me:
+	if a.By != me {
 		return forbids("this is not yours to take back", fmt.Sprintf("%s is %s's", a.ID, a.By), "have "+a.By+" withdraw it; whoever may approve can reject: verdict reject "+a.Decision)
-	case slices.ContainsFunc(all, func(o verdict.Approval) bool { return o.ID == a.ID && o.By == me && o.Step == verdict.StepWithdraw }):
-		return &verdict.Error{Code: verdict.CodeConflict, What: a.ID + " was withdrawn already", Remedy: "nothing is left to do"}
 	}
 	asked, err := decide.Recorded(ctx, w.ledger, a.Decision, ledger.Now)
 	if err != nil {
 		return err
 	}
 	p := &signatory{Persons: &decide.Persons{Ledger: w.ledger, Map: asked.Map, At: ledger.Now}, w: w, key: key, now: w.now()}
+	for j, o := range all {
+		if o.ID == a.ID && o.Step == verdict.StepWithdraw && p.spoke(o, signers[j]) {
+			return &verdict.Error{Code: verdict.CodeConflict, What: a.ID + " was withdrawn already", Remedy: "nothing is left to do"}
+		}
+	}
 	if err := p.may(ctx, verdict.KindApproval, verdict.StepWithdraw, a.Service, a.Environment); err != nil {
 		return err
 	}
@@ -363,6 +371,15 @@ func (c *answering) takeBack(ctx context.Context, w *workspace, key identity.Enr
 	}
 	doc := answered{Schema: "verdict.answer/v1", Entry: entry.Index, Answer: a, Given: []string{}, Rejected: []string{}, Lacks: []string{}}
 	return w.app.emit(doc, func(s report.Style) string { return doc.text(s) })
+}
+
+// spoke reports whether an answer in the person's name is the person's: signed with a key of
+// theirs, or for them by a server that may. Another's would keep them from taking their own back.
+func (p *signatory) spoke(a verdict.Approval, by identity.EnrolledKey) bool {
+	if a.By != p.key.Person || by.ID == "" {
+		return false
+	}
+	return !a.SignedIn && by.Person == a.By || a.SignedIn && p.SpeaksFor(by, verdict.KindApproval, a.Service, []string{a.Environment}) == ""
 }
 
 // shownText is what a person is shown before they sign.

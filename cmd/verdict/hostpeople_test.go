@@ -400,6 +400,26 @@ func TestAPersonWithoutAKeyApproves(t *testing.T) {
 	}
 }
 
+// Whoever records a withdrawal in another one's name does not keep her from taking her answer back.
+func TestAWithdrawalThatIsNotHersKeepsNobodyFromHer(t *testing.T) {
+	p := newAttended(t, speaking)
+	noor := p.signIn("noor", "approvers")
+	var given, back answered
+	p.takes(noor, "/approvals", p.approval(), &given)
+	forged := given.Answer
+	forged.Step, forged.SignedIn, forged.Created = verdict.StepWithdraw, false, time.Now()
+	about := verdict.Subject{Kind: verdict.SubjectArtifact, Name: "app.tar", Digest: forged.Subject}
+	w := p.host.base
+	if _, err := w.state(t.Context(), verdict.KindApproval, about, forged, verdict.Context{Service: forged.Service, Environment: forged.Environment, Point: forged.Point}); err != nil {
+		t.Fatal(err)
+	}
+	p.takes(noor, "/approvals/"+given.Answer.ID+"/withdraw", `{}`, &back)
+	if d := p.asking(); d.Outcome != verdict.Review {
+		t.Errorf("hers did not take it back: %s", d.Outcome)
+	}
+	p.refused(noor, "/approvals/"+given.Answer.ID+"/withdraw", `{}`, 409, "withdrawn already")
+}
+
 // sets gives variables to what is typed from here on.
 func (p *attended) sets(vars ...string) {
 	for _, v := range vars {
