@@ -25,7 +25,7 @@ func logVerifyCommand() command {
 			x := &logVerifying{signatures: true}
 			f.toggle(&x.signatures, "signatures", "check the signature of each statement too")
 			f.text(&x.against, "against", "FILE", "hold the log against this checkpoint too: what verdict log checkpoint printed, kept elsewhere since; - for standard input")
-			f.list(&x.witnesses, "witness-key", "VKEY", "verifier key of a witness whose signatures are kept here; those of verdict log witness are known; repeatable")
+			f.list(&x.witnesses, "witness-key", "VKEY", "verifier key of a witness whose signatures are kept here; those of verdict log witness are known, and with --server one whose signature is not given is missed; repeatable")
 			f.text(&x.trust, "trust-log", "VKEY", trustLogHelp)
 			return x.run
 		},
