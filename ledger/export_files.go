@@ -3,10 +3,8 @@ package ledger
 import (
 	"bufio"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,11 +64,16 @@ func (t *grown) finish() error {
 	return err
 }
 
-// folder writes files and remembers their digests.
+// folder writes files, each once, and remembers their digests: of a large log that is what its
+// export has in memory.
 type folder struct {
 	dir  string
-	sums map[string]string
-	hash hash.Hash
+	sums []fileSum
+}
+
+type fileSum struct {
+	name string
+	sum  [sha256.Size]byte
 }
 
 func newFolder(dir string) (*folder, error) {
@@ -89,7 +92,7 @@ func newFolder(dir string) (*folder, error) {
 			Code: verdict.CodeConflict, What: "the folder " + dir + " is not empty", Remedy: "give an empty folder or a new one: an export would mix with what is there",
 		}
 	}
-	return &folder{dir: dir, sums: map[string]string{}, hash: sha256.New()}, nil
+	return &folder{dir: dir}, nil
 }
 
 func (f *folder) write(name string, b []byte) error {
@@ -102,26 +105,20 @@ func (f *folder) write(name string, b []byte) error {
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		return err
 	}
-	f.hash.Reset()
-	f.hash.Write(b)
-	f.sums[name] = hex.EncodeToString(f.hash.Sum(nil))
+	f.sums = append(f.sums, fileSum{name, sha256.Sum256(b)})
 	return nil
 }
 
 // finish writes the manifest.
 func (f *folder) finish() error {
-	names := make([]string, 0, len(f.sums))
-	for n := range f.sums {
-		names = append(names, n)
-	}
-	slices.Sort(names)
+	slices.SortFunc(f.sums, func(a, b fileSum) int { return strings.Compare(a.name, b.name) })
 	out, err := os.Create(filepath.Join(f.dir, "MANIFEST.sha256"))
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(out)
-	for _, n := range names {
-		fmt.Fprintf(w, "%s  %s\n", f.sums[n], n)
+	for _, s := range f.sums {
+		fmt.Fprintf(w, "%x  %s\n", s.sum, s.name)
 	}
 	return errors.Join(w.Flush(), out.Close())
 }
