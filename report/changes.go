@@ -20,8 +20,9 @@ type Changes struct {
 	To          Bound     `json:"to"`
 	Stated      bool      `json:"stated"` // a deployment into it was stated by the second of them
 	Services    []Change  `json:"services"`
-	Exceptions  []Accept  `json:"exceptions"` // that began or ended to hold there
-	Findings    []Finding `json:"findings"`   // that were stated there in between
+	Exceptions  []Accept  `json:"exceptions"`          // that began or ended to hold there
+	Findings    []Finding `json:"findings"`            // that were stated there in between
+	NotShown    int       `json:"not_shown,omitempty"` // of lists that were too long for the answer of a server
 }
 
 // Bound is one end of what is compared.

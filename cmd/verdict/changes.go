@@ -68,6 +68,11 @@ func changes(ctx context.Context, w *workspace, args []string) error {
 	if x.Findings, err = to.findings(ctx, from.at, args[0]); err != nil {
 		return err
 	}
+	var left [3]int
+	x.Services, left[0] = shown(w.app, x.Services)
+	x.Exceptions, left[1] = shown(w.app, x.Exceptions)
+	x.Findings, left[2] = shown(w.app, x.Findings)
+	x.NotShown = left[0] + left[1] + left[2]
 	return w.app.write(func(out io.Writer, format string, s report.Style) error {
 		return report.WriteChanges(out, format, x, s)
 	})

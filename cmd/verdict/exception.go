@@ -38,6 +38,7 @@ type exceptionsAt struct {
 	At         time.Time        `json:"at"`
 	Map        string           `json:"map"` // who approves by it
 	Exceptions []shownException `json:"exceptions"`
+	NotShown   int              `json:"not_shown,omitempty"` // of a list that was too long for the answer of a server
 	active     bool             // only those that hold are told
 	others     int              // that are left out by that
 }
@@ -77,6 +78,7 @@ func (a *app) listExceptions(ctx context.Context, active bool, service, environm
 		doc.Exceptions = slices.DeleteFunc(doc.Exceptions, func(x shownException) bool { return x.State != decide.ExceptionActive })
 		doc.others -= len(doc.Exceptions)
 	}
+	doc.Exceptions, doc.NotShown = shown(a, doc.Exceptions)
 	return a.emit(doc, func(s report.Style) string { return doc.text(s) })
 }
 

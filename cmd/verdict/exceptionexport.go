@@ -57,6 +57,9 @@ func (w *workspace) exportExceptions(ctx context.Context, format, service, envir
 			active = append(active, x.Exception)
 		}
 	}
+	if _, left := shown(w.app, active); left > 0 { // another program reads it, and none of them reads what a list left out
+		return &verdict.Error{Code: verdict.CodeLimit, What: fmt.Sprintf("%d exceptions hold, which is %d more than one answer has", len(active), left), Remedy: "ask for one service or environment at a time: ?service=NAME&environment=NAME"}
+	}
 	var doc any
 	if format == formatAzure {
 		list := []exemption{}

@@ -40,7 +40,8 @@ type foundFindings struct {
 	Schema   string         `json:"schema"`
 	Position int64          `json:"position"` // entries of the log that it is of
 	Findings []foundFinding `json:"findings"`
-	Open     int            `json:"open"`
+	Open     int            `json:"open"`                // also of those that are not shown
+	NotShown int            `json:"not_shown,omitempty"` // of a list that was too long for the answer of a server
 }
 
 type foundFinding struct {
@@ -95,6 +96,7 @@ func (a *app) listFindings(ctx context.Context, all bool) error {
 	slices.SortFunc(d.Findings, func(a, b foundFinding) int {
 		return cmp.Or(strings.Compare(string(b.State), string(a.State)), cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), a.Opened.Compare(b.Opened), strings.Compare(string(a.Fingerprint), string(b.Fingerprint)))
 	})
+	d.Findings, d.NotShown = shown(a, d.Findings)
 	return a.emit(d, d.text)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ type host struct {
 
 	backtests chan struct{} // one place for each backtest at work
 
+	most int // rows of a list in an answer; 0: mostShown
+
 	mu        sync.Mutex        // guards what follows
 	testing   map[string]bool   // whose backtest is at work, by actor
 	desks     map[deskKey]*desk // see host.desk
@@ -64,6 +67,19 @@ type hosting struct {
 	caller identity.Caller
 	notes  *bytes.Buffer // what a command would have told on standard error
 	sent   mapText       // the map that he sent to have it looked at; empty: that in force is meant
+}
+
+// mostShown bounds a list in an answer to a request.
+const mostShown = 10_000
+
+// shown is what a list has room for in an answer to a request, and how many are left out. For a
+// person at a shell it is whole.
+func shown[T any](a *app, list []T) (in []T, left int) {
+	if a.hosted == nil {
+		return list, 0
+	}
+	n := min(len(list), cmp.Or(a.hosted.host.most, mostShown))
+	return list[:n], len(list) - n
 }
 
 func newHost(w *workspace) *host {

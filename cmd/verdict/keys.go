@@ -43,6 +43,7 @@ type heldKeys struct {
 	Position int64     `json:"position"` // the log's size that the answer is of
 	Ring     string    `json:"ring"`     // folder of the key files; empty: those of a server are not told
 	Keys     []HeldKey `json:"keys"`
+	NotShown int       `json:"not_shown,omitempty"` // of a list that was too long for the answer of a server
 }
 
 // keysAt lists the keys of the ring and of the ledger at a position, those of the ring
@@ -198,6 +199,7 @@ func listKeys(ctx context.Context, w *workspace, _ []string) error {
 	if err != nil {
 		return err
 	}
+	all.Keys, all.NotShown = shown(w.app, all.Keys)
 	return w.app.emit(all, func(s report.Style) string {
 		rows := [][]string{{"file", "enrolled as", "id", ""}}
 		for _, k := range all.Keys {

@@ -26,6 +26,7 @@ type knownPeople struct {
 	Position int64         `json:"position"` // the log's size that the answer is of
 	Map      string        `json:"map"`      // where the people are from
 	People   []knownPerson `json:"people"`
+	NotShown int           `json:"not_shown,omitempty"` // of a list that was too long for the answer of a server
 }
 
 type knownPerson struct {
@@ -60,6 +61,7 @@ func listPeople(ctx context.Context, w *workspace, _ []string) error {
 	if err != nil {
 		return err
 	}
+	p.People, p.NotShown = shown(w.app, p.People)
 	return w.app.emit(p, func(s report.Style) string { return p.text(s) })
 }
 

@@ -16,8 +16,9 @@ type policyList struct {
 	Schema   string      `json:"schema"`
 	At       time.Time   `json:"at"`
 	Position int64       `json:"position"`
-	InForce  int64       `json:"in_force"` // entry of the release that decides; -1: none, and a map decides by what it names
-	Policies []policyRow `json:"policies"` // the latest to be recorded first
+	InForce  int64       `json:"in_force"`            // entry of the release that decides; -1: none, and a map decides by what it names
+	Policies []policyRow `json:"policies"`            // the latest to be recorded first
+	NotShown int         `json:"not_shown,omitempty"` // of a list that was too long for the answer of a server
 }
 
 // policyRow is one release.
@@ -82,6 +83,7 @@ func listPolicies(ctx context.Context, w *workspace, _ []string) error {
 	if err != nil {
 		return err
 	}
+	all.Policies, all.NotShown = shown(w.app, all.Policies)
 	return w.app.emit(all, func(s report.Style) string { return all.listed(s) })
 }
 
