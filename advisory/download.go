@@ -107,7 +107,7 @@ func (f *fetcher) get(ctx context.Context, address, part string, old Source) (fe
 		if try == attempts || wait > longestPause {
 			return out, &verdict.Error{
 				Code: verdict.CodeUnavailable, What: fmt.Sprintf("%s cannot be fetched", address),
-				Remedy: "try again later: what was fetched is kept and continued; the advisories of before stay in use until they are stale", Err: err,
+				Remedy: "try again later: what was fetched is kept and continued; the advisories of before stay in use until they are stale; without a network to the publisher: verdict advisories import FILE", Err: err,
 			}
 		}
 		if err := outward.Pause(ctx, max(wait, pause)); err != nil {

@@ -40,8 +40,8 @@ func Forget(ctx context.Context, dst, name string) error {
 		i := slices.IndexFunc(old, func(s Source) bool { return s.Name == name })
 		if i < 0 {
 			return change{}, &verdict.Error{
-				Code: verdict.CodeNotFound, What: fmt.Sprintf("there is no source %.64q in %s", name, dst),
-				Remedy: "see the names with: verdict advisories list",
+				Code: verdict.CodeNotFound, What: fmt.Sprintf("no source of the advisories is called %.64q", name),
+				Remedy: "see the names with: verdict advisories list, those of a server with --at-server",
 			}
 		}
 		return change{source: old[i], data: &sourceData{}, forget: true}, nil
