@@ -219,7 +219,11 @@ func TestAdvisoriesOfTheServerAndOfThisMachineAreTwoThings(t *testing.T) {
 		{"auditor", "advisories list", 1, "", "--at-server is about that of"},
 		{"security", "advisories update npm --at-server --url http://127.0.0.1:1", 2, "", "no address that a caller names"},
 		{"security", "advisories import .. --at-server", 2, "", "is a folder"},
+		{"auditor", "where CVE-2026-0001", 0, "CVE-2026-0001", ""}, // by the data of the server
+		{"auditor", "where CVE-2026-0001 -o json", 0, `"kind": "vulnerability"`, ""},
+		{"auditor", "where CVE-2026-9999", 1, "", "no installed advisory is called"},
 		{"security", "advisories remove npm --at-server", 0, "", ""},
+		{"auditor", "where CVE-2026-0001", 1, "", "--at-server"},
 	} {
 		code, out, talk := p.as(tt.role, tt.words+" --data "+here)
 		if code != tt.code || !strings.Contains(out, tt.says) || !strings.Contains(talk, tt.talks) {

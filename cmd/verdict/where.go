@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,6 +131,9 @@ type whereBuilt struct {
 }
 
 func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error) {
+	if a.config.Server != "" && len(args) == 1 && x.licence == "" && x.name == "" && vulnerabilityID.MatchString(args[0]) {
+		return x.askServer(ctx, a, args[0])
+	}
 	q, done, err := a.ask(args, x.licence, x.name)
 	if err != nil {
 		return err
@@ -175,6 +180,35 @@ func (x *whereFlags) run(ctx context.Context, a *app, args []string) (err error)
 	}
 	return a.emit(d, d.body)
 }
+
+// askServer has the server answer what a vulnerability is about: its vulnerability data are those
+// that it matches by, and nobody who asks needs any.
+func (x *whereFlags) askServer(ctx context.Context, a *app, id string) error {
+	w, err := a.openExisting(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	q := url.Values{"what": {id}, "limit": {strconv.FormatInt(cmp.Or(x.limit, mostWhere), 10)}, "running": {strconv.FormatBool(x.running)}}
+	if x.environment != "" {
+		q.Set("environment", x.environment)
+	}
+	if a.config.At.Set {
+		at, err := w.position(ctx)
+		if err != nil {
+			return err
+		}
+		q.Set("at", strconv.FormatInt(int64(at), 10))
+	}
+	var d whereFound
+	if err := w.remote.Document(ctx, "/where", q, &d); err != nil {
+		return err
+	}
+	return a.emit(d, d.body)
+}
+
+// mostWhere is how many artifacts of a list a server tells.
+const mostWhere = 10_000
 
 // runsSomewhere refuses an environment that neither the map nor any deployment names: an
 // answer about it would look like a clean one.
