@@ -192,9 +192,13 @@ func (a *app) askVulnerability(id string) (x *asked, done func() error, err erro
 	}
 	named, err := index.Find(id)
 	if err == nil && len(named.Packages) == 0 {
+		fetch := "fetch newer advisories with verdict advisories update"
+		if a.hosted != nil {
+			fetch = "have somebody with the role security fetch newer advisories: verdict advisories update --at-server"
+		}
 		err = &verdict.Error{
 			Code: verdict.CodeNotFound, What: fmt.Sprintf("no installed advisory is called %s, so it is not known which packages it is about", id),
-			Remedy: "fetch newer advisories with verdict advisories update, or ask for the package itself: verdict where 'pkg:npm/NAME@<VERSION'",
+			Remedy: fetch + ", or ask for the package itself: verdict where 'pkg:npm/NAME@<VERSION'",
 		}
 	}
 	if err != nil {
