@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"verdict"
+	"verdict/store"
 )
 
 // Problem is an error as the API tells it: problem details (RFC 9457) with the members code,
@@ -48,6 +49,9 @@ func problemOf(err error) *Problem {
 	var e *verdict.Error
 	if !errors.As(err, &e) {
 		e = &verdict.Error{Code: verdict.CodeInternal, What: "a defect in Verdict: the request could not be answered", Remedy: "ask the operator to look for this time in the server's log"}
+	}
+	if errors.Is(err, store.ErrEngine) { // the operator's to mend: his log has the words
+		e = &verdict.Error{Code: verdict.CodeUnavailable, What: "the server's database does not serve: " + e.What, Remedy: "try again in a minute; if it stays, tell the operator of the server. Nothing that was acknowledged is lost"}
 	}
 	status, ok := statusOf[e.Code]
 	if !ok {

@@ -90,6 +90,9 @@ var (
 	// ErrFence: a constraint refused the write, so somebody wrote between reading and
 	// writing although the lock should have kept him out, or the plan was wrong.
 	ErrFence = errors.New("a constraint of the schema refused the write")
+	// ErrEngine: the database is down, full or closed to this user. What there is to do is done
+	// where it runs.
+	ErrEngine = errors.New("the database does not serve")
 	// ErrAmbiguous: the commit was sent and no answer came.
 	ErrAmbiguous = errors.New("it cannot be told whether the commit happened")
 )

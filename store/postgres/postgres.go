@@ -284,6 +284,15 @@ func (t *transaction) commit(ctx context.Context, statements []store.Statement) 
 	return err
 }
 
+// ofEngine is an error that is store.ErrEngine too.
+type ofEngine struct{ error }
+
+// Is reports whether it is the error that is asked for.
+func (ofEngine) Is(target error) bool { return target == store.ErrEngine }
+
+// Unwrap is for errors.As.
+func (e ofEngine) Unwrap() error { return e.error }
+
 // oneLine is an error whose text is on one line: the driver's lists addresses, with tabs.
 type oneLine struct{ error }
 
@@ -300,7 +309,7 @@ func explain(err error) error {
 	var connect *pgconn.ConnectError
 	var known *verdict.Error
 	problem := func(c verdict.Code, what, remedy string) error {
-		return &verdict.Error{Code: c, What: what, Remedy: remedy, Err: err}
+		return &verdict.Error{Code: c, What: what, Remedy: remedy, Err: ofEngine{err}}
 	}
 	switch {
 	case err == nil || errors.As(err, &known):

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ func TestAnAddressThatLeadsNowhereIsExplained(t *testing.T) {
 		_, err := postgres.Open(t.Context(), dsn)
 		if e := verdict.AsError(err); e == nil || e.Code != code || strings.ContainsAny(e.Error(), "\t\n") || strings.Contains(e.Error(), "secret") {
 			t.Errorf("%s: %v", dsn, err)
+		}
+		if down := errors.Is(err, store.ErrEngine); down != (code == verdict.CodeUnavailable) {
+			t.Errorf("%s: a server would tell its callers to mend the address: %v", dsn, err)
 		}
 	}
 }
