@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +38,16 @@ func TestTheTableTellsMetFromMissedFromUnknown(t *testing.T) {
 	for _, want := range []string{"enough 4,000 /s ≥ 4,000 /s met", "too little 4,000 /s ≥ 4,001 /s MISSED", "at the limit 2 ms < 2 ms MISSED", "nobody promised 4,000 /s - nobody knows not measured < 2 ms UNKNOWN", "1 of 4 met"} {
 		if !strings.Contains(strings.Join(strings.Fields(got), " "), want) {
 			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+// A promise about a room that no figure is read under would stay unknown for ever.
+func TestEachPromiseIsAboutARoomThatIsMeasured(t *testing.T) {
+	for _, p := range promises {
+		of, _, _ := strings.Cut(p.figure, " ")
+		if !slices.ContainsFunc(rooms, func(r room) bool { return filepath.Base(r.name) == of }) {
+			t.Errorf("%s: no room is called %s", p.what, of)
 		}
 	}
 }

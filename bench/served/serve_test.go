@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ const (
 
 // plane is a running control plane.
 type plane struct {
+	end    func() // stops it; once
 	b      *testing.B
 	folder string // data and state
 	base   string // of the API
@@ -78,7 +80,8 @@ func start(b *testing.B, folder string, as asked) *plane {
 	if err := p.run.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { p.stop(&said) })
+	p.end = sync.OnceFunc(func() { p.stop(&said) })
+	b.Cleanup(p.end)
 	p.listens(out)
 	if p.base == "" {
 		b.Fatalf("it did not say where it listens: %s", said.String())
