@@ -261,7 +261,7 @@ func pkcs12(t *testing.T, key bool) string {
 	t.Helper()
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not on PATH: apt-get install openssl")
+		t.Skip("SKIP openssl: it is not on PATH: apt-get install openssl")
 	}
 	dir := t.TempDir()
 	do := func(args ...string) {

@@ -393,7 +393,7 @@ func moduleFile(t *testing.T, module string) string {
 	t.Helper()
 	dir := strings.TrimSpace(goList(t, "-m", "-f", "{{.Dir}}", module))
 	if dir == "" {
-		t.Skipf("the module %s is not in the module cache: go mod download %[1]s", module)
+		t.Skipf("SKIP the module %s: it is not in the module cache: go mod download %[1]s", module)
 	}
 	return filepath.Join(dir, "go.mod")
 }

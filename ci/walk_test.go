@@ -555,7 +555,7 @@ func goList(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
 	if err != nil {
-		t.Skipf("the program go is not on PATH, or does not know what is asked of it: go list %v: %v", args, err)
+		t.Skipf("SKIP the program go: it is not on PATH, or does not know what is asked of it: go list %v: %v", args, err)
 	}
 	return string(out)
 }

@@ -289,7 +289,11 @@ func (l *Ledger) SignedDecisions(ctx context.Context, point, environment string,
 
 // Decision finds a decision by its id, or by as much of it as is unique.
 func (l *Ledger) Decision(ctx context.Context, prefix string, at Position) (Entry, *verdict.Decision, error) {
-	e, s, err := l.DecisionStatement(ctx, prefix, at)
+	return Decided(l.DecisionStatement(ctx, prefix, at))
+}
+
+// Decided reads the decision that a statement is, as DecisionStatement gives it.
+func Decided(e Entry, s *evidence.Statement, err error) (Entry, *verdict.Decision, error) {
 	if err != nil {
 		return e, nil, err
 	}

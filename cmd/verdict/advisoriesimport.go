@@ -46,7 +46,7 @@ func (x *importing) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	todo, err := x.plan(args)
+	files, err := x.plan(args)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (x *importing) run(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	if there != nil {
-		return x.send(ctx, a, there, todo)
+		return x.send(ctx, a, there, files)
 	}
 	index, err := a.indexFile(true)
 	if err != nil {
@@ -65,7 +65,7 @@ func (x *importing) run(ctx context.Context, a *app, args []string) error {
 		return err
 	}
 	c := newAdvisoryChange(index)
-	for _, t := range todo {
+	for _, t := range files {
 		if t.err == nil {
 			one := o
 			one.Progress = a.stepper()

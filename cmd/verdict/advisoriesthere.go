@@ -62,9 +62,9 @@ func (a *app) updateAdvisoriesThere(ctx context.Context, c *client.Client, o adv
 }
 
 // send has a server take in what was planned, one after the other.
-func (x *importing) send(ctx context.Context, a *app, c *client.Client, todo []planned) error {
+func (x *importing) send(ctx context.Context, a *app, c *client.Client, files []planned) error {
 	all := newAdvisoryChange("")
-	for _, t := range todo {
+	for _, t := range files {
 		if t.err == nil {
 			var done advisoryChange
 			if done, t.err = x.sendOne(ctx, a, c, t); t.err == nil {

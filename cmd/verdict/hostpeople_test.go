@@ -513,7 +513,7 @@ func TestNobodyBringsWhatTheServerStatesForPeople(t *testing.T) {
 
 // Where the map does not let the server speak for people, nothing is recorded that would count
 // for nothing, and whoever reads the refusal can put the line into the map.
-func TestAServerThatMayNotSpeakSaysWhatToDo(t *testing.T) {
+func TestAServerThatMayNotSpeakSaysWhatLetsIt(t *testing.T) {
 	for name, speaks := range map[string]string{
 		"no entry": "", "another kind": strings.Replace(speaking, "approval, ", "", 1), "another environment": strings.Replace(speaking, `environments: ["*"]`, "environments: [staging]", 1),
 	} {

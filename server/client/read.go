@@ -174,15 +174,7 @@ func (l *Ledger) Decisions(ctx context.Context, q ledger.DecisionQuery) ([]ledge
 
 // Decision finds a decision by its id, or by as much of it as is unique.
 func (l *Ledger) Decision(ctx context.Context, prefix string, at ledger.Position) (ledger.Entry, *verdict.Decision, error) {
-	e, s, err := l.DecisionStatement(ctx, prefix, at)
-	if err != nil {
-		return e, nil, err
-	}
-	d := &verdict.Decision{}
-	if err := s.Decode(d); err != nil {
-		return e, nil, fmt.Errorf("decision in entry %d: %w", e.Index, err)
-	}
-	return e, d, nil
+	return ledger.Decided(l.DecisionStatement(ctx, prefix, at))
 }
 
 // DecisionStatement finds a decision like Decision and gives its whole statement.

@@ -203,15 +203,7 @@ func (x *Ledger) with(ctx context.Context, index int64, read func(context.Contex
 // Decision finds a decision by its id, or by as much of it as is unique among those that he
 // sees.
 func (x *Ledger) Decision(ctx context.Context, prefix string, at ledger.Position) (ledger.Entry, *verdict.Decision, error) {
-	e, s, err := x.DecisionStatement(ctx, prefix, at)
-	if err != nil {
-		return e, nil, err
-	}
-	d := &verdict.Decision{}
-	if err := s.Decode(d); err != nil {
-		return e, nil, fmt.Errorf("decision in entry %d: %w", e.Index, err)
-	}
-	return e, d, nil
+	return ledger.Decided(x.DecisionStatement(ctx, prefix, at))
 }
 
 // DecisionStatement finds a decision like Decision and gives its whole statement.
